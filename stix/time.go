@@ -1,0 +1,148 @@
+package stix
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Instant is a STIX timestamp (section 2.16) at full precision: a STIX timestamp may have any number of fraction
+// digits, and two versions of an object may differ in the tenth. Instants are compared with Compare; the zero Instant is
+// none.
+type Instant struct {
+	sec  int64  // seconds since year 1, plus 1
+	frac string // fraction digits without trailing zeros; a leap second begins with ':', which sorts after every digit
+	n    int    // fraction digits as written
+}
+
+// yearOne is the earliest instant that a timestamp can name, short of year 0.
+var yearOne = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+
+// ParseInstant reads a STIX timestamp: `YYYY-MM-DDTHH:mm:ss[.s+]Z`, upper-case T and Z, a date that exists. Second 60 is
+// taken at 23:59 only, where leap seconds are. time.Parse is no help here: it takes one-digit hours, commas and offsets,
+// refuses second 60 and drops digits.
+func ParseInstant(s string) (Instant, error) {
+	if !timestampForm(s) {
+		return Instant{}, fmt.Errorf("%s is no STIX timestamp, expected YYYY-MM-DDTHH:mm:ss.sssZ in UTC", clip(s))
+	}
+	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	year, month, day := two(0)*100+two(2), two(5), two(8)
+	hour, minute, second := two(11), two(14), two(17)
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return Instant{}, fmt.Errorf("%s names a date that does not exist", clip(s))
+	}
+	leap := second == 60 && hour == 23 && minute == 59
+	if hour > 23 || minute > 59 || second > 59 && !leap {
+		return Instant{}, fmt.Errorf("%s names a time of day that does not exist", clip(s))
+	}
+	var frac string
+	if len(s) > 20 {
+		frac = s[20 : len(s)-1]
+	}
+	in := Instant{n: len(frac)}
+	in.frac = strings.TrimRight(frac, "0")
+	if leap {
+		second = 59
+		in.frac = ":" + in.frac
+	}
+	in.sec = time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC).Unix() - yearOne + 1
+	return in, nil
+}
+
+func timestampForm(s string) bool {
+	const form = "0000-00-00T00:00:00"
+	if len(s) < len(form)+1 || s[len(s)-1] != 'Z' {
+		return false
+	}
+	for i := 0; i < len(form); i++ {
+		if form[i] == '0' && (s[i] < '0' || s[i] > '9') || form[i] != '0' && s[i] != form[i] {
+			return false
+		}
+	}
+	rest := s[len(form) : len(s)-1]
+	if rest == "" {
+		return true
+	}
+	if rest[0] != '.' || len(rest) == 1 {
+		return false
+	}
+	for i := 1; i < len(rest); i++ {
+		if rest[i] < '0' || rest[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func daysIn(year, month int) int {
+	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+// Compare orders instants in time: -1, 0 or 1.
+func (in Instant) Compare(other Instant) int {
+	if c := cmp.Compare(in.sec, other.sec); c != 0 {
+		return c
+	}
+	return strings.Compare(in.frac, other.frac)
+}
+
+// IsZero reports whether in is no instant at all.
+func (in Instant) IsZero() bool { return in.sec == 0 }
+
+// FractionDigits is how many digits stood behind the decimal point.
+func (in Instant) FractionDigits() int { return in.n }
+
+// Time is the instant cut to nanoseconds.
+func (in Instant) Time() time.Time {
+	if in.IsZero() {
+		return time.Time{}
+	}
+	frac := strings.TrimPrefix(in.frac, ":")
+	nanos := 0
+	for i := 0; i < 9; i++ {
+		nanos *= 10
+		if i < len(frac) {
+			nanos += int(frac[i] - '0')
+		}
+	}
+	sec := in.sec - 1 + yearOne
+	if frac != in.frac {
+		sec++
+	}
+	return time.Unix(sec, int64(nanos)).UTC()
+}
+
+// AppendKey appends a form of the instant whose order as bytes is the order in time, and which tells where it ends:
+// five bytes of seconds, the digits of the fraction, a zero byte.
+func (in Instant) AppendKey(dst []byte) []byte {
+	var sec [8]byte
+	binary.BigEndian.PutUint64(sec[:], uint64(in.sec))
+	dst = append(dst, sec[3:]...)
+	dst = append(dst, in.frac...)
+	return append(dst, 0)
+}
+
+// InstantOfKey reads what AppendKey wrote at the start of b and returns how many bytes it took, 0 when b holds no key.
+func InstantOfKey(b []byte) (Instant, int) {
+	if len(b) < 6 {
+		return Instant{}, 0
+	}
+	var sec [8]byte
+	copy(sec[3:], b[:5])
+	for i := 5; i < len(b); i++ {
+		if b[i] == 0 {
+			frac := string(b[5:i])
+			return Instant{sec: int64(binary.BigEndian.Uint64(sec[:])), frac: frac, n: len(strings.TrimPrefix(frac, ":"))}, i + 1
+		}
+	}
+	return Instant{}, 0
+}
+
+// InstantOf is the instant of t, to its nanosecond.
+func InstantOf(t time.Time) Instant {
+	t = t.UTC()
+	frac := fmt.Sprintf("%09d", t.Nanosecond())
+	return Instant{sec: t.Unix() - yearOne + 1, frac: strings.TrimRight(frac, "0"), n: 9}
+}
