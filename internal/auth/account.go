@@ -1,0 +1,87 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"time"
+)
+
+// Account is one person's or one tool's login. It is what accord.db keeps: no
+// secret in it can be used to log in.
+type Account struct {
+	Name         string   `json:"name"`
+	Party        string   `json:"party,omitempty"`         // empty only for an operator
+	Operator     bool     `json:"operator,omitempty"`      // administers and audits everything
+	Disabled     bool     `json:"disabled,omitempty"`      // known, and turned away
+	PasswordHash string   `json:"password_hash,omitempty"` // PHC string, argon2id; empty: no password
+	Tokens       []Token  `json:"tokens,omitempty"`
+	Certificates []string `json:"certificates,omitempty"` // as ParseCertificate returns them
+
+	// Revision counts the account's changes, from 1. What was verified under
+	// another revision is not remembered.
+	Revision uint64 `json:"revision"`
+}
+
+// Token is a credential for programs. The token itself is shown once, when it
+// is made; only its hash is kept.
+type Token struct {
+	ID      string    `json:"id"`   // to name it in lists and to revoke it; not secret
+	Hash    string    `json:"hash"` // hexadecimal SHA-256 of the token
+	Created time.Time `json:"created"`
+	Note    string    `json:"note,omitempty"`
+}
+
+// TokenPrefix starts every token, so that people and secret scanners know one
+// when they see it.
+const TokenPrefix = "accord_"
+
+// tokenBytes is the random part of a token: 256 bits, which nobody guesses, so
+// a plain SHA-256 is enough to keep it.
+const tokenBytes = 32
+
+// NewToken draws a token. The plain text is for its owner and is kept nowhere.
+func NewToken(now time.Time, note string) (plain string, t Token) {
+	var secret [tokenBytes]byte
+	var id [6]byte
+	rand.Read(secret[:]) // never fails: crypto/rand ends the process instead
+	rand.Read(id[:])
+	plain = TokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:])
+	return plain, Token{
+		ID:      hex.EncodeToString(id[:]),
+		Hash:    HashToken(plain),
+		Created: now.UTC().Truncate(time.Second),
+		Note:    note,
+	}
+}
+
+// HashToken returns what is kept of a token: its SHA-256 in hexadecimal.
+func HashToken(plain string) string {
+	sum := sha256.Sum256([]byte(plain))
+	return hex.EncodeToString(sum[:])
+}
+
+// Directory finds accounts; the store's snapshot is one. The accounts it gives
+// out are shared: nobody writes to their slices.
+type Directory interface {
+	Account(name string) (Account, bool)
+	// AccountOfToken finds the account that holds the token with this hash
+	// (HashToken).
+	AccountOfToken(hash string) (Account, bool)
+	// AccountOfCertificate finds the account that names this certificate, by
+	// fingerprint or by subject as ParseCertificate spells them.
+	AccountOfCertificate(name string) (Account, bool)
+}
+
+// Current makes a Directory of a function that returns the newest one, asked
+// anew for every question.
+type Current func() Directory
+
+func (c Current) Account(name string) (Account, bool) { return c().Account(name) }
+
+func (c Current) AccountOfToken(hash string) (Account, bool) { return c().AccountOfToken(hash) }
+
+func (c Current) AccountOfCertificate(name string) (Account, bool) {
+	return c().AccountOfCertificate(name)
+}

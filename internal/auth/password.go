@@ -1,0 +1,148 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// The cost of a new hash: the first configuration of OWASP's password storage
+// advice for argon2id. Of its equally strong settings it is the one with a
+// single lane and moderate memory, which suits a server that may verify as
+// many passwords at once as it has processors; verified passwords are then
+// remembered, so it is paid seldom.
+const (
+	hashMemory = 19 * 1024 // KiB
+	hashPasses = 2
+	hashLanes  = 1
+	saltBytes  = 16
+	keyBytes   = 32
+)
+
+// Bounds of a hash that is brought along. Below, it protects nobody; above,
+// one login would be an attack on the server.
+const (
+	minMemory, maxMemory = 1024, 256 * 1024 // KiB
+	maxPasses            = 16
+	maxLanes             = 16
+	minSalt, maxSalt     = 8, 64
+	minKey, maxKey       = 16, 64
+)
+
+// MaxPassword is the longest password in bytes.
+const MaxPassword = 1024
+
+// HashPassword returns the PHC string (argon2id) of a password. It refuses an
+// empty password and one longer than MaxPassword.
+func HashPassword(password string) (string, error) {
+	if password == "" {
+		return "", errors.New("the password is empty")
+	}
+	if len(password) > MaxPassword {
+		return "", fmt.Errorf("the password has %d bytes, more than %d", len(password), MaxPassword)
+	}
+	var salt [saltBytes]byte
+	rand.Read(salt[:]) // never fails: crypto/rand ends the process instead
+	h := passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes, salt: salt[:]}
+	h.key = h.derive(password, keyBytes)
+	return h.String(), nil
+}
+
+// CheckHash says whether a PHC string is one this package can verify.
+func CheckHash(phc string) error {
+	_, err := parseHash(phc)
+	return err
+}
+
+// VerifyPassword says whether a PHC string is the hash of a password. It costs
+// what the hash's parameters ask for, some tens of milliseconds.
+func VerifyPassword(phc, password string) bool {
+	h, err := parseHash(phc)
+	return err == nil && h.verify(password)
+}
+
+// passwordHash is an argon2id hash taken apart.
+type passwordHash struct {
+	memory uint32 // KiB
+	passes uint32
+	lanes  uint8
+	salt   []byte
+	key    []byte
+}
+
+func (h passwordHash) derive(password string, n int) []byte {
+	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, uint32(n))
+}
+
+func (h passwordHash) verify(password string) bool {
+	if password == "" || len(password) > MaxPassword {
+		return false
+	}
+	return subtle.ConstantTimeCompare(h.derive(password, len(h.key)), h.key) == 1
+}
+
+func (h passwordHash) String() string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
+		argon2.Version, h.memory, h.passes, h.lanes, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
+}
+
+// parseHash reads $argon2id$v=19$m=…,t=…,p=…$salt$key. Only that spelling is
+// accepted, so that what parses writes back as the same text. No error quotes
+// the hash.
+func parseHash(phc string) (passwordHash, error) {
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[0] != "" {
+		return passwordHash{}, errors.New("not a PHC string: want $argon2id$v=19$m=…,t=…,p=…$salt$hash")
+	}
+	if parts[1] != "argon2id" {
+		return passwordHash{}, errors.New("the hash is not argon2id")
+	}
+	if parts[2] != "v="+strconv.Itoa(argon2.Version) {
+		return passwordHash{}, fmt.Errorf("the hash's argon2 version is not %d (v=%d)", argon2.Version, argon2.Version)
+	}
+	h, err := parseCost(parts[3])
+	if err != nil {
+		return passwordHash{}, err
+	}
+	b64 := base64.RawStdEncoding.Strict()
+	if h.salt, err = b64.DecodeString(parts[4]); err != nil || len(h.salt) < minSalt || len(h.salt) > maxSalt {
+		return passwordHash{}, fmt.Errorf("the hash's salt is not %d to %d bytes in base64 without padding", minSalt, maxSalt)
+	}
+	if h.key, err = b64.DecodeString(parts[5]); err != nil || len(h.key) < minKey || len(h.key) > maxKey {
+		return passwordHash{}, fmt.Errorf("the hash itself is not %d to %d bytes in base64 without padding", minKey, maxKey)
+	}
+	if h.String() != phc {
+		return passwordHash{}, errors.New("the hash is not in canonical form")
+	}
+	return h, nil
+}
+
+// parseCost reads m=…,t=…,p=… and holds it to the bounds.
+func parseCost(s string) (passwordHash, error) {
+	cost := strings.Split(s, ",")
+	if len(cost) != 3 {
+		return passwordHash{}, errors.New("the hash's parameters are not m=…,t=…,p=…")
+	}
+	read := func(i int, name string, low, high uint64) (uint64, error) {
+		text, ok := strings.CutPrefix(cost[i], name+"=")
+		n, err := strconv.ParseUint(text, 10, 32)
+		if !ok || err != nil {
+			return 0, errors.New("the hash's parameters are not m=…,t=…,p=…")
+		}
+		if n < low || n > high {
+			return 0, fmt.Errorf("the hash's parameter %s=%d is not between %d and %d", name, n, low, high)
+		}
+		return n, nil
+	}
+	m, errM := read(0, "m", minMemory, maxMemory)
+	t, errT := read(1, "t", 1, maxPasses)
+	p, errP := read(2, "p", 1, maxLanes)
+	return passwordHash{memory: uint32(m), passes: uint32(t), lanes: uint8(p)}, errors.Join(errM, errT, errP)
+}
