@@ -1,0 +1,152 @@
+package agreement
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/stix"
+)
+
+// Names, each of its own kind so that two of them cannot be swapped.
+type (
+	Name        string // of an agreement
+	PartyName   string // of a party
+	AccountName string // of an account
+)
+
+// Caller is who asks: an account and the party it belongs to. An operator may
+// have no party.
+type Caller struct {
+	Account  AccountName
+	Party    PartyName
+	Operator bool
+}
+
+// Party is an organisation that takes part in agreements.
+type Party struct {
+	Name     PartyName `json:"name"`
+	Title    string    `json:"title"`
+	Identity stix.ID   `json:"identity,omitempty"` // its STIX identity, if it has said which
+}
+
+// Role is what a party may do in an agreement.
+type Role string
+
+const (
+	Producer Role = "producer" // adds; with Consumer, deletes what it added
+	Consumer Role = "consumer" // reads
+	Auditor  Role = "auditor"  // reads history and deliveries
+)
+
+// Roles lists every role, in the order they are written.
+func Roles() []Role { return []Role{Producer, Consumer, Auditor} }
+
+// Membership is a party's place in an agreement.
+type Membership struct {
+	Party PartyName `json:"party"`
+	Roles []Role    `json:"roles"`
+}
+
+// Agreement is a sharing agreement with its terms. Its JSON is the document
+// that the agreement's file keeps and that a journal entry's digest covers; see
+// Document. A value that is in use is not changed: change a Clone.
+type Agreement struct {
+	Name        Name         `json:"name"`
+	Title       string       `json:"title"`
+	Description string       `json:"description,omitempty"`
+	APIRoot     string       `json:"api_root"`
+	Collection  Collection   `json:"collection"`
+	Parties     []Membership `json:"parties"`
+	Term        Term         `json:"term"`
+	Accept      Accept       `json:"accept"`
+	Release     []Release    `json:"release,omitempty"`
+	Retention   Retention    `json:"retention,omitzero"`
+	Suspended   *Mark        `json:"suspended,omitempty"`
+	Terminated  *Mark        `json:"terminated,omitempty"`
+}
+
+// Collection is how TAXII clients address the agreement (TAXII 2.1, section
+// 5.2.1).
+type Collection struct {
+	ID    uuid.UUID `json:"id"`
+	Alias string    `json:"alias,omitempty"`
+}
+
+// Accept says what may come in. What is not said is not restricted;
+// SpecVersions alone defaults to 2.1.
+type Accept struct {
+	Types          []string `json:"types,omitempty"`         // object types; none: all
+	SpecVersions   []string `json:"spec_versions,omitempty"` // none: 2.1
+	MaxTLP         stix.TLP `json:"max_tlp,omitempty"`       // the most restrictive marking taken; none: any
+	DefaultTLP     stix.TLP `json:"default_tlp,omitempty"`   // counts for objects that carry no TLP level
+	RequireMarking bool     `json:"require_marking,omitempty"`
+	Warnings       string   `json:"warnings,omitempty"`        // WarningsAccept (default) or WarningsReject
+	CreatedBy      string   `json:"created_by,omitempty"`      // CreatedByAny (default) or CreatedByParty
+	FutureModified string   `json:"future_modified,omitempty"` // FutureWarn (default) or FutureReject
+}
+
+// Values of Accept's choices; the first of each pair is the default.
+const (
+	WarningsAccept = "accept"
+	WarningsReject = "reject" // an object that anything warns about is refused
+	CreatedByAny   = "any"
+	CreatedByParty = "party" // created_by_ref must be the producing party's identity
+	FutureWarn     = "warn"
+	FutureReject   = "reject" // an object modified more than a day ahead is refused
+)
+
+// Release passes objects on to another agreement.
+type Release struct {
+	To     Name     `json:"to"`
+	MaxTLP stix.TLP `json:"max_tlp,omitempty"` // none: any
+	Types  []string `json:"types,omitempty"`   // none: all
+}
+
+// Retention says what may be dropped. Zero values keep everything.
+type Retention struct {
+	Versions   int `json:"versions,omitempty"`     // newest versions of an object that are kept
+	MaxAgeDays int `json:"max_age_days,omitempty"` // days since date_added
+}
+
+// Mark is a decision about an agreement: when, by whom and why.
+type Mark struct {
+	At     time.Time   `json:"at"`
+	By     AccountName `json:"by"`
+	Reason string      `json:"reason,omitempty"`
+}
+
+// Member returns a party's place in the agreement.
+func (a *Agreement) Member(party PartyName) (Membership, bool) {
+	i := slices.IndexFunc(a.Parties, func(m Membership) bool { return m.Party == party })
+	if i < 0 || party == "" {
+		return Membership{}, false
+	}
+	return a.Parties[i], true
+}
+
+// Clone returns a copy that shares no memory with a.
+func (a *Agreement) Clone() *Agreement {
+	c := *a
+	c.Parties = slices.Clone(a.Parties)
+	for i := range c.Parties {
+		c.Parties[i].Roles = slices.Clone(c.Parties[i].Roles)
+	}
+	c.Accept.Types = slices.Clone(a.Accept.Types)
+	c.Accept.SpecVersions = slices.Clone(a.Accept.SpecVersions)
+	c.Release = slices.Clone(a.Release)
+	for i := range c.Release {
+		c.Release[i].Types = slices.Clone(c.Release[i].Types)
+	}
+	c.Suspended, c.Terminated = a.Suspended.clone(), a.Terminated.clone()
+	return &c
+}
+
+func (m *Mark) clone() *Mark {
+	if m == nil {
+		return nil
+	}
+	c := *m
+	return &c
+}

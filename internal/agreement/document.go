@@ -1,0 +1,92 @@
+package agreement
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// defaultSpecVersion is what an agreement accepts that does not say.
+const defaultSpecVersion = "2.1"
+
+// Canonical returns the agreement in the one form that is kept: times in UTC
+// and whole microseconds, lists that are sets sorted and free of repetition,
+// choices spelled out. What was left to a default when the parties agreed so
+// stays what it was when defaults change. Parties and releases keep their order
+// of names.
+func (a *Agreement) Canonical() *Agreement {
+	c := a.Clone()
+	slices.SortStableFunc(c.Parties, func(x, y Membership) int { return cmp.Compare(x.Party, y.Party) })
+	for i := range c.Parties {
+		c.Parties[i].Roles = sortedRoles(c.Parties[i].Roles)
+	}
+	c.Term = Term{From: canonicalTime(c.Term.From), Until: canonicalTime(c.Term.Until)}
+	c.Accept.Types = sortedSet(c.Accept.Types)
+	c.Accept.SpecVersions = sortedSet(c.Accept.SpecVersions)
+	if len(c.Accept.SpecVersions) == 0 {
+		c.Accept.SpecVersions = []string{defaultSpecVersion}
+	}
+	c.Accept.Warnings = cmp.Or(c.Accept.Warnings, WarningsAccept)
+	c.Accept.CreatedBy = cmp.Or(c.Accept.CreatedBy, CreatedByAny)
+	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureWarn)
+	slices.SortStableFunc(c.Release, func(x, y Release) int { return cmp.Compare(x.To, y.To) })
+	for i := range c.Release {
+		c.Release[i].Types = sortedSet(c.Release[i].Types)
+	}
+	for _, m := range []*Mark{c.Suspended, c.Terminated} {
+		if m != nil {
+			m.At = canonicalTime(m.At)
+		}
+	}
+	return c
+}
+
+// Document returns the agreement's canonical JSON: the same agreement always
+// gives the same bytes.
+func (a *Agreement) Document() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(a.Canonical()); err != nil {
+		return nil, fmt.Errorf("write agreement %s: %w", a.Name, err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// ParseDocument reads what Document wrote. A term it does not know is an error:
+// whoever cannot read a term cannot keep to it.
+func ParseDocument(b []byte) (*Agreement, error) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	var a Agreement
+	if err := dec.Decode(&a); err != nil {
+		return nil, fmt.Errorf("read agreement: %w", err)
+	}
+	return &a, nil
+}
+
+func canonicalTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+func sortedSet(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+func sortedRoles(given []Role) []Role {
+	var sorted []Role
+	for _, r := range Roles() {
+		if slices.Contains(given, r) {
+			sorted = append(sorted, r)
+		}
+	}
+	return sorted
+}

@@ -1,0 +1,3 @@
+// Package validate holds STIX objects to the Standard: shape (package schemas), meaning (the table of rules) and patterns
+// (package pattern).
+package validate

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// Actor is who makes a change. The zero Actor is the system itself.
+type Actor struct {
+	Account agreement.AccountName
+	Party   agreement.PartyName
+}
+
+// Batch is what one caller of Append wants changed: all of it in one transaction, or none.
+type Batch struct {
+	Actor   Actor
+	Changes []Change
+
+	// Status, when set, is kept with the changes for StatusKept: Body is called inside the transaction with one Outcome
+	// a change and returns the bytes to keep. It may be called more than once and must not wait for anything.
+	Status *NewStatus
+
+	// Cursor, when set, is stored in the same transaction: how far a follower has come.
+	Cursor *Cursor
+}
+
+// NewStatus is a status resource to keep.
+type NewStatus struct {
+	ID   uuid.UUID
+	Body func([]Outcome) []byte
+}
+
+// Change is one of Add, Remove and Terms.
+type Change struct {
+	Add    *Addition
+	Remove *Removal
+	Terms  *TermsChange
+}
+
+// Addition is an object to add. Object.ID must be well-formed; Object.Raw() is what is stored.
+type Addition struct {
+	Object   stix.Object
+	TLP      stix.TLP       // effective marking, recorded
+	Warnings []string       // ids of rules that warned, recorded
+	Source   journal.Source // set by followers: these never bring back a version that was deleted
+}
+
+// Removal deletes versions of one object.
+type Removal struct {
+	ID       stix.ID
+	Versions Versions // the zero value means all of them
+	Specs    []string // none: every spec version
+	Kind     journal.Kind
+	Reason   string
+	Source   journal.Source
+
+	// OnlyBy, when set, lets the removal happen only if that party added every selected version.
+	OnlyBy agreement.PartyName
+}
+
+// TermsChange puts new terms in force.
+type TermsChange struct {
+	Agreement *agreement.Agreement
+	Act       string // create, change, renew, suspend, resume, terminate
+	Reason    string
+}
+
+// Result says what an Append did: one Outcome a change, in order.
+type Result struct {
+	Outcomes []Outcome
+}
+
+// OutcomeKind is what became of a change.
+type OutcomeKind uint8
+
+// The outcomes.
+const (
+	Added     OutcomeKind = iota + 1 // stored at Position
+	Already                          // this version is there with the same content: nothing changed
+	Conflict                         // this version is there with other content: nothing changed
+	Gone                             // a follower brought a version that was deleted here: nothing changed
+	Removed                          // Positions were removed
+	Missing                          // nothing to remove
+	NotTheirs                        // OnlyBy did not hold: nothing changed
+	Changed                          // terms are in force, recorded at Position
+)
+
+// Outcome is what became of one change.
+type Outcome struct {
+	Kind      OutcomeKind
+	Position  journal.Position   // of the entry (Added, Changed) or of the version that is there (Already, Conflict)
+	At        time.Time          // date_added of that version, or of the entry
+	Version   string             // the version as TAXII states it: the object's own text, else date_added
+	Positions []journal.Position // Removed: where the removed versions had been added
+}
+
+// Cursor is how far the follower Name has come.
+type Cursor struct {
+	Name     string
+	Position uint64
+}

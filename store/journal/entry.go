@@ -1,0 +1,66 @@
+package journal
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Position is a place in a journal, from 1; 0 is none. The entry at position p is leaf p-1 of the tree.
+type Position uint64
+
+// Digest is a SHA-256.
+type Digest [32]byte
+
+// Kind says what an entry records.
+type Kind uint8
+
+// The kinds. Their numbers are part of the canonical bytes and never change.
+const (
+	Added     Kind = 1 // a version of an object was added
+	Deleted   Kind = 2 // a version was deleted: by an account, or by the system's retention
+	Withdrawn Kind = 3 // a version released here was taken back by where it came from
+	Terms     Kind = 4 // the agreement's terms or its life cycle changed
+	Admin     Kind = 5 // in accord.db's own journal: a root, party, account or the server's description changed
+)
+
+// Entry is one record of what changed. It never holds an object's content, only its digest. What does not apply to a
+// kind stays zero.
+type Entry struct {
+	Kind    Kind
+	At      time.Time // UTC, whole microseconds; for Added the object's date_added
+	Account string    // who did it; "" for the system
+	Party   string
+
+	// Added, Deleted, Withdrawn.
+	Object      string   // the STIX identifier
+	Version     string   // `modified`, else `created`, as the object has it; "" when it has neither
+	SpecVersion string   // 2.0 or 2.1
+	Of          Position // Deleted, Withdrawn: the position at which that version was added
+
+	// Added.
+	Size     uint64    // bytes of the object's compact text
+	TLP      uint8     // effective marking as stix.TLP; 0 for none
+	Status   uuid.UUID // the status resource of the request that added it
+	Warnings []string  // ids of the rules that warned, sorted
+	Source   Source    // where a follower took it from
+
+	// Added: SHA-256 of the compact text. Terms, Admin: of the document after the change.
+	Digest Digest
+
+	// Terms, Admin.
+	Before  Digest // of the document before
+	Act     string // what was done: create, change, renew, suspend, resume, terminate, ...
+	Subject string // Admin: what it was done to, such as "account vendor-push"
+
+	Reason string // as given by who acted, or by the system
+}
+
+// Source names an entry of another journal.
+type Source struct {
+	Collection uuid.UUID
+	Position   Position
+}
+
+// IsZero reports whether s names nothing.
+func (s Source) IsZero() bool { return s == Source{} }
