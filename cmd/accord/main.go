@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// env is what a command may touch of the world outside.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+}
+
+// Exit codes. A command that judges (validate, check, audit verify, push) ends with exitFound when it did its work and found
+// something wrong.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it could not do what it was asked
+	exitFound  = 1
+	exitUsage  = 2 // it was asked wrongly, or (validate, push) could not run
+)
+
+// exitError is an error that decides the exit code. With a nil err the command has said everything already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usageError says that a command was asked wrongly.
+func usageError(format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// hintError is an error with advice, which is printed on a line of its own.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+// withHint adds advice to an error.
+func withHint(err error, format string, args ...any) error {
+	return &hintError{err: err, hint: fmt.Sprintf(format, args...)}
+}
+
+// commands is the command table, in the order of the help text. group is the heading a command stands under.
+var commands = []struct {
+	group string
+	make  func(*env) *cobra.Command
+}{
+	{groupServer, newVersionCommand},
+}
+
+// The headings of the help text.
+const (
+	groupServer = "Running a server:"
+	groupClient = "Sharing and checking:"
+	groupAudit  = "History and safety:"
+)
+
+const longHelp = `Accord is a TAXII 2.1 server in which each sharing agreement is a collection.
+
+An agreement says who gives, who receives, what may be shared, how sensitive it
+may be and how long it runs. Accord enforces it on every object that comes in
+and every page that goes out, and keeps a history that either side can check.
+
+A first look needs no preparation:
+
+    accord demo
+
+A server of your own needs a data folder and a file that says what was agreed:
+
+    accord apply -f exchange.yaml --data /var/lib/accord
+    accord serve --data /var/lib/accord --listen :6443 --tls-cert F --tls-key F
+
+Exit codes: 0 done; 1 it could not be done, or something was found wrong;
+2 the command line is wrong, or the command could not run at all.`
+
+// newRoot builds the command tree.
+func newRoot(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "accord",
+		Short:         "TAXII 2.1 server in which each sharing agreement is a collection",
+		Long:          longHelp,
+		Args:          noArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return withHint(usageError("%w", err), "%s --help lists the flags", cmd.CommandPath())
+	})
+	root.SuggestionsMinimumDistance = 2
+	for _, c := range commands {
+		if !root.ContainsGroup(c.group) {
+			root.AddGroup(&cobra.Group{ID: c.group, Title: c.group})
+		}
+		cmd := c.make(e)
+		cmd.GroupID = c.group
+		root.AddCommand(cmd)
+	}
+	return root
+}
+
+// onRun has every command below cmd call started when its own work begins: what goes wrong earlier is the command line.
+func onRun(cmd *cobra.Command, started func()) {
+	if do := cmd.RunE; do != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			started()
+			return do(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		onRun(sub, started)
+	}
+}
+
+// noArgs refuses arguments: for a command without subcommands they are a mistake, for one with them a subcommand that does
+// not exist.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasAvailableSubCommands() {
+		err := usageError("there is no command %q", cmd.CommandPath()+" "+args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return withHint(err, "did you mean %s?", strings.Join(near, " or "))
+		}
+		return withHint(err, "%s --help lists the commands", cmd.CommandPath())
+	}
+	return usageError("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+}
+
+// exactArgs wants the arguments that names lists.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return withHint(usageError("%s takes %s, got %d arguments", cmd.CommandPath(), strings.Join(names, " "), len(args)),
+			"%s --help shows an example", cmd.CommandPath())
+	}
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, e *env) int {
+	root := newRoot(e)
+	code := exitUsage
+	onRun(root, func() { code = exitFailed })
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+		if exit.err == nil {
+			return code
+		}
+	}
+	fmt.Fprintf(e.stderr, "accord: %v\n", err)
+	var hint *hintError
+	if errors.As(err, &hint) {
+		fmt.Fprintf(e.stderr, "        %s\n", hint.hint)
+	}
+	return code
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &env{
+		stdin:  os.Stdin,
+		stdout: os.Stdout,
+		stderr: os.Stderr,
+		getenv: os.Getenv,
+		now:    time.Now,
+	})
+	stop()
+	os.Exit(code)
+}
