@@ -1,0 +1,170 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
+	"github.com/accord-taxii/accord/stix/validate"
+	"github.com/accord-taxii/accord/store"
+)
+
+// Options of Accept. Zero values are the defaults.
+type Options struct {
+	Now     time.Time    // the moment that terms are judged at and the result states; zero: the clock's
+	Limits  ijson.Limits // of each object's text
+	Refused func(Detail) // called for each refused object, in order, once the outcome is durable; nil: nobody
+}
+
+// NotJSONError says that an object's text is no JSON, so that the whole body is none.
+type NotJSONError struct {
+	Index  int    // of the object in the envelope, from 0
+	Offset int    // bytes from the start of that object's text
+	Reason string // what was found and what would be right
+}
+
+func (e *NotJSONError) Error() string {
+	return fmt.Sprintf("objects/%d is not JSON: %s", e.Index, e.Reason)
+}
+
+// Accept takes the objects of one envelope into an agreement. Each of raws is one object's text, which is not kept:
+// it may be changed again once Accept has returned without an error.
+//
+// The Result says what became of each object, in the order they came, and is kept by the store under its ID: see [Load].
+// When Accept returns it, everything in it is durable. The errors are a *NotJSONError, after which nothing has changed,
+// and those of store.Collection.Append.
+func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller, party agreement.Party, raws [][]byte, opts Options) (*Result, error) {
+	if opts.Now.IsZero() {
+		opts.Now = time.Now()
+	}
+	j := judge{terms: col.Agreement(), party: party, limits: opts.Limits, now: opts.Now.UTC()}
+	verdicts, err := j.all(ctx, raws)
+	if err != nil {
+		return nil, err
+	}
+	s := submission{id: uuid.New(), at: j.now, verdicts: verdicts}
+	batch := store.Batch{
+		Actor:  store.Actor{Account: caller.Account, Party: caller.Party},
+		Status: &store.NewStatus{ID: s.id, Body: s.body},
+	}
+	for i := range verdicts {
+		if v := &verdicts[i]; v.passed {
+			batch.Changes = append(batch.Changes, store.Change{Add: &store.Addition{
+				Object: v.object, TLP: v.tlp, Warnings: v.warnings,
+			}})
+		}
+	}
+	appended, err := col.Append(ctx, batch)
+	if err != nil {
+		// The trees are left to the garbage collector: a writer may still be reading the objects they hold.
+		return nil, fmt.Errorf("add %d objects: %w", len(batch.Changes), err)
+	}
+	result := s.result(appended.Outcomes)
+	for i := range verdicts {
+		releaseTree(verdicts[i].object.Tree)
+	}
+	if opts.Refused != nil {
+		for _, d := range result.Details {
+			if d.Outcome == Refused {
+				opts.Refused(d)
+			}
+		}
+	}
+	return result, nil
+}
+
+// verdict is what is known of one object before it is appended.
+type verdict struct {
+	object   stix.Object
+	passed   bool
+	id       string // as the sender wrote it, or a placeholder
+	tlp      stix.TLP
+	warnings []string // ids of rules, sorted, each once
+	message  string   // the findings
+}
+
+// judge holds objects to the Standard and to one agreement's terms at one moment.
+type judge struct {
+	terms  *agreement.Agreement
+	party  agreement.Party
+	limits ijson.Limits
+	now    time.Time
+}
+
+// one judges one object. The verdict's object keeps tree.
+func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
+	object, findings := validate.Parse(raw, tree, j.limits)
+	if refused(findings) {
+		if err := notJSON(index, raw, tree, j.limits); err != nil {
+			return verdict{}, err
+		}
+		object = stix.Object{Tree: tree}
+		return verdict{object: object, id: placeholderID, message: messageOf(findings)}, nil
+	}
+	findings = append(findings, validate.Object(object, validate.Options{
+		SpecVersions: j.terms.Accept.SpecVersions,
+		Now:          j.now,
+	})...)
+	findings = append(findings, j.termsOf(object, findings)...)
+	v := verdict{object: object, id: idOf(object), message: messageOf(findings)}
+	v.passed = !refused(findings) && object.ID != ""
+	if v.passed {
+		v.tlp, v.warnings = j.tlpOf(object), warningsOf(findings)
+	}
+	return v, nil
+}
+
+// notJSON tells text that is no JSON from JSON that is refused (duplicate names, depth).
+func notJSON(index int, raw []byte, tree *ijson.Tree, limits ijson.Limits) error {
+	err, ok := tree.Parse(raw, limits).(*ijson.Error)
+	if !ok || !err.Code.Malformed() {
+		return nil
+	}
+	return &NotJSONError{Index: index, Offset: err.Offset, Reason: err.Error()}
+}
+
+// tlpOf is the marking that is recorded: the object's own, else what the agreement says of unmarked ones.
+func (j *judge) tlpOf(o stix.Object) stix.TLP {
+	level, _ := o.EffectiveTLP()
+	if level == 0 {
+		return j.terms.Accept.DefaultTLP
+	}
+	return level
+}
+
+// placeholderID stands for an object without a usable identifier: TAXII 2.1, section 4.3.1, requires one (T-050).
+const placeholderID = "unidentified--00000000-0000-4000-8000-000000000000"
+
+// longestID bounds how much of a broken identifier is repeated to its sender.
+const longestID = 300
+
+// idOf is the identifier as the sender wrote it, malformed or not, so that it can be found again.
+func idOf(o stix.Object) string {
+	if o.ID != "" {
+		return string(o.ID)
+	}
+	t := o.Tree
+	if id := t.Str(t.Member(t.Root(), "id")); id != "" && len(id) <= longestID {
+		return id
+	}
+	return placeholderID
+}
+
+func refused(findings []validate.Finding) bool {
+	return slices.ContainsFunc(findings, func(f validate.Finding) bool { return f.Severity == validate.Error })
+}
+
+func warningsOf(findings []validate.Finding) []string {
+	var ids []string
+	for _, f := range findings {
+		ids = append(ids, f.Rule)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

@@ -1,0 +1,82 @@
+package ingest
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/accord-taxii/accord/stix/ijson"
+)
+
+// workers bounds how many objects the whole process judges at the same moment: one a processor, so that many large POSTs
+// share the processors and do not pile up.
+var workers = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// turn is how many objects a worker judges before it lets another request have its place.
+const turn = 16
+
+// all judges every object, in parallel. The error is the *NotJSONError of the first object that is no JSON, or ctx's.
+func (j *judge) all(ctx context.Context, raws [][]byte) ([]verdict, error) {
+	verdicts := make([]verdict, len(raws))
+	errs := make([]error, (len(raws)+turn-1)/turn) // the first error of each turn
+	var next atomic.Int64
+	var failed atomic.Bool
+	work := func() {
+		for {
+			t := int(next.Add(1)) - 1
+			if t >= len(errs) || failed.Load() {
+				return
+			}
+			select {
+			case workers <- struct{}{}:
+			case <-ctx.Done():
+				errs[t] = context.Cause(ctx)
+				failed.Store(true)
+				return
+			}
+			errs[t] = j.turn(raws, verdicts, t*turn)
+			<-workers
+			if errs[t] != nil {
+				failed.Store(true)
+			}
+		}
+	}
+	var others sync.WaitGroup
+	for range min(cap(workers), len(errs)) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return verdicts, nil
+}
+
+// turn judges the objects from one on, up to a turn's worth.
+func (j *judge) turn(raws [][]byte, verdicts []verdict, from int) (err error) {
+	for i := from; i < min(from+turn, len(raws)); i++ {
+		if verdicts[i], err = j.one(i, raws[i], acquireTree()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trees keeps the memory of parsed objects between requests.
+var trees = sync.Pool{New: func() any { return new(ijson.Tree) }}
+
+// keptNodes is the largest tree worth keeping; typical objects have some hundred nodes.
+const keptNodes = 1 << 13
+
+func acquireTree() *ijson.Tree { return trees.Get().(*ijson.Tree) }
+
+func releaseTree(t *ijson.Tree) {
+	if t != nil && cap(t.Nodes) <= keptNodes {
+		t.Text = nil
+		trees.Put(t)
+	}
+}

@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/stix/validate"
+	"github.com/accord-taxii/accord/store"
+)
+
+// Outcome is what became of one object.
+type Outcome string
+
+// The outcomes.
+const (
+	Added   Outcome = "added"   // stored
+	Already Outcome = "already" // this version was there with the same content: a success that changed nothing
+	Refused Outcome = "refused" // not stored; the message says why
+)
+
+// Detail is what became of one object of a submission.
+type Detail struct {
+	ID      string  `json:"id"`      // the STIX identifier as the sender wrote it, or a placeholder
+	Version string  `json:"version"` // as TAXII states it (TAXII 2.1, section 4.3.1)
+	Outcome Outcome `json:"outcome"`
+	Message string  `json:"message,omitempty"`
+}
+
+// Result is what became of a submission. It is complete from the start: Accord answers when everything is durable.
+type Result struct {
+	ID      uuid.UUID `json:"id"` // of the status resource, a version 4 UUID
+	At      time.Time `json:"at"` // when the submission came
+	Details []Detail  `json:"details"`
+}
+
+// Lifetime is how long a result can be read back.
+const Lifetime = 30 * 24 * time.Hour
+
+// Load reads a result back, with who submitted it. ok is false when the store has none under the id.
+func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bool, err error) {
+	body, by, ok, err := col.StatusKept(id)
+	if err != nil || !ok {
+		return nil, store.Actor{}, false, err
+	}
+	r = new(Result)
+	if err := json.Unmarshal(body, r); err != nil {
+		return nil, store.Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
+	}
+	return r, by, true, nil
+}
+
+// submission is a judged envelope on its way into the store.
+type submission struct {
+	id       uuid.UUID
+	at       time.Time
+	verdicts []verdict
+}
+
+// result joins what was judged with what the store made of the objects that passed, in order.
+func (s *submission) result(outcomes []store.Outcome) *Result {
+	r := &Result{ID: s.id, At: s.at, Details: make([]Detail, len(s.verdicts))}
+	next := 0
+	for i := range s.verdicts {
+		v := &s.verdicts[i]
+		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message}
+		if v.passed {
+			d = settle(d, outcomes[next])
+			next++
+		}
+		if d.Version == "" {
+			d.Version = stamp(s.at) // it has none and got none; TAXII 2.1, section 4.3.1, requires one
+		}
+		r.Details[i] = d
+	}
+	return r
+}
+
+// settle adds to a detail what the store made of its object.
+func settle(d Detail, o store.Outcome) Detail {
+	if o.Version != "" {
+		d.Version = o.Version
+	}
+	switch o.Kind {
+	case store.Added:
+		d.Outcome = Added
+	case store.Already:
+		d.Outcome = Already
+		d.Message = join("already present, added "+stamp(o.At), d.Message)
+	case store.Conflict:
+		d.Message = fmt.Sprintf("version %s of this object is stored with other content, added %s; the stored one stays. "+
+			"A change needs a later `modified`", d.Version, stamp(o.At))
+	default:
+		d.Message = "the store did not take this object"
+	}
+	return d
+}
+
+// body is the status as the store keeps it.
+func (s *submission) body(outcomes []store.Outcome) []byte {
+	b, err := json.Marshal(s.result(outcomes))
+	if err != nil {
+		panic(fmt.Sprintf("write status: %v", err)) // strings and a time: cannot fail
+	}
+	return b
+}
+
+// messageOf writes findings for the sender: rule, place and sentence of each.
+func messageOf(findings []validate.Finding) string {
+	var b strings.Builder
+	for i, f := range findings {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		if f.Severity == validate.Warning {
+			b.WriteString("warning ")
+		}
+		b.WriteString(f.Rule)
+		if f.Path != "" {
+			b.WriteString(" at ")
+			b.WriteString(f.Path)
+		}
+		b.WriteString(": ")
+		b.WriteString(f.Message)
+	}
+	return b.String()
+}
+
+func join(first, second string) string {
+	if second == "" {
+		return first
+	}
+	return first + "; " + second
+}
+
+// stamp writes a moment as a TAXII timestamp (TAXII 2.1, section 2).
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
