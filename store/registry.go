@@ -1,7 +1,8 @@
 package store
 
 import (
-	"context"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,64 +33,82 @@ type Registry struct {
 	Parties    []agreement.Party // by name
 	Accounts   []auth.Account    // by name
 	Agreements []Listed          // by name
-	Revision   uint64
+	Revision   uint64            // the size of accord.db's own journal: it grows with every change
+
+	// Where to find them in the lists above.
+	roots        map[string]int
+	parties      map[agreement.PartyName]int
+	accounts     map[string]int
+	tokens       map[string]int // by the token's hash
+	certificates map[string]int
 }
 
 // Listed is an agreement in the list.
 type Listed struct {
-	Name       agreement.Name
-	Collection uuid.UUID
+	Name       agreement.Name `json:"name"`
+	Collection uuid.UUID      `json:"collection"`
 }
 
-// Store is a data folder, open: accord.db and a file per agreement.
-type Store struct{}
+// index sorts the lists and makes the lookup tables. Of a token or a certificate that two accounts claim, neither has it:
+// who called could not be told.
+func (r *Registry) index() {
+	slices.SortFunc(r.Roots, func(a, b Root) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Parties, func(a, b agreement.Party) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	slices.SortFunc(r.Accounts, func(a, b auth.Account) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Agreements, func(a, b Listed) int { return strings.Compare(string(a.Name), string(b.Name)) })
 
-// Options of Open. Zero values are the defaults.
-type Options struct {
-	ReadOnly bool
+	r.roots = make(map[string]int, len(r.Roots))
+	for i := range r.Roots {
+		r.roots[r.Roots[i].Name] = i
+	}
+	r.parties = make(map[agreement.PartyName]int, len(r.Parties))
+	for i := range r.Parties {
+		r.parties[r.Parties[i].Name] = i
+	}
+	r.accounts = make(map[string]int, len(r.Accounts))
+	r.tokens, r.certificates = make(map[string]int), make(map[string]int)
+	claim := func(m map[string]int, key string, account int) {
+		if other, taken := m[key]; taken && other != account {
+			account = -1
+		}
+		m[key] = account
+	}
+	for i := range r.Accounts {
+		r.accounts[r.Accounts[i].Name] = i
+		for _, t := range r.Accounts[i].Tokens {
+			claim(r.tokens, t.Hash, i)
+		}
+		for _, c := range r.Accounts[i].Certificates {
+			claim(r.certificates, c, i)
+		}
+	}
 }
-
-// Open opens a data folder, made if it does not exist (0700). While it is open no other process can open it: the error
-// is then an *InUseError that says which.
-func Open(dir string, opts Options) (*Store, error) { return nil, errNotBuilt }
-
-// Close ends all writing and closes every file.
-func (s *Store) Close() error { return errNotBuilt }
-
-// Registry is accord.db as it is now.
-func (s *Store) Registry() *Registry { return nil }
 
 // Root finds an API root by name.
-func (s *Store) Root(name string) (Root, bool) { return Root{}, false }
+func (r *Registry) Root(name string) (Root, bool) { return at(r.Roots, r.roots, name) }
 
-// Collection finds the agreement's collection by the agreement's name.
-func (s *Store) Collection(name agreement.Name) (*Collection, bool) { return nil, false }
-
-// CollectionIn finds a collection of an API root by its id (in its canonical spelling) or its alias.
-func (s *Store) CollectionIn(root, idOrAlias string) (*Collection, bool) { return nil, false }
-
-// CollectionsIn lists the collections of an API root, always in the same order (TAXII 2.1, section 3.3).
-func (s *Store) CollectionsIn(root string) []*Collection { return nil }
-
-// Collections lists all of them, by agreement name.
-func (s *Store) Collections() []*Collection { return nil }
-
-// RegistryChange sets one thing in accord.db, or removes it. Exactly one of the pointers is set.
-type RegistryChange struct {
-	Server  *Server
-	Root    *Root
-	Party   *agreement.Party
-	Account *auth.Account // its Revision is set by the store
-	Act     string        // create, change, disable, ...: recorded
+// Party finds a party by name.
+func (r *Registry) Party(name agreement.PartyName) (agreement.Party, bool) {
+	return at(r.Parties, r.parties, name)
 }
 
-// Change applies changes to accord.db in one transaction, each with an entry in its journal.
-func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) error {
-	return errNotBuilt
+// Account finds an account by name.
+func (r *Registry) Account(name string) (auth.Account, bool) { return at(r.Accounts, r.accounts, name) }
+
+// AccountOfToken finds the account that holds the token with this hash (auth.HashToken).
+func (r *Registry) AccountOfToken(hash string) (auth.Account, bool) {
+	return at(r.Accounts, r.tokens, hash)
 }
 
-// CreateAgreement makes the file of a new agreement, with its first Terms entry, and lists it. Crashing between the two
-// leaves an unlisted file, which the next attempt replaces.
-func (s *Store) CreateAgreement(ctx context.Context, by Actor, a *agreement.Agreement) (*Collection, error) {
-	return nil, errNotBuilt
+// AccountOfCertificate finds the account that names this certificate (auth.ParseCertificate).
+func (r *Registry) AccountOfCertificate(name string) (auth.Account, bool) {
+	return at(r.Accounts, r.certificates, name)
+}
+
+func at[K comparable, V any](list []V, index map[K]int, key K) (v V, ok bool) {
+	i, ok := index[key]
+	if !ok || i < 0 {
+		return v, false
+	}
+	return list[i], true
 }

@@ -1,0 +1,351 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+// What is in a data folder.
+const (
+	registryName   = "accord.db"
+	agreementsName = "agreements"
+	lockName       = "lock"
+)
+
+// Store is a data folder, open: accord.db and a file per agreement.
+type Store struct {
+	dir  string
+	opts Options
+	lock *os.File
+	db   *bolt.DB // accord.db
+
+	changing sync.Mutex // held by whoever changes accord.db or the list of open files
+	closed   bool       // guarded by changing
+	now      atomic.Pointer[contents]
+}
+
+// contents are what a Store serves from, at one moment. They are shared: nobody changes them.
+type contents struct {
+	registry    *Registry
+	collections []*Collection // by agreement name
+	byName      map[agreement.Name]*Collection
+	byID        map[string]*Collection // by the canonical text of the collection id
+	unavailable []Unavailable          // by agreement name
+}
+
+// Unavailable is an agreement that is listed but whose file could not be opened. The others are served without it.
+type Unavailable struct {
+	Listed
+	Reason error
+}
+
+// Options of Open. Zero values are the defaults.
+type Options struct {
+	ReadOnly bool
+	Now      func() time.Time // default time.Now
+}
+
+// Open opens a data folder, made if it does not exist (0700). While it is open no other process can open it: the error
+// is then an *InUseError that says which. It reads accord.db and opens every agreement's file, but reads none of them
+// through; one that is missing or damaged stops nobody else, see Unavailable. With Options.ReadOnly several processes can
+// read one folder, and nothing is made.
+func Open(dir string, opts Options) (_ *Store, err error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Store{dir: dir, opts: opts}
+	defer func() {
+		if err != nil {
+			s.closeFiles()
+		}
+	}()
+	if err := s.makeFolder(); err != nil {
+		return nil, err
+	}
+	if s.lock, err = lockFolder(dir, opts.ReadOnly); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, registryName)
+	if s.db, err = openRegistry(path, opts.ReadOnly); err != nil {
+		return nil, err
+	}
+	if err := syncFolder(dir, opts.ReadOnly); err != nil {
+		return nil, err
+	}
+	r, err := readRegistry(s.db)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	s.now.Store(s.openCollections(r))
+	return s, nil
+}
+
+func (s *Store) makeFolder() error {
+	agreements := filepath.Join(s.dir, agreementsName)
+	if s.opts.ReadOnly {
+		if _, err := os.Stat(filepath.Join(s.dir, registryName)); err != nil {
+			return fmt.Errorf("open data folder %s: %w", s.dir, err)
+		}
+		return nil
+	}
+	if err := os.MkdirAll(agreements, 0o700); err != nil {
+		return fmt.Errorf("make data folder %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// openCollections opens the file of every listed agreement, several at a time: with a thousand of them the system calls
+// add up.
+func (s *Store) openCollections(r *Registry) *contents {
+	opened := make([]*Collection, len(r.Agreements))
+	failed := make([]error, len(r.Agreements))
+	var g errgroup.Group
+	g.SetLimit(4 * runtime.GOMAXPROCS(0))
+	for i, listed := range r.Agreements {
+		g.Go(func() error {
+			opened[i], failed[i] = s.openListed(listed)
+			return nil
+		})
+	}
+	g.Wait()
+
+	c := &contents{registry: r}
+	for i, listed := range r.Agreements {
+		if failed[i] != nil {
+			c.unavailable = append(c.unavailable, Unavailable{listed, failed[i]})
+			continue
+		}
+		c.collections = append(c.collections, opened[i])
+	}
+	c.index()
+	return c
+}
+
+// openListed opens a listed agreement's file and makes sure that it is that agreement's.
+func (s *Store) openListed(l Listed) (*Collection, error) {
+	path := s.collectionPath(l)
+	col, err := openCollection(path, s.collectionOptions())
+	if err != nil {
+		return nil, err
+	}
+	if got := col.Agreement().Name; got != l.Name || col.ID() != l.Collection {
+		err := fmt.Errorf("open %s: it holds the agreement %s (collection %s), where %s (collection %s) is listed",
+			path, got, col.ID(), l.Name, l.Collection)
+		return nil, errors.Join(err, col.close())
+	}
+	return col, nil
+}
+
+func (s *Store) collectionPath(l Listed) string {
+	return filepath.Join(s.dir, agreementsName, l.Collection.String()+".db")
+}
+
+func (s *Store) collectionOptions() collectionOptions {
+	return collectionOptions{ReadOnly: s.opts.ReadOnly, Now: s.opts.Now}
+}
+
+// index makes the lookup tables over the sorted collections.
+func (c *contents) index() {
+	c.byName = make(map[agreement.Name]*Collection, len(c.collections))
+	c.byID = make(map[string]*Collection, len(c.collections))
+	for _, col := range c.collections {
+		c.byName[col.Agreement().Name] = col
+		c.byID[col.ID().String()] = col
+	}
+}
+
+// Dir is the data folder.
+func (s *Store) Dir() string { return s.dir }
+
+// Close ends all writing and closes every file.
+func (s *Store) Close() error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.closeFiles()
+}
+
+// closeFiles closes what is open; the lock goes last, so that whoever waits for it finds everything closed.
+func (s *Store) closeFiles() error {
+	var errs []error
+	if c := s.now.Load(); c != nil {
+		closed := make([]error, len(c.collections))
+		var g errgroup.Group
+		g.SetLimit(4 * runtime.GOMAXPROCS(0))
+		for i, col := range c.collections {
+			g.Go(func() error {
+				closed[i] = col.close()
+				return nil
+			})
+		}
+		g.Wait()
+		errs = append(errs, closed...)
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, unlockFolder(s.lock, s.opts.ReadOnly))
+	}
+	return errors.Join(errs...)
+}
+
+// Registry is accord.db as it is now.
+func (s *Store) Registry() *Registry { return s.now.Load().registry }
+
+// Root finds an API root by name.
+func (s *Store) Root(name string) (Root, bool) { return s.Registry().Root(name) }
+
+// Collection finds the agreement's collection by the agreement's name.
+func (s *Store) Collection(name agreement.Name) (*Collection, bool) {
+	col, ok := s.now.Load().byName[name]
+	return col, ok
+}
+
+// CollectionIn finds a collection of an API root by its id (in its canonical spelling) or its alias (TAXII 2.1, section
+// 5.2.1). An alias never looks like an id.
+func (s *Store) CollectionIn(root, idOrAlias string) (*Collection, bool) {
+	c := s.now.Load()
+	if col, ok := c.byID[idOrAlias]; ok {
+		return col, col.Agreement().APIRoot == root
+	}
+	if idOrAlias == "" {
+		return nil, false
+	}
+	// Aliases are terms, which change through Append: the agreements themselves say which are in force.
+	for _, col := range c.collections {
+		if a := col.Agreement(); a.Collection.Alias == idOrAlias && a.APIRoot == root {
+			return col, true
+		}
+	}
+	return nil, false
+}
+
+// CollectionsIn lists the collections of an API root, always in the same order (TAXII 2.1, section 3.3).
+func (s *Store) CollectionsIn(root string) []*Collection {
+	var in []*Collection
+	for _, col := range s.now.Load().collections {
+		if col.Agreement().APIRoot == root {
+			in = append(in, col)
+		}
+	}
+	return in
+}
+
+// Collections lists all of them, by agreement name.
+func (s *Store) Collections() []*Collection { return slices.Clone(s.now.Load().collections) }
+
+// Unavailable lists the agreements whose files could not be opened, by name.
+func (s *Store) Unavailable() []Unavailable { return slices.Clone(s.now.Load().unavailable) }
+
+// CreateAgreement makes the file of a new agreement, with its first Terms entry, and lists it. Crashing between the two
+// leaves an unlisted file, which the next attempt replaces.
+func (s *Store) CreateAgreement(ctx context.Context, by Actor, a *agreement.Agreement) (*Collection, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if err := s.writable(ctx); err != nil {
+		return nil, fmt.Errorf("create agreement %s: %w", a.Name, err)
+	}
+	old := s.now.Load()
+	for _, l := range old.registry.Agreements {
+		if l.Name == a.Name || l.Collection == a.Collection.ID {
+			return nil, fmt.Errorf("create agreement %s (collection %s): %w: the agreement %s with the collection %s",
+				a.Name, a.Collection.ID, ErrExists, l.Name, l.Collection)
+		}
+	}
+	listed := Listed{Name: a.Name, Collection: a.Collection.ID}
+	path := s.collectionPath(listed)
+	if err := s.removeUnlisted(path); err != nil {
+		return nil, fmt.Errorf("create agreement %s: %w", a.Name, err)
+	}
+	col, err := createCollection(path, listed.Collection, a, by, s.collectionOptions())
+	if err != nil {
+		return nil, fmt.Errorf("create agreement %s: %w", a.Name, err)
+	}
+	// The file's name must be durable before the list names it.
+	if err := syncFolder(filepath.Dir(path), false); err != nil {
+		return nil, errors.Join(err, col.close())
+	}
+	r, err := s.update(by, []recorded{listedRecord(listed)})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("list agreement %s: %w", a.Name, err), col.close())
+	}
+	c := &contents{registry: r, collections: append(slices.Clone(old.collections), col), unavailable: old.unavailable}
+	slices.SortFunc(c.collections, func(a, b *Collection) int {
+		return compareNames(a.Agreement().Name, b.Agreement().Name)
+	})
+	c.index()
+	s.now.Store(c)
+	return col, nil
+}
+
+// removeUnlisted removes what an attempt that crashed left behind: a file whose journal has no entry but the first. A
+// file that has been in use is somebody's agreement, whatever the list says.
+func (s *Store) removeUnlisted(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	col, err := openCollection(path, s.collectionOptions())
+	if err == nil {
+		stats, err := col.Stats()
+		if err := errors.Join(err, col.close()); err != nil {
+			return err
+		}
+		if stats.Entries > 1 {
+			return fmt.Errorf("%s is there, unlisted, with %d journal entries: move it away or restore the accord.db that lists it", path, stats.Entries)
+		}
+	}
+	return os.Remove(path)
+}
+
+// ErrExists says that something is there already.
+var ErrExists = errors.New("there already")
+
+// ErrReadOnly says that the data folder was opened for reading.
+var ErrReadOnly = errors.New("the data folder is open for reading only")
+
+// errStoreClosed is for whoever comes after Close.
+var errStoreClosed = errors.New("the data folder is closed")
+
+// writable says whether accord.db can be changed now.
+func (s *Store) writable(ctx context.Context) error {
+	switch {
+	case s.closed:
+		return errStoreClosed
+	case s.opts.ReadOnly:
+		return ErrReadOnly
+	}
+	return context.Cause(ctx)
+}
+
+// syncFolder makes the names in a folder durable: a new file's content alone would survive a power cut nameless.
+func syncFolder(dir string, readOnly bool) error {
+	if readOnly {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}

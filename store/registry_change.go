@@ -1,0 +1,257 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// RegistryChange sets one thing in accord.db. Exactly one of the pointers is set.
+type RegistryChange struct {
+	Server  *Server
+	Root    *Root
+	Party   *agreement.Party
+	Account *auth.Account // its Revision is set by the store
+	Act     string        // create, change, disable, ...: recorded; "" is create or change, whichever it is
+	Reason  string        // recorded
+}
+
+// recorded is a change as accord.db keeps it: a document that is put under a key of a bucket, and the words of its entry.
+type recorded struct {
+	bucket, key []byte
+	subject     string
+	act, reason string
+	document    func(before []byte) ([]byte, error) // nil document: nothing changes
+}
+
+// Change applies changes to accord.db in one transaction, each with an entry in its journal. What is there already, the
+// same, gets no entry.
+func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) error {
+	records := make([]recorded, len(changes))
+	for i, ch := range changes {
+		var err error
+		if records[i], err = ch.record(); err != nil {
+			return fmt.Errorf("change %d of %d in accord.db: %w", i+1, len(changes), err)
+		}
+	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if err := s.writable(ctx); err != nil {
+		return fmt.Errorf("change accord.db: %w", err)
+	}
+	r, err := s.update(by, records)
+	if err != nil {
+		return fmt.Errorf("change accord.db: %w", err)
+	}
+	c := *s.now.Load()
+	c.registry = r
+	s.now.Store(&c)
+	return nil
+}
+
+// update puts the documents and their entries in one transaction and reads the registry anew. s.changing is held.
+func (s *Store) update(by Actor, records []recorded) (*Registry, error) {
+	err := s.db.Update(func(tx *bolt.Tx) error {
+		for _, rec := range records {
+			if err := rec.apply(tx, by, s.opts.Now()); err != nil {
+				return fmt.Errorf("%s: %w", rec.subject, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return readRegistry(s.db)
+}
+
+func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
+	b := tx.Bucket(rec.bucket)
+	before := bytes.Clone(b.Get(rec.key))
+	doc, err := rec.document(before)
+	if err != nil || doc == nil || bytes.Equal(doc, before) {
+		return err
+	}
+	if err := b.Put(rec.key, doc); err != nil {
+		return err
+	}
+	e := journal.Entry{
+		Kind:    journal.Admin,
+		At:      now.UTC().Truncate(time.Microsecond),
+		Account: string(by.Account),
+		Party:   string(by.Party),
+		Digest:  sha256.Sum256(doc),
+		Act:     rec.act,
+		Subject: rec.subject,
+		Reason:  rec.reason,
+	}
+	if before != nil {
+		e.Before = sha256.Sum256(before)
+		e.Act = cmp.Or(e.Act, "change")
+	}
+	e.Act = cmp.Or(e.Act, "create")
+	return appendAdminEntry(tx, e)
+}
+
+// record turns a change into what is kept.
+func (ch RegistryChange) record() (recorded, error) {
+	var rec recorded
+	set := 0
+	if v := ch.Server; v != nil {
+		set++
+		rec = recorded{bucket: bucketServer, key: []byte("server"), subject: "server", document: same(*v)}
+	}
+	if v := ch.Root; v != nil {
+		set++
+		rec = named(bucketRoots, "api root", v.Name, same(*v))
+	}
+	if v := ch.Party; v != nil {
+		set++
+		rec = named(bucketParties, "party", string(v.Name), same(*v))
+	}
+	if v := ch.Account; v != nil {
+		set++
+		rec = named(bucketAccounts, "account", v.Name, accountDocument(*v))
+	}
+	if set != 1 {
+		return recorded{}, fmt.Errorf("a change sets one thing, this one sets %d", set)
+	}
+	if len(rec.key) == 0 {
+		return recorded{}, fmt.Errorf("%shas no name", rec.subject)
+	}
+	rec.act, rec.reason = ch.Act, ch.Reason
+	return rec, nil
+}
+
+func listedRecord(l Listed) recorded {
+	return named(bucketAgreements, "agreement", string(l.Name), same(l))
+}
+
+func named(bucket []byte, what, name string, document func([]byte) ([]byte, error)) recorded {
+	return recorded{bucket: bucket, key: []byte(name), subject: what + " " + name, document: document}
+}
+
+func same(v any) func([]byte) ([]byte, error) {
+	return func([]byte) ([]byte, error) { return json.Marshal(v) }
+}
+
+// accountDocument counts the account's Revision up when anything else about it changed.
+func accountDocument(a auth.Account) func([]byte) ([]byte, error) {
+	return func(before []byte) ([]byte, error) {
+		var old auth.Account
+		if before != nil {
+			if err := readDocument(before, &old); err != nil {
+				return nil, err
+			}
+			a.Revision = old.Revision
+			if doc, err := json.Marshal(a); err != nil || bytes.Equal(doc, before) {
+				return nil, err
+			}
+		}
+		a.Revision = old.Revision + 1
+		return json.Marshal(a)
+	}
+}
+
+func compareNames(a, b agreement.Name) int { return cmp.Compare(a, b) }
+
+// AdminHead is the size of accord.db's own journal and the hash of its tree (RFC 6962, section 2.1).
+func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		size = adminEntries(tx)
+		root, err = tlog.TreeHash(int64(size), adminHashes(tx))
+		return err
+	})
+	return size, root, err
+}
+
+// AdminEntries calls visit for the entries of accord.db's own journal from position from on, in order, at most limit
+// times, until visit returns false. visit must not wait for anything: it runs inside a transaction.
+func (s *Store) AdminEntries(from journal.Position, limit int, visit func(journal.Position, journal.Entry, []byte) bool) error {
+	return s.db.View(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketAdminJournal).Cursor()
+		for k, v := c.Seek(adminKey(max(from, 1))); k != nil && limit > 0; k, v = c.Next() {
+			e, err := journal.ParseEntry(v)
+			if err != nil {
+				return fmt.Errorf("read entry %x of accord.db: %w", k, err)
+			}
+			if !visit(adminPosition(k), e, bytes.Clone(v)) {
+				return nil
+			}
+			limit--
+		}
+		return nil
+	})
+}
+
+// adminHashes reads the hashes of the tree over accord.db's journal.
+func adminHashes(tx *bolt.Tx) tlog.HashReader {
+	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		hashes := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			v := tx.Bucket(bucketAdminHashes).Get(adminKey(uint64(index)))
+			if copy(hashes[i][:], v) != tlog.HashSize {
+				return nil, fmt.Errorf("tree hash %d of accord.db: missing or short", index)
+			}
+		}
+		return hashes, nil
+	})
+}
+
+// adminEntries is the size of accord.db's journal.
+func adminEntries(tx *bolt.Tx) uint64 {
+	k, _ := tx.Bucket(bucketAdminJournal).Cursor().Last()
+	if k == nil {
+		return 0
+	}
+	return uint64(adminPosition(k))
+}
+
+// appendAdminEntry adds an entry to accord.db's journal, at a moment later than the entry before.
+func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
+	b := tx.Bucket(bucketAdminJournal)
+	size := adminEntries(tx)
+	if size > 0 {
+		last, err := journal.ParseEntry(b.Get(adminKey(journal.Position(size))))
+		if err != nil {
+			return fmt.Errorf("read entry %d of accord.db: %w", size, err)
+		}
+		if !e.At.After(last.At) {
+			e.At = last.At.Add(time.Microsecond)
+		}
+	}
+	text := e.Append(nil)
+	hashes, err := tlog.StoredHashes(int64(size), text, adminHashes(tx))
+	if err != nil {
+		return fmt.Errorf("hash entry %d of accord.db: %w", size+1, err)
+	}
+	first := tlog.StoredHashIndex(0, int64(size))
+	for i, h := range hashes {
+		if err := tx.Bucket(bucketAdminHashes).Put(adminKey(uint64(first)+uint64(i)), h[:]); err != nil {
+			return err
+		}
+	}
+	return b.Put(adminKey(journal.Position(size+1)), text)
+}
+
+// adminKey orders positions and the numbers of hashes as bytes.
+func adminKey[N ~uint64](n N) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+func adminPosition(key []byte) journal.Position {
+	if len(key) != 8 {
+		return 0
+	}
+	return journal.Position(binary.BigEndian.Uint64(key))
+}

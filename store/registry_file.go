@@ -1,0 +1,147 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// registryFormat is the version of accord.db's layout that this program reads and writes.
+const registryFormat = 1
+
+// The buckets of accord.db. Each of the first holds JSON documents by name; the last two are its journal and the hashes
+// of the tree over it.
+var (
+	bucketRegistryMeta = []byte("meta")    // "format" -> 8 bytes
+	bucketServer       = []byte("server")  // "server" -> Server
+	bucketRoots        = []byte("roots")   // name -> Root
+	bucketParties      = []byte("parties") // name -> agreement.Party
+	bucketAccounts     = []byte("accounts")
+	bucketAgreements   = []byte("agreements") // name -> Listed
+	bucketAdminJournal = []byte("journal")
+	bucketAdminHashes  = []byte("hashes")
+
+	keyFormat = []byte("format")
+)
+
+// openRegistry opens accord.db and makes its buckets when it is new.
+func openRegistry(path string, readOnly bool) (*bolt.DB, error) {
+	if readOnly {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("open accord.db: %w", err)
+		}
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		ReadOnly: readOnly,
+		// The folder's lock keeps other Accords away; whatever else holds the file is not waited for.
+		Timeout:      time.Second,
+		FreelistType: bolt.FreelistMapType,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, registryFault(err))
+	}
+	check := db.Update
+	if readOnly {
+		check = db.View
+	}
+	if err := check(checkRegistryFormat); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func registryFault(err error) error {
+	switch err {
+	case bolterrors.ErrTimeout:
+		return fmt.Errorf("another program holds the file: %w", err)
+	case bolterrors.ErrInvalid, bolterrors.ErrChecksum, bolterrors.ErrVersionMismatch:
+		return fmt.Errorf("the file is damaged or no accord.db; restore it from a backup: %w", err)
+	}
+	if os.IsPermission(err) {
+		return fmt.Errorf("%w: the account that runs Accord must own it", fs.ErrPermission)
+	}
+	return err
+}
+
+// checkRegistryFormat makes the buckets of an empty file and refuses a layout it does not know.
+func checkRegistryFormat(tx *bolt.Tx) error {
+	meta := tx.Bucket(bucketRegistryMeta)
+	if meta == nil {
+		if !tx.Writable() {
+			return fmt.Errorf("the file is empty")
+		}
+		for _, name := range [][]byte{bucketRegistryMeta, bucketServer, bucketRoots, bucketParties, bucketAccounts,
+			bucketAgreements, bucketAdminJournal, bucketAdminHashes} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return fmt.Errorf("make bucket %s: %w", name, err)
+			}
+		}
+		return tx.Bucket(bucketRegistryMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat))
+	}
+	v := meta.Get(keyFormat)
+	if len(v) != 8 {
+		return fmt.Errorf("the file has no format number: it is damaged or no accord.db")
+	}
+	if got := binary.BigEndian.Uint64(v); got != registryFormat {
+		return fmt.Errorf("the file has format %d, this program reads format %d: use the Accord that wrote it or a newer one", got, registryFormat)
+	}
+	return nil
+}
+
+// readRegistry reads all of accord.db but its journal.
+func readRegistry(db *bolt.DB) (*Registry, error) {
+	r := &Registry{}
+	err := db.View(func(tx *bolt.Tx) error {
+		if doc := tx.Bucket(bucketServer).Get([]byte("server")); doc != nil {
+			if err := readDocument(doc, &r.Server); err != nil {
+				return fmt.Errorf("server: %w", err)
+			}
+		}
+		if err := readAll(tx, bucketRoots, &r.Roots); err != nil {
+			return err
+		}
+		if err := readAll(tx, bucketParties, &r.Parties); err != nil {
+			return err
+		}
+		if err := readAll(tx, bucketAccounts, &r.Accounts); err != nil {
+			return err
+		}
+		if err := readAll(tx, bucketAgreements, &r.Agreements); err != nil {
+			return err
+		}
+		r.Revision = adminEntries(tx)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.index()
+	return r, nil
+}
+
+// readAll appends a bucket's documents to list.
+func readAll[V any](tx *bolt.Tx, bucket []byte, list *[]V) error {
+	return tx.Bucket(bucket).ForEach(func(name, doc []byte) error {
+		var v V
+		if err := readDocument(doc, &v); err != nil {
+			return fmt.Errorf("%s %s: %w", bucket, name, err)
+		}
+		*list = append(*list, v)
+		return nil
+	})
+}
+
+// readDocument is strict: what this program does not know it could not keep either.
+func readDocument(doc []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
