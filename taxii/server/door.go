@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+var (
+	errPanic    = errors.New("a handler panicked")
+	errRevealed = errors.New("this account has no role in the agreement of this collection")
+	errTheirs   = errors.New("versions that another party added can be deleted by that party only")
+)
+
+// missingError says that something is not there, or not for this caller.
+type missingError struct{ text string }
+
+func (e *missingError) Error() string { return e.text }
+
+func missing(format string, args ...any) error {
+	return &missingError{fmt.Sprintf(format, args...)}
+}
+
+// tooLargeError says that a body has more octets than its API root takes.
+type tooLargeError struct{ most int64 }
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("the body has more than %d octets, which is this API root's max_content_length; send the objects in several smaller envelopes", e.most)
+}
+
+// bodyError says that a body broke off.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string {
+	return "the body broke off before its end, nothing of it was used: " + e.err.Error()
+}
+func (e *bodyError) Unwrap() error { return e.err }
+
+// meanings is the door's table: what an error means in HTTP. The first row that applies decides; an error of no row is
+// the server's own failure.
+var meanings = []struct {
+	applies func(error) bool
+	status  int
+	code    string // error_code: the kind of error, for programs
+	title   string
+}{
+	{is(auth.ErrMissing), http.StatusUnauthorized, "credentials-missing", "Credentials are needed"},
+	{is(auth.ErrWrong), http.StatusUnauthorized, "credentials-wrong", "The credentials are not accepted"},
+	{is(auth.ErrBusy), http.StatusServiceUnavailable, "busy", "Too many logins at once"},
+	{is(echo.ErrMethodNotAllowed), http.StatusMethodNotAllowed, "method", "The method is not offered here"},
+	{as[*taxii.NotAcceptableError], http.StatusNotAcceptable, "not-acceptable", "No acceptable media type"},
+	{as[*missingError], http.StatusNotFound, "not-found", "Not found"},
+	{is(echo.ErrNotFound), http.StatusNotFound, "not-found", "Not found"},
+	{is(agreement.ErrNoRole), http.StatusNotFound, "not-found", "Not found"}, // not to reveal that it exists
+	{is(agreement.ErrNotAllowed), http.StatusForbidden, "forbidden", "Not allowed"},
+	{is(errRevealed), http.StatusForbidden, "forbidden", "Not allowed"},
+	{is(errTheirs), http.StatusForbidden, "forbidden", "Not allowed"},
+	{as[*taxii.UnsupportedMediaError], http.StatusUnsupportedMediaType, "media-type", "The body is of a kind that is not read here"},
+	{as[*tooLargeError], http.StatusRequestEntityTooLarge, "too-large", "The body is too large"},
+	{as[*taxii.ParameterError], http.StatusBadRequest, "parameter", "A query parameter is malformed"},
+	{as[*bodyError], http.StatusBadRequest, "body-incomplete", "The body is incomplete"},
+	{as[*ingest.NotJSONError], http.StatusUnprocessableEntity, "not-json", "The body is not JSON"},
+	{is(context.Canceled), http.StatusServiceUnavailable, "given-up", "The request was given up"},
+	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
+}
+
+// is makes a matcher of a sentinel.
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+// as is a matcher of an error type.
+func as[T error](err error) bool {
+	var e T
+	return errors.As(err, &e)
+}
+
+// refuse is the one door for errors: it answers with a TAXII error resource (TAXII 2.1, section 3.6.1), whatever went
+// wrong and wherever. What the server itself failed at goes to the log; its client gets the id to ask about.
+func (s *Server) refuse(x *exchange, r *http.Request, err error) {
+	if as[*goneError](err) || x.status != 0 {
+		s.log.Debug().Str("request", x.id).Err(err).Msg("the answer was cut short")
+		return
+	}
+	status, e := http.StatusInternalServerError, taxii.Error{
+		Title:       "The server failed",
+		Description: "Nothing is wrong with the request as far as is known. The operator finds the cause in the log under the error_id.",
+		ErrorCode:   "internal",
+	}
+	known := false
+	for i := range meanings {
+		if m := &meanings[i]; m.applies(err) {
+			known, status = true, m.status
+			e = taxii.Error{Title: m.title, Description: err.Error(), ErrorCode: m.code}
+			break
+		}
+	}
+	if !known && !errors.Is(err, errPanic) {
+		s.log.Error().Str("request", x.id).Str("route", x.route).Err(err).Msg("a request failed")
+	}
+	s.explain(x, r, status, &e)
+	e.ErrorID, e.HTTPStatus = x.id, strconv.Itoa(status)
+	body, err := json.Marshal(&e)
+	if err != nil {
+		body = []byte("{\"title\":\"The server failed\"}")
+	}
+	s.drain(x, r, status)
+	x.write(status, body)
+}
+
+// explain adds the headers that a status asks for, and words for errors that have none of their own.
+func (s *Server) explain(x *exchange, r *http.Request, status int, e *taxii.Error) {
+	h := x.Header()
+	switch status {
+	case http.StatusUnauthorized:
+		h["Www-Authenticate"] = auth.Challenge()
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	case http.StatusNotFound:
+		if e.Description == echo.ErrNotFound.Error() {
+			e.Description = fmt.Sprintf("there is nothing at %s; discovery is at /taxii2/", r.URL.Path)
+		}
+	case http.StatusMethodNotAllowed:
+		allow := s.allowed(x, r)
+		h.Set("Allow", allow)
+		e.Description = fmt.Sprintf("%s is not offered here, only %s", r.Method, allow)
+	}
+}
+
+// unreadBody is how much of a body that is refused is read nevertheless. A client that is still sending when the
+// connection closes often never sees the answer.
+const unreadBody = 1 << 20
+
+// drain reads on in a body that is refused, within bounds: whoever has not proved who it is gets none of that, and a
+// client that waits for permission to send (Expect) never sends at all.
+func (s *Server) drain(x *exchange, r *http.Request, status int) {
+	if r.Body == nil || x.caller.Account == "" || r.Header.Get("Expect") != "" {
+		return
+	}
+	io.CopyN(io.Discard, r.Body, unreadBody)
+}

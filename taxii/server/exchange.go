@@ -1,0 +1,112 @@
+package server
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// exchange is one request and its answer. It is the ResponseWriter that everything below writes to.
+type exchange struct {
+	http.ResponseWriter
+
+	id     string // of the request: in the answer's X-Request-Id, its error_id, and the log
+	caller agreement.Caller
+	route  string // as the route table has it; "" when none matched
+	taxii  bool   // the answer is a TAXII resource
+	began  time.Time
+
+	status int // 0 until the header was written
+	bytes  int64
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+// begin opens an exchange; end closes it.
+func (s *Server) begin(w http.ResponseWriter) *exchange {
+	x := exchanges.Get().(*exchange)
+	*x = exchange{ResponseWriter: w, id: fmt.Sprintf("%016x", rand.Uint64()), began: time.Now()}
+	h := w.Header()
+	h["X-Request-Id"] = []string{x.id}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	return x
+}
+
+func exchangeOf(c echo.Context) *exchange { return c.Response().Writer.(*exchange) }
+
+// WriteHeader implements http.ResponseWriter.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= 200 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	n, err := x.ResponseWriter.Write(b)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// The values of headers that are the same in every answer, so that setting one allocates nothing.
+var (
+	taxiiType = []string{taxii.MediaType}
+	noStore   = []string{"no-store"}
+)
+
+// write sends a TAXII resource, whose JSON is body, in one piece.
+func (x *exchange) write(status int, body []byte) error {
+	h := x.Header()
+	h["Content-Type"] = taxiiType
+	h["Cache-Control"] = noStore // what a caller may see is for that caller, at that moment
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.WriteHeader(status)
+	_, err := x.Write(body)
+	if err != nil {
+		return &goneError{err}
+	}
+	return nil
+}
+
+// goneError says that the client went away while it was being answered: nobody is left to be told.
+type goneError struct{ err error }
+
+func (e *goneError) Error() string { return "write the answer: " + e.err.Error() }
+func (e *goneError) Unwrap() error { return e.err }
+
+// end answers a panic, writes the log line and lets the exchange go.
+func (s *Server) end(x *exchange, r *http.Request) {
+	if cause := recover(); cause != nil {
+		if cause == http.ErrAbortHandler { // how net/http is told to drop a connection
+			panic(cause)
+		}
+		s.log.Error().Str("request", x.id).Interface("panic", cause).Bytes("stack", debug.Stack()).Msg("a handler panicked")
+		s.refuse(x, r, errPanic)
+	}
+	level := zerolog.InfoLevel
+	if x.status >= 500 {
+		level = zerolog.ErrorLevel
+	}
+	line := s.log.WithLevel(level)
+	line.Str("request", x.id).Str("method", r.Method).Str("path", r.URL.Path).Str("route", x.route).
+		Int("status", x.status).Int64("bytes", x.bytes).Dur("took", time.Since(x.began)).
+		Str("account", string(x.caller.Account)).Str("remote", r.RemoteAddr).Msg("request")
+	*x = exchange{}
+	exchanges.Put(x)
+}
