@@ -64,9 +64,3 @@ type Source struct {
 
 // IsZero reports whether s names nothing.
 func (s Source) IsZero() bool { return s == Source{} }
-
-// Append is not built yet.
-func (e Entry) Append(dst []byte) []byte { return dst }
-
-// ParseEntry is not built yet.
-func ParseEntry(b []byte) (Entry, error) { return Entry{}, nil }
