@@ -1,0 +1,167 @@
+package agreement
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/stix"
+)
+
+// Fault is one thing that is wrong with an agreement as it is written.
+type Fault struct {
+	Field   string // where, as a path into the apply file: "accept.types[1]"
+	Message string // what was found there and what would be right
+}
+
+func (f Fault) Error() string { return f.Field + ": " + f.Message }
+
+// Check holds an agreement to what can be said of it alone, whatever else
+// exists: names, roles, dates and values that have a meaning. All faults are
+// reported, in the order of the apply file.
+func Check(a *Agreement) []Fault {
+	c := checker{}
+	if err := CheckName(string(a.Name)); err != nil {
+		c.fault("name", "%v", err)
+	}
+	if a.Title == "" {
+		c.fault("title", "the title is empty")
+	}
+	if err := CheckName(a.APIRoot); err != nil {
+		c.fault("api_root", "%v", err)
+	}
+	c.collection(a.Collection)
+	c.parties(a.Parties)
+	if t := a.Term; !t.From.IsZero() && !t.Until.IsZero() && !t.From.Before(t.Until) {
+		c.fault("term.until", "the term ends on %s, before it begins on %s", FormatDate(t.Until), FormatDate(t.From))
+	}
+	c.accept(a.Accept)
+	c.release(a.Name, a.Release)
+	if a.Retention.Versions < 0 {
+		c.fault("retention.versions", "%d versions cannot be kept, want 1 or more, or nothing for all", a.Retention.Versions)
+	}
+	if a.Retention.MaxAgeDays < 0 {
+		c.fault("retention.max_age", "%d days are no age, want 1d or more, or nothing for ever", a.Retention.MaxAgeDays)
+	}
+	return c.faults
+}
+
+type checker struct{ faults []Fault }
+
+func (c *checker) fault(field, format string, args ...any) {
+	c.faults = append(c.faults, Fault{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) collection(col Collection) {
+	if col.ID.Version() != 4 || col.ID.Variant() != uuid.RFC4122 {
+		c.fault("collection.id", "%s is not a UUIDv4", col.ID)
+	}
+	if col.Alias != "" {
+		if err := CheckAlias(col.Alias); err != nil {
+			c.fault("collection.alias", "%v", err)
+		}
+	}
+}
+
+// CheckAlias says whether s can be a collection's alias (TAXII 2.1, section
+// 5.2.1): letters, digits, hyphen, dot and underscore, so that it stands in a
+// URL as it is, and not the form of a collection's id.
+func CheckAlias(s string) error {
+	if _, err := uuid.Parse(s); err == nil {
+		return fmt.Errorf("the alias %q looks like a collection's id", s)
+	}
+	if err := CheckName(strings.ToLower(s)); err != nil {
+		return fmt.Errorf("the alias %q may hold letters, digits, hyphen, dot and underscore, %d at most, and starts with a letter or digit", s, MaxName)
+	}
+	return nil
+}
+
+func (c *checker) parties(parties []Membership) {
+	seen := make(map[PartyName]bool)
+	for i, m := range parties {
+		field := fmt.Sprintf("parties[%d]", i)
+		if err := CheckName(string(m.Party)); err != nil {
+			c.fault(field+".party", "%v", err)
+		}
+		if seen[m.Party] {
+			c.fault(field+".party", "the party %s is there twice; give it all its roles in one place", m.Party)
+		}
+		seen[m.Party] = true
+		if len(m.Roles) == 0 {
+			c.fault(field+".roles", "the party %s has no role, want some of %s", m.Party, roleNames())
+		}
+		for j, r := range m.Roles {
+			if !slices.Contains(Roles(), r) {
+				c.fault(fmt.Sprintf("%s.roles[%d]", field, j), "%q is no role, want some of %s", r, roleNames())
+			}
+		}
+	}
+}
+
+func roleNames() string {
+	names := make([]string, 0, len(Roles()))
+	for _, r := range Roles() {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *checker) accept(a Accept) {
+	c.types("accept.types", a.Types)
+	for i, v := range a.SpecVersions {
+		if v != "2.0" && v != "2.1" {
+			c.fault(fmt.Sprintf("accept.spec_versions[%d]", i), "%q is no version of STIX that is served, want '2.0' or '2.1'", v)
+		}
+	}
+	c.choice("accept.warnings", a.Warnings, WarningsAccept, WarningsReject)
+	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
+	c.choice("accept.future_modified", a.FutureModified, FutureWarn, FutureReject)
+}
+
+// choice allows the values given and "", which stands for the first.
+func (c *checker) choice(field, value string, allowed ...string) {
+	if value != "" && !slices.Contains(allowed, value) {
+		c.fault(field, "%q is not known, want %s", value, strings.Join(allowed, " or "))
+	}
+}
+
+func (c *checker) types(field string, types []string) {
+	for i, typ := range types {
+		if err := CheckObjectType(typ); err != nil {
+			c.fault(fmt.Sprintf("%s[%d]", field, i), "%v", err)
+		}
+	}
+}
+
+// CheckObjectType says whether a term can name an object type: one that STIX
+// 2.1 defines, or one that begins with x-, as custom types do (section 11.2). A
+// misspelled type would be a term that nobody notices.
+func CheckObjectType(typ string) error {
+	if stix.CategoryOf(typ) != stix.Unknown {
+		return nil
+	}
+	if strings.HasPrefix(typ, "x-") {
+		return stix.CheckType(typ)
+	}
+	return fmt.Errorf("%q is no object type of STIX 2.1, and other types begin with x-", typ)
+}
+
+func (c *checker) release(self Name, releases []Release) {
+	seen := make(map[Name]bool)
+	for i, r := range releases {
+		field := fmt.Sprintf("release[%d]", i)
+		if err := CheckName(string(r.To)); err != nil {
+			c.fault(field+".to", "%v", err)
+		}
+		if r.To == self {
+			c.fault(field+".to", "the agreement %s would release to itself", self)
+		}
+		if seen[r.To] {
+			c.fault(field+".to", "a release to %s is there already; one rule a target", r.To)
+		}
+		seen[r.To] = true
+		c.types(field+".types", r.Types)
+	}
+}
