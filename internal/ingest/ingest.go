@@ -111,11 +111,14 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 		SpecVersions: j.terms.Accept.SpecVersions,
 		Now:          j.now,
 	})...)
-	findings = append(findings, j.termsOf(object, findings)...)
+	findings = append(findings, j.terms.Accepts(object, j.party, findings, j.now)...)
 	v := verdict{object: object, id: idOf(object), message: messageOf(findings)}
-	v.passed = !refused(findings) && object.ID != ""
+	v.passed = !refused(findings)
+	if v.passed && object.ID == "" { // the store keeps objects by their id, whatever the rules say
+		v.passed, v.message = false, "the object has no well-formed id, expected object-type--UUID"
+	}
 	if v.passed {
-		v.tlp, v.warnings = j.tlpOf(object), warningsOf(findings)
+		v.tlp, v.warnings = j.terms.Level(object), warningsOf(findings)
 	}
 	return v, nil
 }
@@ -127,15 +130,6 @@ func notJSON(index int, raw []byte, tree *ijson.Tree, limits ijson.Limits) error
 		return nil
 	}
 	return &NotJSONError{Index: index, Offset: err.Offset, Reason: err.Error()}
-}
-
-// tlpOf is the marking that is recorded: the object's own, else what the agreement says of unmarked ones.
-func (j *judge) tlpOf(o stix.Object) stix.TLP {
-	level, _ := o.EffectiveTLP()
-	if level == 0 {
-		return j.terms.Accept.DefaultTLP
-	}
-	return level
 }
 
 // placeholderID stands for an object without a usable identifier: TAXII 2.1, section 4.3.1, requires one (T-050).

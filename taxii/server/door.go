@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -69,7 +70,9 @@ var meanings = []struct {
 	{as[*taxii.UnsupportedMediaError], http.StatusUnsupportedMediaType, "media-type", "The body is of a kind that is not read here"},
 	{as[*tooLargeError], http.StatusRequestEntityTooLarge, "too-large", "The body is too large"},
 	{as[*taxii.ParameterError], http.StatusBadRequest, "parameter", "A query parameter is malformed"},
+	{is(os.ErrDeadlineExceeded), http.StatusRequestTimeout, "body-slow", "The body took too long to arrive"},
 	{as[*bodyError], http.StatusBadRequest, "body-incomplete", "The body is incomplete"},
+	{as[*taxii.SplitError], http.StatusUnprocessableEntity, "envelope", "The body is not an envelope of STIX objects"},
 	{as[*ingest.NotJSONError], http.StatusUnprocessableEntity, "not-json", "The body is not JSON"},
 	{is(context.Canceled), http.StatusServiceUnavailable, "given-up", "The request was given up"},
 	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
@@ -132,9 +135,8 @@ func (s *Server) explain(x *exchange, r *http.Request, status int, e *taxii.Erro
 			e.Description = fmt.Sprintf("there is nothing at %s; discovery is at /taxii2/", r.URL.Path)
 		}
 	case http.StatusMethodNotAllowed:
-		allow := s.allowed(x, r)
-		h.Set("Allow", allow)
-		e.Description = fmt.Sprintf("%s is not offered here, only %s", r.Method, allow)
+		h.Set("Allow", x.allow)
+		e.Description = fmt.Sprintf("%s is not offered here, only %s", r.Method, x.allow)
 	}
 }
 

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -23,7 +25,7 @@ type exchange struct {
 	id     string // of the request: in the answer's X-Request-Id, its error_id, and the log
 	caller agreement.Caller
 	route  string // as the route table has it; "" when none matched
-	taxii  bool   // the answer is a TAXII resource
+	allow  string // the methods of that route, once the answer is a refusal
 	began  time.Time
 
 	status int // 0 until the header was written
@@ -82,6 +84,17 @@ func (x *exchange) write(status int, body []byte) error {
 		return &goneError{err}
 	}
 	return nil
+}
+
+// writeJSON sends a TAXII resource that is seldom asked for or small.
+func (x *exchange) writeJSON(status int, resource any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(resource); err != nil {
+		return fmt.Errorf("write %T: %w", resource, err)
+	}
+	return x.write(status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
 // goneError says that the client went away while it was being answered: nobody is left to be told.

@@ -48,7 +48,11 @@ func New(c Config) (*Server, error) {
 		limits: c.Limits.withDefaults(), delivered: c.Delivered,
 		echo: echo.New(), allow: map[string]string{},
 	}
-	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { s.refuse(exchangeOf(c), c.Request(), err) }
+	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
+		x := exchangeOf(c)
+		x.allow = s.allow[c.Path()]
+		s.refuse(x, c.Request(), err)
+	}
 	for _, r := range s.routes() {
 		s.register(r)
 	}
@@ -164,7 +168,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(x, r)
 		return
 	}
-	x.taxii = true
 	if err := s.authenticate(x, r); err != nil {
 		s.refuse(x, r, err)
 		return

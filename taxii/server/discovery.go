@@ -1,0 +1,69 @@
+package server
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// untitled is the title of a server that was given none: the Standard requires one.
+const untitled = "Accord"
+
+// getDiscovery serves the discovery resource (TAXII 2.1, section 4.1). It names the API roots in which the caller has an
+// agreement, as paths, so that they hold behind any proxy (T-040); the first of them is the default (T-038).
+func (s *Server) getDiscovery(c echo.Context) error {
+	x := exchangeOf(c)
+	registry := s.store.Registry()
+	d := taxii.Discovery{
+		Title:       cmp.Or(registry.Server.Title, untitled),
+		Description: registry.Server.Description,
+		Contact:     registry.Server.Contact,
+	}
+	for _, root := range registry.Roots {
+		if x.caller.Operator || len(s.visible(root, x.caller)) > 0 {
+			d.APIRoots = append(d.APIRoots, "/"+root.Name+"/")
+		}
+	}
+	if len(d.APIRoots) > 0 {
+		d.Default = d.APIRoots[0]
+	}
+	return x.writeJSON(http.StatusOK, &d)
+}
+
+// getRoot serves the API root resource (TAXII 2.1, section 4.2).
+func (s *Server) getRoot(c echo.Context) error {
+	root, err := s.root(c)
+	if err != nil {
+		return err
+	}
+	return exchangeOf(c).writeJSON(http.StatusOK, &taxii.APIRoot{
+		Title:            cmp.Or(root.Title, root.Name),
+		Description:      root.Description,
+		Versions:         []string{taxii.MediaType},
+		MaxContentLength: maxContentLength(root),
+	})
+}
+
+// defaultContentLength is the max_content_length of an API root that says none.
+const defaultContentLength = 100 << 20
+
+func maxContentLength(root store.Root) int64 {
+	if root.MaxContentLength <= 0 {
+		return defaultContentLength
+	}
+	return root.MaxContentLength
+}
+
+// visible lists the collections of an API root that the caller may know of, always in the same order (T-052).
+func (s *Server) visible(root store.Root, caller agreement.Caller) []*store.Collection {
+	now := s.now()
+	return slices.DeleteFunc(slices.Clone(s.store.CollectionsIn(root.Name)), func(col *store.Collection) bool {
+		return agreement.Permit(col.Agreement(), caller, agreement.See, now) != nil
+	})
+}

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// getObjects serves a page of a collection's objects (TAXII 2.1, section 5.4).
+func (s *Server) getObjects(c echo.Context) error {
+	col, _, err := s.collection(c, agreement.Read)
+	if err != nil {
+		return err
+	}
+	q, err := s.ask(c, col, taxii.ForObjects, "")
+	if err != nil {
+		return err
+	}
+	return s.writeObjects(c, col, &q, nil)
+}
+
+// getObject serves a page of one object's versions, the last one if nothing else was asked for (TAXII 2.1, section 5.6).
+func (s *Server) getObject(c echo.Context) error {
+	col, _, err := s.collection(c, agreement.Read)
+	if err != nil {
+		return err
+	}
+	q, err := s.ask(c, col, taxii.ForObject, segment(c, "object"))
+	if err != nil {
+		return err
+	}
+	return s.writeObjects(c, col, &q, q.checkKnown)
+}
+
+// writeObjects answers with an envelope (TAXII 2.1, section 3.7). check, when given, may refuse instead. The page is
+// copied once from the store, inside its read transaction, and written after that has ended.
+func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question, check func(echo.Context, *store.Page) error) error {
+	x := exchangeOf(c)
+	buf := acquireBuffer()
+	body := append((*buf)[:0], `{"objects":[`...)
+	var page store.Page
+	if !q.none {
+		var err error
+		if page, err = col.Page(q.query, body); err != nil {
+			releaseBuffer(buf, body)
+			return fmt.Errorf("read objects of %s: %w", col.ID(), err)
+		}
+		body = page.Body
+	}
+	if check != nil {
+		if err := check(c, &page); err != nil {
+			releaseBuffer(buf, body)
+			return err
+		}
+	}
+	if page.Count == 0 {
+		body = append(body[:0], empty...)
+	} else {
+		body = q.appendTail(body, col, &page)
+	}
+	q.dates(x, &page)
+	err := x.write(http.StatusOK, body)
+	releaseBuffer(buf, body)
+	if err == nil && page.Count > 0 {
+		s.noteDelivery(c, col, page)
+	}
+	return err
+}
+
+// noteDelivery tells whoever keeps account which versions the caller was given, after they were written.
+func (s *Server) noteDelivery(c echo.Context, col *store.Collection, page store.Page) {
+	if s.delivered == nil || c.Request().Method != http.MethodGet {
+		return
+	}
+	x := exchangeOf(c)
+	s.delivered(Delivery{
+		Collection: col.ID(),
+		Agreement:  col.Agreement().Name,
+		Account:    x.caller.Account,
+		Party:      x.caller.Party,
+		Positions:  page.Positions,
+		Query:      c.Request().URL.RawQuery,
+		At:         s.now(),
+	})
+}

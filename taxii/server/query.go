@@ -1,0 +1,117 @@
+package server
+
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// question is what a reading request asks of a collection.
+type question struct {
+	filter taxii.Filter // with its cursor applied
+	query  store.Query
+	none   bool // nothing can match: every id asked for has a shape that no STIX id has (T-077)
+}
+
+// ask reads the filters of a request on a collection. object is the id that the path names, or "".
+func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamSet, object string) (question, error) {
+	filter, err := taxii.ParseFilter(c.Request().URL.RawQuery, defined, s.filterLimits())
+	if err != nil {
+		return question{}, err
+	}
+	if object != "" {
+		filter = filter.OfObject(object)
+	}
+	filter, err = filter.Resolve(col.ID())
+	if err != nil {
+		return question{}, err
+	}
+	q := question{filter: filter, query: store.Query{
+		Types:    filter.Types,
+		Specs:    filter.Specs,
+		Limit:    s.limits.PageDefault,
+		MaxBytes: s.limits.PageBytes,
+	}}
+	if filter.Limit > 0 {
+		q.query.Limit = min(filter.Limit, s.limits.PageMax) // a limit above the cap is capped, never refused (T-089)
+	}
+	if q.query.Versions, err = versionsOf(filter.Versions); err != nil {
+		return question{}, err
+	}
+	for _, text := range filter.IDs {
+		if id, err := stix.ParseID(text); err == nil {
+			q.query.IDs = append(q.query.IDs, id)
+		}
+	}
+	q.none = len(filter.IDs) > 0 && len(q.query.IDs) == 0
+	if filter.HasAddedAfter && filter.AddedAfter.After(epoch) {
+		q.query.After = filter.AddedAfter
+	}
+	return q, nil
+}
+
+// versionsOf is match[version] as the store takes it: exact versions are instants (T-084).
+func versionsOf(v taxii.VersionFilter) (store.Versions, error) {
+	versions := store.Versions{All: v.All, First: v.First, Last: v.Last}
+	for _, text := range v.Exact {
+		in, err := stix.ParseInstant(text)
+		if err != nil {
+			return store.Versions{}, &taxii.ParameterError{Param: "match[version]", Value: text, Problem: err.Error()}
+		}
+		versions.Exact = append(versions.Exact, in)
+	}
+	return versions, nil
+}
+
+// epoch is before everything that was ever added.
+var epoch = time.Unix(0, 0).UTC()
+
+// began is where the scan of an empty answer began: a client that goes on from there misses nothing (T-101).
+func (q *question) began() time.Time {
+	if q.filter.HasAddedAfter {
+		return q.filter.AddedAfter
+	}
+	return epoch
+}
+
+// dates sets the headers that state when the first and the last item of an answer were added (TAXII 2.1, section 3.2).
+func (q *question) dates(x *exchange, p *store.Page) {
+	first, last := p.First, p.Last
+	if p.Count == 0 {
+		first, last = q.began(), q.began()
+	}
+	h := x.Header()
+	// Set as the Standard spells them, not as Go would.
+	h[taxii.HeaderFirst] = []string{taxii.FormatTime(first)}
+	h[taxii.HeaderLast] = []string{taxii.FormatTime(last)}
+}
+
+// appendTail closes a page: its list, and where the next page is. A page that holds anything always says more, and next
+// exactly when more is true (T-091, T-092).
+func (q *question) appendTail(dst []byte, col *store.Collection, p *store.Page) []byte {
+	if !p.More {
+		return append(dst, `],"more":false}`...)
+	}
+	dst = append(dst, `],"more":true,"next":"`...)
+	dst = append(dst, q.filter.Cursor(col.ID(), p.Last).String()...)
+	return append(dst, `"}`...)
+}
+
+// empty is the answer without items: the Standard has no empty lists (T-034, T-059).
+var empty = []byte("{}")
+
+// checkKnown tells an object that is not here (404) from one of which the filters leave nothing (T-062).
+func (q *question) checkKnown(c echo.Context, p *store.Page) error {
+	switch {
+	case p.Count > 0:
+	case q.none || !p.KnownID:
+		return missing("the collection holds no object %s", segment(c, "object"))
+	case !p.KnownVersion:
+		return missing("the collection holds no such version of %s; its versions/ lists those it has", segment(c, "object"))
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// getStatus serves the status of an earlier Add Objects under the same API root (TAXII 2.1, section 4.3). It is there
+// for the submitter's party and for operators; to others it does not exist.
+func (s *Server) getStatus(c echo.Context) error {
+	x := exchangeOf(c)
+	root, err := s.root(c)
+	if err != nil {
+		return err
+	}
+	text := segment(c, "status")
+	gone := missing("there is no status %s in the API root %s for this account; one is kept for 30 days", text, root.Name)
+	id, err := uuid.Parse(text)
+	if err != nil || id.String() != text {
+		return gone
+	}
+	for _, col := range s.store.CollectionsIn(root.Name) {
+		result, by, ok, err := ingest.Load(col, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		theirs := by.Party != "" && by.Party == x.caller.Party
+		if !theirs && !x.caller.Operator || s.now().Sub(result.At) > ingest.Lifetime {
+			return gone
+		}
+		status := statusOf(result)
+		return x.writeJSON(http.StatusOK, &status)
+	}
+	return gone
+}
+
+// statusOf is a result as TAXII states it. It is complete from the start, and its lists are whole: a client may refuse a
+// list that is shorter than its count (T-049).
+func statusOf(r *ingest.Result) taxii.Status {
+	status := taxii.Status{
+		ID:               r.ID.String(),
+		Status:           taxii.StatusComplete,
+		RequestTimestamp: taxii.FormatTime(r.At),
+		TotalCount:       len(r.Details),
+	}
+	for _, d := range r.Details {
+		detail := taxii.StatusDetail{ID: d.ID, Version: d.Version, Message: d.Message}
+		if d.Outcome == ingest.Refused {
+			status.Failures = append(status.Failures, detail)
+		} else {
+			status.Successes = append(status.Successes, detail)
+		}
+	}
+	status.SuccessCount, status.FailureCount = len(status.Successes), len(status.Failures)
+	return status
+}

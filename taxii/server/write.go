@@ -1,0 +1,125 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/stix/ijson"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// addObjects serves Add Objects (TAXII 2.1, section 5.5). It answers 202 once what was accepted is durable. A refused
+// object is a failure in the status, not an error of the request.
+func (s *Server) addObjects(c echo.Context) error {
+	x, r := exchangeOf(c), c.Request()
+	col, root, err := s.collection(c, agreement.Add)
+	if err != nil {
+		return err
+	}
+	if err := taxii.CheckContentType(r.Header["Content-Type"], r.Header["Content-Encoding"]); err != nil {
+		return err
+	}
+	buf := acquireBuffer()
+	body, err := s.readBody(x, r, (*buf)[:0], maxContentLength(root))
+	if err != nil {
+		releaseBuffer(buf, body)
+		return err
+	}
+	result, err := s.take(c, col, body)
+	if err != nil {
+		return err // the buffer is not reused: the store may still be reading from it
+	}
+	releaseBuffer(buf, body)
+	status := statusOf(result)
+	return x.writeJSON(http.StatusAccepted, &status)
+}
+
+// take splits an envelope and hands its objects to ingest.
+func (s *Server) take(c echo.Context, col *store.Collection, body []byte) (*ingest.Result, error) {
+	if err := s.noFilters(c); err != nil {
+		return nil, err
+	}
+	raws, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{
+		Objects: s.limits.Objects, ObjectBytes: s.limits.ObjectBytes,
+		Depth: envelopeDepth,
+	})
+	if err != nil {
+		return nil, err
+	}
+	caller := exchangeOf(c).caller
+	party, ok := s.store.Registry().Party(caller.Party)
+	if !ok {
+		party = agreement.Party{Name: caller.Party}
+	}
+	refusals := s.refusals(exchangeOf(c), col)
+	return ingest.Accept(c.Request().Context(), col, caller, party, raws, ingest.Options{
+		Now:     s.now(),
+		Limits:  ijson.Limits{Depth: s.limits.Depth},
+		Refused: refusals,
+	})
+}
+
+// envelopeDepth is where splitting an envelope gives up: an object that nests deeper than Limits.Depth is a failure of
+// its own, not of its envelope.
+const envelopeDepth = 1 << 20
+
+// loggedRefusals is how many refused objects of one request the log names; the status has all of them.
+const loggedRefusals = 20
+
+// refusals logs refused objects: many a client shows its user none of what the server answers.
+func (s *Server) refusals(x *exchange, col *store.Collection) func(ingest.Detail) {
+	n := 0
+	return func(d ingest.Detail) {
+		if n++; n > loggedRefusals {
+			return
+		}
+		s.log.Info().Str("request", x.id).Str("agreement", string(col.Agreement().Name)).
+			Str("object", d.ID).Str("version", d.Version).Str("why", d.Message).Msg("object refused")
+	}
+}
+
+// firstRead is how much memory a body gets before any of it has come, whatever Content-Length promises.
+const firstRead = 64 << 10
+
+// readBody reads a body of at most that many octets, counted as they come: Content-Length may be absent (T-043). It
+// appends to dst and returns what dst has become, also with an error.
+func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) ([]byte, error) {
+	if r.ContentLength > most {
+		s.discard(r, most)
+		return dst, &tooLargeError{most}
+	}
+	deadlines := http.NewResponseController(x)
+	deadlines.SetReadDeadline(time.Now().Add(s.limits.BodyTime)) // not supported by every ResponseWriter of a test
+	defer deadlines.SetReadDeadline(time.Time{})
+	body := io.LimitReader(r.Body, most+1)
+	for {
+		if cap(dst)-len(dst) < firstRead/2 {
+			dst = append(make([]byte, 0, max(firstRead, 2*cap(dst))), dst...)
+		}
+		n, err := body.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case int64(len(dst)) > most:
+			s.discard(r, most)
+			return dst, &tooLargeError{most}
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return dst, &bodyError{err}
+		}
+	}
+}
+
+// discard reads on in a body that is too large, up to as much again as was allowed, so that its sender gets to read the
+// answer. One that asked first (Expect) is not sending yet.
+func (s *Server) discard(r *http.Request, most int64) {
+	if r.Header.Get("Expect") == "" {
+		io.CopyN(io.Discard, r.Body, most)
+	}
+}
