@@ -2,6 +2,7 @@ package taxii
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -181,7 +182,7 @@ func (f *Filter) readLimit(value string, _ FilterLimits) error {
 	if !allDigits(value) || err != nil || n < 1 || n > MaxInteger {
 		return &ParameterError{Param: "limit", Value: value, Problem: fmt.Sprintf("expected a whole number from 1 to %d, digits only", int64(MaxInteger))}
 	}
-	f.Limit = int(n)
+	f.Limit = int(min(n, math.MaxInt))
 	return nil
 }
 

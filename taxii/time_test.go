@@ -1,0 +1,91 @@
+package taxii
+
+import (
+	"regexp"
+	"testing"
+	"time"
+)
+
+func TestFormatTime(t *testing.T) {
+	form := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`) // T-033
+	for _, row := range []struct {
+		name string
+		at   time.Time
+		want string
+	}{
+		{"zeros of the fraction stay", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), "2026-01-02T03:04:05.000000Z"},
+		{"below a microsecond is cut, not rounded", time.Date(2026, 1, 2, 3, 4, 5, 999_999_999, time.UTC), "2026-01-02T03:04:05.999999Z"},
+		{"another zone becomes UTC", time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 7200)), "2026-01-02T01:04:05.000000Z"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := FormatTime(row.at)
+			if got != row.want || !form.MatchString(got) {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+	buf := make([]byte, 0, 64)
+	if n := testing.AllocsPerRun(10, func() { AppendTime(buf, time.Now()) }); n != 0 {
+		t.Errorf("AppendTime allocates %v times, want 0", n)
+	}
+}
+
+// T-071: 0 to 9 digits of fraction, cut to the microsecond; Z required.
+func TestParseTime(t *testing.T) {
+	for _, row := range []struct{ name, text, want string }{
+		{"six digits", "2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05.678901Z"},
+		{"no fraction, as the OASIS client sends whole seconds", "2010-09-08T07:06:05Z", "2010-09-08T07:06:05.000000Z"},
+		{"one digit", "2010-09-08T07:06:05.5Z", "2010-09-08T07:06:05.500000Z"},
+		{"milliseconds", "2010-09-08T07:06:05.123Z", "2010-09-08T07:06:05.123000Z"},
+		{"nine digits are cut", "2010-09-08T07:06:05.123456999Z", "2010-09-08T07:06:05.123456Z"},
+		{"the start of the epoch", "1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:00.000000Z"},
+		{"before the epoch the cut is towards the past too", "1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"},
+		{"29 February in a leap year", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000000Z"},
+		{"a leap second is the moment after", "2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"},
+		{"ten digits", "2010-09-08T07:06:05.1234567890Z", ""},
+		{"no Z", "2010-09-08T07:06:05", ""},
+		{"an offset", "2010-09-08T07:06:05+00:00", ""},
+		{"a space for T", "2010-09-08 07:06:05Z", ""},
+		{"lower case", "2010-09-08t07:06:05z", ""},
+		{"a point without digits", "2010-09-08T07:06:05.Z", ""},
+		{"a comma for the point", "2010-09-08T07:06:05,5Z", ""},
+		{"one digit of hour", "2010-09-08T7:06:05Z", ""},
+		{"a date alone", "2010-09-08", ""},
+		{"29 February in another year", "2023-02-29T00:00:00Z", ""},
+		{"month 13", "2023-13-01T00:00:00Z", ""},
+		{"hour 24", "2023-01-01T24:00:00Z", ""},
+		{"second 60 in the morning", "2023-01-01T09:00:60Z", ""},
+		{"empty", "", ""},
+		{"text after it", "2010-09-08T07:06:05Z ", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := ParseTime(row.text)
+			if row.want == "" {
+				if err == nil {
+					t.Errorf("got %v, want an error", got)
+				}
+				return
+			}
+			if err != nil || FormatTime(got) != row.want {
+				t.Errorf("got %s, %v, want %s", FormatTime(got), err, row.want)
+			}
+		})
+	}
+}
+
+func FuzzParseTime(f *testing.F) {
+	f.Add("2026-01-02T03:04:05.678901Z")
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := ParseTime(text)
+		if err != nil {
+			if !at.IsZero() {
+				t.Errorf("got %v beside %v, want zero", at, err)
+			}
+			return
+		}
+		again, err := ParseTime(FormatTime(at))
+		if err != nil || !again.Equal(at) {
+			t.Errorf("%q is %v, its own form is %v (%v)", text, at, again, err)
+		}
+	})
+}
