@@ -1,0 +1,128 @@
+package accordtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// Request is one request. What is not said is what a TAXII 2.1 client sends.
+type Request struct {
+	As     string // the account; "" sends no credentials
+	Method string // default GET
+	Path   string // with its query string
+
+	Accept      string      // default the TAXII media type; "-" sends none
+	ContentType string      // of a Body, default the TAXII media type; "-" sends none
+	Body        []byte      // nil: none
+	Chunked     bool        // send the Body without Content-Length
+	Header      http.Header // further ones, which win over the others
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends a request. A failure to get an answer ends the test.
+func (s *Server) Do(r Request) Answer {
+	s.t.Helper()
+	a, err := s.Try(r)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", r.Method, r.Path, err)
+	}
+	return a
+}
+
+// Try sends a request.
+func (s *Server) Try(r Request) (Answer, error) {
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	var body io.Reader
+	if r.Body != nil {
+		body = bytes.NewReader(r.Body)
+		if r.Chunked {
+			body = io.MultiReader(body) // hides the length
+		}
+	}
+	req, err := http.NewRequest(r.Method, s.URL+r.Path, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	header(req, "Accept", r.Accept)
+	if r.Body != nil {
+		header(req, "Content-Type", r.ContentType)
+	}
+	if r.As != "" {
+		req.SetBasicAuth(r.As, Password(r.As))
+	}
+	for name, values := range r.Header {
+		req.Header[name] = values
+	}
+	resp, err := s.Client.Do(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: text}, nil
+}
+
+func header(r *http.Request, name, value string) {
+	switch value {
+	case "":
+		r.Header.Set(name, taxii.MediaType)
+	case "-":
+	default:
+		r.Header.Set(name, value)
+	}
+}
+
+// Get sends a GET as an account.
+func (s *Server) Get(as, path string) Answer {
+	s.t.Helper()
+	return s.Do(Request{As: as, Path: path})
+}
+
+// Post sends objects in an envelope as an account, to a collection's path such as /nicp/collections/gsp/.
+func (s *Server) Post(as, collection string, objects ...[]byte) Answer {
+	s.t.Helper()
+	return s.Do(Request{As: as, Method: http.MethodPost, Path: collection + "objects/", Body: Envelope(objects...)})
+}
+
+// JSON decodes the answer's body into v; a body that is something else ends the test.
+func (s *Server) JSON(a Answer, v any) {
+	s.t.Helper()
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		s.t.Fatalf("the answer of status %d is not the JSON that was expected: %v\n%s", a.Status, err, a.Body)
+	}
+}
+
+// Path is the path of a collection, by the agreement's alias.
+func Path(agreement string) string {
+	root := Industry
+	switch agreement {
+	case Circle, Watch, Tomorrow:
+		root = Members
+	}
+	return "/" + root + "/collections/" + agreement + "/"
+}
+
+// Envelope is a TAXII envelope of objects.
+func Envelope(objects ...[]byte) []byte {
+	var b strings.Builder
+	b.WriteString(`{"objects":[`)
+	b.Write(bytes.Join(objects, []byte(",")))
+	b.WriteString(`]}`)
+	return []byte(b.String())
+}
