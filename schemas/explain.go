@@ -1,0 +1,237 @@
+package schemas
+
+import (
+	"cmp"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/accord-taxii/accord/stix/ijson"
+	"github.com/santhosh-tekuri/jsonschema/v5"
+)
+
+const (
+	// mostValues is up to how many values of an object are explained with jsonschema, which builds an error for each fault
+	// and for each schema around it: beyond, one object could ask for gigabytes.
+	mostValues = 20_000
+	// mostViolations is how many are told of one object.
+	mostViolations = 1000
+)
+
+// explain tells the violations of the object in t.
+func (lib *compiled) explain(e *entry, t *ijson.Tree) []Violation {
+	if len(t.Nodes) > mostValues {
+		return e.firstFault(t)
+	}
+	err := e.schema.Validate(decode(t, t.Root()))
+	if err == nil {
+		return nil
+	}
+	x := explainer{lib: lib, entry: e, tree: t}
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return []Violation{{Rule: "S-014", Message: "the object can't be held to its schema: " + err.Error()}}
+	}
+	x.walk(invalid, nil)
+	x.place()
+	return x.violations()
+}
+
+// fault is one leaf of jsonschema's errors: a keyword of a schema that a value does not satisfy.
+type fault struct {
+	path    string // JSON pointer to the value
+	node    int    // its node; of a name, the name's
+	named   bool   // it is the name of a member that is at fault
+	keyword string
+	schema  *jsonschema.Schema
+	around  []*jsonschema.Schema // that lead to schema with $ref, outermost first
+}
+
+type explainer struct {
+	lib    *compiled
+	entry  *entry
+	tree   *ijson.Tree
+	faults []fault
+}
+
+// walk gathers the leaves below err. A keyword that joins several schemas (anyOf, if) is a leaf when its schema describes
+// what it asks for, since the faults of the alternatives say little.
+func (x *explainer) walk(err *jsonschema.ValidationError, around []*jsonschema.Schema) {
+	schema, keyword := x.schemaOf(err)
+	if schema == nil {
+		for _, cause := range err.Causes {
+			x.walk(cause, around)
+		}
+		return
+	}
+	switch keyword {
+	case "$ref":
+		inside := append(slices.Clip(around), schema)
+		for _, cause := range err.Causes {
+			x.walk(cause, inside)
+		}
+		return
+	case "allOf":
+		for _, cause := range err.Causes {
+			x.walk(cause, around)
+		}
+		return
+	case "then", "else", "anyOf", "oneOf", "minContains":
+		if schema.Description == "" || schema == x.entry.schema {
+			for _, cause := range err.Causes {
+				x.walk(cause, around)
+			}
+			return
+		}
+	}
+	x.faults = append(x.faults, fault{
+		path:    pointerOf(err.InstanceLocation),
+		named:   strings.Contains(err.KeywordLocation, "/propertyNames"),
+		keyword: keyword,
+		schema:  schema,
+		around:  sameValue(around, err),
+	})
+}
+
+// sameValue leaves of the schemas around err those that judge the very value that err is about. jsonschema gives a value
+// below an outer schema a longer location, so that the reference that led to it is the one at its end.
+func sameValue(around []*jsonschema.Schema, err *jsonschema.ValidationError) []*jsonschema.Schema {
+	location := err.KeywordLocation
+	if i := strings.LastIndexByte(location, '/'); i >= 0 {
+		location = location[:i]
+	}
+	n := 0
+	for strings.HasSuffix(location, "/$ref") && n < len(around) {
+		location = strings.TrimSuffix(location, "/$ref")
+		n++
+	}
+	return around[len(around)-n:]
+}
+
+// schemaOf finds the schema that err is about and the keyword of it that failed; nil for an error that only holds others
+// together.
+func (x *explainer) schemaOf(err *jsonschema.ValidationError) (schema *jsonschema.Schema, keyword string) {
+	if err.Message == "" {
+		return nil, ""
+	}
+	location := err.AbsoluteKeywordLocation
+	for range 3 { // a keyword is followed by a name and an index at most
+		i := strings.LastIndexByte(location, '/')
+		if i < strings.IndexByte(location, '#') {
+			return nil, ""
+		}
+		location, keyword = location[:i], location[i+1:]
+		if s := x.lib.schemas[location]; s != nil {
+			return s, keyword
+		}
+	}
+	return nil, ""
+}
+
+// pointerOf is the JSON pointer that jsonschema has escaped once more for a URL.
+func pointerOf(location string) string {
+	if !strings.Contains(location, "%") {
+		return location
+	}
+	tokens := strings.Split(location, "/")
+	for i, token := range tokens {
+		if plain, err := url.PathUnescape(token); err == nil {
+			tokens[i] = plain
+		}
+	}
+	return strings.Join(tokens, "/")
+}
+
+// place finds the nodes of all faults in one pass over the tree.
+func (x *explainer) place() {
+	wanted := map[string][]int{}
+	for i, f := range x.faults {
+		wanted[f.path] = append(wanted[f.path], i)
+	}
+	x.placeBelow(x.tree.Root(), nil, wanted)
+}
+
+func (x *explainer) placeBelow(node int, path []byte, wanted map[string][]int) {
+	for _, i := range wanted[string(path)] {
+		x.faults[i].node = node
+		if x.faults[i].named {
+			x.faults[i].node = node - 1
+		}
+	}
+	t := x.tree
+	switch t.Kind(node) {
+	case ijson.Object:
+		for name, value := range t.Members(node) {
+			x.placeBelow(value, append(append(path, '/'), ijson.EscapePointer(t.Str(name))...), wanted)
+		}
+	case ijson.Array:
+		i := 0
+		for item := range t.Items(node) {
+			x.placeBelow(item, strconv.AppendInt(append(path, '/'), int64(i), 10), wanted)
+			i++
+		}
+	}
+}
+
+// violations turns the faults into sentences, each once, in the order of the text and then of the rules.
+func (x *explainer) violations() []Violation {
+	type placed struct {
+		node int
+		Violation
+	}
+	var all []placed
+	for _, f := range x.faults {
+		for _, v := range x.tell(f) {
+			all = append(all, placed{f.node, v})
+		}
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(a.node, b.node), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
+	})
+	all = slices.Compact(all)
+	told := make([]Violation, min(len(all), mostViolations))
+	for i := range told {
+		told[i] = all[i].Violation
+	}
+	return told
+}
+
+// firstFault tells one violation of an object that is too large for more: the innermost value that lacks its shape.
+func (e *entry) firstFault(t *ijson.Tree) []Violation {
+	if e.shape.holds(t, t.Root()) {
+		return nil
+	}
+	at := e.shape.faulty(t, t.Root())
+	return []Violation{{
+		Rule: "S-014",
+		Path: t.Pointer(at),
+		Message: "found " + t.Kind(at).String() + " that " + e.name + " can't have here; the object has more than " +
+			strconv.Itoa(mostValues) + " values, so that only its first fault is told, and not in detail",
+	}}
+}
+
+// faulty is the innermost value on the way to the first fault below value i, which lacks the shape.
+func (s *shape) faulty(t *ijson.Tree, i int) int {
+	switch {
+	case s == nil:
+	case t.Kind(i) == ijson.Array && s.list != nil:
+		for item := range t.Items(i) {
+			if !s.list.items.holds(t, item) {
+				return s.list.items.faulty(t, item)
+			}
+		}
+	case t.Kind(i) == ijson.Object && s.dict != nil:
+		for name, value := range t.Members(i) {
+			if slot := s.dict.table.find(t, uint32(name)); slot >= 0 {
+				if p := s.dict.props[slot]; !p.holds(t, value) {
+					return p.faulty(t, value)
+				}
+			} else if !s.dict.holdsOther(t, uint32(name)) {
+				return value
+			}
+		}
+	}
+	return i
+}
