@@ -115,6 +115,9 @@ type Mark struct {
 	At     time.Time   `json:"at"`
 	By     AccountName `json:"by"`
 	Reason string      `json:"reason,omitempty"`
+
+	// Of a termination: what was released onward is taken back.
+	Withdraw bool `json:"withdraw,omitempty"`
 }
 
 // Member returns a party's place in the agreement.

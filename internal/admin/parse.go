@@ -1,0 +1,369 @@
+package admin
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+)
+
+// defaultMaxContentLength is how much an API root takes in one request that does not say.
+const defaultMaxContentLength = 104857600
+
+// reservedRoots are the first segments of paths that are not API roots.
+var reservedRoots = []string{"taxii2", "accord", "console", "healthz", "readyz", "metrics"}
+
+// Parse reads an apply file's text. name is for messages. Its errors are *FileError, with everything that was found.
+func Parse(name string, text []byte) (*File, error) {
+	f := &File{Name: name, Text: text}
+	r := &reader{}
+	if len(text) > MaxFile {
+		r.add(0, "the file has more than %d bytes", MaxFile)
+		return nil, r.err(name)
+	}
+	doc := r.document(text)
+	if doc != nil {
+		r.mapping(doc, "the file",
+			key{"server", func(n *yaml.Node) { f.server = r.server(n) }},
+			key{"api_roots", func(n *yaml.Node) { f.roots = entries(r, n, "api_roots", r.root) }},
+			key{"parties", func(n *yaml.Node) { f.parties = entries(r, n, "parties", r.party) }},
+			key{"accounts", func(n *yaml.Node) { f.accounts = entries(r, n, "accounts", r.account) }},
+			key{"agreements", func(n *yaml.Node) { f.agreements = entries(r, n, "agreements", r.agreement) }},
+		)
+	}
+	if err := r.err(name); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func entries[E any](r *reader, n *yaml.Node, what string, read func(*yaml.Node) E) (list []E) {
+	r.list(n, what, func(_ int, n *yaml.Node) { list = append(list, read(n)) })
+	return list
+}
+
+// entry reads the keys of one entry: each notes its line and then sets its value.
+type entry struct {
+	*reader
+	marks
+	what string
+}
+
+func (r *reader) entry(n *yaml.Node, what string) entry {
+	return entry{reader: r, marks: marks{"": n.Line}, what: what}
+}
+
+func (e entry) text(field string, set *string) key {
+	return e.at(field, func(n *yaml.Node) {
+		if s, ok := e.reader.text(n, field); ok {
+			*set = s
+		}
+	})
+}
+
+func (e entry) words(field string, set *string) key {
+	return e.at(field, func(n *yaml.Node) {
+		if s, ok := e.oneLine(n, field); ok {
+			*set = s
+		}
+	})
+}
+
+func (e entry) flag(field string, set *bool) key {
+	return e.at(field, func(n *yaml.Node) {
+		if v, ok := e.boolean(n, field); ok {
+			*set = v
+		}
+	})
+}
+
+// texts reads a list of strings.
+func (e entry) texts(field string, set func(string)) key {
+	return e.at(field, func(n *yaml.Node) {
+		e.list(n, field, func(i int, n *yaml.Node) {
+			item := fmt.Sprintf("%s[%d]", field, i)
+			e.marks[item] = n.Line
+			if s, ok := e.oneLine(n, "an item of "+field); ok {
+				set(s)
+			}
+		})
+	})
+}
+
+func (e entry) tlp(field string, set *stix.TLP) key {
+	return e.at(field, func(n *yaml.Node) {
+		s, ok := e.oneLine(n, field)
+		if !ok {
+			return
+		}
+		level, err := stix.ParseTLP(s)
+		if err != nil || level == 0 {
+			e.add(n.Line, "%s is %q here, want one of clear (white), green, amber, amber+strict, red", field, s)
+			return
+		}
+		*set = level
+	})
+}
+
+func (e entry) date(field string, set *time.Time) key {
+	return e.at(field, func(n *yaml.Node) {
+		s, ok := e.oneLine(n, field)
+		if !ok {
+			return
+		}
+		t, err := agreement.ParseDate(s)
+		if err != nil {
+			e.add(n.Line, "%s: %v", field, err)
+			return
+		}
+		*set = t
+	})
+}
+
+// at makes a key of a field's last name.
+func (e entry) at(field string, read func(*yaml.Node)) key {
+	name := field[strings.LastIndexByte(field, '.')+1:]
+	return key{name, func(n *yaml.Node) {
+		e.marks[field] = n.Line
+		read(n)
+	}}
+}
+
+// need says that an entry must have a name that can be one.
+func (e entry) need(field, name string) {
+	if _, there := e.marks[field]; !there {
+		e.add(e.marks[""], "%s has no %s", e.what, field)
+		return
+	}
+	if err := agreement.CheckName(name); err != nil {
+		e.add(e.marks[field], "%s: %v", field, err)
+	}
+}
+
+func (r *reader) server(n *yaml.Node) *serverEntry {
+	e := r.entry(n, "server")
+	s := &serverEntry{marks: e.marks}
+	r.mapping(n, "server", e.words("title", &s.Title), e.text("description", &s.Description), e.words("contact", &s.Contact))
+	return s
+}
+
+func (r *reader) root(n *yaml.Node) rootEntry {
+	e := r.entry(n, "an API root")
+	root := store.Root{MaxContentLength: defaultMaxContentLength}
+	r.mapping(n, e.what,
+		e.words("name", &root.Name), e.words("title", &root.Title), e.text("description", &root.Description),
+		e.at("max_content_length", func(n *yaml.Node) {
+			if v, ok := r.integer(n, "max_content_length", 1, math.MaxInt32); ok {
+				root.MaxContentLength = v
+			}
+		}),
+		e.flag("reveal", &root.Reveal))
+	e.need("name", root.Name)
+	for _, reserved := range reservedRoots {
+		if root.Name == reserved {
+			e.add(e.marks["name"], "no API root can be named %s: the server uses that path itself, as it does %s",
+				reserved, strings.Join(reservedRoots, ", "))
+		}
+	}
+	if root.Title == "" {
+		root.Title = root.Name
+	}
+	return rootEntry{root, e.marks}
+}
+
+func (r *reader) party(n *yaml.Node) partyEntry {
+	e := r.entry(n, "a party")
+	var p agreement.Party
+	var name, identity string
+	r.mapping(n, e.what, e.words("name", &name), e.words("title", &p.Title), e.words("identity", &identity))
+	e.need("name", name)
+	if identity != "" {
+		id, err := stix.ParseID(identity)
+		if err != nil || id.Type() != "identity" {
+			e.add(e.marks["identity"], "%q is no STIX identity's id, want identity-- and a UUID", identity)
+		}
+		p.Identity = id
+	}
+	p.Name = agreement.PartyName(name)
+	if p.Title == "" {
+		p.Title = name
+	}
+	return partyEntry{p, e.marks}
+}
+
+func (r *reader) account(n *yaml.Node) accountEntry {
+	e := r.entry(n, "an account")
+	a := accountEntry{marks: e.marks}
+	r.mapping(n, e.what,
+		e.words("name", &a.name), e.words("party", &a.party), e.flag("operator", &a.operator),
+		e.at("disabled", func(n *yaml.Node) {
+			if v, ok := r.boolean(n, "disabled"); ok {
+				a.disabled = &v
+			}
+		}),
+		e.words("password_env", &a.passwordEnv), e.words("password_file", &a.passwordFile),
+		e.words("password_hash", &a.passwordHash),
+		e.at("certificates", func(n *yaml.Node) {
+			a.hasCerts = true
+			a.certificates = r.certificates(n)
+		}))
+	e.need("name", a.name)
+	if a.party == "" && !a.operator {
+		e.add(e.marks.line(""), "the account %s belongs to no party: give it a party, or operator: true", a.name)
+	}
+	var given []string
+	for _, field := range []string{"password_env", "password_file", "password_hash"} {
+		if _, there := e.marks[field]; there {
+			given = append(given, field)
+		}
+	}
+	if len(given) > 1 {
+		e.add(e.marks[given[1]], "the account %s has %s; give one of them", a.name, strings.Join(given, " and "))
+	}
+	if a.passwordHash != "" {
+		if err := auth.CheckHash(a.passwordHash); err != nil {
+			e.add(e.marks["password_hash"], "password_hash: %v", err)
+		}
+	}
+	return a
+}
+
+func (r *reader) certificates(n *yaml.Node) (list []string) {
+	r.list(n, "certificates", func(_ int, n *yaml.Node) {
+		s, ok := r.oneLine(n, "a certificate")
+		if !ok {
+			return
+		}
+		name, err := auth.ParseCertificate(s)
+		if err != nil {
+			r.add(n.Line, "certificates: %q: %v", s, err)
+			return
+		}
+		list = append(list, name)
+	})
+	return list
+}
+
+func (r *reader) agreement(n *yaml.Node) agreementEntry {
+	e := r.entry(n, "an agreement")
+	a := &agreement.Agreement{}
+	var name string
+	before := len(r.problems)
+	r.mapping(n, e.what,
+		e.words("name", &name), e.words("title", &a.Title), e.text("description", &a.Description), e.words("api_root", &a.APIRoot),
+		e.at("collection", func(n *yaml.Node) { e.collection(n, &a.Collection) }),
+		e.at("parties", func(n *yaml.Node) {
+			r.list(n, "parties", func(i int, n *yaml.Node) { a.Parties = append(a.Parties, e.membership(i, n)) })
+		}),
+		e.at("term", func(n *yaml.Node) {
+			r.mapping(n, "a term", e.date("term.from", &a.Term.From), e.date("term.until", &a.Term.Until))
+		}),
+		e.at("accept", func(n *yaml.Node) { e.accept(n, &a.Accept) }),
+		e.at("release", func(n *yaml.Node) {
+			r.list(n, "release", func(i int, n *yaml.Node) { a.Release = append(a.Release, e.release(i, n)) })
+		}),
+		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) }))
+	a.Name = agreement.Name(name)
+	if a.Title == "" {
+		a.Title = name
+	}
+	for _, field := range []string{"name", "api_root"} {
+		if _, there := e.marks[field]; !there {
+			e.add(e.marks[""], "an agreement has no %s", field)
+		}
+	}
+	if len(r.problems) == before {
+		e.check(a)
+	}
+	return agreementEntry{a, e.marks}
+}
+
+// check adds what agreement.Check says, at its lines. A missing id is drawn later and no fault.
+func (e entry) check(a *agreement.Agreement) {
+	checked := a.Clone()
+	if checked.Collection.ID == (uuid.UUID{}) {
+		checked.Collection.ID = uuid.New()
+	}
+	for _, fault := range agreement.Check(checked) {
+		e.add(e.marks.line(fault.Field), "the agreement %s: %s: %s", a.Name, fault.Field, fault.Message)
+	}
+}
+
+func (e entry) collection(n *yaml.Node, c *agreement.Collection) {
+	var id string
+	e.mapping(n, "a collection", e.words("collection.id", &id), e.words("collection.alias", &c.Alias))
+	if id == "" {
+		return
+	}
+	parsed, err := uuid.Parse(id)
+	if err != nil || len(id) != 36 || parsed.Version() != 4 || parsed.Variant() != uuid.RFC4122 {
+		e.add(e.marks["collection.id"], "collection.id is %q here, want a UUIDv4 such as %s, or leave it out to have one drawn", id, uuid.New())
+		return
+	}
+	c.ID = parsed
+}
+
+func (e entry) membership(i int, n *yaml.Node) agreement.Membership {
+	field := fmt.Sprintf("parties[%d]", i)
+	e.marks[field] = n.Line
+	var m agreement.Membership
+	var party string
+	e.mapping(n, "a party of an agreement", e.words(field+".party", &party),
+		e.texts(field+".roles", func(s string) { m.Roles = append(m.Roles, agreement.Role(s)) }))
+	m.Party = agreement.PartyName(party)
+	return m
+}
+
+func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
+	e.mapping(n, "accept",
+		e.texts("accept.types", func(s string) { a.Types = append(a.Types, s) }),
+		e.texts("accept.spec_versions", func(s string) { a.SpecVersions = append(a.SpecVersions, s) }),
+		e.tlp("accept.max_tlp", &a.MaxTLP), e.tlp("accept.default_tlp", &a.DefaultTLP),
+		e.flag("accept.require_marking", &a.RequireMarking), e.words("accept.warnings", &a.Warnings),
+		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified))
+}
+
+func (e entry) release(i int, n *yaml.Node) agreement.Release {
+	field := fmt.Sprintf("release[%d]", i)
+	e.marks[field] = n.Line
+	var rel agreement.Release
+	var to string
+	e.mapping(n, "a release", e.words(field+".to", &to), e.tlp(field+".max_tlp", &rel.MaxTLP),
+		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) }))
+	rel.To = agreement.Name(to)
+	return rel
+}
+
+// maxRetentionDays is a century: more is meant as for ever, which is said by leaving it out.
+const maxRetentionDays = 36525
+
+func (e entry) retention(n *yaml.Node, ret *agreement.Retention) {
+	e.mapping(n, "retention",
+		e.at("retention.versions", func(n *yaml.Node) {
+			if v, ok := e.integer(n, "versions", 1, math.MaxInt32); ok {
+				ret.Versions = int(v)
+			}
+		}),
+		e.at("retention.max_age", func(n *yaml.Node) {
+			s, ok := e.oneLine(n, "max_age")
+			if !ok {
+				return
+			}
+			digits, hasUnit := strings.CutSuffix(s, "d")
+			days, err := strconv.Atoi(digits)
+			if !hasUnit || err != nil || days < 1 || days > maxRetentionDays {
+				e.add(n.Line, "max_age is %q here, want a number of days such as 90d, %d at most", s, maxRetentionDays)
+				return
+			}
+			ret.MaxAgeDays = days
+		}))
+}

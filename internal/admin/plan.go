@@ -1,0 +1,439 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/store"
+)
+
+// Results of applying one thing.
+const (
+	Created   = "created"
+	Changed   = "changed"
+	Unchanged = "unchanged"
+)
+
+// Line says what became of one thing of an apply file.
+type Line struct {
+	Kind    string   `json:"kind"`           // server, api_root, party, account, agreement
+	Name    string   `json:"name,omitempty"` // none for the server
+	Result  string   `json:"result"`         // Created, Changed or Unchanged
+	Changes []string `json:"changes,omitempty"`
+}
+
+// String is such as "account vendor-push: changed (password)".
+func (l Line) String() string {
+	s := strings.TrimSpace(l.Kind+" "+l.Name) + ": " + l.Result
+	if len(l.Changes) > 0 {
+		s += " (" + strings.Join(l.Changes, ", ") + ")"
+	}
+	return s
+}
+
+// step is one thing of the file with what has to be done for it; at most one of the pointers is set.
+type step struct {
+	Line
+	registry *store.RegistryChange
+	create   *agreement.Agreement
+	terms    *agreement.Agreement
+}
+
+// planner compares a file with what the server holds.
+type planner struct {
+	problems
+	file *File
+
+	registry    *store.Registry
+	agreements  map[agreement.Name]*agreement.Agreement // as they are, then as they will be
+	before      map[agreement.Name]*agreement.Agreement
+	unavailable map[agreement.Name]store.Unavailable
+	steps       []step
+}
+
+// plan lists what has to be done, in an order in which everything exists before it is referred to. Its error is a
+// *FileError; then there is no plan.
+func plan(s *store.Store, f *File) ([]step, error) {
+	p := &planner{
+		file:        f,
+		registry:    s.Registry(),
+		agreements:  make(map[agreement.Name]*agreement.Agreement),
+		before:      make(map[agreement.Name]*agreement.Agreement),
+		unavailable: make(map[agreement.Name]store.Unavailable),
+	}
+	for _, col := range s.Collections() {
+		a := col.Agreement()
+		p.agreements[a.Name], p.before[a.Name] = a, a
+	}
+	for _, u := range s.Unavailable() {
+		p.unavailable[u.Name] = u
+	}
+	p.server()
+	p.roots()
+	p.parties()
+	p.accounts()
+	p.planAgreements()
+	if err := p.err(f.Name); err != nil {
+		return nil, err
+	}
+	return p.steps, nil
+}
+
+func (p *planner) step(kind, name string, existed bool, changes []string, do func(*step)) {
+	st := step{Line: Line{Kind: kind, Name: name, Result: Unchanged}}
+	switch {
+	case !existed:
+		st.Result = Created
+		do(&st)
+	case len(changes) > 0:
+		st.Result, st.Changes = Changed, changes
+		do(&st)
+	}
+	p.steps = append(p.steps, st)
+}
+
+// once reports a name that the file has twice.
+func (p *planner) once(seen map[string]int, what, name string, line int) {
+	if first, twice := seen[name]; twice {
+		p.add(line, "%s %s is there twice, first on line %d", what, name, first)
+		return
+	}
+	seen[name] = line
+}
+
+func (p *planner) server() {
+	if p.file.server == nil {
+		return
+	}
+	now, want := p.registry.Server, p.file.server.Server
+	p.step("server", "", now != (store.Server{}), differ(now, want), func(st *step) {
+		st.registry = &store.RegistryChange{Server: &want}
+	})
+}
+
+func (p *planner) roots() {
+	seen := make(map[string]int)
+	for _, r := range p.file.roots {
+		p.once(seen, "the API root", r.Name, r.line("name"))
+		now, existed := p.registry.Root(r.Name)
+		p.step("api_root", r.Name, existed, differ(now, r.Root), func(st *step) {
+			st.registry = &store.RegistryChange{Root: &r.Root}
+		})
+	}
+}
+
+func (p *planner) parties() {
+	seen := make(map[string]int)
+	for _, party := range p.file.parties {
+		p.once(seen, "the party", string(party.Name), party.line("name"))
+		now, existed := p.registry.Party(party.Name)
+		p.step("party", string(party.Name), existed, differ(now, party.Party), func(st *step) {
+			st.registry = &store.RegistryChange{Party: &party.Party}
+		})
+	}
+}
+
+func (p *planner) hasParty(name agreement.PartyName) bool {
+	_, ok := p.registry.Party(name)
+	return ok || slices.ContainsFunc(p.file.parties, func(e partyEntry) bool { return e.Name == name })
+}
+
+func (p *planner) hasRoot(name string) bool {
+	_, ok := p.registry.Root(name)
+	return ok || slices.ContainsFunc(p.file.roots, func(e rootEntry) bool { return e.Name == name })
+}
+
+func (p *planner) accounts() {
+	seen := make(map[string]int)
+	for _, a := range p.file.accounts {
+		p.once(seen, "the account", a.name, a.line("name"))
+		if a.party != "" && !p.hasParty(agreement.PartyName(a.party)) {
+			p.add(a.line("party"), "the account %s belongs to the party %q, which there is not", a.name, a.party)
+		}
+		if a.namesPassword() && a.passwordHash == "" {
+			p.add(a.line("name"), "the account %s: its password has not been read", a.name)
+		}
+		now, existed := p.registry.Account(a.name)
+		want := a.over(now)
+		changes := accountChanges(now, want)
+		p.step("account", a.name, existed, changes, func(st *step) {
+			st.registry = &store.RegistryChange{Account: &want, Act: accountAct(existed, changes, want)}
+		})
+	}
+	p.certificates()
+}
+
+// over is the account as the file wants it. Credentials that the file does not mention stay, and so does Disabled: a
+// login that was turned off is not turned on by applying an older file.
+func (a *accountEntry) over(now auth.Account) auth.Account {
+	want := now
+	want.Name, want.Party, want.Operator = a.name, a.party, a.operator
+	if a.passwordHash != "" {
+		want.PasswordHash = a.passwordHash
+	}
+	if a.disabled != nil {
+		want.Disabled = *a.disabled
+	}
+	if a.hasCerts {
+		want.Certificates = slices.Compact(slices.Sorted(slices.Values(a.certificates)))
+	}
+	return want
+}
+
+func accountChanges(now, want auth.Account) (changes []string) {
+	note := func(what string, changed bool) {
+		if changed {
+			changes = append(changes, what)
+		}
+	}
+	note("party", now.Party != want.Party)
+	note("operator", now.Operator != want.Operator)
+	note("disabled", now.Disabled != want.Disabled)
+	note("password", now.PasswordHash != want.PasswordHash)
+	note("certificates", !slices.Equal(now.Certificates, want.Certificates))
+	return changes
+}
+
+// accountAct is the word for the journal: turning a login off or on has one of its own.
+func accountAct(existed bool, changes []string, want auth.Account) string {
+	if !existed || len(changes) != 1 || changes[0] != "disabled" {
+		return ""
+	}
+	if want.Disabled {
+		return "disable"
+	}
+	return "enable"
+}
+
+// certificates reports a certificate that two accounts would have.
+func (p *planner) certificates() {
+	owner := make(map[string]string)
+	inFile := make(map[string]bool)
+	for _, a := range p.file.accounts {
+		inFile[a.name] = a.hasCerts
+	}
+	for _, a := range p.registry.Accounts {
+		if !inFile[a.Name] {
+			for _, c := range a.Certificates {
+				owner[c] = a.Name
+			}
+		}
+	}
+	for _, a := range p.file.accounts {
+		for _, c := range a.certificates {
+			if other, taken := owner[c]; taken && other != a.name {
+				p.add(a.line("certificates"), "the certificate %s of the account %s is the account %s's", c, a.name, other)
+			}
+			owner[c] = a.name
+		}
+	}
+}
+
+func (p *planner) planAgreements() {
+	seen := make(map[string]int)
+	for _, e := range p.file.agreements {
+		p.once(seen, "the agreement", string(e.Name), e.marks.line("name"))
+		if u, gone := p.unavailable[e.Name]; gone {
+			p.add(e.line("name"), "the agreement %s cannot be looked at: %v", e.Name, u.Reason)
+			continue
+		}
+		p.agreement(e)
+	}
+	for _, e := range p.file.agreements {
+		p.references(e)
+		p.uniqueInRoot(e)
+	}
+	p.loops()
+}
+
+// agreement makes the step of one agreement.
+func (p *planner) agreement(e agreementEntry) {
+	now, existed := p.before[e.Name]
+	want := e.Canonical()
+	if !existed {
+		if want.Collection.ID == (uuid.UUID{}) {
+			want.Collection.ID = uuid.New()
+		}
+		p.agreements[want.Name] = want
+		p.step("agreement", string(want.Name), false, nil, func(st *step) { st.create = want })
+		return
+	}
+	if id := want.Collection.ID; id != (uuid.UUID{}) && id != now.Collection.ID {
+		p.add(e.line("collection.id"), "the agreement %s has the collection id %s, which never changes: write that or leave it out", e.Name, now.Collection.ID)
+	}
+	want.Collection.ID = now.Collection.ID
+	want.Suspended, want.Terminated = now.Suspended, now.Terminated
+	changes := agreementChanges(now, want)
+	if now.Terminated != nil && len(changes) > 0 {
+		p.add(e.line("name"), "the agreement %s is terminated and its terms change no more; the file would change %s", e.Name, strings.Join(changes, ", "))
+	}
+	p.agreements[want.Name] = want
+	p.step("agreement", string(want.Name), true, changes, func(st *step) { st.terms = want })
+}
+
+// agreementChanges names the terms that differ, as the apply file has them.
+func agreementChanges(now, want *agreement.Agreement) (changes []string) {
+	now = now.Canonical()
+	add := func(prefix string, fields []string) {
+		for _, f := range fields {
+			changes = append(changes, prefix+f)
+		}
+	}
+	plain := func(a *agreement.Agreement) any {
+		return struct {
+			Title       string `json:"title"`
+			Description string `json:"description"`
+			APIRoot     string `json:"api_root"`
+		}{a.Title, a.Description, a.APIRoot}
+	}
+	add("", differ(plain(now), plain(want)))
+	add("collection.", differ(now.Collection, want.Collection))
+	if !slices.EqualFunc(now.Parties, want.Parties, func(x, y agreement.Membership) bool {
+		return x.Party == y.Party && slices.Equal(x.Roles, y.Roles)
+	}) {
+		changes = append(changes, "parties")
+	}
+	if !now.Term.From.Equal(want.Term.From) {
+		changes = append(changes, "term.from")
+	}
+	if !now.Term.Until.Equal(want.Term.Until) {
+		changes = append(changes, "term.until")
+	}
+	add("accept.", differ(now.Accept, want.Accept))
+	if !slices.EqualFunc(now.Release, want.Release, func(x, y agreement.Release) bool {
+		return x.To == y.To && x.MaxTLP == y.MaxTLP && slices.Equal(x.Types, y.Types)
+	}) {
+		changes = append(changes, "release")
+	}
+	add("retention.", differ(now.Retention, want.Retention))
+	return changes
+}
+
+// differ names the fields, as JSON has them, in which two structs of one type differ. A nil list is an empty one.
+func differ(now, want any) (fields []string) {
+	a, b := reflect.ValueOf(now), reflect.ValueOf(want)
+	for i := range a.NumField() {
+		x, y := a.Field(i), b.Field(i)
+		if x.Kind() == reflect.Slice && x.Len() == 0 && y.Len() == 0 {
+			continue
+		}
+		if !reflect.DeepEqual(x.Interface(), y.Interface()) {
+			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+			fields = append(fields, strings.TrimSuffix(name, "_days"))
+		}
+	}
+	return fields
+}
+
+// references reports what an agreement of the file names and there is not.
+func (p *planner) references(e agreementEntry) {
+	if !p.hasRoot(e.APIRoot) {
+		p.add(e.line("api_root"), "the agreement %s is in the API root %q, which there is not", e.Name, e.APIRoot)
+	}
+	for i, m := range e.Parties {
+		if !p.hasParty(m.Party) {
+			p.add(e.line(fmt.Sprintf("parties[%d].party", i)), "the agreement %s names the party %q, which there is not", e.Name, m.Party)
+		}
+	}
+	for i, r := range e.Release {
+		if _, ok := p.agreements[r.To]; ok {
+			continue
+		}
+		if _, ok := p.unavailable[r.To]; !ok {
+			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "the agreement %s releases to %q, which there is not", e.Name, r.To)
+		}
+	}
+}
+
+// uniqueInRoot reports a title or an alias that is taken in the API root, and a collection id that is taken at all.
+func (p *planner) uniqueInRoot(e agreementEntry) {
+	a, ok := p.agreements[e.Name]
+	if !ok {
+		return
+	}
+	// By name, so that of several the same one is reported every time.
+	for _, other := range sortedAgreements(p.agreements) {
+		if other.Name == a.Name {
+			continue
+		}
+		if other.Collection.ID == a.Collection.ID {
+			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's", a.Collection.ID, a.Name, other.Name)
+		}
+		if other.APIRoot != a.APIRoot {
+			continue
+		}
+		if other.Title == a.Title {
+			p.add(e.line("title"), "the title %q of the agreement %s is taken in the API root %s, by the agreement %s", a.Title, a.Name, a.APIRoot, other.Name)
+		}
+		if a.Collection.Alias != "" && other.Collection.Alias == a.Collection.Alias {
+			p.add(e.line("collection.alias"), "the alias %q of the agreement %s is taken in the API root %s, by the agreement %s", a.Collection.Alias, a.Name, a.APIRoot, other.Name)
+		}
+	}
+	for _, u := range p.unavailable {
+		if u.Collection == a.Collection.ID {
+			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's", a.Collection.ID, a.Name, u.Name)
+		}
+	}
+}
+
+func sortedAgreements(m map[agreement.Name]*agreement.Agreement) []*agreement.Agreement {
+	list := make([]*agreement.Agreement, 0, len(m))
+	for _, a := range m {
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(x, y *agreement.Agreement) int { return cmp.Compare(x.Name, y.Name) })
+	return list
+}
+
+// loops reports each loop of releases, of any length, that goes through an agreement of the file, once.
+func (p *planner) loops() {
+	reported := make(map[string]bool)
+	for _, e := range p.file.agreements {
+		for i, r := range e.Release {
+			way := p.way(r.To, e.Name, make(map[agreement.Name]bool))
+			if way == nil || r.To == e.Name { // a release to itself is reported already
+				continue
+			}
+			key := loopKey(way)
+			if reported[key] {
+				continue
+			}
+			reported[key] = true
+			text := string(e.Name)
+			for _, name := range way {
+				text += " -> " + string(name)
+			}
+			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "releases go round in a loop: %s", text)
+		}
+	}
+}
+
+// way is a chain of releases from one agreement to another, both included; nil when there is none.
+func (p *planner) way(from, to agreement.Name, seen map[agreement.Name]bool) []agreement.Name {
+	if from == to {
+		return []agreement.Name{to}
+	}
+	a, ok := p.agreements[from]
+	if !ok || seen[from] {
+		return nil
+	}
+	seen[from] = true
+	for _, r := range a.Release {
+		if rest := p.way(r.To, to, seen); rest != nil {
+			return append([]agreement.Name{from}, rest...)
+		}
+	}
+	return nil
+}
+
+// loopKey is the same for a loop wherever one enters it.
+func loopKey(way []agreement.Name) string {
+	return fmt.Sprint(slices.Sorted(slices.Values(way)))
+}

@@ -1,0 +1,81 @@
+package admin
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+)
+
+// Agreement is an agreement as administration shows it. Of one whose file cannot be opened only the name, the
+// collection's id and the reason are known.
+type Agreement struct {
+	agreement.Agreement
+	State       agreement.State `json:"state,omitempty"` // at the moment of asking
+	Figures     *Figures        `json:"figures,omitempty"`
+	Unavailable string          `json:"unavailable,omitempty"`
+}
+
+// Figures say how much an agreement holds.
+type Figures struct {
+	Objects   uint64    `json:"objects"`
+	Versions  uint64    `json:"versions"`
+	Bytes     uint64    `json:"bytes"`
+	Entries   uint64    `json:"entries"`
+	LastAdded time.Time `json:"last_added,omitzero"`
+}
+
+// Agreements lists all agreements by name.
+func Agreements(s *store.Store, now time.Time) ([]Agreement, error) {
+	list := make([]Agreement, 0)
+	for _, col := range s.Collections() {
+		a, err := viewOf(col, now)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	for _, u := range s.Unavailable() {
+		list = append(list, unavailable(u))
+	}
+	slices.SortFunc(list, func(x, y Agreement) int { return cmp.Compare(x.Name, y.Name) })
+	return list, nil
+}
+
+// AgreementNamed finds one agreement.
+func AgreementNamed(s *store.Store, name agreement.Name, now time.Time) (Agreement, error) {
+	if col, ok := s.Collection(name); ok {
+		return viewOf(col, now)
+	}
+	for _, u := range s.Unavailable() {
+		if u.Name == name {
+			return unavailable(u), nil
+		}
+	}
+	return Agreement{}, missing(s, name)
+}
+
+func viewOf(col *store.Collection, now time.Time) (Agreement, error) {
+	stats, err := col.Stats()
+	if err != nil {
+		return Agreement{}, err
+	}
+	a := col.Agreement()
+	return Agreement{
+		Agreement: *a.Clone(),
+		State:     a.State(now),
+		Figures: &Figures{Objects: stats.Objects, Versions: stats.Versions, Bytes: stats.Bytes, Entries: stats.Entries,
+			LastAdded: stats.LastAdded},
+	}, nil
+}
+
+func unavailable(u store.Unavailable) Agreement {
+	return Agreement{
+		Agreement:   agreement.Agreement{Name: u.Name, Collection: agreement.Collection{ID: uuid.UUID(u.Collection)}},
+		Unavailable: u.Reason.Error(),
+	}
+}
