@@ -1,0 +1,112 @@
+package pattern
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/accord-taxii/accord/stix"
+)
+
+// Kind is the kind of a constant (section 9.2).
+type Kind uint8
+
+// The kinds of constants.
+const (
+	Integer Kind = iota + 1
+	Float
+	String
+	Boolean
+	Hex
+	Binary
+	Timestamp
+)
+
+// String is the Standard's name of the kind.
+func (k Kind) String() string {
+	switch k {
+	case Integer:
+		return "integer"
+	case Float:
+		return "float"
+	case String:
+		return "string"
+	case Boolean:
+		return "boolean"
+	case Hex:
+		return "hex"
+	case Binary:
+		return "binary"
+	case Timestamp:
+		return "timestamp"
+	}
+	return "unknown"
+}
+
+// Constant is a constant as written: its digits or word, or its apostrophes with their prefix and what is between them.
+// The zero Constant is none.
+type Constant struct {
+	Kind   Kind
+	Text   string
+	Offset int
+}
+
+// Content is what stands between the apostrophes: of a String without its escapes, of a Timestamp the timestamp, of Hex and
+// Binary the digits as written. Of the other kinds it is the text.
+func (c Constant) Content() string {
+	switch c.Kind {
+	case String:
+		return unescape(c.Text[1 : len(c.Text)-1])
+	case Hex, Binary, Timestamp:
+		return c.Text[2 : len(c.Text)-1]
+	}
+	return c.Text
+}
+
+// Octets are the bytes that a Hex or Binary constant stands for.
+func (c Constant) Octets() ([]byte, error) {
+	switch c.Kind {
+	case Hex:
+		return hex.DecodeString(c.Content())
+	case Binary:
+		return base64.StdEncoding.DecodeString(c.Content())
+	}
+	return nil, fmt.Errorf("a constant of kind %s has no octets", c.Kind)
+}
+
+// Instant is the point in time that a Timestamp stands for.
+func (c Constant) Instant() (stix.Instant, error) {
+	if c.Kind != Timestamp {
+		return stix.Instant{}, fmt.Errorf("a constant of kind %s is no timestamp", c.Kind)
+	}
+	return stix.ParseInstant(c.Content())
+}
+
+// unescape resolves \' and \\, the only escapes there are.
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// quoteKey spells a key for a message: with apostrophes where the grammar wants them.
+func quoteKey(s string) string {
+	plain := s != "" && isWordStart(s[0])
+	for i := 0; i < len(s) && plain; i++ {
+		plain = isWordByte(s[i])
+	}
+	if plain {
+		return s
+	}
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}

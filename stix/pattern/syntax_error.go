@@ -1,0 +1,94 @@
+package pattern
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// SyntaxError says where a text stops being a pattern.
+type SyntaxError struct {
+	Rule     string // of the rule table: S-301 for the grammar, others where one says more
+	Line     int    // from 1
+	Column   int    // from 1, in characters
+	Found    string // what stands there, in words
+	Expected string // what could stand there; "" when that would not help
+	Message  string // the whole in one sentence, without the place
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
+}
+
+// Finding is the error as the finding that refuses the pattern.
+func (e *SyntaxError) Finding() Finding {
+	return Finding{Rule: e.Rule, Section: sections[e.Rule], Line: e.Line, Column: e.Column, Message: e.Message}
+}
+
+// clip shortens a piece of the text for a message.
+func clip(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// character names one character in a message so that it can be seen.
+func character(r rune) string {
+	if unicode.IsGraphic(r) && r != ' ' {
+		return fmt.Sprintf("%c (U+%04X)", r, r)
+	}
+	return fmt.Sprintf("U+%04X", r)
+}
+
+// strayHint says what to do about a character that no token begins with.
+func strayHint(r rune, rest string) string {
+	switch r {
+	case '"', '“', '”', '‘', '’', '`', '´':
+		return "strings and keys stand between apostrophes ' (U+0027)"
+	case '/', '#':
+		if strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, "/*") || r == '#' {
+			return "a pattern has no comments"
+		}
+	case '&':
+		return "write AND"
+	case '|':
+		return "write OR"
+	case '!':
+		return "write !=, or NOT before the operator"
+	case '\uFEFF':
+		return "a byte order mark does not belong into a pattern"
+	case '{', '}':
+		return "a pattern has square brackets and parentheses"
+	case '-', '+':
+		return "a sign stands directly before its number"
+	}
+	return ""
+}
+
+// wordHint says what to do about a word that cannot stand where it was found.
+func wordHint(word, expected string) string {
+	upper := strings.ToUpper(word)
+	if kind := keyword(upper); kind != tokenWord && upper != word {
+		return "keywords are written in capitals: " + upper
+	}
+	if lower := strings.ToLower(word); lower != word && (lower == "true" || lower == "false") {
+		return "write " + lower
+	}
+	switch upper {
+	case "MINUTES", "HOURS", "DAYS", "MILLISECONDS", "SECOND", "MINUTE", "HOUR", "DAY":
+		return "the only unit is SECONDS"
+	case "NULL", "NONE":
+		return "STIX has no null"
+	}
+	if strings.HasPrefix(expected, "a constant") || strings.HasPrefix(expected, "a string") {
+		return "strings stand between apostrophes '…'"
+	}
+	return ""
+}
