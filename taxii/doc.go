@@ -12,7 +12,7 @@
 //	2           timestamp                           TimeFormat, FormatTime, AppendTime, ParseTime
 //	3.2         X-TAXII-Date-Added-First, -Last     HeaderFirst, HeaderLast
 //	3.4         filtering                           ParseFilter, Filter, VersionFilter
-//	3.5         sorting and pagination              Filter.Cursor, Cursor, ParseCursor, Filter.Resolve
+//	3.5         sorting and pagination              Filter.Resolve, Filter.Cursor, Cursor, ParseCursor
 //	3.6         error                               Error
 //	3.7         envelope                            Envelope, SplitEnvelope
 //	4.1         GET  /taxii2/                                              Discovery, Client.Discovery

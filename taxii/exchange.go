@@ -1,0 +1,143 @@
+package taxii
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ResponseError is an answer that is no success.
+type ResponseError struct {
+	Method, URL string
+	StatusCode  int
+	TAXII       *Error // what the server says about it; nil when it sent no TAXII error
+}
+
+func (e *ResponseError) Error() string {
+	text := fmt.Sprintf("%s %s: the server answered %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
+	if e.TAXII != nil {
+		text += ": " + e.TAXII.Error()
+		if e.TAXII.ErrorID != "" {
+			text += " (error id " + e.TAXII.ErrorID + ")"
+		}
+	}
+	return text
+}
+
+func (e *ResponseError) Unwrap() error {
+	if e.TAXII == nil {
+		return nil
+	}
+	return e.TAXII
+}
+
+// get reads a resource into value and returns the response's header.
+func (c *Client) get(ctx context.Context, url string, value any) (http.Header, error) {
+	response, body, err := c.exchange(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return response.Header, c.decode(response, body, value)
+}
+
+func (c *Client) decode(response *http.Response, body []byte, value any) error {
+	where := response.Request.Method + " " + response.Request.URL.Redacted()
+	if kind := response.Header.Get("Content-Type"); !strings.Contains(strings.ToLower(kind), "json") {
+		return fmt.Errorf("%s: the answer has the type %s, expected %s; is this the URL of a TAXII server?", where, quote(kind), MediaType)
+	}
+	if err := json.Unmarshal(body, value); err != nil {
+		return fmt.Errorf("%s: read the answer: %w", where, err)
+	}
+	return nil
+}
+
+// exchange sends one request, again as long as it is refused with 429 or 503, and returns the response, which is a
+// success, with its body.
+func (c *Client) exchange(ctx context.Context, method, url string, body []byte) (*http.Response, []byte, error) {
+	for attempt := 0; ; attempt++ {
+		response, answer, err := c.once(ctx, method, url, body)
+		if err != nil {
+			return nil, nil, err
+		}
+		if response.StatusCode/100 == 2 {
+			return response, answer, nil
+		}
+		refusal := refusalOf(method, response, answer)
+		busy := response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable
+		if !busy || attempt >= c.options.Retries {
+			return nil, nil, refusal
+		}
+		wait := c.retryAfter(response.Header.Get("Retry-After"), attempt)
+		if wait > c.options.MaxWait {
+			return nil, nil, fmt.Errorf("%w; it asks to wait %v, longer than %v", refusal, wait, c.options.MaxWait)
+		}
+		if err := c.sleep(ctx, wait); err != nil {
+			return nil, nil, errors.Join(refusal, err)
+		}
+	}
+}
+
+func (c *Client) once(ctx context.Context, method, url string, body []byte) (*http.Response, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", method, quote(url), err)
+	}
+	request.Header.Set("Accept", MediaType)
+	request.Header.Set("User-Agent", c.options.UserAgent)
+	if body != nil {
+		request.Header.Set("Content-Type", MediaType)
+	}
+	if c.options.Token != "" || c.options.User != "" {
+		if err := c.mayCarryCredentials(request); err != nil {
+			return nil, nil, err
+		}
+		if c.options.Token != "" {
+			request.Header.Set("Authorization", "Bearer "+c.options.Token)
+		} else {
+			request.SetBasicAuth(c.options.User, c.options.Password)
+		}
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, nil, err // *url.Error has the method and the URL
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxResponse+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: read the answer: %w", method, request.URL.Redacted(), err)
+	}
+	if len(answer) > maxResponse {
+		return nil, nil, fmt.Errorf("%s %s: the answer has more than %d bytes; ask for fewer objects a page", method, request.URL.Redacted(), maxResponse)
+	}
+	return response, answer, nil
+}
+
+// refusalOf reads the error resource of a refused request, if there is one.
+func refusalOf(method string, response *http.Response, body []byte) *ResponseError {
+	e := &ResponseError{Method: method, URL: response.Request.URL.Redacted(), StatusCode: response.StatusCode}
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	var resource Error
+	if strings.HasSuffix(kind, "json") && json.Unmarshal(body, &resource) == nil && resource.Title != "" {
+		e.TAXII = &resource
+	}
+	return e
+}
+
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3); without one the wait doubles from a second on.
+func (c *Client) retryAfter(header string, attempt int) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(at.Sub(c.now()), 0)
+	}
+	return min(time.Second<<min(attempt, 20), c.options.MaxWait)
+}
