@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 )
 
@@ -65,11 +66,16 @@ func withHint(err error, format string, args ...any) error {
 	return &hintError{err: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// commands is the command table, in the order of the help text. group is the heading a command stands under.
-var commands = []struct {
-	group string
+// commandRow is a row of the command table.
+type commandRow struct {
+	group string // the heading that the command stands under in the help text
 	make  func(*env) *cobra.Command
-}{
+}
+
+// commands is the command table.
+var commands = []commandRow{
+	{groupServer, newDemoCommand},
+	{groupServer, newServeCommand},
 	{groupServer, newVersionCommand},
 }
 
@@ -194,6 +200,7 @@ func run(ctx context.Context, args []string, e *env) int {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	zerolog.TimeFieldFormat = time.RFC3339Nano
 	code := run(ctx, os.Args[1:], &env{
 		stdin:  os.Stdin,
 		stdout: os.Stdout,

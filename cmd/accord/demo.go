@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/demo"
+	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/store"
+)
+
+// Where the demo is, unless it is told otherwise.
+const (
+	demoData   = "demo-data"
+	demoListen = "127.0.0.1:6100"
+)
+
+type demoFlags struct {
+	data, listen string
+	opsListen    string
+	logFormat    string
+}
+
+func newDemoCommand(e *env) *cobra.Command {
+	f := demoFlags{listen: demoListen}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve a made-up exchange to try things out",
+		Long: `Makes a data folder with two agreements, their parties and accounts, and a few
+hundred STIX objects that a generator makes up, the same every time. Then it
+serves the folder over plain HTTP on a loopback address, and prints URLs,
+logins, and curl lines to try.
+
+What is added to the demo stays in the folder: the next accord demo serves it
+again. Remove the folder to begin anew. When port 6100 is taken and --listen
+was not given, another port is used.`,
+		Example: `  accord demo
+  accord demo --data /tmp/look --listen 127.0.0.1:8080`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), e, f, cmd.Flags().Changed("listen"))
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.data, "data", demoData, "the data folder `DIR`, made when it does not exist")
+	flags.StringVar(&f.listen, "listen", demoListen, "loopback address to accept clients on, `HOST:PORT`")
+	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
+	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
+	return cmd
+}
+
+func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
+	t := transport{listen: f.listen, plainHTTP: true}
+	if err := t.check(); err != nil {
+		return withHint(err, "the demo's passwords are public: it is for one machine. accord serve is for more")
+	}
+	log, err := newLogger(e.stderr, f.logFormat)
+	if err != nil {
+		return err
+	}
+	d := demoRun{now: e.now}
+	config := serviceConfig{dataDir: f.data, transport: t, opsListen: f.opsListen, now: e.now,
+		log: log.Level(zerolog.WarnLevel), prepare: d.prepare}
+	s, err := startService(ctx, config)
+	if errors.Is(err, syscall.EADDRINUSE) && !listenGiven {
+		host, _, _ := net.SplitHostPort(f.listen)
+		config.transport.listen = net.JoinHostPort(host, "0")
+		s, err = startService(ctx, config)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(e.stdout, d.welcome(s.url, f.data))
+	log.Info().Str("url", s.url+"/taxii2/").Str("data", f.data).Msg("listening")
+	return s.run(ctx)
+}
+
+// demoRun is what the demo knows of its folder once it is prepared.
+type demoRun struct {
+	now    func() time.Time
+	object string    // the id of an object that has several versions
+	status uuid.UUID // of the last addition to industry
+}
+
+// prepare brings the folder to what the demo's apply file says, and adds the objects where there are none yet.
+func (d *demoRun) prepare(ctx context.Context, st *store.Store) error {
+	file, err := admin.Parse("demo", demo.Exchange())
+	if err != nil {
+		return err
+	}
+	if _, err := applyTo(ctx, st, file, admin.Passwords{Getenv: demo.Getenv}); err != nil {
+		return err
+	}
+	for i, supply := range demo.Supplies() {
+		if err := d.supply(ctx, st, supply, i == 0); err != nil {
+			return fmt.Errorf("fill agreement %s: %w", supply.Agreement, err)
+		}
+	}
+	return nil
+}
+
+// supply adds the objects of one agreement in one go, so that a demo that was killed has all of them or none. When they
+// are there already, one is added again: that changes nothing, and makes a status to look at.
+func (d *demoRun) supply(ctx context.Context, st *store.Store, supply demo.Supply, first bool) error {
+	col, ok := st.Collection(agreement.Name(supply.Agreement))
+	if !ok {
+		return errors.New("there is no such agreement in this folder")
+	}
+	if first {
+		d.object = supply.Revised
+	}
+	stats, err := col.Stats()
+	if err != nil {
+		return err
+	}
+	texts := supply.Objects
+	if stats.Versions > 0 {
+		texts = texts[:1]
+	}
+	account, _ := st.Registry().Account(supply.Account)
+	party, _ := st.Registry().Party(agreement.PartyName(account.Party))
+	caller := agreement.Caller{Account: agreement.AccountName(account.Name), Party: party.Name}
+	if agreement.Permit(col.Agreement(), caller, agreement.Add, d.now()) != nil {
+		return nil // somebody tried out what suspending and terminating do
+	}
+	result, err := ingest.Accept(ctx, col, caller, party, texts, ingest.Options{Now: d.now()})
+	if err != nil {
+		return err
+	}
+	if first {
+		d.status = result.ID
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+)
+
+// The forms of the log.
+const (
+	logJSON    = "json"
+	logConsole = "console"
+)
+
+// newLogger makes the log of a server. An empty format is console on a terminal and json elsewhere.
+func newLogger(w io.Writer, format string) (zerolog.Logger, error) {
+	if format == "" {
+		format = logJSON
+		if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+			format = logConsole
+		}
+	}
+	switch format {
+	case logJSON:
+	case logConsole:
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}
+	default:
+		return zerolog.Nop(), withHint(usageError("--log-format %q is not known", format), "json or console")
+	}
+	return zerolog.New(w).With().Timestamp().Logger(), nil
+}
+
+// lineWriter hands the lines of a standard library log to zerolog.
+type lineWriter struct{ log zerolog.Logger }
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for n > 0 && p[n-1] == '\n' {
+		n--
+	}
+	w.log.Debug().Msg(string(p[:n]))
+	return len(p), nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/store"
+)
+
+// serveFlags are the flags of `accord serve`.
+type serveFlags struct {
+	data      string
+	transport transport
+	apply     string
+	opsListen string
+	logFormat string
+}
+
+func newServeCommand(e *env) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve --data DIR --listen HOST:PORT",
+		Short: "Serve the agreements in a data folder over TAXII 2.1",
+		Long: `Serves the agreements in a data folder over TAXII 2.1, until SIGTERM or an
+interrupt ends it. What is in flight is finished first; then it exits with 0.
+
+The data folder is made when it does not exist. One process at a time can have
+it open; accord apply and accord agreement reach a running server through the
+socket admin.sock in the folder.
+
+Connections are protected with TLS 1.2 or 1.3. Give --tls-cert and --tls-key;
+on a loopback address they may be left out, and a self-signed certificate is
+made in the data folder whose SHA-256 fingerprint the log shows. --plain-http
+is for a loopback address, or for standing behind a proxy that speaks TLS.
+
+With --client-ca, clients may log in with a certificate from one of those
+issuers, if an account names it; others still log in with a password or token.
+
+The log goes to standard error, one line an event. It says "listening", with
+the URL, once connections are accepted. --ops-listen opens a second address,
+for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
+		Example: `  accord serve --data /var/lib/accord --listen :6443 --tls-cert accord.crt --tls-key accord.key
+  accord serve --data ./data --listen 127.0.0.1:6100 --plain-http --apply exchange.yaml`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), e, f) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.data, "data", "", "the data folder `DIR`")
+	flags.StringVar(&f.transport.listen, "listen", "", "address to accept clients on, `HOST:PORT`; port 0 takes a free one")
+	flags.StringVar(&f.transport.files.Cert, "tls-cert", "", "`FILE` with the server's certificate and intermediates, PEM")
+	flags.StringVar(&f.transport.files.Key, "tls-key", "", "`FILE` with the certificate's key, PEM")
+	flags.StringVar(&f.transport.files.ClientCA, "client-ca", "", "`FILE` with the issuers of client certificates, PEM")
+	flags.BoolVar(&f.transport.plainHTTP, "plain-http", false, "speak HTTP without TLS; on loopback, or with --behind-proxy")
+	flags.BoolVar(&f.transport.behindProxy, "behind-proxy", false, "a proxy in front of this server speaks TLS with clients")
+	flags.StringVar(&f.apply, "apply", "", "apply this `FILE` first, as accord apply does")
+	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
+	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
+	cmd.MarkFlagRequired("data")
+	cmd.MarkFlagRequired("listen")
+	return cmd
+}
+
+func serve(ctx context.Context, e *env, f serveFlags) error {
+	if err := f.transport.check(); err != nil {
+		return err
+	}
+	log, err := newLogger(e.stderr, f.logFormat)
+	if err != nil {
+		return err
+	}
+	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, log: log, now: e.now}
+	if f.apply != "" {
+		config.prepare = func(ctx context.Context, st *store.Store) error {
+			return applyAtStart(ctx, e, st, f.apply, log)
+		}
+	}
+	s, err := startService(ctx, config)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx)
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/tlsconf"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii/server"
+)
+
+// Times of a server that are not worth a flag.
+const (
+	headerTime = 10 * time.Second // for a request's header to arrive
+	idleTime   = 2 * time.Minute  // a connection kept open without a request
+	drainTime  = 25 * time.Second // what is in flight when the server is told to stop
+	headerSize = 64 << 10         // bytes of a request's header
+)
+
+// serviceConfig is what a service is made of.
+type serviceConfig struct {
+	dataDir   string
+	transport transport
+	opsListen string // empty: no listener for operation
+	log       zerolog.Logger
+	now       func() time.Time
+
+	// prepare, when set, works on the open store before anything listens.
+	prepare func(context.Context, *store.Store) error
+}
+
+// service is a server that accepts connections: a store and everything wired to it.
+type service struct {
+	config serviceConfig
+	store  *store.Store
+	url    string // scheme, host and port
+
+	// Stopped in this order.
+	stops  []func(context.Context) error
+	failed chan error // of a listener that ended by itself
+}
+
+// startService opens the data folder and listens. When it returns without an error, connections are accepted, and the
+// caller must stop the service.
+func startService(ctx context.Context, c serviceConfig) (_ *service, err error) {
+	s := &service{config: c, failed: make(chan error, 4)}
+	if s.store, err = store.Open(c.dataDir, store.Options{Now: c.now}); err != nil {
+		return nil, openError(err)
+	}
+	defer func() {
+		if err != nil {
+			s.stop()
+		}
+	}()
+	if c.prepare != nil {
+		if err := c.prepare(ctx, s.store); err != nil {
+			return nil, err
+		}
+	}
+	tlsConfig, selfSigned, err := c.transport.config(c.dataDir, c.now())
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", c.transport.listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", c.transport.listen, err)
+	}
+	scheme := "http"
+	if tlsConfig != nil {
+		scheme = "https"
+	}
+	s.url = origin(scheme, c.transport.listen, listener)
+	handler, err := s.handler()
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	ops := newOperation(s.store)
+	if c.opsListen != "" {
+		if err := s.listenOps(ops, c.opsListen); err != nil {
+			listener.Close()
+			return nil, err
+		}
+		handler = ops.measured(handler)
+	}
+	s.serve(&http.Server{Handler: handler, TLSConfig: tlsConfig}, listener)
+	s.stops = append([]func(context.Context) error{func(context.Context) error { ops.draining.Store(true); return nil }}, s.stops...)
+	s.keepHouse()
+	s.describe()
+	if selfSigned {
+		print, err := tlsconf.Fingerprint(tlsConfig)
+		if err != nil {
+			return nil, err
+		}
+		c.log.Warn().Str("sha256", print).Msg("self-signed certificate: clients must be told to trust it")
+	}
+	ops.ready.Store(true)
+	c.log.Info().Str("url", s.url+"/taxii2/").Str("data", c.dataDir).Msg("listening")
+	return s, nil
+}
+
+// openError adds advice to an error of store.Open.
+func openError(err error) error {
+	var inUse *store.InUseError
+	if errors.As(err, &inUse) {
+		return withHint(err, "one process serves a data folder; accord apply and accord agreement talk to it through %s/admin.sock", inUse.Dir)
+	}
+	return err
+}
+
+// handler wires the rooms that speak HTTP.
+func (s *service) handler() (http.Handler, error) {
+	directory := auth.Current(func() auth.Directory { return s.store.Registry() })
+	taxii, err := server.New(server.Config{
+		Store: s.store,
+		Auth:  auth.New(directory, auth.Options{}),
+		Now:   s.config.now,
+		Log:   s.config.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taxii.Handler(), nil
+}
+
+// serve lets an HTTP server accept from l, and stops it with the service.
+func (s *service) serve(hs *http.Server, l net.Listener) {
+	hs.ReadHeaderTimeout = headerTime
+	hs.IdleTimeout = idleTime
+	hs.MaxHeaderBytes = headerSize
+	hs.ErrorLog = log.New(lineWriter{s.config.log}, "", 0)
+	go func() {
+		var err error
+		if hs.TLSConfig != nil {
+			err = hs.ServeTLS(l, "", "")
+		} else {
+			err = hs.Serve(l)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
+		}
+	}()
+	s.stops = append(s.stops, func(ctx context.Context) error {
+		if err := hs.Shutdown(ctx); err != nil {
+			s.config.log.Warn().Str("address", l.Addr().String()).Msg("connections were cut: what they were doing took too long")
+			return hs.Close()
+		}
+		return nil
+	})
+}
+
+// describe logs what is served.
+func (s *service) describe() {
+	now := s.config.now()
+	for _, root := range s.store.Registry().Roots {
+		for _, col := range s.store.CollectionsIn(root.Name) {
+			a := col.Agreement()
+			s.config.log.Info().Str("agreement", string(a.Name)).Str("state", string(a.State(now))).
+				Str("collection", "/"+root.Name+"/collections/"+col.ID().String()+"/").Msg("serving")
+		}
+	}
+	for _, u := range s.store.Unavailable() {
+		s.config.log.Error().Str("agreement", string(u.Name)).Err(u.Reason).Msg("agreement not available")
+	}
+	if len(s.store.Registry().Accounts) == 0 {
+		s.config.log.Warn().Msg("no account exists yet: nobody can log in; accord apply makes accounts")
+	}
+}
+
+// run waits until ctx ends or a listener fails, and stops the service.
+func (s *service) run(ctx context.Context) error {
+	var failed error
+	select {
+	case <-ctx.Done():
+		s.config.log.Info().Msg("stopping")
+	case failed = <-s.failed:
+	}
+	if err := errors.Join(failed, s.stop()); err != nil {
+		return err
+	}
+	s.config.log.Info().Msg("stopped")
+	return nil
+}
+
+// stop ends everything in order: first what lets requests in, last the store.
+func (s *service) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var errs []error
+	for _, stop := range s.stops {
+		errs = append(errs, stop(ctx))
+	}
+	return errors.Join(append(errs, s.store.Close())...)
+}
