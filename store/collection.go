@@ -2,47 +2,215 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/tlog"
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-var errNotBuilt = errors.New("not built yet")
+// collectionFormat is the version of the layout of an agreement's file that this program reads and writes.
+const collectionFormat = 1
 
-// Collection is one agreement's file, open.
-type Collection struct{}
+const (
+	// pageSize is the size of a page of a new file. STIX objects of one or two kilobytes leave a third of a page of
+	// 4 KiB empty, and little of this.
+	pageSize = 16 << 10
+
+	// mappedSize is how much of the address space a file gets from the start: growing the map stops readers.
+	mappedSize = 1 << 30
+)
+
+// ErrClosed says that the collection has been closed.
+var ErrClosed = errors.New("the collection is closed")
+
+// ErrNoEntry says that a journal has no entry at a position.
+var ErrNoEntry = errors.New("the journal has no such entry")
+
+// Collection is one agreement's file, open. Its methods may be called from several goroutines.
+type Collection struct {
+	db   *bolt.DB
+	id   uuid.UUID
+	opts collectionOptions
+	door *door // nil when read-only
+
+	agreement atomic.Pointer[agreement.Agreement]
+	commits   atomic.Uint64
+
+	lengthening sync.Mutex
+	length      journal.Position // guarded by lengthening; entries in the journal
+	longer      chan struct{}    // guarded by lengthening; closed and replaced when the journal grows
+	closing     chan struct{}
+	closed      sync.Once
+}
+
+type collectionOptions struct {
+	ReadOnly bool
+	Now      func() time.Time // nil: time.Now
+}
+
+// createCollection makes the file of a new agreement, with the terms as its first entry, and opens it. The file gets its
+// name when it is complete, so that a crash leaves no half one. The caller makes the name durable.
+func createCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor, opts collectionOptions) (*Collection, error) {
+	if err := makeCollection(path, id, a, by, opts); err != nil {
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
+	return openCollection(path, opts)
+}
+
+func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor, opts collectionOptions) (err error) {
+	if opts.ReadOnly {
+		return ErrReadOnly
+	}
+	if id != a.Collection.ID {
+		return fmt.Errorf("the agreement %s has the collection %s, not %s", a.Name, a.Collection.ID, id)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return ErrExists
+	}
+	unfinished := path + ".new"
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := openBolt(unfinished, opts)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		t, err := makeTables(tx)
+		if err != nil {
+			return err
+		}
+		if err := t.meta.Put(keyFormat, binary.BigEndian.AppendUint64(nil, collectionFormat)); err != nil {
+			return err
+		}
+		if err := t.meta.Put(keyID, id[:]); err != nil {
+			return err
+		}
+		_, err = apply(t, group{now: microseconds(opts.now()), batches: []preparedBatch{{
+			actor:   by,
+			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Agreement: a, Act: "create"}}}},
+		}}})
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, path)
+}
+
+// openCollection opens an agreement's file. It reads a few keys, however much is stored.
+func openCollection(path string, opts collectionOptions) (*Collection, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open collection: %w", err)
+	}
+	db, err := openBolt(path, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	c := &Collection{db: db, opts: opts, longer: make(chan struct{}), closing: make(chan struct{})}
+	if err := db.View(c.load); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	if !opts.ReadOnly {
+		c.door = openDoor(c)
+	}
+	return c, nil
+}
+
+func openBolt(path string, opts collectionOptions) (*bolt.DB, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		ReadOnly:        opts.ReadOnly,
+		Timeout:         time.Second, // whoever holds the file is no Accord of this folder: see lockFolder
+		FreelistType:    bolt.FreelistMapType,
+		InitialMmapSize: mappedSize,
+		PageSize:        pageSize,
+	})
+	if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
+		return nil, fmt.Errorf("it is no agreement's file, or damaged: %w", err)
+	}
+	return db, err
+}
+
+// load reads what the file says about itself.
+func (c *Collection) load(tx *bolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return errors.New("it is no agreement's file: it has no meta bucket")
+	}
+	format := meta.Get(keyFormat)
+	if len(format) != 8 {
+		return errors.New("it is no agreement's file: its meta bucket names no format")
+	}
+	if n := binary.BigEndian.Uint64(format); n != collectionFormat {
+		return fmt.Errorf("it has the format %d, this program reads format %d: use the version of Accord that wrote it, or a newer one", n, collectionFormat)
+	}
+	id, err := uuid.FromBytes(meta.Get(keyID))
+	if err != nil {
+		return fmt.Errorf("read collection id: %w", err)
+	}
+	terms, err := currentTerms(tx)
+	if err != nil {
+		return err
+	}
+	f, err := readFigures(tx)
+	if err != nil {
+		return err
+	}
+	c.id, c.length = id, journal.Position(f.entries)
+	c.agreement.Store(terms)
+	return nil
+}
+
+// currentTerms reads the agreement in force.
+func currentTerms(tx *bolt.Tx) (*agreement.Agreement, error) {
+	digest := tx.Bucket(bucketMeta).Get(keyTerms)
+	document := tx.Bucket(bucketDocuments).Get(digest)
+	if document == nil {
+		return nil, fmt.Errorf("the terms in force, %x, are missing", digest)
+	}
+	return agreement.ParseDocument(document)
+}
+
+// close ends writing and closes the file. Batches that wait get ErrClosed, those in a transaction are finished.
+func (c *Collection) close() error {
+	c.closed.Do(func() { close(c.closing) })
+	if c.door != nil {
+		c.door.close()
+	}
+	if err := c.db.Close(); err != nil {
+		return fmt.Errorf("close collection %s: %w", c.id, err)
+	}
+	return nil
+}
 
 // ID is the collection's identifier.
-func (c *Collection) ID() uuid.UUID { return uuid.UUID{} }
+func (c *Collection) ID() uuid.UUID { return c.id }
 
 // Agreement is the agreement as it is now. The value is shared: nobody changes it.
-func (c *Collection) Agreement() *agreement.Agreement { return nil }
+func (c *Collection) Agreement() *agreement.Agreement { return c.agreement.Load() }
 
-// Append is the one door for changes. It joins whoever else is waiting in one transaction and returns when that is
-// durable. An error means that nothing of b has happened, or, after a failed fsync, that nobody knows.
-func (c *Collection) Append(ctx context.Context, b Batch) (Result, error) {
-	return Result{}, errNotBuilt
-}
+// Commits is how many transactions have been committed since the file was opened: many fewer than batches when many
+// write at once.
+func (c *Collection) Commits() uint64 { return c.commits.Load() }
 
-// Page answers a query with the objects themselves, appended to dst.
-func (c *Collection) Page(q Query, dst []byte) (Page, error) { return Page{}, errNotBuilt }
-
-// Records answers a query with one record a version; the page's Body stays empty.
-func (c *Collection) Records(q Query) ([]Record, Page, error) { return nil, Page{}, errNotBuilt }
-
-// StatusKept returns what a batch's Status kept, and who submitted it.
-func (c *Collection) StatusKept(id uuid.UUID) (body []byte, by Actor, ok bool, err error) {
-	return nil, Actor{}, false, errNotBuilt
-}
-
-// ForgetStatuses drops statuses older than before, a bounded number in one transaction, and returns how many.
-func (c *Collection) ForgetStatuses(ctx context.Context, before time.Time) (int, error) {
-	return 0, errNotBuilt
+// view runs fn in a read transaction.
+func (c *Collection) view(fn func(*bolt.Tx) error) error {
+	err := c.db.View(fn)
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
 }
 
 // Stats are figures kept beside the data, so that reading them costs nothing.
@@ -55,50 +223,58 @@ type Stats struct {
 }
 
 // Stats returns the collection's figures.
-func (c *Collection) Stats() (Stats, error) { return Stats{}, errNotBuilt }
-
-// Head is the journal's size and the hash of its tree (RFC 6962, section 2.1).
-func (c *Collection) Head() (size uint64, root tlog.Hash, err error) {
-	return 0, tlog.Hash{}, errNotBuilt
+func (c *Collection) Stats() (Stats, error) {
+	var s Stats
+	err := c.view(func(tx *bolt.Tx) error {
+		f, err := readFigures(tx)
+		if err != nil {
+			return err
+		}
+		s = Stats{Objects: f.objects, Versions: f.versions, Bytes: f.bytes, Entries: f.entries}
+		if f.lastAdded > 0 {
+			s.LastAdded = timeOf(f.lastAdded)
+		}
+		return nil
+	})
+	if err != nil {
+		return Stats{}, fmt.Errorf("read figures: %w", err)
+	}
+	return s, nil
 }
 
-// Entry returns the entry at a position with its canonical bytes.
-func (c *Collection) Entry(p journal.Position) (journal.Entry, []byte, error) {
-	return journal.Entry{}, nil, errNotBuilt
+// Wait returns when the journal is longer than p, or ctx ends, or the collection is closed (ErrClosed).
+func (c *Collection) Wait(ctx context.Context, p journal.Position) error {
+	for {
+		c.lengthening.Lock()
+		length, longer := c.length, c.longer
+		c.lengthening.Unlock()
+		if length > p {
+			return nil
+		}
+		select {
+		case <-longer:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.closing:
+			return ErrClosed
+		}
+	}
 }
 
-// Entries calls visit for entries from position from on, in order, until visit returns false. visit must not wait for
-// anything: it runs inside a transaction, at most limit times.
-func (c *Collection) Entries(from journal.Position, limit int, visit func(journal.Position, journal.Entry, []byte) bool) error {
-	return errNotBuilt
+// grown tells those who wait that the journal has length entries.
+func (c *Collection) grown(length uint64) {
+	c.lengthening.Lock()
+	defer c.lengthening.Unlock()
+	if p := journal.Position(length); p != c.length {
+		c.length = p
+		close(c.longer)
+		c.longer = make(chan struct{})
+	}
 }
 
-// ObjectAt returns the text of the version added at a position; ok is false when it is no longer there.
-func (c *Collection) ObjectAt(p journal.Position) (text []byte, ok bool, err error) {
-	return nil, false, errNotBuilt
+func (o collectionOptions) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
 }
-
-// Wait returns when the journal is longer than p, or ctx ends.
-func (c *Collection) Wait(ctx context.Context, p journal.Position) error { return errNotBuilt }
-
-// CursorOf is how far a follower has come; 0 when it has not begun.
-func (c *Collection) CursorOf(follower string) (uint64, error) { return 0, errNotBuilt }
-
-// Hashes reads the tree's stored hashes.
-func (c *Collection) Hashes() tlog.HashReader { return nil }
-
-// Check reads the whole file: every digest, every index, the tree. It returns what it found wrong.
-func (c *Collection) Check(ctx context.Context) ([]string, error) { return nil, errNotBuilt }
-
-type collectionOptions struct {
-	ReadOnly bool
-	Now      func() time.Time
-}
-
-func createCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor, opts collectionOptions) (*Collection, error) {
-	return nil, errNotBuilt
-}
-
-func openCollection(path string, opts collectionOptions) (*Collection, error) { return nil, errNotBuilt }
-
-func (c *Collection) close() error { return errNotBuilt }

@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// MaxVersionText is how long the text of an object's version may be, in bytes: it is part of keys. A timestamp with
+// nanoseconds has 30.
+const MaxVersionText = 256
+
+// Append is the one door for changes. It joins whoever else is waiting in one transaction and returns when that is
+// durable. An error means that nothing of b has happened, or, after a failed fsync, that nobody knows. When ctx ends
+// before b was taken into a transaction, nothing happens and the error is that of ctx; afterwards Append waits for the
+// outcome. Objects given in b must not change until Append returns.
+func (c *Collection) Append(ctx context.Context, b Batch) (Result, error) {
+	if c.door == nil {
+		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, ErrReadOnly)
+	}
+	prepared, err := c.prepare(b)
+	if err != nil {
+		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, err)
+	}
+	outcomes, err := c.door.pass(ctx, prepared)
+	if err != nil {
+		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, err)
+	}
+	return Result{Outcomes: outcomes}, nil
+}
+
+// preparedBatch is a Batch with what can be reckoned before the transaction.
+type preparedBatch struct {
+	actor   Actor
+	status  *NewStatus
+	cursor  *Cursor
+	changes []preparedChange
+	bytes   int // of the objects' texts
+}
+
+type preparedChange struct {
+	Change
+	digest      journal.Digest
+	idSpan      span
+	versionSpan span
+	form        form
+	content     uint64
+}
+
+// prepare checks a batch and does the hashing, beside whoever else does theirs.
+func (c *Collection) prepare(b Batch) (preparedBatch, error) {
+	p := preparedBatch{actor: b.Actor, status: b.Status, cursor: b.Cursor, changes: make([]preparedChange, len(b.Changes))}
+	for i, ch := range b.Changes {
+		change, err := c.prepareChange(ch)
+		if err != nil {
+			return preparedBatch{}, fmt.Errorf("change %d of %d: %w", i+1, len(b.Changes), err)
+		}
+		p.changes[i] = change
+		if ch.Add != nil {
+			p.bytes += len(ch.Add.Object.Raw())
+		}
+	}
+	if b.Cursor != nil && b.Cursor.Name == "" {
+		return preparedBatch{}, errors.New("the cursor has no name")
+	}
+	return p, nil
+}
+
+func (c *Collection) prepareChange(ch Change) (preparedChange, error) {
+	switch {
+	case ch.Add != nil && ch.Remove == nil && ch.Terms == nil:
+		return prepareAddition(ch)
+	case ch.Remove != nil && ch.Add == nil && ch.Terms == nil:
+		if k := ch.Remove.Kind; k != 0 && k != journal.Deleted && k != journal.Withdrawn {
+			return preparedChange{}, fmt.Errorf("a removal of kind %d, expected Deleted or Withdrawn", k)
+		}
+		return preparedChange{Change: ch}, nil
+	case ch.Terms != nil && ch.Add == nil && ch.Remove == nil:
+		return preparedChange{Change: ch}, checkTerms(ch.Terms, c)
+	}
+	return preparedChange{}, errors.New("a change is one of Add, Remove and Terms")
+}
+
+func checkTerms(ch *TermsChange, c *Collection) error {
+	if ch.Agreement == nil {
+		return errors.New("a change of terms without an agreement")
+	}
+	if ch.Agreement.Collection.ID != c.id {
+		return fmt.Errorf("the terms are those of collection %s", ch.Agreement.Collection.ID)
+	}
+	return nil
+}
+
+func prepareAddition(ch Change) (preparedChange, error) {
+	o := ch.Add.Object
+	if o.Tree == nil || len(o.Raw()) == 0 {
+		return preparedChange{}, errors.New("an object without text")
+	}
+	if _, err := stix.ParseID(string(o.ID)); err != nil {
+		return preparedChange{}, err
+	}
+	if len(o.Version) > MaxVersionText {
+		return preparedChange{}, fmt.Errorf("%s has a version of %d characters, more than %d", o.ID, len(o.Version), MaxVersionText)
+	}
+	p := preparedChange{Change: ch, digest: sha256.Sum256(o.Raw()), idSpan: spanOf(o, "id")}
+	switch o.SpecVersion {
+	case spec21:
+		p.form |= formSpec21
+	case spec20:
+	default:
+		return preparedChange{}, fmt.Errorf("%s has the spec version %q, expected 2.0 or 2.1", o.ID, o.SpecVersion)
+	}
+	if o.Instant.IsZero() {
+		p.form |= formUnversioned
+		p.content = contentHash(o.Tree)
+		return p, nil
+	}
+	member := "modified"
+	if o.Tree.Member(o.Tree.Root(), member) < 0 {
+		member = "created"
+	}
+	p.versionSpan = spanOf(o, member)
+	return p, nil
+}
+
+// group is what one transaction changes.
+type group struct {
+	now     uint64 // microseconds since 1970: the clock when the group was put together
+	batches []preparedBatch
+}
+
+// done is what came of a group.
+type done struct {
+	outcomes [][]Outcome // of each batch, one a change
+	terms    *agreement.Agreement
+	entries  uint64 // in the journal now
+}

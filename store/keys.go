@@ -1,0 +1,147 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// The buckets of an agreement's file. Keys are built here and nowhere else.
+//
+// added is a date_added as 8 bytes big-endian microseconds since 1970; within a collection it names one version. id is
+// an idKey, instant what stix.Instant.AppendKey writes, type a uvarint, class one byte (see class).
+var (
+	bucketMeta       = []byte("meta")       // format, id, figures, terms
+	bucketJournal    = []byte("journal")    // position -> entry's canonical bytes
+	bucketHashes     = []byte("hashes")     // chunk number -> hashesPerChunk stored hashes of the tree
+	bucketDocuments  = []byte("documents")  // SHA-256 -> agreement document, every one that was ever in force
+	bucketObjects    = []byte("objects")    // added -> record
+	bucketTypes      = []byte("types")      // name of an object type -> type, numbered as they first appear
+	bucketVersions   = []byte("versions")   // id, instant, form -> added, class, for unversioned objects contentHash
+	bucketOrder      = []byte("order")      // class, added -> nothing
+	bucketByType     = []byte("bytype")     // type, class, added -> nothing
+	bucketByVersion  = []byte("byversion")  // instant, type, class, added -> nothing
+	bucketByID       = []byte("byid")       // id, class, added -> nothing: objects with several versions only
+	bucketTombstones = []byte("tombstones") // id, instant, form or id, SHA-256, form -> position of the Deleted entry
+	bucketStatuses   = []byte("statuses")   // status id -> time, actor, body
+	bucketStatusAge  = []byte("statusage")  // time, status id -> nothing
+	bucketCursors    = []byte("cursors")    // follower -> position
+)
+
+// The keys of the meta bucket, beside keyFormat.
+var (
+	keyID      = []byte("id")
+	keyFigures = []byte("figures")
+	keyTerms   = []byte("terms") // SHA-256 of the agreement's document in force
+)
+
+// idKey is an object's identifier as a key: its type, then 0 and the UUID's 16 bytes, or 1 and its 36 characters when
+// they are not all lower-case: identifiers are equal when their texts are. No idKey is a prefix of another.
+type idKey []byte
+
+const (
+	uuidPacked = 0
+	uuidText   = 1
+)
+
+// appendIDKey appends the key of an identifier whose type has the number typ; ok is false when id has not the form of one.
+func appendIDKey(dst []byte, typ uint64, id stix.ID) (_ []byte, ok bool) {
+	text := id.UUID()
+	if len(text) != 36 {
+		return dst, false
+	}
+	dst = binary.AppendUvarint(dst, typ)
+	var packed [16]byte
+	if packUUID(&packed, text) {
+		dst = append(dst, uuidPacked)
+		return append(dst, packed[:]...), true
+	}
+	dst = append(dst, uuidText)
+	return append(dst, text...), true
+}
+
+// packUUID packs the text of a UUID when unpacking gives the same text.
+func packUUID(dst *[16]byte, text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c >= 'A' && c <= 'F' {
+			return false
+		}
+	}
+	if text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return false
+	}
+	var digits [32]byte
+	n := copy(digits[:], text[:8])
+	n += copy(digits[n:], text[9:13])
+	n += copy(digits[n:], text[14:18])
+	n += copy(digits[n:], text[19:23])
+	copy(digits[n:], text[24:])
+	_, err := hex.Decode(dst[:], digits[:])
+	return err == nil
+}
+
+// idKeyLen is the length of the idKey at the start of k, 0 when there is none.
+func idKeyLen(k []byte) int {
+	n := typeLen(k)
+	if n == 0 || n >= len(k) {
+		return 0
+	}
+	size := n + 1 + 16
+	if k[n] == uuidText {
+		size = n + 1 + 36
+	}
+	if k[n] > uuidText || size > len(k) {
+		return 0
+	}
+	return size
+}
+
+// typeLen is the length of the type number at the start of k, 0 when there is none.
+func typeLen(k []byte) int {
+	_, n := binary.Uvarint(k)
+	return max(n, 0)
+}
+
+// form tells apart versions of one object that bear the same instant: an object may be held as STIX 2.0 and as 2.1, and
+// the date_added that names an unversioned object is no `modified`.
+type form byte
+
+const (
+	formSpec21 form = 1 << iota
+	formUnversioned
+)
+
+func (f form) spec() string {
+	if f&formSpec21 != 0 {
+		return spec21
+	}
+	return spec20
+}
+
+// The spec versions that can be stored.
+const (
+	spec20 = "2.0"
+	spec21 = "2.1"
+)
+
+func positionKey(p journal.Position) []byte { return binary.BigEndian.AppendUint64(nil, uint64(p)) }
+
+func addedKey(added uint64) []byte { return binary.BigEndian.AppendUint64(nil, added) }
+
+// timeOf is the time of a date_added.
+func timeOf(added uint64) time.Time { return time.UnixMicro(int64(added)).UTC() }
+
+// taxiiTime is how TAXII writes a date_added (TAXII 2.1, section 2), and so the version of an object that has none (T-065).
+func taxiiTime(added uint64) string { return timeOf(added).Format("2006-01-02T15:04:05.000000Z") }
+
+// cutPrefix is bytes.CutPrefix that takes a nil key for none.
+func cutPrefix(k, prefix []byte) ([]byte, bool) {
+	if k == nil {
+		return nil, false
+	}
+	return bytes.CutPrefix(k, prefix)
+}

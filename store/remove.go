@@ -1,0 +1,141 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// remove removes the versions that a removal selects: their texts, their index entries, and leaves an entry and a
+// tombstone for each.
+func (a *applying) remove(ch *preparedChange) error {
+	r := ch.Remove
+	*a.out = Outcome{Kind: Missing}
+	typ, known := a.typeOf(r.ID.Type())
+	id, ok := appendIDKey(nil, typ, r.ID)
+	if !known || !ok {
+		return nil
+	}
+	held, err := versionsOf(a.versions, id)
+	if err != nil {
+		return err
+	}
+	selected := selectVersions(held, r)
+	if len(selected) == 0 {
+		return nil
+	}
+	slices.SortFunc(selected, func(a, b version) int { return cmp.Compare(a.added, b.added) })
+	entries := make([]journal.Entry, len(selected))
+	for i, v := range selected {
+		if entries[i], err = a.entryOf(v); err != nil {
+			return err
+		}
+		if r.OnlyBy != "" && entries[i].Party != string(r.OnlyBy) {
+			*a.out = Outcome{Kind: NotTheirs}
+			return nil
+		}
+	}
+	*a.out = Outcome{Kind: Removed, Positions: make([]journal.Position, len(selected))}
+	for i, v := range selected {
+		if err := a.removeVersion(ch, id, v, entries[i], i); err != nil {
+			return fmt.Errorf("remove %s: %w", r.ID, err)
+		}
+	}
+	return a.unlink(selected)
+}
+
+// removeVersion removes the text of one version and records it; i is its place among those of the removal.
+func (a *applying) removeVersion(ch *preparedChange, id idKey, v version, of journal.Entry, i int) error {
+	r, err := readRecord(a.objects, v.added)
+	if err != nil {
+		return err
+	}
+	a.figures.versions--
+	a.figures.bytes -= uint64(len(r.text))
+	a.out.Positions[i] = r.position
+	if err := a.objects.Delete(addedKey(v.added)); err != nil {
+		return err
+	}
+	a.out.At = timeOf(a.stamp(false))
+	position := a.record(journal.Entry{
+		Kind: cmp.Or(ch.Remove.Kind, journal.Deleted), Object: of.Object, Version: of.Version, SpecVersion: of.SpecVersion,
+		Of: r.position, Source: ch.Remove.Source, Reason: ch.Remove.Reason,
+	}, ch)
+	grave, err := tombstoneOf(id, of)
+	if err != nil {
+		return err
+	}
+	return a.tombstones.Put(grave, positionKey(position))
+}
+
+// selectVersions picks from an object's versions, which are given in order.
+func selectVersions(held []version, r *Removal) []version {
+	held = slices.DeleteFunc(slices.Clone(held), func(v version) bool {
+		return len(r.Specs) > 0 && !slices.Contains(r.Specs, v.form().spec())
+	})
+	w := r.Versions
+	if w.All || !w.First && !w.Last && len(w.Exact) == 0 {
+		return held
+	}
+	exact := make(map[string]bool, len(w.Exact))
+	for _, in := range w.Exact {
+		exact[string(in.AppendKey(nil))] = true
+	}
+	var selected []version
+	for i, v := range held {
+		if w.First && i == 0 || w.Last && i == len(held)-1 || exact[string(v.instant())] {
+			selected = append(selected, v)
+		}
+	}
+	return selected
+}
+
+// entryOf is the entry with which a version was added.
+func (a *applying) entryOf(v version) (journal.Entry, error) {
+	r, err := readRecord(a.objects, v.added)
+	if err != nil {
+		return journal.Entry{}, err
+	}
+	if fresh := uint64(r.position) - a.figures.entries; uint64(r.position) > a.figures.entries {
+		if fresh > uint64(len(a.pending)) {
+			return journal.Entry{}, fmt.Errorf("the entry %d is missing", r.position)
+		}
+		return a.pending[fresh-1].entry, nil
+	}
+	e, err := journal.ParseEntry(a.journal.Get(positionKey(r.position)))
+	if err != nil {
+		return journal.Entry{}, fmt.Errorf("entry %d: %w", r.position, err)
+	}
+	return e, nil
+}
+
+// tombstoneKey is under what a removed version is remembered: followers do not bring it back. Versioned objects go by
+// their version, others by their content.
+func tombstoneKey(id idKey, f form, instant stix.Instant, digest journal.Digest) []byte {
+	key := append(make([]byte, 0, len(id)+34), id...)
+	if f&formUnversioned == 0 {
+		key = instant.AppendKey(key)
+	} else {
+		key = append(key, digest[:]...)
+	}
+	return append(key, byte(f))
+}
+
+// tombstoneOf is the tombstone's key of a version by the entry that had added it.
+func tombstoneOf(id idKey, added journal.Entry) ([]byte, error) {
+	var f form
+	if added.SpecVersion == spec21 {
+		f |= formSpec21
+	}
+	if added.Version == "" {
+		return tombstoneKey(id, f|formUnversioned, stix.Instant{}, added.Digest), nil
+	}
+	instant, err := stix.ParseInstant(added.Version)
+	if err != nil {
+		return nil, fmt.Errorf("the version of %s: %w", added.Object, err)
+	}
+	return tombstoneKey(id, f, instant, added.Digest), nil
+}

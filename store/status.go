@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+// StatusLifetime is how long a status resource is kept (TAXII 2.1, section 4.3, asks for a day: T-045).
+const StatusLifetime = 30 * 24 * time.Hour
+
+// A kept status is: time as 8 bytes, length of the account's name as uvarint, the name, the same of the party, and the
+// body compressed.
+
+// forgetAtOnce is how many statuses one transaction drops.
+const forgetAtOnce = 1000
+
+// The coders are made when they are first needed: a decoder costs memory.
+var (
+	statusEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
+		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	})
+	statusDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0))
+	})
+)
+
+func (t *tables) keepStatus(id uuid.UUID, by Actor, now uint64, body []byte) error {
+	enc, err := statusEncoder()
+	if err != nil {
+		return fmt.Errorf("keep status %s: %w", id, err)
+	}
+	b := binary.BigEndian.AppendUint64(nil, now)
+	for _, name := range [...]string{string(by.Account), string(by.Party)} {
+		b = binary.AppendUvarint(b, uint64(len(name)))
+		b = append(b, name...)
+	}
+	b = enc.EncodeAll(body, b)
+	err = t.statuses.Put(id[:], b)
+	if err == nil {
+		err = t.statusAge.Put(append(binary.BigEndian.AppendUint64(nil, now), id[:]...), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("keep status %s: %w", id, err)
+	}
+	return nil
+}
+
+var errStatus = errors.New("the status is damaged")
+
+func parseStatus(b []byte) (body []byte, by Actor, err error) {
+	if len(b) < 8 {
+		return nil, Actor{}, errStatus
+	}
+	b = b[8:]
+	var names [2]string
+	for i := range names {
+		n, used := binary.Uvarint(b)
+		if used <= 0 || n > uint64(len(b)-used) {
+			return nil, Actor{}, errStatus
+		}
+		names[i], b = string(b[used:used+int(n)]), b[used+int(n):]
+	}
+	dec, err := statusDecoder()
+	if err != nil {
+		return nil, Actor{}, err
+	}
+	if body, err = dec.DecodeAll(b, nil); err != nil {
+		return nil, Actor{}, fmt.Errorf("%w: %w", errStatus, err)
+	}
+	return body, Actor{agreement.AccountName(names[0]), agreement.PartyName(names[1])}, nil
+}
+
+// StatusKept returns what a batch's Status kept, and who submitted it.
+func (c *Collection) StatusKept(id uuid.UUID) (body []byte, by Actor, ok bool, err error) {
+	err = c.view(func(tx *bolt.Tx) error {
+		b := tx.Bucket(bucketStatuses).Get(id[:])
+		if ok = b != nil; !ok {
+			return nil
+		}
+		body, by, err = parseStatus(b)
+		return err
+	})
+	if err != nil {
+		return nil, Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
+	}
+	return body, by, ok, nil
+}
+
+// ForgetStatuses drops statuses older than before, a bounded number in one transaction, and returns how many.
+func (c *Collection) ForgetStatuses(ctx context.Context, before time.Time) (int, error) {
+	forgotten := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return forgotten, err
+		}
+		n := 0
+		err := c.db.Update(func(tx *bolt.Tx) (err error) {
+			n, err = forgetStatuses(tx, microseconds(before))
+			return err
+		})
+		if err != nil {
+			return forgotten, fmt.Errorf("forget statuses of collection %s: %w", c.id, err)
+		}
+		forgotten += n
+		if n < forgetAtOnce {
+			return forgotten, nil
+		}
+	}
+}
+
+func forgetStatuses(tx *bolt.Tx, before uint64) (int, error) {
+	statuses, ages := tx.Bucket(bucketStatuses), tx.Bucket(bucketStatusAge)
+	var old [][]byte
+	c := ages.Cursor()
+	for k, _ := c.First(); len(k) == 24 && binary.BigEndian.Uint64(k) < before && len(old) < forgetAtOnce; k, _ = c.Next() {
+		old = append(old, append([]byte(nil), k...))
+	}
+	for _, k := range old {
+		if err := errors.Join(ages.Delete(k), statuses.Delete(k[8:])); err != nil {
+			return 0, err
+		}
+	}
+	return len(old), nil
+}

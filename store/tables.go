@@ -1,0 +1,91 @@
+package store
+
+import (
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// tables are the buckets of an agreement's file inside a write transaction, with the figures as they are so far.
+type tables struct {
+	tx *bolt.Tx
+
+	meta, journal, hashes, documents, objects, types, tombstones *bolt.Bucket
+	versions, order, byType, byVersion, byID                     *bolt.Bucket
+	statuses, statusAge, cursors                                 *bolt.Bucket
+
+	figures figures
+	scratch []byte // for keys of the indexes
+}
+
+// How full pages are made when they are split, as a share. Where keys only ever grow nothing comes between, so pages can
+// be full; runs of growing keys are now and then added to in their middle; the rest comes in any order.
+const (
+	fillGrowing = 1.0
+	fillRuns    = 0.9
+	fillAny     = 0.7
+)
+
+// layout lists the buckets of an agreement's file.
+func (t *tables) layout() []tableLayout {
+	return []tableLayout{
+		{&t.meta, bucketMeta, fillAny},
+		{&t.journal, bucketJournal, fillGrowing},
+		{&t.hashes, bucketHashes, fillGrowing},
+		{&t.documents, bucketDocuments, fillAny},
+		{&t.objects, bucketObjects, fillGrowing},
+		{&t.types, bucketTypes, fillAny},
+		{&t.versions, bucketVersions, fillAny},
+		{&t.order, bucketOrder, fillRuns},
+		{&t.byType, bucketByType, fillRuns},
+		{&t.byVersion, bucketByVersion, fillAny},
+		{&t.byID, bucketByID, fillAny},
+		{&t.tombstones, bucketTombstones, fillAny},
+		{&t.statuses, bucketStatuses, fillAny},
+		{&t.statusAge, bucketStatusAge, fillGrowing},
+		{&t.cursors, bucketCursors, fillAny},
+	}
+}
+
+type tableLayout struct {
+	bucket **bolt.Bucket
+	name   []byte
+	fill   float64
+}
+
+// openTables opens the buckets in a write transaction; missing ones are an error.
+func openTables(tx *bolt.Tx) (*tables, error) {
+	t := &tables{tx: tx}
+	for _, l := range t.layout() {
+		b := tx.Bucket(l.name)
+		if b == nil {
+			return nil, fmt.Errorf("the bucket %s is missing", l.name)
+		}
+		b.FillPercent = l.fill
+		*l.bucket = b
+	}
+	var err error
+	t.figures, err = readFigures(tx)
+	return t, err
+}
+
+// makeTables makes the buckets of a new file.
+func makeTables(tx *bolt.Tx) (*tables, error) {
+	t := &tables{tx: tx}
+	for _, l := range t.layout() {
+		b, err := tx.CreateBucket(l.name)
+		if err != nil {
+			return nil, fmt.Errorf("make bucket %s: %w", l.name, err)
+		}
+		b.FillPercent = l.fill
+		*l.bucket = b
+	}
+	return t, t.keepFigures()
+}
+
+func (t *tables) keepFigures() error {
+	if err := t.meta.Put(keyFigures, t.figures.append(nil)); err != nil {
+		return fmt.Errorf("keep figures: %w", err)
+	}
+	return nil
+}
