@@ -1,8 +1,13 @@
 package validate
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/accord-taxii/accord/schemas"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 )
@@ -10,20 +15,152 @@ import (
 // Options say how strictly to look. Zero values are the defaults.
 type Options struct {
 	SpecVersions []string  // spec versions that are taken; none: 2.1. Of a 2.0 object only the common properties are checked
-	MaxFindings  int       // most findings of one object; default 100
+	MaxFindings  int       // most findings of one object; default 100. Warnings never displace errors
 	Now          time.Time // to tell dates in the future; zero: not looked at
 }
 
+// DefaultMaxFindings is how many findings of one object are given when Options does not say.
+const DefaultMaxFindings = 100
+
 // Parse reads one object's text into t, which the object keeps. Findings are the faults of the text itself (rules S-001 to
-// S-005); with one of severity Error there is no object to look at.
+// S-004); with one of severity Error there is no object to look at.
 func Parse(raw []byte, t *ijson.Tree, limits ijson.Limits) (stix.Object, []Finding) {
 	if err := t.Parse(raw, limits); err != nil {
-		return stix.Object{}, []Finding{{Rule: "S-001", Severity: Error, Message: err.Error(), Section: "1.2.10"}}
+		return stix.Object{}, []Finding{TextFinding(err)}
 	}
-	return stix.FromTree(t), nil
+	if kind := t.Kind(t.Root()); kind != ijson.Object {
+		return stix.Object{}, []Finding{the.finding("S-004", Error, "", fmt.Sprintf("found %s, expected a STIX object", kind))}
+	}
+	o := stix.FromTree(t)
+	if t.Noncharacter >= 0 {
+		return o, []Finding{the.finding("S-002", Warning, t.Pointer(t.Noncharacter),
+			"the string holds a Unicode noncharacter such as U+FFFE; leave it out, other programs may refuse it")}
+	}
+	return o, nil
 }
 
-// Object holds an object to the Standard. The findings come in a stable order, errors and warnings as the object has them.
+// TextFinding is what an error of package ijson means: a finding of rule S-001, S-002 or S-003.
+func TextFinding(err error) Finding {
+	var fault *ijson.Error
+	if !errors.As(err, &fault) {
+		return the.finding("S-001", Error, "", err.Error())
+	}
+	rule := "S-001"
+	switch fault.Code {
+	case ijson.Surrogate:
+		rule = "S-002"
+	case ijson.Duplicate:
+		rule = "S-003"
+	}
+	return the.finding(rule, Error, fault.Path, fault.Error())
+}
+
+// finding is a finding of a rule by its identifier, made outside the table's own checks.
+func (m *model) finding(rule string, sev Severity, path, message string) Finding {
+	f := Finding{Rule: rule, Severity: sev, Path: path, Message: message}
+	if r := m.byID[rule]; r != nil {
+		f.Section = r.Section
+	}
+	return f
+}
+
+// Object holds an object to the Standard. The findings are errors, then warnings, each in the order of the rule table and,
+// within a rule, of the document; nil when there are none.
 func Object(o stix.Object, opts Options) []Finding {
-	return nil
+	if opts.MaxFindings <= 0 {
+		opts.MaxFindings = DefaultMaxFindings
+	}
+	s := newSubject(the, o, opts)
+	defer s.release()
+	if !s.header() {
+		return s.found.all()
+	}
+	if s.legacy {
+		s.judgeLegacy()
+		return s.found.all()
+	}
+	s.layOut(o.Tree.Root())
+	s.judge()
+	if !schemas.Check(o.Type, o.Tree) {
+		s.merge(schemas.Explain(o.Type, o.Tree))
+	}
+	return s.found.all()
+}
+
+// header settles what decides about everything else: type, identifier and spec version. It reports whether the rest is worth
+// looking at.
+func (s *subject) header() bool {
+	t, root := s.t, s.t.Root()
+	if t.Kind(root) != ijson.Object {
+		s.put("S-004", Error, root, "found %s, expected a STIX object", t.Kind(root))
+		return false
+	}
+	for _, name := range [...]string{"type", "id"} {
+		if v := t.Member(root, name); t.Kind(v) != ijson.String {
+			s.putAt("S-004", Error, "/"+name, "%s is %s, expected a string: a STIX object has a type and an id", name, missing(t.Kind(v)))
+		}
+	}
+	switch {
+	case len(s.found.errors) > 0:
+		return false
+	case s.o.Type == "bundle":
+		s.put("S-196", Error, root, "found a bundle where a STIX object is expected; a bundle is no STIX object and may not stand inside another")
+		return false
+	}
+	return s.specVersion()
+}
+
+// missing names a kind in a sentence about a required member.
+func missing(k ijson.Kind) string {
+	if k == 0 {
+		return "missing"
+	}
+	return k.String()
+}
+
+// specVersion refuses an object of a spec version that is not taken, with one finding (S-050): of such an object everything
+// else would be wrong as well. An object without spec_version that should have one is STIX 2.0.
+func (s *subject) specVersion() bool {
+	taken := s.opts.SpecVersions
+	if len(taken) == 0 {
+		taken = []string{"2.1"}
+	}
+	at := s.t.Member(s.t.Root(), "spec_version")
+	version := s.o.SpecVersion
+	if at >= 0 && s.t.Kind(at) != ijson.String {
+		s.putAt("S-050", Error, "/spec_version", "spec_version is %s, expected the string \"2.1\"", s.t.Kind(at))
+		return false
+	}
+	s.legacy = version == "2.0"
+	if slices.Contains(taken, version) && (version == "2.1" || s.legacy) {
+		return true
+	}
+	want := strings.Join(taken, " or ")
+	switch {
+	case at < 0:
+		s.putAt("S-050", Error, "/spec_version", "spec_version is missing, so this looks like STIX 2.0; expected an object of STIX %s with \"spec_version\": \"%s\"", want, taken[0])
+	case s.legacy:
+		s.putAt("S-050", Error, "/spec_version", "this is an object of STIX 2.0, expected one of STIX %s", want)
+	default:
+		s.putAt("S-050", Error, "/spec_version", "spec_version is %s, expected %s", s.show(at), want)
+	}
+	return false
+}
+
+// merge adds what the schemas say. Where both layers speak about one place, the more telling one stays: a rule that both
+// report is kept once, and a bare "wrong type" (S-014) yields to the rule that says what the value should have been.
+func (s *subject) merge(violations []schemas.Violation) {
+	own := len(s.found.errors)
+	for _, v := range violations {
+		said := false
+		for _, f := range s.found.errors[:own] {
+			if f.Path == v.Path && (f.Rule == v.Rule || v.Rule == "S-014" || v.Rule == "S-013" && f.Rule == "S-079") {
+				said = true
+				break
+			}
+		}
+		if !said {
+			s.found.add(s.m.finding(v.Rule, Error, v.Path, v.Message))
+		}
+	}
 }

@@ -1,0 +1,54 @@
+package validate
+
+import (
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
+)
+
+// Bundle holds the frame of a bundle to the Standard (section 8): its type, its identifier, and that it has objects if it
+// says so. The objects themselves are for [Object], one by one; one that is a bundle is a finding there (S-196).
+func Bundle(t *ijson.Tree, opts Options) []Finding {
+	if opts.MaxFindings <= 0 {
+		opts.MaxFindings = DefaultMaxFindings
+	}
+	s := newSubject(the, stix.FromTree(t), opts)
+	defer s.release()
+	root := t.Root()
+	if t.Kind(root) != ijson.Object {
+		s.put("S-195", Error, root, "found %s, expected a bundle", t.Kind(root))
+		return s.found.all()
+	}
+	for name, value := range t.Members(root) {
+		switch string(t.Bytes(name)) {
+		case "type", "id", "objects":
+		case "spec_version":
+			s.put("S-198", Warning, value, "spec_version is no property of a bundle in STIX 2.1, only its objects have one; leave it out")
+		default:
+			s.put("S-198", Warning, value, "%s is no property of a bundle, nobody may rely on it", s.show(name))
+		}
+	}
+	if typ := t.Member(root, "type"); !t.Is(typ, "bundle") {
+		s.putAt("S-195", Error, "/type", "the type of a bundle is \"bundle\"")
+	}
+	s.bundleID(t.Member(root, "id"))
+	if objects := t.Member(root, "objects"); objects >= 0 && (t.Kind(objects) != ijson.Array || t.Nodes[objects].Count == 0) {
+		s.put("S-195", Error, objects, "objects is %s, expected a list with at least one object, or no objects at all", s.show(objects))
+	}
+	return s.found.all()
+}
+
+func (s *subject) bundleID(id int) {
+	typ, u, ok := splitID(s.str(id))
+	switch {
+	case id < 0:
+		s.putAt("S-195", Error, "/id", "the bundle has no id, expected bundle--UUID")
+	case !ok || string(typ) != "bundle":
+		s.put("S-195", Error, id, "the identifier of the bundle is %s, expected bundle--UUID", s.show(id))
+	default:
+		s.rule = s.m.byID["S-016"]
+		s.uuid(id)
+		if u[14] != '4' && !s.found.full(Warning) {
+			s.put("S-018", Warning, id, "the identifier is a UUID of version %c, expected a random one (version 4)", u[14])
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package validate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/accord-taxii/accord/stix"
+)
+
+// Level is the keyword with which the Standard states a rule.
+type Level string
+
+// The levels. A definition without a keyword binds through section 12.1 of the Standard; a recommendation is Accord's own
+// where the Standard is open.
+const (
+	must       Level = "MUST"
+	mustNot    Level = "MUST NOT"
+	should     Level = "SHOULD"
+	shouldNot  Level = "SHOULD NOT"
+	definition Level = "definition"
+	recommends Level = "recommendation"
+)
+
+// Layer is where a rule is checked.
+type Layer string
+
+// The layers.
+const (
+	layerText     Layer = "text"     // the bytes, by package ijson
+	layerSchema   Layer = "schema"   // the JSON Schemas, by package schemas
+	layerSemantic Layer = "semantic" // code of this package
+	layerPattern  Layer = "pattern"  // package pattern
+	layerCross    Layer = "cross"    // several objects together
+)
+
+// Rule is one row of the rule table: what is asked, by whom, and how hard.
+type Rule struct {
+	ID       string
+	Level    Level
+	Severity Severity // what breaking it means, unless the finding says otherwise
+	Layer    Layer
+	Section  string // of the STIX 2.1 Standard
+	Summary  string // what is asked; for MUST NOT and SHOULD NOT what is forbidden
+
+	types  string                                  // object types or categories that object is run on, by spaces; "" for all
+	on     kind                                    // kind of value that value is run on; 0: where the model names the rule
+	object func(s *subject)                        // looks at a whole object
+	value  func(s *subject, p *property, node int) // looks at one value
+}
+
+// Rules is the table, in order. The rules of patterns (S-301 and on) are in package pattern.
+func Rules() []Rule { return slices.Clone(the.rules) }
+
+// about reports whether the rule's object check is run on objects of the type.
+func (r *Rule) about(typ string, cat stix.Category) bool {
+	if r.types == "" {
+		return true
+	}
+	for name := range strings.FieldsSeq(r.types) {
+		if name == typ || name == cat.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// table joins the rows of all files, in the order of their identifiers.
+func table() []Rule {
+	rules := slices.Concat(textRules, valueRules, identifierRules, timestampRules, commonRules, markingRules,
+		extensionRules, customRules, orderRules, sdoRules, sroRules, scoRules, addressRules, metaRules, bundleRules)
+	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.ID, b.ID) })
+	return rules
+}
+
+// seen is a row for a rule that another layer checks.
+func seen(id string, level Level, layer Layer, section, summary string) Rule {
+	return Rule{ID: id, Level: level, Severity: Error, Layer: layer, Section: section, Summary: summary}
+}

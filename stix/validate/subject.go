@@ -1,0 +1,217 @@
+package validate
+
+import (
+	"fmt"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
+)
+
+// subject is one object laid out for the rules: which of its members is which property. It lives for one call of Object.
+type subject struct {
+	m    *model
+	o    stix.Object
+	t    *ijson.Tree
+	opts Options
+
+	root     int
+	typ      string
+	def      *structure    // properties of its type, of its category for a custom type
+	category stix.Category // guessed for a custom type
+	known    bool          // the Standard defines the type
+	declared bool          // a custom type whose extension says what it is
+	legacy   bool          // STIX 2.0
+	defanged bool
+
+	at     []int32 // node of the value of each top-level property, by nameID; 0: it has none
+	custom []int32 // nodes of the names of top-level members that its type does not define
+	unapt  []int32 // nodes of the names of common properties that do not apply to its category
+
+	container int // node of the observable container that the subject is a member of, 0 for none
+	keys      map[string]int
+
+	items   map[int][]int32          // long lists, indexed for selectors
+	indexed map[int]map[string]int32 // large objects, indexed for selectors
+
+	rule  *Rule // that is running
+	found *collector
+	own   collector
+}
+
+var subjects = sync.Pool{New: func() any { return new(subject) }}
+
+func newSubject(m *model, o stix.Object, opts Options) *subject {
+	s := subjects.Get().(*subject)
+	own, at, custom, unapt := s.own, s.at, s.custom, s.unapt
+	*s = subject{m: m, o: o, t: o.Tree, opts: opts, own: own, at: at, custom: custom[:0], unapt: unapt[:0]}
+	s.found = &s.own
+	s.found.reset(opts.MaxFindings)
+	if len(s.at) < len(names) {
+		s.at = make([]int32, len(names))
+	}
+	return s
+}
+
+func (s *subject) release() {
+	s.o, s.t, s.keys, s.found = stix.Object{}, nil, nil, nil
+	subjects.Put(s)
+}
+
+// commonNames are the properties that are common to some category, so that elsewhere they are no custom properties.
+var commonNames = [...]nameID{prop("created_by_ref"), prop("created"), prop("modified"), prop("revoked"), prop("labels"),
+	prop("confidence"), prop("lang"), prop("external_references"), prop("object_marking_refs"), prop("granular_markings"),
+	prop("defanged"), prop("extensions"), prop("type"), prop("id"), prop("spec_version")}
+
+func isCommonName(id nameID) bool {
+	for _, c := range commonNames {
+		if c == id {
+			return true
+		}
+	}
+	return false
+}
+
+// layOut finds the members of the object at node root.
+func (s *subject) layOut(root int) {
+	s.root = root
+	if s.container == 0 {
+		s.typ, s.category = s.o.Type, stix.CategoryOf(s.o.Type)
+	}
+	s.def, s.known = s.m.types[s.typ]
+	if !s.known {
+		s.category = s.o.Category()
+		s.def = s.m.common[s.category]
+		s.declared = s.declares()
+	}
+	s.lay(root)
+}
+
+// lay finds which member of the object at node root is which property of s.def.
+func (s *subject) lay(root int) {
+	clear(s.at)
+	t := s.t
+	end := int(t.Nodes[root].Next)
+	for name := root + 1; name < end; name = int(t.Nodes[name+1].Next) {
+		id, ok := s.nameID(name)
+		switch {
+		case !ok:
+			s.custom = append(s.custom, int32(name))
+		case s.def.prop(id) != nil:
+			s.at[id] = int32(name + 1)
+		case isCommonName(id):
+			s.at[id] = int32(name + 1)
+			s.unapt = append(s.unapt, int32(name))
+		default:
+			s.custom = append(s.custom, int32(name))
+		}
+	}
+	s.defanged = t.Kind(s.get(pDefanged)) == ijson.True
+}
+
+var pDefanged = prop("defanged")
+
+// prop is the structure's property with that number, nil when it has none.
+func (d *structure) prop(id nameID) *property {
+	if int(id) >= len(d.props) {
+		return nil
+	}
+	return d.props[id]
+}
+
+func (s *subject) nameID(name int) (nameID, bool) {
+	id, ok := names[string(s.t.Bytes(name))]
+	return id, ok
+}
+
+// get is the node of a top-level property's value, -1 when the object has none.
+func (s *subject) get(id nameID) int {
+	if n := s.at[id]; n != 0 {
+		return int(n)
+	}
+	return -1
+}
+
+// has reports whether the object has the property.
+func (s *subject) has(id nameID) bool { return s.at[id] != 0 }
+
+// str is the text of a string value, nil for anything else. It is not a copy unless the string has escapes.
+func (s *subject) str(node int) []byte {
+	if s.t.Kind(node) != ijson.String {
+		return nil
+	}
+	return s.t.Bytes(node)
+}
+
+// declares reports whether an extension of a custom object says which category its type is of.
+func (s *subject) declares() bool {
+	for _, ext := range s.t.Members(s.t.Member(s.t.Root(), "extensions")) {
+		if kind := s.t.Member(ext, "extension_type"); s.t.Is(kind, "new-sdo") || s.t.Is(kind, "new-sro") || s.t.Is(kind, "new-sco") {
+			return true
+		}
+	}
+	return false
+}
+
+// report adds a finding of the running rule, at its own severity.
+func (s *subject) report(node int, format string, args ...any) {
+	s.say(s.rule, s.rule.Severity, node, format, args...)
+}
+
+// warn adds a finding of the running rule that is no more than a warning.
+func (s *subject) warn(node int, format string, args ...any) {
+	s.say(s.rule, Warning, node, format, args...)
+}
+
+// unlessDefanged adds a finding of the running rule: an error, but a warning where the object says that its values were
+// altered on purpose.
+func (s *subject) unlessDefanged(node int, format string, args ...any) {
+	if s.defanged {
+		s.warn(node, format, args...)
+		return
+	}
+	s.say(s.rule, Error, node, format, args...)
+}
+
+func (s *subject) say(r *Rule, sev Severity, node int, format string, args ...any) {
+	if s.found.full(sev) {
+		return
+	}
+	s.found.add(Finding{Rule: r.ID, Severity: sev, Path: s.t.Pointer(node), Message: fmt.Sprintf(format, args...), Section: r.Section})
+}
+
+// put adds a finding of a rule by its identifier.
+func (s *subject) put(rule string, sev Severity, node int, format string, args ...any) {
+	s.say(s.m.byID[rule], sev, node, format, args...)
+}
+
+// putAt is put for a place that the object does not have, such as a missing property.
+func (s *subject) putAt(rule string, sev Severity, path string, format string, args ...any) {
+	if s.found.full(sev) {
+		return
+	}
+	s.found.add(s.m.finding(rule, sev, path, fmt.Sprintf(format, args...)))
+}
+
+// showMost is how many bytes of a value a message repeats.
+const showMost = 80
+
+// show is the value at node for a message: its JSON text, shortened.
+func (s *subject) show(node int) string {
+	return shorten(s.t.Raw(node))
+}
+
+func shorten(raw []byte) string {
+	if len(raw) <= showMost {
+		return string(raw)
+	}
+	cut := showMost
+	for cut > 0 && !utf8.RuneStart(raw[cut]) {
+		cut--
+	}
+	return string(raw[:cut]) + "..."
+}
+
+// nameOf is the name of the member whose value is at node, for a message.
+func (s *subject) nameOf(node int) string { return shorten(s.t.Bytes(node - 1)) }
