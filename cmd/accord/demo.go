@@ -99,7 +99,14 @@ func (d *demoRun) prepare(ctx context.Context, st *store.Store) error {
 	if err != nil {
 		return err
 	}
-	if _, err := applyTo(ctx, st, file, admin.Passwords{Getenv: demo.Getenv}); err != nil {
+	local := &admin.Local{Store: st, Now: d.now}
+	err = file.Resolve(admin.Passwords{Getenv: demo.Getenv}, func(name string) (string, error) {
+		return local.PasswordHash(ctx, name)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := local.Apply(ctx, file); err != nil {
 		return err
 	}
 	for i, supply := range demo.Supplies() {

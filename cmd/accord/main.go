@@ -76,6 +76,8 @@ type commandRow struct {
 var commands = []commandRow{
 	{groupServer, newDemoCommand},
 	{groupServer, newServeCommand},
+	{groupServer, newApplyCommand},
+	{groupServer, newAgreementCommand},
 	{groupServer, newVersionCommand},
 }
 

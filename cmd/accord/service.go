@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/store"
@@ -60,6 +61,11 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 			s.stop()
 		}
 	}()
+	socket, err := admin.Listen(s.store, c.now)
+	if err != nil {
+		return nil, err
+	}
+	s.stops = append(s.stops, socket.Close)
 	if c.prepare != nil {
 		if err := c.prepare(ctx, s.store); err != nil {
 			return nil, err
@@ -111,7 +117,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 func openError(err error) error {
 	var inUse *store.InUseError
 	if errors.As(err, &inUse) {
-		return withHint(err, "one process serves a data folder; accord apply and accord agreement talk to it through %s/admin.sock", inUse.Dir)
+		return withHint(err, "one process serves a data folder; accord apply and accord agreement talk to it through %s/%s", inUse.Dir, admin.SocketName)
 	}
 	return err
 }

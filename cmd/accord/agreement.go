@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+)
+
+func newAgreementCommand(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "agreement",
+		Short: "List and show agreements, and move them through their life",
+		Long: `Lists and shows agreements, and moves them through their life: an agreement is
+scheduled until its term begins, then active, until it expires, is suspended or
+terminated. Outside its term an agreement serves no objects and takes none; its
+parties can still see that it exists, and its auditors can read its history.
+
+Each step is recorded in the agreement's journal with who took it and why.
+
+When a server has the data folder open, the server does the work and goes by
+the change with the next request; otherwise the files are opened here.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var data string
+	cmd.PersistentFlags().StringVar(&data, "data", "", "the data folder `DIR`")
+	cmd.MarkPersistentFlagRequired("data")
+	cmd.AddCommand(
+		newAgreementList(e, &data), newAgreementShow(e, &data), newAgreementRenew(e, &data),
+		newAgreementSuspend(e, &data), newAgreementResume(e, &data), newAgreementTerminate(e, &data),
+	)
+	return cmd
+}
+
+// administer opens the administration of an existing data folder for the time of do.
+func administer(data string, do func(admin.Admin) error) error {
+	a, err := admin.OpenExisting(data)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := do(a); err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+// checkFormat refuses an output format that is neither text nor json.
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usageError("--format %q is not known: text or json", format)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func newAgreementList(e *env, data *string) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the agreements with their state",
+		Long:    "Lists every agreement with its state at this moment, its term, how many objects it holds, and its title.",
+		Example: "  accord agreement list --data /var/lib/accord",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return administer(*data, func(a admin.Admin) error {
+				list, err := a.Agreements(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if format == "json" {
+					return writeJSON(e.stdout, list)
+				}
+				return writeAgreements(e.stdout, list)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	return cmd
+}
+
+func writeAgreements(w io.Writer, list []admin.Agreement) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tSTATE\tTERM\tOBJECTS\tVERSIONS\tTITLE")
+	for _, a := range list {
+		if a.Unavailable != "" {
+			fmt.Fprintf(table, "%s\tunavailable\t-\t-\t-\t%s\n", a.Name, a.Unavailable)
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\n", a.Name, a.State, termText(a.Term), a.Figures.Objects, a.Figures.Versions, a.Title)
+	}
+	return table.Flush()
+}
+
+// termText is such as "2026-01-01 to 2029-01-01", with what is open left out.
+func termText(t agreement.Term) string {
+	var parts []string
+	if !t.From.IsZero() {
+		parts = append(parts, "from "+agreement.FormatDate(t.From))
+	}
+	if !t.Until.IsZero() {
+		parts = append(parts, "until "+agreement.FormatDate(t.Until))
+	}
+	return cmp.Or(strings.Join(parts, " "), "open")
+}
+
+func newAgreementShow(e *env, data *string) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show one agreement with its terms",
+		Long:    "Shows one agreement: its state, term, collection, parties with their roles, what it accepts, what it passes on, and how much it holds.",
+		Example: "  accord agreement show gsp --data /var/lib/accord",
+		Args:    exactArgs("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return administer(*data, func(ad admin.Admin) error {
+				a, err := ad.Agreement(cmd.Context(), agreement.Name(args[0]))
+				if err != nil {
+					return err
+				}
+				if format == "json" {
+					return writeJSON(e.stdout, a)
+				}
+				return writeAgreement(e.stdout, a)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	return cmd
+}
+
+func writeAgreement(w io.Writer, a admin.Agreement) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); text != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, text)
+		}
+	}
+	row("agreement", "%s", a.Name)
+	if a.Unavailable != "" {
+		row("unavailable", "%s", a.Unavailable)
+		return table.Flush()
+	}
+	row("title", "%s", a.Title)
+	row("description", "%s", a.Description)
+	row("state", "%s%s", a.State, markText(a))
+	row("term", "%s", termText(a.Term))
+	row("collection", "/%s/collections/%s/", a.APIRoot, a.Collection.ID)
+	row("alias", "%s", a.Collection.Alias)
+	for _, m := range a.Parties {
+		roles := make([]string, len(m.Roles))
+		for i, r := range m.Roles {
+			roles[i] = string(r)
+		}
+		row("party", "%s: %s", m.Party, strings.Join(roles, ", "))
+	}
+	row("accepts", "%s", acceptText(a.Accept))
+	for _, r := range a.Release {
+		row("releases", "to %s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types))
+	}
+	if r := a.Retention; r != (agreement.Retention{}) {
+		row("keeps", "%s", retentionText(r))
+	}
+	row("holds", "%d objects in %d versions, %d bytes; %d journal entries", a.Figures.Objects, a.Figures.Versions, a.Figures.Bytes, a.Figures.Entries)
+	if last := a.Figures.LastAdded; !last.IsZero() {
+		row("last added", "%s", last.UTC().Format(time.RFC3339Nano))
+	}
+	return table.Flush()
+}
+
+// markText says who decided on the state and why, if somebody did.
+func markText(a admin.Agreement) string {
+	mark := a.Terminated
+	if mark == nil && a.State == agreement.Suspended {
+		mark = a.Suspended
+	}
+	if mark == nil {
+		return ""
+	}
+	text := fmt.Sprintf(" since %s by %s", mark.At.UTC().Format(time.RFC3339), mark.By)
+	if mark.Reason != "" {
+		text += ": " + mark.Reason
+	}
+	return text
+}
+
+func acceptText(a agreement.Accept) string {
+	parts := []string{"STIX " + strings.Join(a.SpecVersions, ", ")}
+	if len(a.Types) > 0 {
+		parts = append(parts, "types "+strings.Join(a.Types, ", "))
+	}
+	if a.MaxTLP != 0 {
+		parts = append(parts, "marked up to "+a.MaxTLP.String())
+	}
+	if a.DefaultTLP != 0 {
+		parts = append(parts, "unmarked counts as "+a.DefaultTLP.String())
+	}
+	if a.RequireMarking {
+		parts = append(parts, "marked objects only")
+	}
+	if a.Warnings == agreement.WarningsReject {
+		parts = append(parts, "nothing that draws a warning")
+	}
+	if a.CreatedBy == agreement.CreatedByParty {
+		parts = append(parts, "created by the producing party")
+	}
+	if a.FutureModified == agreement.FutureReject {
+		parts = append(parts, "nothing modified more than a day ahead")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func ceilingText(l stix.TLP) string {
+	if l == 0 {
+		return ""
+	}
+	return ", marked up to " + l.String()
+}
+
+func typesText(types []string) string {
+	if len(types) == 0 {
+		return ""
+	}
+	return ", types " + strings.Join(types, ", ")
+}
+
+func retentionText(r agreement.Retention) string {
+	var parts []string
+	if r.Versions > 0 {
+		parts = append(parts, fmt.Sprintf("the newest %d versions of an object", r.Versions))
+	}
+	if r.MaxAgeDays > 0 {
+		parts = append(parts, fmt.Sprintf("%d days", r.MaxAgeDays))
+	}
+	return strings.Join(parts, ", for ")
+}
+
+// lifeStep runs one step of an agreement's life and says what came of it.
+func lifeStep(ctx context.Context, e *env, data string, do func(context.Context, admin.Admin) (admin.Agreement, error)) error {
+	return administer(data, func(ad admin.Admin) error {
+		a, err := do(ctx, ad)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.stdout, "agreement %s: %s%s, term %s\n", a.Name, a.State, markText(a), termText(a.Term))
+		return err
+	})
+}
