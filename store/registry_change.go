@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -171,7 +172,7 @@ func compareNames(a, b agreement.Name) int { return cmp.Compare(a, b) }
 func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
 		size = adminEntries(tx)
-		root, err = tlog.TreeHash(int64(size), adminHashes(tx))
+		root, err = tlog.TreeHash(int64(size), treeHashes{tx.Bucket(bucketAdminHashes)})
 		return err
 	})
 	return size, root, err
@@ -182,7 +183,7 @@ func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
 func (s *Store) AdminEntries(from journal.Position, limit int, visit func(journal.Position, journal.Entry, []byte) bool) error {
 	return s.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketAdminJournal).Cursor()
-		for k, v := c.Seek(adminKey(max(from, 1))); k != nil && limit > 0; k, v = c.Next() {
+		for k, v := c.Seek(positionKey(max(from, 1))); k != nil && limit > 0; k, v = c.Next() {
 			e, err := journal.ParseEntry(v)
 			if err != nil {
 				return fmt.Errorf("read entry %x of accord.db: %w", k, err)
@@ -193,20 +194,6 @@ func (s *Store) AdminEntries(from journal.Position, limit int, visit func(journa
 			limit--
 		}
 		return nil
-	})
-}
-
-// adminHashes reads the hashes of the tree over accord.db's journal.
-func adminHashes(tx *bolt.Tx) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		hashes := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			v := tx.Bucket(bucketAdminHashes).Get(adminKey(uint64(index)))
-			if copy(hashes[i][:], v) != tlog.HashSize {
-				return nil, fmt.Errorf("tree hash %d of accord.db: missing or short", index)
-			}
-		}
-		return hashes, nil
 	})
 }
 
@@ -224,7 +211,7 @@ func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
 	b := tx.Bucket(bucketAdminJournal)
 	size := adminEntries(tx)
 	if size > 0 {
-		last, err := journal.ParseEntry(b.Get(adminKey(journal.Position(size))))
+		last, err := journal.ParseEntry(b.Get(positionKey(journal.Position(size))))
 		if err != nil {
 			return fmt.Errorf("read entry %d of accord.db: %w", size, err)
 		}
@@ -233,21 +220,15 @@ func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
 		}
 	}
 	text := e.Append(nil)
-	hashes, err := tlog.StoredHashes(int64(size), text, adminHashes(tx))
+	tree, err := growTree(tx.Bucket(bucketAdminHashes), size)
 	if err != nil {
-		return fmt.Errorf("hash entry %d of accord.db: %w", size+1, err)
+		return err
 	}
-	first := tlog.StoredHashIndex(0, int64(size))
-	for i, h := range hashes {
-		if err := tx.Bucket(bucketAdminHashes).Put(adminKey(uint64(first)+uint64(i)), h[:]); err != nil {
-			return err
-		}
+	if err := errors.Join(tree.add(text), tree.keep()); err != nil {
+		return err
 	}
-	return b.Put(adminKey(journal.Position(size+1)), text)
+	return b.Put(positionKey(journal.Position(size+1)), text)
 }
-
-// adminKey orders positions and the numbers of hashes as bytes.
-func adminKey[N ~uint64](n N) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 
 func adminPosition(key []byte) journal.Position {
 	if len(key) != 8 {

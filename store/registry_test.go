@@ -316,7 +316,7 @@ func TestANewerFormatIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketRegistryMeta).Put(keyFormat, adminKey(uint64(9))) })
+	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketRegistryMeta).Put(keyFormat, positionKey(9)) })
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
