@@ -23,9 +23,12 @@ type offer struct {
 	found     []validate.Finding // so far: validation's, then the terms' own
 	now       time.Time
 
-	level   stix.TLP  // most restrictive of its markings, none when none is a level
-	others  []stix.ID // its markings that are no TLP level
-	marking string    // where the marking that decided level stands
+	level  stix.TLP  // most restrictive of its markings, none when none is a level
+	others []stix.ID // its markings that are no TLP level
+
+	// Where the marking stands that decided level, as a format for its place in the list.
+	where string
+	place int
 }
 
 // acceptRule is one term at the door: check says what of the object it does not
@@ -88,7 +91,7 @@ func (a *Agreement) Level(o stix.Object) stix.TLP {
 // readMarkings finds the object's level and where it says so.
 func (o *offer) readMarkings() {
 	t := o.Tree
-	see := func(node int, path string) {
+	see := func(node int, where string, place int) {
 		id, err := stix.ParseID(t.Str(node))
 		if err != nil {
 			return // validation's to say
@@ -98,18 +101,18 @@ func (o *offer) readMarkings() {
 			o.others = append(o.others, id)
 		}
 		if level > o.level {
-			o.level, o.marking = level, path
+			o.level, o.where, o.place = level, where, place
 		}
 	}
 	i := 0
 	for item := range t.Items(t.Member(t.Root(), "object_marking_refs")) {
-		see(item, fmt.Sprintf("/object_marking_refs/%d", i))
+		see(item, "/object_marking_refs/%d", i)
 		i++
 	}
 	i = 0
 	for item := range t.Items(t.Member(t.Root(), "granular_markings")) {
 		if ref := t.Member(item, "marking_ref"); ref >= 0 {
-			see(ref, fmt.Sprintf("/granular_markings/%d/marking_ref", i))
+			see(ref, "/granular_markings/%d/marking_ref", i)
 		}
 		i++
 	}
@@ -139,7 +142,7 @@ func (o *offer) maxTLP() (string, string) {
 	case most == 0:
 		return "", ""
 	case o.level > most:
-		return o.marking, fmt.Sprintf("the object is marked TLP:%s, the agreement takes at most TLP:%s", o.level, most)
+		return fmt.Sprintf(o.where, o.place), fmt.Sprintf("the object is marked TLP:%s, the agreement takes at most TLP:%s", o.level, most)
 	case o.level == 0 && o.accept.DefaultTLP > most:
 		return "", fmt.Sprintf("the object has no TLP marking and so counts as TLP:%s (accept.default_tlp), the agreement takes at most TLP:%s", o.accept.DefaultTLP, most)
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -64,6 +66,9 @@ func ParseDocument(b []byte) (*Agreement, error) {
 	var a Agreement
 	if err := dec.Decode(&a); err != nil {
 		return nil, fmt.Errorf("read agreement: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("read agreement: there is something behind the document")
 	}
 	return &a, nil
 }
