@@ -1,6 +1,119 @@
 package store
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
 
-// Check reads the whole file: every digest, every index, the tree. It returns what it found wrong.
-func (c *Collection) Check(ctx context.Context) ([]string, error) { return nil, nil }
+	bolt "go.etcd.io/bbolt"
+)
+
+// mostFaults is how many faults Check reports; a file with more is as damaged as one with these.
+const mostFaults = 1000
+
+// Check reads the whole file: every digest, every index, the tree. It returns what it found wrong, a sentence each. It
+// works on the state at one moment, while others write.
+func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
+	err = c.view(func(tx *bolt.Tx) (err error) {
+		k := &checking{tx: tx, ctx: ctx}
+		defer func() {
+			// Damaged pages lead bbolt to panic, or to addresses outside the file.
+			if p := recover(); p != nil {
+				k.fault("the file's pages are damaged: %v", p)
+			}
+			faults = k.faults
+		}()
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		return k.all()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check collection %s: %w", c.id, err)
+	}
+	return faults, nil
+}
+
+// checking is one check in progress.
+type checking struct {
+	tx      *bolt.Tx
+	ctx     context.Context
+	steps   int
+	faults  []string
+	figures figures // as they should be
+}
+
+func (k *checking) fault(format string, args ...any) {
+	if len(k.faults) < mostFaults {
+		k.faults = append(k.faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// step lets ctx end a check.
+func (k *checking) step() error {
+	k.steps++
+	if k.steps%1024 == 0 {
+		return k.ctx.Err()
+	}
+	return nil
+}
+
+func (k *checking) all() error {
+	var t tables
+	for _, l := range t.layout() {
+		if k.tx.Bucket(l.name) == nil {
+			k.fault("the bucket %s is missing", l.name)
+			return nil
+		}
+	}
+	if err := k.journal(); err != nil {
+		return err
+	}
+	if err := k.objects(); err != nil {
+		return err
+	}
+	if err := k.indexes(); err != nil {
+		return err
+	}
+	if err := k.statuses(); err != nil {
+		return err
+	}
+	got, err := readFigures(k.tx)
+	if err != nil {
+		k.fault("%v", err)
+	} else if got != k.figures {
+		k.fault("the figures are %+v, but counting gives %+v", got, k.figures)
+	}
+	return nil
+}
+
+// statuses checks that each status can be read and is found by its time, and no other time leads to one.
+func (k *checking) statuses() error {
+	ages := k.tx.Bucket(bucketStatusAge)
+	count := 0
+	c := k.tx.Bucket(bucketStatuses).Cursor()
+	for id, b := c.First(); id != nil; id, b = c.Next() {
+		if err := k.step(); err != nil {
+			return err
+		}
+		count++
+		if _, _, err := parseStatus(b); err != nil {
+			k.fault("the status %x: %v", id, err)
+			continue
+		}
+		if ages.Get(append(append([]byte{}, b[:8]...), id...)) == nil {
+			k.fault("the status %x is not listed by its age", id)
+		}
+	}
+	if n := countKeys(ages); n != count {
+		k.fault("%d statuses are listed by age, but %d are kept", n, count)
+	}
+	return nil
+}
+
+func countKeys(b *bolt.Bucket) int {
+	n := 0
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		n++
+	}
+	return n
+}

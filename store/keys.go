@@ -145,3 +145,5 @@ func cutPrefix(k, prefix []byte) ([]byte, bool) {
 	}
 	return bytes.CutPrefix(k, prefix)
 }
+
+func addedOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"bytes"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
+)
+
+// objects checks that each stored text is found by its identifier and version as they stand in it.
+func (k *checking) objects() error {
+	versions := k.tx.Bucket(bucketVersions)
+	c := k.tx.Bucket(bucketObjects).Cursor()
+	for key, b := c.First(); key != nil; key, b = c.Next() {
+		if err := k.step(); err != nil {
+			return err
+		}
+		k.figures.versions++
+		r, err := parseRecord(b)
+		if err != nil {
+			continue // said before
+		}
+		k.figures.bytes += uint64(len(r.text))
+		v, o, err := readVersion(k.tx, key, r)
+		if err != nil {
+			k.fault("the object added at %d: %v", r.position, err)
+			continue
+		}
+		if string(r.id) != string(o.ID) || string(r.version) != o.Version {
+			k.fault("the object added at %d is kept as %s %s, but its text says %s %s", r.position, r.id, r.version, o.ID, o.Version)
+		}
+		got, err := parseVersion(v.key, versions.Get(v.key))
+		if err != nil || got.added != v.added || got.content != v.content {
+			k.fault("the object added at %d, %s %s, is not found by its identifier and version", r.position, o.ID, o.Version)
+		}
+	}
+	return nil
+}
+
+// readVersion reads from a stored text what the versions index should say of it, but for the class.
+func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error) {
+	var tree ijson.Tree
+	if err := tree.Parse(r.text, ijson.Limits{Depth: 1 << 20}); err != nil {
+		return version{}, stix.Object{}, err
+	}
+	o := stix.FromTree(&tree)
+	id, ok := idKeyOf(tx, o.ID)
+	if !ok || len(key) != 8 {
+		return version{}, stix.Object{}, errRecord
+	}
+	v := newVersion(id, o.Instant, r.form, addedOf(key))
+	if r.form&formUnversioned != 0 {
+		v.content = contentHash(&tree)
+	}
+	return v, o, nil
+}
+
+// indexes checks the class of each version and that every index has it, and nothing else.
+func (k *checking) indexes() error {
+	var group []version
+	total, several := 0, 0
+	end := func() {
+		if len(group) == 0 {
+			return
+		}
+		k.figures.objects++
+		held := append([]version(nil), group...)
+		classify(group)
+		for i, v := range group {
+			total++
+			if !v.class.alone() {
+				several++
+			}
+			k.figures.classes[v.class]++
+			if held[i].class != v.class {
+				k.fault("the version added %s has the class %06b, but among its object's versions it is %06b", taxiiTime(v.added), held[i].class, v.class)
+			}
+			k.indexed(v)
+		}
+		group = group[:0]
+	}
+	c := k.tx.Bucket(bucketVersions).Cursor()
+	for key, value := c.First(); key != nil; key, value = c.Next() {
+		if err := k.step(); err != nil {
+			return err
+		}
+		v, err := parseVersion(key, value)
+		if err != nil {
+			k.fault("the versions index at %x: %v", key, err)
+			continue
+		}
+		if len(group) > 0 && !bytes.Equal(group[0].id(), v.id()) {
+			end()
+		}
+		group = append(group, v)
+	}
+	end()
+	if uint64(total) != k.figures.versions {
+		k.fault("the versions index has %d versions, but %d are stored", total, k.figures.versions)
+	}
+	for _, index := range [][]byte{bucketOrder, bucketByType, bucketByVersion} {
+		if n := countKeys(k.tx.Bucket(index)); n != total {
+			k.fault("the index %s has %d keys, expected %d", index, n, total)
+		}
+	}
+	if n := countKeys(k.tx.Bucket(bucketByID)); n != several {
+		k.fault("the index %s has %d keys, expected %d", bucketByID, n, several)
+	}
+	return nil
+}
+
+// indexed checks that a version stands in the indexes.
+func (k *checking) indexed(v version) {
+	t := tables{
+		order: k.tx.Bucket(bucketOrder), byType: k.tx.Bucket(bucketByType),
+		byVersion: k.tx.Bucket(bucketByVersion), byID: k.tx.Bucket(bucketByID),
+	}
+	t.eachIndex(v, func(b *bolt.Bucket, key []byte) error {
+		if b.Get(key) == nil {
+			k.fault("the version added %s is missing from an index (key %x)", taxiiTime(v.added), key)
+		}
+		return nil
+	})
+}

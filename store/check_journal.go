@@ -1,0 +1,195 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// journal checks that entries follow each other without a gap and later in time, hash to the stored tree, and that
+// objects, terms and tombstones are what they say.
+func (k *checking) journal() error {
+	w := journalWalk{checking: k, removed: map[journal.Position]bool{}, graves: map[string]journal.Position{}}
+	c := k.tx.Bucket(bucketJournal).Cursor()
+	for key, b := c.First(); key != nil; key, b = c.Next() {
+		if err := k.step(); err != nil {
+			return err
+		}
+		k.figures.entries++
+		p := journal.Position(k.figures.entries)
+		if !bytes.Equal(key, positionKey(p)) {
+			k.fault("the entry at %d is missing: after %d comes %x", p, p-1, key)
+			return nil
+		}
+		e, err := journal.ParseEntry(b)
+		if err != nil {
+			k.fault("the entry at %d: %v", p, err)
+		}
+		w.hash(p, b)
+		if err == nil {
+			w.entry(p, e)
+		}
+	}
+	w.end()
+	return nil
+}
+
+// journalWalk is what a walk over the journal has met so far.
+type journalWalk struct {
+	*checking
+	terms   journal.Digest
+	removed map[journal.Position]bool // positions that a Deleted or Withdrawn entry names
+	missing []journal.Position        // Added, but not among the objects
+	present uint64
+	graves  map[string]journal.Position // tombstones that should be there
+	hashes  int64                       // stored hashes met
+}
+
+// hash checks the stored hashes that an entry adds. Earlier ones, which it needs, have been checked before it.
+func (w *journalWalk) hash(p journal.Position, b []byte) {
+	kept := treeHashes{w.tx.Bucket(bucketHashes)}
+	want, err := tlog.StoredHashesForRecordHash(int64(p)-1, journal.LeafHash(b), kept)
+	if err != nil {
+		w.fault("the tree at entry %d: %v", p, err)
+		return
+	}
+	for _, h := range want {
+		got, err := kept.ReadHashes([]int64{w.hashes})
+		if err != nil || got[0] != h {
+			w.fault("the tree hash %d, at entry %d, is not the hash of what is stored", w.hashes, p)
+		}
+		w.hashes++
+	}
+}
+
+func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
+	at := uint64(e.At.UnixMicro())
+	if at <= w.figures.lastAt {
+		w.fault("the entry at %d has the time %s, which is not after the one before", p, taxiiTime(at))
+	}
+	w.figures.lastAt = max(w.figures.lastAt, at)
+	switch e.Kind {
+	case journal.Added:
+		w.figures.lastAdded = max(w.figures.lastAdded, at)
+		w.added(p, e, at)
+	case journal.Deleted, journal.Withdrawn:
+		w.taken(p, e)
+	case journal.Terms:
+		w.termsEntry(p, e)
+	default:
+		w.fault("the entry at %d has the kind %d, which does not belong here", p, e.Kind)
+	}
+}
+
+func (w *journalWalk) added(p journal.Position, e journal.Entry, at uint64) {
+	if grave, ok := w.grave(e); ok {
+		delete(w.graves, grave)
+	} else {
+		w.fault("the object type of %s, added at %d, has no number", e.Object, p)
+	}
+	stored := w.tx.Bucket(bucketObjects).Get(addedKey(at))
+	if stored == nil {
+		w.missing = append(w.missing, p)
+		return
+	}
+	w.present++
+	r, err := parseRecord(stored)
+	if err != nil {
+		w.fault("the object added at %d: %v", p, err)
+		return
+	}
+	switch {
+	case r.position != p:
+		w.fault("the object added at %d says that it was added at %d", p, r.position)
+	case sha256.Sum256(r.text) != e.Digest || uint64(len(r.text)) != e.Size:
+		w.fault("the object added at %d, %s, is not the one whose digest the entry has", p, e.Object)
+	case string(r.id) != e.Object || string(r.version) != e.Version || r.form.spec() != e.SpecVersion:
+		w.fault("the object added at %d is kept as %s %s (STIX %s), but the entry says %s %s (STIX %s)",
+			p, r.id, r.version, r.form.spec(), e.Object, e.Version, e.SpecVersion)
+	}
+}
+
+// grave is the key of the tombstone for the version that an entry added.
+func (w *journalWalk) grave(added journal.Entry) (string, bool) {
+	id, ok := idKeyOf(w.tx, stix.ID(added.Object))
+	if !ok {
+		return "", false
+	}
+	key, err := tombstoneOf(id, added)
+	return string(key), err == nil
+}
+
+func (w *journalWalk) taken(p journal.Position, e journal.Entry) {
+	added, err := journal.ParseEntry(w.tx.Bucket(bucketJournal).Get(positionKey(e.Of)))
+	if err != nil || e.Of >= p || added.Kind != journal.Added || added.Object != e.Object || added.Version != e.Version {
+		w.fault("the entry at %d removes %s %s of the entry at %d, which did not add it", p, e.Object, e.Version, e.Of)
+		return
+	}
+	if w.removed[e.Of] {
+		w.fault("the entry at %d removes what was added at %d a second time", p, e.Of)
+	}
+	w.removed[e.Of] = true
+	if grave, ok := w.grave(added); ok {
+		w.graves[grave] = p
+	}
+}
+
+func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
+	if e.Before != w.terms {
+		w.fault("the entry at %d changes terms that were not in force", p)
+	}
+	w.terms = e.Digest
+	document := w.tx.Bucket(bucketDocuments).Get(e.Digest[:])
+	if document == nil || sha256.Sum256(document) != e.Digest {
+		w.fault("the terms of the entry at %d are missing or not those whose digest the entry has", p)
+	}
+}
+
+// end compares what the whole journal says with what there is.
+func (w *journalWalk) end() {
+	for _, p := range w.missing {
+		if !w.removed[p] {
+			w.fault("the object added at %d is missing, and no entry removes it", p)
+		}
+		delete(w.removed, p)
+	}
+	for p := range w.removed {
+		w.fault("the object added at %d is there, though an entry removes it", p)
+	}
+	if n := countKeys(w.tx.Bucket(bucketObjects)); uint64(n) != w.present {
+		w.fault("%d objects are stored, but entries name %d", n, w.present)
+	}
+	if string(w.tx.Bucket(bucketMeta).Get(keyTerms)) != string(w.terms[:]) {
+		w.fault("the terms in force are not those of the last entry about terms")
+	}
+	w.checkHashCount()
+	w.checkGraves()
+}
+
+func (w *journalWalk) checkHashCount() {
+	key, chunk := w.tx.Bucket(bucketHashes).Cursor().Last()
+	count := int64(0)
+	if len(key) == 8 {
+		count = int64(binary.BigEndian.Uint64(key))*hashesPerChunk + int64(len(chunk)/tlog.HashSize)
+	}
+	if count != w.hashes || len(chunk)%tlog.HashSize != 0 {
+		w.fault("the tree has %d stored hashes, but the entries make %d", count, w.hashes)
+	}
+}
+
+func (w *journalWalk) checkGraves() {
+	tombstones := w.tx.Bucket(bucketTombstones)
+	for grave, p := range w.graves {
+		if string(tombstones.Get([]byte(grave))) != string(positionKey(p)) {
+			w.fault("what the entry at %d removed has no tombstone", p)
+		}
+	}
+	if n := countKeys(tombstones); n != len(w.graves) {
+		w.fault("there are %d tombstones, but the entries make %d", n, len(w.graves))
+	}
+}

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// derived are the buckets that Rebuild makes again from the others.
+var derived = [][]byte{
+	bucketHashes, bucketTypes, bucketVersions, bucketOrder, bucketByType, bucketByVersion, bucketByID, bucketTombstones,
+}
+
+// Rebuild makes all that is derived again, in one transaction, from the journal, the objects and the documents: the
+// tree, the indexes, the tombstones and the figures. It mends no journal and no object: Check says what remains wrong.
+func (c *Collection) Rebuild(ctx context.Context) error {
+	if c.opts.ReadOnly {
+		return fmt.Errorf("rebuild collection %s: %w", c.id, ErrReadOnly)
+	}
+	err := c.db.Update(func(tx *bolt.Tx) error { return rebuild(ctx, tx) })
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		err = ErrClosed
+	}
+	if err != nil {
+		return fmt.Errorf("rebuild collection %s: %w", c.id, err)
+	}
+	return nil
+}
+
+func rebuild(ctx context.Context, tx *bolt.Tx) error {
+	for _, name := range derived {
+		if err := tx.DeleteBucket(name); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
+			return fmt.Errorf("empty %s: %w", name, err)
+		}
+		if _, err := tx.CreateBucket(name); err != nil {
+			return fmt.Errorf("empty %s: %w", name, err)
+		}
+	}
+	if err := tx.Bucket(bucketMeta).Put(keyFigures, (&figures{}).append(nil)); err != nil {
+		return err
+	}
+	t, err := openTables(tx)
+	if err != nil {
+		return err
+	}
+	tree, err := growTree(t.hashes, 0)
+	if err != nil {
+		return err
+	}
+	c := t.journal.Cursor()
+	for k, b := c.First(); k != nil; k, b = c.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p := journal.Position(binary.BigEndian.Uint64(k))
+		if err := tree.add(b); err != nil {
+			return err
+		}
+		e, err := journal.ParseEntry(b)
+		if err == nil {
+			err = t.replay(p, e)
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", p, err)
+		}
+	}
+	if err := tree.keep(); err != nil {
+		return err
+	}
+	return t.keepFigures()
+}
+
+// replay does to the derived buckets what the change of an entry did.
+func (t *tables) replay(p journal.Position, e journal.Entry) error {
+	at := uint64(e.At.UnixMicro())
+	t.figures.entries = uint64(p)
+	t.figures.lastAt = max(t.figures.lastAt, at)
+	switch e.Kind {
+	case journal.Added:
+		t.figures.lastAdded = max(t.figures.lastAdded, at)
+		return t.replayAdded(e, at)
+	case journal.Deleted, journal.Withdrawn:
+		added, err := journal.ParseEntry(t.journal.Get(positionKey(e.Of)))
+		if err != nil {
+			return fmt.Errorf("entry %d, which it removes: %w", e.Of, err)
+		}
+		id, ok := idKeyOf(t.tx, stix.ID(added.Object))
+		if !ok {
+			return fmt.Errorf("%s was never added", added.Object)
+		}
+		grave, err := tombstoneOf(id, added)
+		if err != nil {
+			return err
+		}
+		return t.tombstones.Put(grave, positionKey(p))
+	case journal.Terms:
+		return t.meta.Put(keyTerms, e.Digest[:])
+	}
+	return nil
+}
+
+func (t *tables) replayAdded(e journal.Entry, at uint64) error {
+	id := stix.ID(e.Object)
+	if _, known := t.typeOf(id.Type()); !known {
+		if err := t.newType(id.Type()); err != nil {
+			return err
+		}
+	}
+	key, _ := idKeyOf(t.tx, id)
+	grave, err := tombstoneOf(key, e)
+	if err != nil {
+		return err
+	}
+	if err := t.tombstones.Delete(grave); err != nil {
+		return err
+	}
+	stored := t.objects.Get(addedKey(at))
+	if stored == nil {
+		return nil // removed since
+	}
+	r, err := parseRecord(stored)
+	if err != nil {
+		return err
+	}
+	v, _, err := readVersion(t.tx, addedKey(at), r)
+	if err != nil {
+		return err
+	}
+	t.figures.versions++
+	t.figures.bytes += uint64(len(r.text))
+	return t.link(v)
+}
