@@ -33,8 +33,8 @@ func (s *shape) holds(t *ijson.Tree, i int) bool {
 			return false
 		}
 	}
-	for _, c := range s.conditions {
-		if !c.holds(t, uint32(i), nil) {
+	for c := range s.conditions {
+		if !s.conditions[c].holds(t, uint32(i), nil) {
 			return false
 		}
 	}
@@ -134,8 +134,8 @@ func (s *dictShape) holds(t *ijson.Tree, n *ijson.Node, i uint32) bool {
 	if m.present&s.required != s.required {
 		return false
 	}
-	for _, c := range s.conditions {
-		if !c.holds(t, i, &m) {
+	for c := range s.conditions {
+		if !s.conditions[c].holds(t, i, &m) {
 			return false
 		}
 	}

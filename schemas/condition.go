@@ -17,71 +17,63 @@ type members struct {
 	at      [64]uint32 // by slot: the node of the value, where present
 }
 
-// condition is what not, anyOf, oneOf, if and dependentRequired ask of value i, whose members are m when it is an object.
-type condition interface {
-	holds(t *ijson.Tree, i uint32, m *members) bool
+// condition is what not, anyOf, oneOf, if and dependentRequired ask of a value. (It is a struct and not an interface with
+// an implementation for each way, because members would then have to live on the heap.)
+type condition struct {
+	way   way
+	set   slots       // hasAll
+	slot  int         // propHas
+	shape *shape      // propHas, wholeHas
+	of    []condition // the others
 }
 
-type (
-	hasAll  slots       // all of these are there
-	allHold []condition // each holds
-	anyHold []condition // one holds at least
-	oneHold []condition // exactly one holds
-	notHold struct{ condition }
-	choice  struct{ when, then, otherwise condition }
-	propHas struct { // the property, if there, has the shape
-		slot  int
-		shape *shape
-	}
-	wholeHas struct{ shape *shape } // the value itself has the shape
+type way uint8
+
+const (
+	hasAll   way = iota // these members are there
+	allHold             // each of the conditions holds
+	anyHold             // one holds at least
+	oneHold             // exactly one holds
+	noneHold            // none holds
+	choice              // when the first holds, the second, otherwise the third
+	propHas             // the member, if there, has the shape
+	wholeHas            // the value itself has the shape
 )
 
-func (h hasAll) holds(_ *ijson.Tree, _ uint32, m *members) bool {
-	return m.present&slots(h) == slots(h)
-}
-
-func (h allHold) holds(t *ijson.Tree, i uint32, m *members) bool {
-	for _, c := range h {
-		if !c.holds(t, i, m) {
-			return false
+// holds reports whether value i, whose members are m when it is an object, does what c asks.
+func (c *condition) holds(t *ijson.Tree, i uint32, m *members) bool {
+	switch c.way {
+	case hasAll:
+		return m.present&c.set == c.set
+	case propHas:
+		return m.present&(1<<c.slot) == 0 || c.shape.holds(t, int(m.at[c.slot]))
+	case wholeHas:
+		return c.shape.holds(t, int(i))
+	case choice:
+		if c.of[0].holds(t, i, m) {
+			return c.of[1].holds(t, i, m)
 		}
+		return c.of[2].holds(t, i, m)
 	}
-	return true
+	return c.holdsAmong(t, i, m)
 }
 
-func (h anyHold) holds(t *ijson.Tree, i uint32, m *members) bool {
-	for _, c := range h {
-		if c.holds(t, i, m) {
-			return true
-		}
-	}
-	return false
-}
-
-func (h oneHold) holds(t *ijson.Tree, i uint32, m *members) bool {
+// holdsAmong is holds for conditions that count how many of their own hold.
+func (c *condition) holdsAmong(t *ijson.Tree, i uint32, m *members) bool {
 	n := 0
-	for _, c := range h {
-		if c.holds(t, i, m) {
+	for k := range c.of {
+		holds := c.of[k].holds(t, i, m)
+		switch {
+		case holds && c.way == anyHold:
+			return true
+		case holds && c.way == noneHold, !holds && c.way == allHold:
+			return false
+		case holds:
 			n++
 		}
 	}
-	return n == 1
+	return c.way == allHold || c.way == noneHold || c.way == oneHold && n == 1
 }
-
-func (h notHold) holds(t *ijson.Tree, i uint32, m *members) bool { return !h.condition.holds(t, i, m) }
-
-func (h choice) holds(t *ijson.Tree, i uint32, m *members) bool {
-	if h.when.holds(t, i, m) {
-		return h.then.holds(t, i, m)
-	}
-	return h.otherwise.holds(t, i, m)
-}
-
-func (h propHas) holds(t *ijson.Tree, _ uint32, m *members) bool {
-	return m.present&(1<<h.slot) == 0 || h.shape.holds(t, int(m.at[h.slot]))
-}
-
-func (h wholeHas) holds(t *ijson.Tree, i uint32, _ *members) bool { return h.shape.holds(t, int(i)) }
 
 // conditions makes the conditions of one shape.
 type conditions struct {
@@ -95,7 +87,7 @@ type conditions struct {
 func (c *conditions) dependent(s *jsonschema.Schema) []condition {
 	var made []condition
 	for _, name := range slices.Sorted(maps.Keys(s.DependentRequired)) {
-		made = append(made, choice{c.all([]string{name}), c.all(s.DependentRequired[name]), allHold{}})
+		made = append(made, condition{way: choice, of: []condition{c.all([]string{name}), c.all(s.DependentRequired[name]), {way: allHold}}})
 	}
 	return made
 }
@@ -104,23 +96,23 @@ func (c *conditions) dependent(s *jsonschema.Schema) []condition {
 func (c *conditions) of(s *jsonschema.Schema) []condition {
 	var made []condition
 	if s.Not != nil {
-		made = append(made, notHold{c.inner(s.Not)})
+		made = append(made, condition{way: noneHold, of: c.each([]*jsonschema.Schema{s.Not})})
 	}
 	if len(s.AnyOf) > 0 {
-		made = append(made, anyHold(c.each(s.AnyOf)))
+		made = append(made, condition{way: anyHold, of: c.each(s.AnyOf)})
 	}
 	if len(s.OneOf) > 0 {
-		made = append(made, oneHold(c.each(s.OneOf)))
+		made = append(made, condition{way: oneHold, of: c.each(s.OneOf)})
 	}
 	if s.If != nil {
-		h := choice{c.inner(s.If), allHold{}, allHold{}}
+		of := []condition{c.inner(s.If), {way: allHold}, {way: allHold}}
 		if s.Then != nil {
-			h.then = c.inner(s.Then)
+			of[1] = c.inner(s.Then)
 		}
 		if s.Else != nil {
-			h.otherwise = c.inner(s.Else)
+			of[2] = c.inner(s.Else)
 		}
-		made = append(made, h)
+		made = append(made, condition{way: choice, of: of})
 	}
 	return made
 }
@@ -141,16 +133,16 @@ func (c *conditions) inner(s *jsonschema.Schema) condition {
 		return slices.Contains(c.merged, s)
 	})
 	if !c.objects || slices.ContainsFunc(flat, func(s *jsonschema.Schema) bool { return !aboutMembers(s) }) {
-		return wholeHas{c.shapes.of(s)}
+		return condition{way: wholeHas, shape: c.shapes.of(s)}
 	}
-	var all allHold
+	var all []condition
 	for _, s := range flat {
 		c.shapes.unsupported(s)
 		if len(s.Required) > 0 {
 			all = append(all, c.all(s.Required))
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-			all = append(all, propHas{c.table.slots[name], c.shapes.of(s.Properties[name])})
+			all = append(all, condition{way: propHas, slot: c.table.slots[name], shape: c.shapes.of(s.Properties[name])})
 		}
 		all = append(all, c.dependent(s)...)
 		all = append(all, c.of(s)...)
@@ -158,15 +150,15 @@ func (c *conditions) inner(s *jsonschema.Schema) condition {
 	if len(all) == 1 {
 		return all[0]
 	}
-	return all
+	return condition{way: allHold, of: all}
 }
 
-func (c *conditions) all(names []string) hasAll {
+func (c *conditions) all(names []string) condition {
 	var set slots
 	for _, name := range names {
 		set |= 1 << c.table.slots[name]
 	}
-	return hasAll(set)
+	return condition{way: hasAll, set: set}
 }
 
 // aboutMembers reports whether s asks no more of an object than what members can tell.

@@ -13,7 +13,7 @@ func decode(t *ijson.Tree, i int) any {
 	case ijson.Object:
 		object := make(map[string]any, t.Nodes[i].Count)
 		for name, value := range t.Members(i) {
-			object[t.Str(name)] = decode(t, value)
+			object[decodeName(t.Str(name))] = decode(t, value)
 		}
 		return object
 	case ijson.Array:
@@ -32,6 +32,15 @@ func decode(t *ijson.Tree, i int) any {
 		return false
 	}
 	return nil
+}
+
+// decodeName is the name, or one that no pattern of the schemas tells from it: jsonschema leaves an empty name out of the
+// locations that it reports. Names of nothing but NULs get one more.
+func decodeName(name string) string {
+	if strings.Trim(name, "\x00") == "" {
+		return name + "\x00"
+	}
+	return name
 }
 
 // decodeNumber is the number, or one that compares the same with every bound of the schemas (which have 64 bits at most)

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"net/url"
@@ -56,8 +57,8 @@ type explainer struct {
 	faults []fault
 }
 
-// walk gathers the leaves below err. A keyword that joins several schemas (anyOf, if) is a leaf when its schema describes
-// what it asks for, since the faults of the alternatives say little.
+// walk gathers the leaves below err. A keyword that joins several schemas (anyOf, if) is a leaf when its schema stands
+// for a rule and describes it, since the faults of the alternatives say little.
 func (x *explainer) walk(err *jsonschema.ValidationError, around []*jsonschema.Schema) {
 	schema, keyword := x.schemaOf(err)
 	if schema == nil {
@@ -79,7 +80,7 @@ func (x *explainer) walk(err *jsonschema.ValidationError, around []*jsonschema.S
 		}
 		return
 	case "then", "else", "anyOf", "oneOf", "minContains":
-		if schema.Description == "" || schema == x.entry.schema {
+		if schema.Description == "" || commentRule(schema.Comment, keyword) == "" {
 			for _, cause := range err.Causes {
 				x.walk(cause, around)
 			}
@@ -144,18 +145,22 @@ func pointerOf(location string) string {
 	return strings.Join(tokens, "/")
 }
 
-// place finds the nodes of all faults in one pass over the tree.
+// place finds the nodes of all faults in one pass over the tree, and puts the faults in the order of the text.
 func (x *explainer) place() {
 	wanted := map[string][]int{}
 	for i, f := range x.faults {
 		wanted[f.path] = append(wanted[f.path], i)
 	}
 	x.placeBelow(x.tree.Root(), nil, wanted)
+	slices.SortStableFunc(x.faults, func(a, b fault) int { return cmp.Compare(a.node, b.node) })
 }
 
 func (x *explainer) placeBelow(node int, path []byte, wanted map[string][]int) {
 	for _, i := range wanted[string(path)] {
 		x.faults[i].node = node
+		if bytes.IndexByte(path, 0) >= 0 {
+			x.faults[i].path = x.tree.Pointer(node)
+		}
 		if x.faults[i].named {
 			x.faults[i].node = node - 1
 		}
@@ -164,7 +169,7 @@ func (x *explainer) placeBelow(node int, path []byte, wanted map[string][]int) {
 	switch t.Kind(node) {
 	case ijson.Object:
 		for name, value := range t.Members(node) {
-			x.placeBelow(value, append(append(path, '/'), ijson.EscapePointer(t.Str(name))...), wanted)
+			x.placeBelow(value, append(append(path, '/'), ijson.EscapePointer(decodeName(t.Str(name)))...), wanted)
 		}
 	case ijson.Array:
 		i := 0
@@ -183,6 +188,9 @@ func (x *explainer) violations() []Violation {
 	}
 	var all []placed
 	for _, f := range x.faults {
+		if x.saidBetter(f) {
+			continue
+		}
 		for _, v := range x.tell(f) {
 			all = append(all, placed{f.node, v})
 		}
@@ -196,6 +204,26 @@ func (x *explainer) violations() []Violation {
 		told[i] = all[i].Violation
 	}
 	return told
+}
+
+// anyValue is the schema that every property of an object meets, also those that have a schema of their own.
+const anyValue = BaseURL + "common.json#/$defs/value"
+
+// saidBetter reports whether f is what the schema of any value says of a value whose own schema says the same.
+func (x *explainer) saidBetter(f fault) bool {
+	if f.schema.Location != anyValue {
+		return false
+	}
+	first, _ := slices.BinarySearchFunc(x.faults, f.node, func(f fault, node int) int { return cmp.Compare(f.node, node) })
+	for _, other := range x.faults[first:] {
+		if other.node != f.node {
+			break
+		}
+		if other.schema != f.schema && other.keyword == f.keyword && !other.named {
+			return true
+		}
+	}
+	return false
 }
 
 // firstFault tells one violation of an object that is too large for more: the innermost value that lacks its shape.

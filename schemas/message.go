@@ -22,6 +22,10 @@ func (x *explainer) tell(f fault) []Violation {
 		return []Violation{{rule, f.path, fmt.Sprintf(format, args...)}}
 	}
 	switch f.keyword {
+	case "pattern":
+		if f.named {
+			return say("%s is not a name to use, expected %s", subject, phrase)
+		}
 	case "required":
 		var all []Violation
 		for _, name := range f.schema.Required {

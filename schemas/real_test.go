@@ -60,12 +60,14 @@ func BenchmarkCheck(b *testing.B) {
 	all := realObjects(b)
 	b.ReportAllocs()
 	size := 0
+	types := make([]string, 0, len(all))
 	for _, o := range all {
 		size += len(o.Text)
+		types = append(types, typeOf(o))
 	}
 	for i := 0; b.Loop(); i++ {
 		o := all[i%len(all)]
-		if !Check(typeOf(o), o) {
+		if !Check(types[i%len(all)], o) {
 			b.Fatalf("%s", o.Text)
 		}
 	}
