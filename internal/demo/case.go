@@ -213,6 +213,9 @@ func (g *generator) tellIndicators(c *caseFile) {
 			props = append(props, member{"pattern_type", clue.patternType})
 		}
 		from := g.clock.Add(-time.Duration(g.between(1, 96)) * time.Hour)
+		if !clue.from.IsZero() {
+			from = clue.from
+		}
 		props = append(props, member{"valid_from", stamp(from)})
 		if g.chance(60) {
 			props = append(props, member{"valid_until", stamp(from.AddDate(0, g.between(2, 6), 0))})

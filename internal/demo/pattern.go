@@ -12,6 +12,7 @@ type clue struct {
 	patternType string // "" for stix
 	name        string
 	why         string
+	from        time.Time // valid_from, where the pattern names a time; zero: drawn
 }
 
 // quote writes a string constant of a STIX pattern (STIX 2.1, section 9.2).
@@ -80,7 +81,7 @@ var clueMakers = []func(*generator, *caseFile) clue{
 	func(g *generator, c *caseFile) clue {
 		from := g.clock.Add(-48 * time.Hour).Truncate(time.Hour)
 		return clue{pattern: fmt.Sprintf("[ipv6-addr:value = %s] START t'%s' STOP t'%s'", quote(g.ipv6()), stamp(from), stamp(from.Add(72*time.Hour))),
-			name: "Staging host", why: "Held for three days and given up again."}
+			from: from, name: "Staging host", why: "Held for three days and given up again."}
 	},
 	func(g *generator, c *caseFile) clue {
 		return clue{pattern: fmt.Sprintf("[x509-certificate:serial_number = %s AND NOT EXISTS x509-certificate:validity_not_before] OR [url:value LIKE %s]",
