@@ -2,13 +2,13 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -91,9 +91,9 @@ func as[T error](err error) bool {
 
 // refuse is the one door for errors: it answers with a TAXII error resource (TAXII 2.1, section 3.6.1), whatever went
 // wrong and wherever. What the server itself failed at goes to the log; its client gets the id to ask about.
-func (s *Server) refuse(x *exchange, r *http.Request, err error) {
-	if as[*goneError](err) || x.status != 0 {
-		s.log.Debug().Str("request", x.id).Err(err).Msg("the answer was cut short")
+func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
+	if as[*goneError](cause) || x.status != 0 {
+		s.log.Debug().Str("request", x.id).Err(cause).Msg("the answer was cut short")
 		return
 	}
 	status, e := http.StatusInternalServerError, taxii.Error{
@@ -103,23 +103,23 @@ func (s *Server) refuse(x *exchange, r *http.Request, err error) {
 	}
 	known := false
 	for i := range meanings {
-		if m := &meanings[i]; m.applies(err) {
+		if m := &meanings[i]; m.applies(cause) {
 			known, status = true, m.status
-			e = taxii.Error{Title: m.title, Description: err.Error(), ErrorCode: m.code}
+			e = taxii.Error{Title: m.title, Description: cause.Error(), ErrorCode: m.code}
 			break
 		}
 	}
-	if !known && !errors.Is(err, errPanic) {
-		s.log.Error().Str("request", x.id).Str("route", x.route).Err(err).Msg("a request failed")
+	if !known && !errors.Is(cause, errPanic) {
+		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Msg("a request failed")
 	}
 	s.explain(x, r, status, &e)
 	e.ErrorID, e.HTTPStatus = x.id, strconv.Itoa(status)
-	body, err := json.Marshal(&e)
-	if err != nil {
-		body = []byte("{\"title\":\"The server failed\"}")
+	if !as[*bodyError](cause) { // of which nothing more will come
+		x.drain(r, unreadBody)
 	}
-	s.drain(x, r, status)
-	x.write(status, body)
+	if err := x.writeJSON(status, &e); err != nil {
+		s.log.Debug().Str("request", x.id).Err(err).Msg("the answer was cut short")
+	}
 }
 
 // explain adds the headers that a status asks for, and words for errors that have none of their own.
@@ -140,15 +140,21 @@ func (s *Server) explain(x *exchange, r *http.Request, status int, e *taxii.Erro
 	}
 }
 
-// unreadBody is how much of a body that is refused is read nevertheless. A client that is still sending when the
-// connection closes often never sees the answer.
-const unreadBody = 1 << 20
+// A client that is still sending when the connection closes often never sees the answer. So a body that is refused is
+// read on for a while, within these bounds.
+const (
+	unreadBody = 1 << 20
+	unreadTime = 10 * time.Second
+)
 
-// drain reads on in a body that is refused, within bounds: whoever has not proved who it is gets none of that, and a
-// client that waits for permission to send (Expect) never sends at all.
-func (s *Server) drain(x *exchange, r *http.Request, status int) {
-	if r.Body == nil || x.caller.Account == "" || r.Header.Get("Expect") != "" {
+// drain reads on in a body that is refused, up to a number of octets. Whoever has not proved who it is gets none of
+// that, and a client that waits for leave to send (Expect) never sends at all.
+func (x *exchange) drain(r *http.Request, most int64) {
+	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	io.CopyN(io.Discard, r.Body, unreadBody)
+	http.NewResponseController(x).SetReadDeadline(time.Now().Add(unreadTime)) // for net/http's own reading on, too
+	if x.caller.Account != "" && r.Header.Get("Expect") == "" {
+		io.CopyN(io.Discard, r.Body, most)
+	}
 }

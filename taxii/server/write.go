@@ -91,12 +91,11 @@ const firstRead = 64 << 10
 // appends to dst and returns what dst has become, also with an error.
 func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) ([]byte, error) {
 	if r.ContentLength > most {
-		s.discard(r, most)
+		x.drain(r, most)
 		return dst, &tooLargeError{most}
 	}
-	deadlines := http.NewResponseController(x)
-	deadlines.SetReadDeadline(time.Now().Add(s.limits.BodyTime)) // not supported by every ResponseWriter of a test
-	defer deadlines.SetReadDeadline(time.Time{})
+	connection := http.NewResponseController(x)
+	connection.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
 	body := io.LimitReader(r.Body, most+1)
 	for {
 		if cap(dst)-len(dst) < firstRead/2 {
@@ -106,20 +105,13 @@ func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) 
 		dst = dst[:len(dst)+n]
 		switch {
 		case int64(len(dst)) > most:
-			s.discard(r, most)
+			x.drain(r, most)
 			return dst, &tooLargeError{most}
 		case err == io.EOF:
+			connection.SetReadDeadline(time.Time{}) // or it would end the request while it is worked on
 			return dst, nil
 		case err != nil:
 			return dst, &bodyError{err}
 		}
-	}
-}
-
-// discard reads on in a body that is too large, up to as much again as was allowed, so that its sender gets to read the
-// answer. One that asked first (Expect) is not sending yet.
-func (s *Server) discard(r *http.Request, most int64) {
-	if r.Header.Get("Expect") == "" {
-		io.CopyN(io.Discard, r.Body, most)
 	}
 }
