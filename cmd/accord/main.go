@@ -78,7 +78,11 @@ var commands = []commandRow{
 	{groupServer, newServeCommand},
 	{groupServer, newApplyCommand},
 	{groupServer, newAgreementCommand},
+	{groupClient, newValidateCommand},
+	{groupClient, newSchemasCommand},
 	{groupServer, newVersionCommand},
+	{groupClient, newPushCommand},
+	{groupClient, newPullCommand},
 }
 
 // The headings of the help text.

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// pullFlags are the flags of `accord pull` besides those of remote.
+type pullFlags struct {
+	out, dir   string
+	addedAfter string
+	state      string
+	query      taxii.Query
+}
+
+func newPullCommand(e *env) *cobra.Command {
+	var r remote
+	var f pullFlags
+	cmd := &cobra.Command{
+		Use:   "pull --url COLLECTION-URL --user ACCOUNT [--out FILE | --dir DIR]",
+		Short: "Fetch STIX objects from a TAXII collection",
+		Long: `Fetches the objects of a collection of a TAXII 2.1 server, Accord or another,
+oldest first, page by page until nothing is left. Objects are kept exactly as
+the server has them.
+
+They are written as one STIX bundle, to standard output or to --out; or with
+--dir as one file per version of an object, TYPE/ID/VERSION.json, where VERSION
+is the time of its modified (else created) in digits, or a digest of the object
+when it has neither.
+
+Without --match-version the server sends the latest version of each object; a
+full copy needs --match-version all. Values are separated by commas.
+
+With --state, the next run fetches only what was added since: after each page
+is safely on disk, its date_added is noted in the state file. What the next run
+fetches is added to the bundle in --out, or begins a new one if the file has
+been taken away. A state belongs to one collection, one output and one set of
+filters.
+
+` + remoteHelp + `
+
+Exit code 0: everything was fetched. 1: something failed; with --state the
+next run goes on where this one stopped. 2: the command line is wrong.`,
+		Example: `  ACCORD_PASSWORD=... accord pull --url https://taxii.example/nicp/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/ --user agency > bundle.json
+  accord pull --url https://taxii.example/nicp/collections/gsp/ --user agency --password-file secret --dir feed --state feed.state --match-version all
+  accord pull --url https://taxii.example/nicp/collections/gsp/ --token-file token --match-type indicator,malware --added-after 2026-01-31T00:00:00Z --out new.json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := r.client(e)
+			if err != nil {
+				return err
+			}
+			return pull(cmd.Context(), e, client, r.url, f)
+		},
+	}
+	r.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.out, "out", "", "write one bundle to `FILE`; - or nothing is standard output")
+	flags.StringVar(&f.dir, "dir", "", "write one file per object version into `DIR`")
+	flags.StringVar(&f.state, "state", "", "keep in `FILE` how far this got, and go on from there")
+	flags.StringVar(&f.addedAfter, "added-after", "", "only what was added to the collection after `TIME`, such as 2026-01-31T00:00:00Z; a state that exists goes first")
+	flags.StringSliceVar(&f.query.IDs, "match-id", nil, "only these object `ID`s")
+	flags.StringSliceVar(&f.query.Types, "match-type", nil, "only these object `TYPE`s")
+	flags.StringSliceVar(&f.query.Versions, "match-version", nil, "`VERSION`s of each object: all, first, last, or timestamps")
+	flags.StringSliceVar(&f.query.Specs, "match-spec-version", nil, "only these STIX `VERSION`s, such as 2.1")
+	flags.IntVar(&f.query.Limit, "limit", 0, "ask for pages of `N` objects; 0 leaves it to the server")
+	cmd.MarkFlagsMutuallyExclusive("out", "dir")
+	return cmd
+}
+
+// sink is where pulled objects go. After write returned, its objects survive whatever happens to this process, when the
+// sink was opened to be durable.
+type sink interface {
+	write(objects []json.RawMessage) error
+	size() int64 // octets of a bundle whose end is not written yet; 0 where that means nothing
+	finish() error
+	abandon()
+}
+
+func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullFlags) error {
+	state, err := f.start(url)
+	if err != nil {
+		return err
+	}
+	out, err := f.open(e, state)
+	if err != nil {
+		return err
+	}
+	bar := newProgress(e.stderr, "receiving", 0)
+	defer bar.done()
+	objects, pages := 0, 0
+	for page, err := range client.Objects(ctx, url, f.query) {
+		if err != nil {
+			out.abandon()
+			return explain(err)
+		}
+		if err := out.write(page.Items); err != nil {
+			out.abandon()
+			return err
+		}
+		objects, pages = objects+len(page.Items), pages+1
+		if f.state != "" {
+			if page.Last.IsZero() {
+				out.abandon()
+				return fmt.Errorf("the server does not state %s, so there is nothing to go on from; pull without --state", taxii.HeaderLast)
+			}
+			state.AddedAfter, state.Size = taxii.FormatTime(page.Last), out.size()
+			if err := state.save(f.state); err != nil {
+				out.abandon()
+				return err
+			}
+		}
+		bar.add(int64(len(page.Items)))
+	}
+	if err := out.finish(); err != nil {
+		return err
+	}
+	bar.done()
+	w := e.stdout
+	if f.toStdout() {
+		w = e.stderr
+	}
+	_, err = fmt.Fprintf(w, "%s received in %s\n", count(objects, "object"), count(pages, "page"))
+	return err
+}
+
+func (f *pullFlags) toStdout() bool { return f.dir == "" && (f.out == "" || f.out == "-") }
+
+// start checks the flags, reads the state, and completes the query.
+func (f *pullFlags) start(url string) (*pullState, error) {
+	if f.addedAfter != "" {
+		t, err := taxii.ParseTime(f.addedAfter)
+		if err != nil {
+			return nil, usageError("--added-after: %w", err)
+		}
+		f.query.AddedAfter = t
+	}
+	if f.query.Limit < 0 {
+		return nil, usageError("--limit %d: expected a number above 0, or 0 to leave it to the server", f.query.Limit)
+	}
+	if f.state != "" && f.toStdout() {
+		return nil, withHint(usageError("--state needs an output that can be added to"), "give --out FILE or --dir DIR")
+	}
+	state := &pullState{Collection: strings.TrimRight(url, "/") + "/", Filters: filtersOf(f.query), Output: cmp.Or(f.dir, f.out)}
+	if f.state == "" {
+		return state, nil
+	}
+	if err := state.load(f.state); err != nil {
+		return nil, err
+	}
+	if state.AddedAfter != "" {
+		after, err := taxii.ParseTime(state.AddedAfter)
+		if err != nil {
+			return nil, fmt.Errorf("read the state %s: %w", f.state, err)
+		}
+		f.query.AddedAfter = after
+	}
+	return state, nil
+}
+
+func (f *pullFlags) open(e *env, state *pullState) (sink, error) {
+	switch {
+	case f.dir != "":
+		return openFolder(f.dir, f.state != "")
+	case f.toStdout():
+		return newBundle(e.stdout), nil
+	case f.state == "":
+		return createBundle(f.out)
+	}
+	return extendBundle(f.out, state, f.state)
+}
+
+// filtersOf is a text that differs when the match fields do.
+func filtersOf(q taxii.Query) string {
+	var parts []string
+	for _, field := range []struct {
+		name   string
+		values []string
+	}{{"id", q.IDs}, {"type", q.Types}, {"version", q.Versions}, {"spec_version", q.Specs}} {
+		if len(field.values) > 0 {
+			parts = append(parts, field.name+"="+strings.Join(field.values, ","))
+		}
+	}
+	return strings.Join(parts, "&")
+}
+
+// pullState is how far a pull got.
+type pullState struct {
+	Collection string `json:"collection"`
+	Filters    string `json:"filters,omitempty"`
+	Output     string `json:"output"`
+	AddedAfter string `json:"added_after,omitempty"` // date_added of the last object that is on disk
+	Size       int64  `json:"size,omitempty"`        // of the bundle in Output, up to that object
+
+	exists bool // it was read from a file
+}
+
+// load reads a state that exists, which must be that of the same pull.
+func (s *pullState) load(name string) error {
+	text, err := readIfExists(name)
+	if err != nil || text == nil {
+		return err
+	}
+	var kept pullState
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return fmt.Errorf("read the state %s: %w", name, err)
+	}
+	for _, part := range []struct{ what, kept, asked string }{
+		{"collection", kept.Collection, s.Collection},
+		{"filters", kept.Filters, s.Filters},
+		{"output", kept.Output, s.Output},
+	} {
+		if part.kept != part.asked {
+			return withHint(fmt.Errorf("%s is the state of another pull: its %s is %q, not %q", name, part.what, part.kept, part.asked),
+				"give each pull a state file of its own")
+		}
+	}
+	*s, s.exists = kept, true
+	return nil
+}
+
+// save writes the state so that after a crash either the old or the new one is there.
+func (s *pullState) save(name string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(name, append(text, '\n'), true); err != nil {
+		return fmt.Errorf("keep the state: %w", err)
+	}
+	return syncFolder(filepath.Dir(name))
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/accord-taxii/accord/stix"
+)
+
+// folder writes every version of an object into a file of its own. The names come from a server, so nothing but what
+// has the form of an identifier and a timestamp becomes part of a path.
+type folder struct {
+	root    string
+	durable bool
+}
+
+func openFolder(root string, durable bool) (*folder, error) {
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder: %w", err)
+	}
+	return &folder{root: root, durable: durable}, nil
+}
+
+func (f *folder) write(objects []json.RawMessage) error {
+	touched := map[string]bool{}
+	for _, object := range objects {
+		name := filepath.Join(f.root, pathOf(object))
+		dir := filepath.Dir(name)
+		if !touched[dir] {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return fmt.Errorf("make the folder: %w", err)
+			}
+			touched[dir], touched[filepath.Dir(dir)] = true, true
+		}
+		if err := replaceFile(name, append(object[:len(object):len(object)], '\n'), f.durable); err != nil {
+			return err
+		}
+	}
+	if f.durable {
+		touched[f.root] = true
+		for dir := range touched {
+			if err := syncFolder(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *folder) size() int64   { return 0 }
+func (f *folder) finish() error { return nil }
+func (f *folder) abandon()      {}
+
+// pathOf is TYPE/ID/VERSION.json for an object, below "other" when its id has no such form.
+func pathOf(object json.RawMessage) string {
+	sum := sha256.Sum256(object)
+	digest := hex.EncodeToString(sum[:8])
+	text, version := item{raw: object}.header()
+	id, err := stix.ParseID(text)
+	if err != nil {
+		return filepath.Join("other", digest+".json")
+	}
+	name := digest
+	if _, err := stix.ParseInstant(version); err == nil && len(version) < 64 {
+		name = strings.Map(func(r rune) rune {
+			if '0' <= r && r <= '9' {
+				return r
+			}
+			return -1
+		}, version)
+	}
+	typ, _, _ := strings.Cut(string(id), "--")
+	return filepath.Join(typ, string(id), name+".json")
+}
+
+// replaceFile writes a file so that under its name there is always the old or the new content, whole. When durable, the
+// content is on disk before the name is; the name is after syncFolder.
+func replaceFile(name string, text []byte, durable bool) error {
+	temporary := name + ".partial"
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = file.Write(text)
+	if err == nil && durable {
+		err = file.Sync()
+	}
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(temporary, name)
+	}
+	if err != nil {
+		os.Remove(temporary)
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
+}
+
+// readIfExists reads a file; one that is not there is nil.
+func readIfExists(name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// remote is a collection on a server, and who asks.
+type remote struct {
+	url                     string
+	user                    string
+	passwordFile, tokenFile string
+	caFile                  string
+	certFile, keyFile       string
+	plainHTTP               bool
+}
+
+// remoteHelp explains the flags of remote, for the long help of the commands that have them.
+const remoteHelp = `--url is the URL of a collection, as it stands in the agreement or in the list
+of collections: https://HOST/ROOT/collections/ID/. With --user the password is
+the first line of --password-file, or the environment variable
+ACCORD_PASSWORD; it is never an argument, where others would see it. With
+--token-file a token is sent instead, with --cert and --key a client
+certificate is shown. The server's certificate must be one that the system
+trusts, or be issued under --ca-file. Credentials are not sent over plain HTTP
+to another machine, unless --plain-http allows it.`
+
+func (r *remote) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&r.url, "url", "", "the collection's `URL`")
+	flags.StringVar(&r.user, "user", "", "`ACCOUNT` to log in with")
+	flags.StringVar(&r.passwordFile, "password-file", "", "`FILE` whose first line is the password (else ACCORD_PASSWORD)")
+	flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` whose first line is a token, instead of a user")
+	flags.StringVar(&r.caFile, "ca-file", "", "`FILE` with certificates to trust besides the system's, PEM")
+	flags.StringVar(&r.certFile, "cert", "", "`FILE` with a client certificate, PEM")
+	flags.StringVar(&r.keyFile, "key", "", "`FILE` with the client certificate's key, PEM")
+	flags.BoolVar(&r.plainHTTP, "plain-http", false, "send credentials over plain HTTP, even to another machine")
+	cmd.MarkFlagRequired("url")
+}
+
+// client reads the credentials and makes the client.
+func (r *remote) client(e *env) (*taxii.Client, error) {
+	if _, err := taxii.RootOf(r.url); err != nil {
+		return nil, usageError("--url: %w", err)
+	}
+	options := taxii.ClientOptions{User: r.user, UserAgent: "accord", CAFile: r.caFile, CertFile: r.certFile, KeyFile: r.keyFile, AllowPlainHTTP: r.plainHTTP}
+	var err error
+	switch {
+	case r.tokenFile != "" && r.user != "":
+		return nil, usageError("--user and --token-file are both given, expected one of them")
+	case r.tokenFile != "":
+		options.Token, err = firstLine(r.tokenFile)
+	case r.user == "" && r.passwordFile != "":
+		return nil, usageError("--password-file is given without --user")
+	case r.user != "" && r.passwordFile != "":
+		options.Password, err = firstLine(r.passwordFile)
+	case r.user != "":
+		if options.Password = e.getenv("ACCORD_PASSWORD"); options.Password == "" {
+			return nil, withHint(usageError("there is no password for %s", r.user), "set ACCORD_PASSWORD, or write it into a file and give --password-file")
+		}
+	}
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: err}
+	}
+	client, err := taxii.NewClient(options)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: err}
+	}
+	return client, nil
+}
+
+// firstLine reads a secret from a file.
+func firstLine(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("read the secret: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if line == "" {
+		return "", fmt.Errorf("the first line of %s is empty, expected the password or token there", name)
+	}
+	return line, nil
+}
+
+// explain adds what a person would try next to what a server said.
+func explain(err error) error {
+	var refused *taxii.ResponseError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.StatusCode {
+	case 401:
+		return withHint(err, "check --user and the password, or the token")
+	case 404:
+		return withHint(err, "check --url; a collection also looks absent to an account that has no role in its agreement")
+	case 406:
+		return withHint(err, "the server may speak another version of TAXII than 2.1")
+	}
+	return err
+}
