@@ -78,6 +78,7 @@ var commands = []commandRow{
 	{groupServer, newServeCommand},
 	{groupServer, newApplyCommand},
 	{groupServer, newAgreementCommand},
+	{groupClient, newSchemasCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newSchemasCommand},
 	{groupServer, newVersionCommand},
