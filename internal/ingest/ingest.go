@@ -114,13 +114,29 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 	findings = append(findings, j.terms.Accepts(object, j.party, findings, j.now)...)
 	v := verdict{object: object, id: idOf(object), message: messageOf(findings)}
 	v.passed = !refused(findings)
-	if v.passed && object.ID == "" { // the store keeps objects by their id, whatever the rules say
-		v.passed, v.message = false, "the object has no well-formed id, expected object-type--UUID"
+	if v.passed {
+		if why := unkeepable(object); why != "" {
+			v.passed, v.message = false, why
+		}
 	}
 	if v.passed {
 		v.tlp, v.warnings = j.terms.Level(object), warningsOf(findings)
 	}
 	return v, nil
+}
+
+// unkeepable says why the store cannot keep an object, whatever the rules and the terms let pass. One that got through
+// would fail the whole envelope.
+func unkeepable(o stix.Object) string {
+	switch {
+	case o.ID == "":
+		return "the object has no well-formed id, expected object-type--UUID"
+	case len(o.Version) > store.MaxVersionText:
+		return fmt.Sprintf("the object's version has %d characters, at most %d are kept", len(o.Version), store.MaxVersionText)
+	case o.SpecVersion != "2.0" && o.SpecVersion != "2.1":
+		return fmt.Sprintf("the object's spec_version is %q, only 2.0 and 2.1 are kept", o.SpecVersion)
+	}
+	return ""
 }
 
 // notJSON tells text that is no JSON from JSON that is refused (duplicate names, depth).

@@ -4,13 +4,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii"
 )
@@ -80,6 +83,41 @@ func TestSchemesAreKnownInAnyCase(t *testing.T) {
 			t.Errorf("%s: got %d, want 200", value[:5], a.Status)
 		}
 	}
+}
+
+// T-022, T-023: a token is worth its account by Bearer, Token and as a Basic password, until it is revoked; a disabled
+// account is nobody's from the next request on.
+func TestTokensAndDisabledAccounts(t *testing.T) {
+	s := accordtest.New(t)
+	change := func(edit func(*auth.Account)) {
+		t.Helper()
+		account, _ := s.Store.Registry().Account(accordtest.Agency)
+		edit(&account)
+		if err := s.Store.Change(t.Context(), store.Actor{}, []store.RegistryChange{{Account: &account, Act: "change"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain, token := auth.NewToken(time.Now(), "for a test")
+	ask := func(value string) int {
+		return s.Do(accordtest.Request{Path: accordtest.Path("gsp") + "objects/", Header: http.Header{"Authorization": {value}}}).Status
+	}
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(accordtest.Agency+":"+plain))
+	other := "Basic " + base64.StdEncoding.EncodeToString([]byte(accordtest.Vendor+":"+plain))
+	change(func(a *auth.Account) { a.Tokens = []auth.Token{token} })
+	for value, want := range map[string]int{"Bearer " + plain: 200, "token " + plain: 200, "TOKEN " + plain: 200, basic: 200, other: 401, "Bearer " + plain + "x": 401} {
+		if got := ask(value); got != want {
+			t.Errorf("%.12s...: got %d, want %d", value, got, want)
+		}
+	}
+	change(func(a *auth.Account) { a.Tokens = nil })
+	if got := ask("Bearer " + plain); got != 401 {
+		t.Errorf("revoked: got %d, want 401", got)
+	}
+	if got := s.Get("agency", "/taxii2/").Status; got != 200 {
+		t.Errorf("its password: got %d, want 200", got)
+	}
+	change(func(a *auth.Account) { a.Disabled = true })
+	refused(t, s, s.Get("agency", "/taxii2/"), 401)
 }
 
 // T-005: a client certificate that was verified is its account's credentials; an Authorization header wins over it.

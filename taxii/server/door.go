@@ -15,6 +15,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii"
 )
 
@@ -74,6 +75,7 @@ var meanings = []struct {
 	{as[*bodyError], http.StatusBadRequest, "body-incomplete", "The body is incomplete"},
 	{as[*taxii.SplitError], http.StatusUnprocessableEntity, "envelope", "The body is not an envelope of STIX objects"},
 	{as[*ingest.NotJSONError], http.StatusUnprocessableEntity, "not-json", "The body is not JSON"},
+	{is(store.ErrClosed), http.StatusServiceUnavailable, "closing", "The server is closing"},
 	{is(context.Canceled), http.StatusServiceUnavailable, "given-up", "The request was given up"},
 	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
 }

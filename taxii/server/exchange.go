@@ -2,6 +2,8 @@ package server
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -28,6 +30,8 @@ type exchange struct {
 	allow  string // the methods of that route, once the answer is a refusal
 	began  time.Time
 
+	values []string // of the headers; the answer keeps them after the exchange has ended
+
 	status int // 0 until the header was written
 	bytes  int64
 }
@@ -37,11 +41,25 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // begin opens an exchange; end closes it.
 func (s *Server) begin(w http.ResponseWriter) *exchange {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{ResponseWriter: w, id: fmt.Sprintf("%016x", rand.Uint64()), began: time.Now()}
+	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now()}
+	x.values = make([]string, 0, 4)
 	h := w.Header()
-	h["X-Request-Id"] = []string{x.id}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
+	x.set(h, "X-Request-Id", x.id)
+	h["X-Content-Type-Options"] = noSniff
 	return x
+}
+
+// newID draws an id, to tell requests apart: it protects nothing.
+func newID() string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], rand.Uint64())
+	return hex.EncodeToString(b[:])
+}
+
+// set gives a header one value. The values of an answer share one piece of memory.
+func (x *exchange) set(h http.Header, name, value string) {
+	x.values = append(x.values, value)
+	h[name] = x.values[len(x.values)-1 : len(x.values) : len(x.values)]
 }
 
 func exchangeOf(c echo.Context) *exchange { return c.Response().Writer.(*exchange) }
@@ -70,6 +88,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 var (
 	taxiiType = []string{taxii.MediaType}
 	noStore   = []string{"no-store"}
+	noSniff   = []string{"nosniff"}
 )
 
 // write sends a TAXII resource, whose JSON is body, in one piece.
@@ -77,7 +96,7 @@ func (x *exchange) write(status int, body []byte) error {
 	h := x.Header()
 	h["Content-Type"] = taxiiType
 	h["Cache-Control"] = noStore // what a caller may see is for that caller, at that moment
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.set(h, "Content-Length", strconv.Itoa(len(body)))
 	x.WriteHeader(status)
 	_, err := x.Write(body)
 	if err != nil {

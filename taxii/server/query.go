@@ -86,8 +86,8 @@ func (q *question) dates(x *exchange, p *store.Page) {
 	}
 	h := x.Header()
 	// Set as the Standard spells them, not as Go would.
-	h[taxii.HeaderFirst] = []string{taxii.FormatTime(first)}
-	h[taxii.HeaderLast] = []string{taxii.FormatTime(last)}
+	x.set(h, taxii.HeaderFirst, taxii.FormatTime(first))
+	x.set(h, taxii.HeaderLast, taxii.FormatTime(last))
 }
 
 // appendTail closes a page: its list, and where the next page is. A page that holds anything always says more, and next

@@ -1,0 +1,176 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+var (
+	caller = agreement.Caller{Account: "vendor", Party: "vendor"}
+	party  = agreement.Party{Name: "vendor", Title: "vendor"}
+)
+
+func accept(t *testing.T, col *store.Collection, opts ingest.Options, raws ...[]byte) *ingest.Result {
+	t.Helper()
+	r, err := ingest.Accept(t.Context(), col, caller, party, raws, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// However many work on an envelope, what is said of its objects stands in their order, and is kept (T-050).
+func TestDetailsStandInTheOrderOfTheObjects(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	var raws [][]byte
+	for n := range 500 {
+		object := accordtest.Indicator(n, 0)
+		if n%7 == 3 {
+			object = fmt.Appendf(nil, `{"type":"tool","spec_version":"2.1","id":"tool--broken-%d","name":"x"}`, n)
+		}
+		raws = append(raws, object)
+	}
+	var told []ingest.Detail
+	commits := col.Commits()
+	r := accept(t, col, ingest.Options{Refused: func(d ingest.Detail) { told = append(told, d) }}, raws...)
+	if got := col.Commits() - commits; got != 1 {
+		t.Errorf("got %d transactions, want 1", got)
+	}
+	for n, d := range r.Details {
+		id, outcome := accordtest.IndicatorID(n), ingest.Added
+		if n%7 == 3 {
+			id, outcome = fmt.Sprintf("tool--broken-%d", n), ingest.Refused
+		}
+		if d.ID != id || d.Outcome != outcome || d.Version == "" || (d.Message == "") == (outcome == ingest.Refused) {
+			t.Fatalf("object %d: got %+v, want %s %s", n, d, id, outcome)
+		}
+	}
+	refused := slices.DeleteFunc(slices.Clone(r.Details), func(d ingest.Detail) bool { return d.Outcome != ingest.Refused })
+	if !slices.Equal(told, refused) || len(told) != 71 {
+		t.Errorf("Refused was told of %d, want the %d that were refused", len(told), len(refused))
+	}
+	kept, by, ok, err := ingest.Load(col, r.ID)
+	if err != nil || !ok || by != (store.Actor{Account: "vendor", Party: "vendor"}) {
+		t.Fatalf("load: got %v, %v, %v", by, ok, err)
+	}
+	if !kept.At.Equal(r.At) || kept.ID != r.ID || !reflect.DeepEqual(kept.Details, r.Details) {
+		t.Errorf("what is kept differs from what was returned")
+	}
+	if _, _, ok, err := ingest.Load(col, uuid.New()); ok || err != nil {
+		t.Errorf("an unknown status: got %v, %v", ok, err)
+	}
+}
+
+// Text that is no JSON refuses the whole body, names its object, and changes nothing (T-107).
+func TestTextThatIsNoJSONRefusesAll(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	raws := accordtest.Indicators(0, 200)
+	raws[150] = []byte(`{"type":"tool",}`)
+	before, _, _ := col.Head()
+	_, err := ingest.Accept(t.Context(), col, caller, party, raws, ingest.Options{})
+	var e *ingest.NotJSONError
+	if !errors.As(err, &e) || e.Index != 150 || e.Offset != 15 {
+		t.Errorf("got %v, want object 150, byte 15", err)
+	}
+	if after, _, _ := col.Head(); after != before {
+		t.Errorf("the journal grew from %d to %d", before, after)
+	}
+}
+
+// Nothing that passes is still a submission with a status.
+func TestAllRefused(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	r := accept(t, col, ingest.Options{}, []byte(`{}`), []byte(`{"type":"tool","type":"tool"}`), []byte(`{"id":"`+strings.Repeat("x", 1000)+`"}`))
+	if _, _, ok, err := ingest.Load(col, r.ID); !ok || err != nil {
+		t.Errorf("the status is not kept: %v", err)
+	}
+	for i, d := range r.Details {
+		if _, err := stix.ParseID(d.ID); err != nil || d.Outcome != ingest.Refused || d.Message == "" {
+			t.Errorf("object %d: got %+v, want a refusal with a placeholder for its id", i, d)
+		}
+	}
+}
+
+// What the rules let pass but the store cannot keep fails alone, too.
+func TestWhatCannotBeKeptFailsAlone(t *testing.T) {
+	col := accordtest.New(t).Collection("circle")
+	long := []byte(strings.Replace(string(accordtest.Tool(1, 0)), `"modified":"2024-03-01T12:00:00.000Z"`,
+		`"modified":"2024-03-01T12:00:00.`+strings.Repeat("1", 400)+`Z"`, 1))
+	future := []byte(strings.Replace(string(accordtest.Tool(2, 0)), `"spec_version":"2.1"`, `"spec_version":"3.0"`, 1))
+	r := accept(t, col, ingest.Options{}, long, future, accordtest.Tool(3, 0))
+	for i, want := range []ingest.Outcome{ingest.Refused, ingest.Refused, ingest.Added} {
+		if r.Details[i].Outcome != want {
+			t.Errorf("object %d: got %+v, want %s", i, r.Details[i], want)
+		}
+	}
+}
+
+// A caller who has gone before anything was written leaves nothing.
+func TestACallerWhoHasGone(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	before, _, _ := col.Head()
+	if _, err := ingest.Accept(ctx, col, caller, party, accordtest.Indicators(0, 3), ingest.Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if after, _, _ := col.Head(); after != before {
+		t.Errorf("the journal grew from %d to %d", before, after)
+	}
+}
+
+// The journal records the marking that counts, what was warned of, and whose request it was.
+func TestWhatTheJournalRecords(t *testing.T) {
+	s := accordtest.New(t)
+	col := s.Collection("gsp")
+	s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.DefaultTLP, a.Accept.MaxTLP = stix.Green, stix.Amber })
+	marked := func(n int, marking stix.ID) []byte {
+		return []byte(strings.Replace(string(accordtest.Tool(n, 0)), `"name"`, `"object_marking_refs":["`+string(marking)+`"],"name"`, 1))
+	}
+	r := accept(t, col, ingest.Options{}, accordtest.Tool(1, 0), marked(2, stix.TLP1Amber), marked(3, stix.TLP2Red),
+		marked(4, "marking-definition--7d3f9c2a-51b4-4e08-9a6d-00000000000f"))
+	if d := r.Details[2]; d.Outcome != ingest.Refused || !strings.Contains(d.Message, "A-003") {
+		t.Errorf("above the ceiling: got %+v, want a refusal by A-003", d)
+	}
+	if d := r.Details[3]; d.Outcome != ingest.Added || !strings.Contains(d.Message, "warning A-007") {
+		t.Errorf("an unknown marking: got %+v, want success with a warning", d)
+	}
+	var got []string
+	err := col.Entries(3, 10, func(_ journal.Position, e journal.Entry, _ []byte) bool {
+		if e.Status != r.ID || e.Account != "vendor" || e.Party != "vendor" {
+			t.Errorf("got %+v, want the submission's status and account", e)
+		}
+		got = append(got, fmt.Sprint(e.Object[len(e.Object)-1:], " ", stix.TLP(e.TLP), " ", slices.Contains(e.Warnings, "A-007")))
+		return true
+	})
+	want := []string{"1 green false", "2 amber false", "4 green true"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func BenchmarkAccept(b *testing.B) {
+	col := accordtest.New(b).Collection("gsp")
+	n := 0
+	for b.Loop() {
+		if _, err := ingest.Accept(b.Context(), col, caller, party, accordtest.Indicators(n, n+100), ingest.Options{}); err != nil {
+			b.Fatal(err)
+		}
+		n += 100
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "objects/s")
+}
