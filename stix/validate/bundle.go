@@ -28,7 +28,7 @@ func Bundle(t *ijson.Tree, opts Options) []Finding {
 		}
 	}
 	if typ := t.Member(root, "type"); !t.Is(typ, "bundle") {
-		s.putAt("S-195", Error, "/type", "the type of a bundle is \"bundle\"")
+		s.put("S-195", Error, max(typ, root), "the type of a bundle is \"bundle\"")
 	}
 	s.bundleID(t.Member(root, "id"))
 	if objects := t.Member(root, "objects"); objects >= 0 && (t.Kind(objects) != ijson.Array || t.Nodes[objects].Count == 0) {
@@ -41,7 +41,7 @@ func (s *subject) bundleID(id int) {
 	typ, u, ok := splitID(s.str(id))
 	switch {
 	case id < 0:
-		s.putAt("S-195", Error, "/id", "the bundle has no id, expected bundle--UUID")
+		s.put("S-195", Error, s.t.Root(), "the bundle has no id, expected bundle--UUID")
 	case !ok || string(typ) != "bundle":
 		s.put("S-195", Error, id, "the identifier of the bundle is %s, expected bundle--UUID", s.show(id))
 	default:

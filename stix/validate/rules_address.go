@@ -77,10 +77,10 @@ func displayName(s *subject, _ *property, node int) {
 	}
 }
 
-// withDisplayName reports whether b is `name <address>`, or an address in angle brackets.
+// withDisplayName reports whether b is `name <address>`.
 func withDisplayName(b []byte) bool {
 	open := bytes.IndexByte(b, '<')
-	return open >= 0 && bytes.IndexByte(b[open:], '>') > 0 && (len(b) == 0 || b[0] != '"' || !addrSpec(b))
+	return open > 0 && bytes.IndexByte(b[open:], '>') > 0 && len(bytes.TrimSpace(b[:open])) > 0 && !addrSpec(b)
 }
 
 // addrSpec is local-part@domain (RFC 5322, section 3.4.1): a dot-atom or quoted string, and a dot-atom or domain literal.

@@ -75,7 +75,7 @@ func customCommon(s *subject) {
 	}
 	for _, p := range s.def.order {
 		if p.required && p.name != "type" && p.name != "id" && p.name != "spec_version" && !s.has(names[p.name]) {
-			s.putAt("S-079", Error, "/"+p.name, "%s is missing; an object of type %s is taken for a%s %s, which has it",
+			s.report(s.root, "%s is missing; an object of type %s is taken for a%s %s, which has it",
 				p.name, s.typ, nAfter(s.category), s.category)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 
 // extensionRules are on the extensions property (sections 3.2, 7.3, 11.3).
 var extensionRules = []Rule{
-	seen("S-064", must, layerSchema, "3.2", "extensions is a dictionary of dictionaries, not empty."),
+	{ID: "S-064", Level: must, Severity: Error, Layer: layerSchema, Section: "3.2",
+		Summary: "extensions is a dictionary of dictionaries, not empty.", object: eachExtension(extensionContent)},
 	{ID: "S-065", Level: must, Severity: Error, Layer: layerSemantic, Section: "3.2, 7.3",
 		Summary: "An extension under an extension definition's identifier has extension_type.", object: eachExtension(typedExtension)},
 	{ID: "S-066", Level: must, Severity: Error, Layer: layerSemantic, Section: "3.2, 10.5",
@@ -54,6 +55,12 @@ func eachExtension(check func(*subject, extension)) func(*subject) {
 			key := s.t.Bytes(name)
 			check(s, extension{key: key, value: value, kind: s.t.Member(value, "extension_type"), defined: bytes.HasPrefix(key, extensionPrefix)})
 		}
+	}
+}
+
+func extensionContent(s *subject, e extension) {
+	if kind := s.t.Kind(e.value); kind != ijson.Object && kind != ijson.Null {
+		s.report(e.value, "the extension is %s, expected a dictionary of its properties", kind)
 	}
 }
 

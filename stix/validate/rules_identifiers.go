@@ -107,10 +107,10 @@ func randomID(s *subject) {
 
 func nameBasedID(s *subject) {
 	v := s.idVersion()
-	if v == 0 || v == '5' || s.typ == "process" {
-		return
+	if v == 0 || v == '5' || !s.known || s.typ == "process" {
+		return // of a custom type nobody knows the contributing properties
 	}
-	if s.known && !s.hasContributing() {
+	if !s.hasContributing() {
 		return // S-021
 	}
 	s.report(s.get(pID), "the identifier is a UUID of version %c, expected version 5 made from the contributing properties, so that others find the same", v)

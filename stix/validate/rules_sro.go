@@ -2,8 +2,6 @@ package validate
 
 import (
 	"strings"
-
-	"github.com/accord-taxii/accord/stix"
 )
 
 // sroRules are on STIX Relationship Objects (section 5).
@@ -81,7 +79,7 @@ func suggestedRelationship(s *subject) {
 	node := s.get(pRelationshipType)
 	typ := s.str(node)
 	source, target, ok := s.ends()
-	if !ok || len(typ) == 0 || isCustomType(source) || isCustomType(target) {
+	if !ok || !relationshipForm(typ) || isCustomType(source) || isCustomType(target) {
 		return
 	}
 	switch string(typ) {
@@ -112,5 +110,12 @@ func sameTypeEnds(s *subject) {
 	}
 }
 
-// standardCategory is the category of a type in an identifier.
-func standardCategory(typ []byte) stix.Category { return stix.CategoryOf(string(typ)) }
+// relationshipForm is what S-132 asks of a type of relationship.
+func relationshipForm(b []byte) bool {
+	for _, c := range b {
+		if !('a' <= c && c <= 'z') && !isDigit(c) && c != '-' {
+			return false
+		}
+	}
+	return len(b) > 0
+}

@@ -186,14 +186,6 @@ func (s *subject) put(rule string, sev Severity, node int, format string, args .
 	s.say(s.m.byID[rule], sev, node, format, args...)
 }
 
-// putAt is put for a place that the object does not have, such as a missing property.
-func (s *subject) putAt(rule string, sev Severity, path string, format string, args ...any) {
-	if s.found.full(sev) {
-		return
-	}
-	s.found.add(s.m.finding(rule, sev, path, fmt.Sprintf(format, args...)))
-}
-
 // showMost is how many bytes of a value a message repeats.
 const showMost = 80
 

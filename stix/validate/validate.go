@@ -97,7 +97,11 @@ func (s *subject) header() bool {
 	}
 	for _, name := range [...]string{"type", "id"} {
 		if v := t.Member(root, name); t.Kind(v) != ijson.String {
-			s.putAt("S-004", Error, "/"+name, "%s is %s, expected a string: a STIX object has a type and an id", name, missing(t.Kind(v)))
+			at := v
+			if v < 0 {
+				at = root
+			}
+			s.put("S-004", Error, at, "%s is %s, expected a string: a STIX object has a type and an id", name, missing(t.Kind(v)))
 		}
 	}
 	switch {
@@ -128,7 +132,7 @@ func (s *subject) specVersion() bool {
 	at := s.t.Member(s.t.Root(), "spec_version")
 	version := s.o.SpecVersion
 	if at >= 0 && s.t.Kind(at) != ijson.String {
-		s.putAt("S-050", Error, "/spec_version", "spec_version is %s, expected the string \"2.1\"", s.t.Kind(at))
+		s.put("S-050", Error, at, "spec_version is %s, expected the string \"2.1\"", s.t.Kind(at))
 		return false
 	}
 	s.legacy = version == "2.0"
@@ -138,29 +142,45 @@ func (s *subject) specVersion() bool {
 	want := strings.Join(taken, " or ")
 	switch {
 	case at < 0:
-		s.putAt("S-050", Error, "/spec_version", "spec_version is missing, so this looks like STIX 2.0; expected an object of STIX %s with \"spec_version\": \"%s\"", want, taken[0])
+		s.put("S-050", Error, s.t.Root(), "spec_version is missing, so this looks like STIX 2.0; expected an object of STIX %s with \"spec_version\": \"%s\"", want, taken[0])
 	case s.legacy:
-		s.putAt("S-050", Error, "/spec_version", "this is an object of STIX 2.0, expected one of STIX %s", want)
+		s.put("S-050", Error, max(at, s.t.Root()), "this is an object of STIX 2.0, expected one of STIX %s", want)
 	default:
-		s.putAt("S-050", Error, "/spec_version", "spec_version is %s, expected %s", s.show(at), want)
+		s.put("S-050", Error, at, "spec_version is %s, expected %s", s.show(at), want)
 	}
 	return false
 }
 
-// merge adds what the schemas say. Where both layers speak about one place, the more telling one stays: a rule that both
-// report is kept once, and a bare "wrong type" (S-014) yields to the rule that says what the value should have been.
+// merge adds what the schemas say. Where several rules speak about one place, the more telling ones stay: a rule that both
+// layers report is kept once, and a general one (wrong type, nothing in it) yields to one that says what the value is for.
 func (s *subject) merge(violations []schemas.Violation) {
-	own := len(s.found.errors)
+	own := s.found.errors
 	for _, v := range violations {
-		said := false
-		for _, f := range s.found.errors[:own] {
-			if f.Path == v.Path && (f.Rule == v.Rule || v.Rule == "S-014" || v.Rule == "S-013" && f.Rule == "S-079") {
-				said = true
-				break
-			}
+		if s.found.full(Error) {
+			return
 		}
-		if !said {
-			s.found.add(s.m.finding(v.Rule, Error, v.Path, v.Message))
+		if said(own, violations, v) {
+			continue
 		}
+		s.found.add(s.m.finding(v.Rule, Error, v.Path, v.Message))
 	}
 }
+
+func said(own []Finding, violations []schemas.Violation, v schemas.Violation) bool {
+	for i := range own {
+		if f := &own[i]; f.Path == v.Path && (f.Rule == v.Rule || general(v.Rule) || v.Rule == "S-013" && f.Rule == "S-079") {
+			return true
+		}
+	}
+	if general(v.Rule) {
+		for i := range violations {
+			if o := &violations[i]; o.Path == v.Path && !general(o.Rule) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// general reports whether a rule is about any value and so says little about one.
+func general(rule string) bool { return rule == "S-014" || rule == "S-026" || rule == "S-027" }

@@ -102,12 +102,13 @@ func (s *subject) extensions(node int) {
 	if s.t.Kind(node) != ijson.Object {
 		return
 	}
+	s.extensionKeys(node)
 	for name, value := range s.t.Members(node) {
 		if d := s.def.extensions[string(s.t.Bytes(name))]; d != nil {
 			s.members(d, value)
 			continue
 		}
-		s.free(name, value, 1)
+		s.free(name, value, 0)
 	}
 }
 
@@ -183,7 +184,7 @@ func (s *subject) judgeLegacy() {
 		case node >= 0:
 			s.values(p, node)
 		case p.name == "created" || p.name == "modified" && s.typ != "marking-definition":
-			s.putAt("S-013", Error, "/"+p.name, "%s is missing; a STIX 2.0 object has it", p.name)
+			s.put("S-013", Error, s.t.Root(), "%s is missing; a STIX 2.0 object has it", p.name)
 		}
 	}
 	for _, id := range [...]string{"S-010", "S-015", "S-016", "S-017", "S-051"} {
