@@ -286,6 +286,7 @@ func (a *applying) settle() error {
 			for j := i; j < len(a.pending); j++ {
 				a.pending[j].shift(by)
 			}
+			a.shiftFound(p.out)
 		}
 		break
 	}
@@ -323,6 +324,17 @@ func (p *pendingEntry) shift(by uint64) {
 	p.out.At = at
 	if p.entry.Kind == journal.Added && p.change.form&formUnversioned != 0 {
 		p.out.Version = taxiiTime(uint64(at.UnixMicro()))
+	}
+}
+
+// shiftFound lets the outcomes of additions that found a version of the same group say what it is called now.
+func (a *applying) shiftFound(moved *Outcome) {
+	for _, outcomes := range a.done.outcomes {
+		for i := range outcomes {
+			if o := &outcomes[i]; (o.Kind == Already || o.Kind == Conflict) && o.Position == moved.Position {
+				o.At, o.Version = moved.At, moved.Version
+			}
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	c := &Collection{db: db, opts: opts, longer: make(chan struct{}), closing: make(chan struct{})}
-	if err := db.View(c.load); err != nil {
+	if err := guard(func() error { return db.View(c.load) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	if !opts.ReadOnly {
@@ -129,7 +129,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 }
 
 func openBolt(path string, opts collectionOptions) (*bolt.DB, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
+	db, err := openSound(path, &bolt.Options{
 		ReadOnly:        opts.ReadOnly,
 		Timeout:         time.Second, // whoever holds the file is no Accord of this folder: see lockFolder
 		FreelistType:    bolt.FreelistMapType,
@@ -206,7 +206,7 @@ func (c *Collection) Commits() uint64 { return c.commits.Load() }
 
 // view runs fn in a read transaction.
 func (c *Collection) view(fn func(*bolt.Tx) error) error {
-	err := c.db.View(fn)
+	err := guard(func() error { return c.db.View(fn) })
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}

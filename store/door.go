@@ -151,7 +151,11 @@ func (d *door) take() []*passage {
 // let runs one transaction and tells each batch what came of it. If a change cannot be applied, which means that the
 // file is damaged where it looks, each batch is tried alone: the others may be well.
 func (d *door) let(ps []*passage) {
-	got, err := d.commit(ps)
+	var got done
+	err := guard(func() (err error) {
+		got, err = d.commit(ps)
+		return err
+	})
 	if err != nil && len(ps) > 1 && d.broken == nil {
 		var failed *commitError
 		if !errors.As(err, &failed) {

@@ -15,7 +15,7 @@ import (
 func (c *Collection) Page(q Query, dst []byte) (Page, error) {
 	page := Page{Body: dst}
 	start := len(dst)
-	err := c.answer(q, &page, func(r record, _ uint64) bool {
+	err := c.answer(q, &page, true, func(r record, _ uint64) bool {
 		if page.Count == 0 {
 			page.Body = append(page.Body, r.text...)
 			return true
@@ -36,7 +36,7 @@ func (c *Collection) Page(q Query, dst []byte) (Page, error) {
 func (c *Collection) Records(q Query) ([]Record, Page, error) {
 	var page Page
 	var records []Record
-	err := c.answer(q, &page, func(r record, added uint64) bool {
+	err := c.answer(q, &page, false, func(r record, added uint64) bool {
 		if records == nil {
 			records = make([]Record, 0, cap(page.Positions))
 		}
@@ -52,8 +52,8 @@ func (c *Collection) Records(q Query) ([]Record, Page, error) {
 }
 
 // answer walks what a query selects and fills in the page. take is called for each version; false means that it is not
-// part of this page.
-func (c *Collection) answer(q Query, page *Page, take func(r record, added uint64) bool) error {
+// part of this page. texts says whether the texts are wanted too.
+func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record, added uint64) bool) error {
 	limit := max(q.Limit, 1)
 	return c.view(func(tx *bolt.Tx) error {
 		if err := known(tx, q, page); err != nil {
@@ -63,7 +63,7 @@ func (c *Collection) answer(q Query, page *Page, take func(r record, added uint6
 		if err != nil {
 			return err
 		}
-		if err := makeRoom(tx, q, page, limit); err != nil {
+		if err := makeRoom(tx, q, page, limit, texts); err != nil {
 			return err
 		}
 		var first uint64
@@ -95,7 +95,7 @@ func (c *Collection) answer(q Query, page *Page, take func(r record, added uint6
 }
 
 // makeRoom makes the page large enough for what it probably gets, so that it is not copied as it grows.
-func makeRoom(tx *bolt.Tx, q Query, page *Page, limit int) error {
+func makeRoom(tx *bolt.Tx, q Query, page *Page, limit int, texts bool) error {
 	f, err := readFigures(tx)
 	if err != nil || f.versions == 0 {
 		return err
@@ -106,7 +106,7 @@ func makeRoom(tx *bolt.Tx, q Query, page *Page, limit int) error {
 		n = min(n, 2*len(q.IDs)+len(q.Versions.Exact))
 	}
 	page.Positions = make([]journal.Position, 0, n)
-	if page.Body != nil || n == 0 {
+	if !texts || page.Body != nil {
 		return nil
 	}
 	bytes := n * int(f.bytes/f.versions+1)

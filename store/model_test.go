@@ -1,0 +1,411 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// stored is one version as the model keeps it.
+type stored struct {
+	id       stix.ID
+	spec     string
+	version  string // "" for unversioned objects
+	instant  stix.Instant
+	added    time.Time
+	position journal.Position
+	party    string
+	text     string
+}
+
+// taxiiVersion is the version that clients see and ask for.
+func (s stored) taxiiVersion() string {
+	if s.version == "" {
+		return s.added.Format("2006-01-02T15:04:05.000000Z")
+	}
+	return s.version
+}
+
+func (s stored) at() stix.Instant {
+	if s.version == "" {
+		return stix.InstantOf(s.added)
+	}
+	return s.instant
+}
+
+// model is a collection as a plain list, and the Standard's rules in the plainest words.
+type model struct {
+	held []stored
+	gone map[string]bool // id, version, spec; or id and text of unversioned objects
+}
+
+// before is the order of the versions of one object.
+func before(a, b stored) int {
+	if c := a.at().Compare(b.at()); c != 0 {
+		return c
+	}
+	return strings.Compare(a.spec, b.spec)
+}
+
+// answer evaluates a query in the order of T-085.
+func (m *model) answer(q Query) []stored {
+	var out []stored
+	for _, id := range m.ids() {
+		if len(q.IDs) > 0 && !slices.Contains(q.IDs, id) || len(q.Types) > 0 && !slices.Contains(q.Types, id.Type()) {
+			continue // T-072
+		}
+		out = append(out, m.pick(id, q.Versions, q.Specs, true)...)
+	}
+	out = slices.DeleteFunc(out, func(s stored) bool { return !s.added.After(q.After) }) // T-069
+	slices.SortFunc(out, func(a, b stored) int { return a.added.Compare(b.added) })      // T-086
+	return out
+}
+
+// pick selects among the versions of one object.
+func (m *model) pick(id stix.ID, versions Versions, specs []string, latestSpec bool) []stored {
+	var of []stored
+	for _, s := range m.held {
+		if s.id == id {
+			of = append(of, s)
+		}
+	}
+	if len(specs) == 0 && latestSpec { // T-079
+		specs = []string{spec20}
+		if slices.ContainsFunc(of, func(s stored) bool { return s.spec == spec21 }) {
+			specs = []string{spec21}
+		}
+	}
+	of = slices.DeleteFunc(of, func(s stored) bool { return len(specs) > 0 && !slices.Contains(specs, s.spec) }) // T-078
+	slices.SortFunc(of, before)
+	if !versions.All && !versions.First && !versions.Last && len(versions.Exact) == 0 {
+		versions.Last = latestSpec // T-081; a removal takes all
+		versions.All = !latestSpec
+	}
+	var out []stored
+	for i, s := range of { // T-082, T-084
+		exact := slices.ContainsFunc(versions.Exact, func(in stix.Instant) bool { return in.Compare(s.at()) == 0 })
+		if versions.All || versions.First && i == 0 || versions.Last && i == len(of)-1 || exact {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (m *model) ids() []stix.ID {
+	var ids []stix.ID
+	for _, s := range m.held {
+		ids = append(ids, s.id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (s stored) grave() string {
+	if s.version == "" {
+		return string(s.id) + s.text + s.spec
+	}
+	return string(s.id) + string(s.instant.AppendKey(nil)) + s.spec
+}
+
+// world draws objects, changes and queries from small ranges, so that they meet.
+type world struct {
+	*rand.Rand
+	ids []stix.ID
+}
+
+func newWorld(seed uint64) *world {
+	w := &world{Rand: rand.New(rand.NewPCG(seed, 1))}
+	for n := range 14 {
+		typ := [...]string{"malware", "tool", "ipv4-addr", "x-thing"}[n%4]
+		id := testID(typ, n)
+		if n%5 == 0 {
+			id = stix.ID(typ + "--" + strings.ToUpper(id.UUID()))
+		}
+		w.ids = append(w.ids, id)
+	}
+	w.ids = append(w.ids, stix.ID("tool--"+w.ids[0].UUID()), stix.ID("malware--"+strings.ToLower(w.ids[0].UUID())))
+	return w
+}
+
+var someVersions = []string{
+	"2020-01-01T00:00:00Z", "2020-01-01T00:00:00.000Z", "2021-05-05T05:05:05.5Z", "2021-05-05T05:05:05.50001Z",
+	"2022-12-31T23:59:60Z", "2023-01-01T00:00:00.123456789123Z", "2024-02-29T12:00:00Z",
+}
+
+func (w *world) object() string {
+	id := w.ids[w.IntN(len(w.ids))]
+	if id.Type() == "ipv4-addr" || w.IntN(20) == 0 {
+		return fmt.Sprintf(`{"type":%q,"spec_version":"2.1","id":%q,"value":"198.51.100.%d"}`, id.Type(), id, w.IntN(3))
+	}
+	more := ""
+	if w.IntN(8) == 0 {
+		more = `,"x_other":1`
+	}
+	return malware(id, []string{spec20, spec21, spec21}[w.IntN(3)], someVersions[w.IntN(len(someVersions))], more)
+}
+
+func (w *world) versions(m *model) Versions {
+	v := Versions{All: w.IntN(4) == 0, First: w.IntN(4) == 0, Last: w.IntN(4) == 0}
+	for w.IntN(3) == 0 {
+		text := someVersions[w.IntN(len(someVersions))]
+		if len(m.held) > 0 && w.IntN(2) == 0 {
+			text = m.held[w.IntN(len(m.held))].taxiiVersion()
+		}
+		in, err := stix.ParseInstant(text)
+		if err != nil {
+			panic(err)
+		}
+		v.Exact = append(v.Exact, in)
+	}
+	return v
+}
+
+func (w *world) specs() []string {
+	return [][]string{nil, nil, {spec20}, {spec21}, {spec20, spec21}, {spec21, spec20}, {"9.9"}, {"9.9", spec20}}[w.IntN(8)]
+}
+
+func (w *world) query(m *model) Query {
+	q := Query{Versions: w.versions(m), Specs: w.specs()}
+	for w.IntN(3) == 0 {
+		q.IDs = append(q.IDs, w.ids[w.IntN(len(w.ids))])
+	}
+	if w.IntN(10) == 0 {
+		q.IDs = append(q.IDs, testID("malware", 999), "nonsense")
+	}
+	for w.IntN(3) == 0 {
+		q.Types = append(q.Types, []string{"malware", "tool", "ipv4-addr", "x-thing", "absent"}[w.IntN(5)])
+	}
+	if len(m.held) > 0 && w.IntN(3) == 0 {
+		q.After = m.held[w.IntN(len(m.held))].added.Add(time.Duration(w.IntN(3)-1) * time.Microsecond)
+	}
+	return q
+}
+
+// do makes one batch of changes on both and compares the outcomes.
+func (w *world) do(t *testing.T, col *Collection, m *model) {
+	t.Helper()
+	var changes []Change
+	for range 1 + w.IntN(6) {
+		switch w.IntN(8) {
+		default:
+			a := &Addition{Object: parsed(t, w.object())}
+			if w.IntN(4) == 0 {
+				a.Source = journal.Source{Position: 7}
+			}
+			changes = append(changes, Change{Add: a})
+		case 0:
+			r := &Removal{ID: w.ids[w.IntN(len(w.ids))], Versions: w.versions(m), Specs: w.specs()}
+			if w.IntN(4) == 0 {
+				r.OnlyBy = "vendor"
+			}
+			changes = append(changes, Change{Remove: r})
+		}
+	}
+	actor := Actor{Account: "a", Party: []agreement.PartyName{"vendor", "agency"}[w.IntN(2)]}
+	r, err := col.Append(context.Background(), Batch{Actor: actor, Changes: changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Settle the model only after the whole batch: times are known then.
+	for i, ch := range changes {
+		m.apply(t, ch, r.Outcomes[i], string(actor.Party))
+	}
+}
+
+// apply holds an outcome against the model and then makes the change in it.
+func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
+	t.Helper()
+	if ch.Remove != nil {
+		m.remove(t, *ch.Remove, got)
+		return
+	}
+	o := ch.Add.Object
+	s := stored{
+		id: o.ID, spec: o.SpecVersion, version: o.Version, instant: o.Instant, text: string(o.Raw()),
+		added: got.At, position: got.Position, party: party,
+	}
+	want, at := Added, stored{}
+	for _, held := range m.held {
+		same := held.text == s.text || o.Version != "" && sameContent([]byte(held.text), o.Raw())
+		if held.id != s.id || held.spec != s.spec || (held.version == "") != (s.version == "") {
+			continue
+		}
+		if s.version == "" && same {
+			want, at = Already, held
+		}
+		if s.version != "" && held.instant.Compare(s.instant) == 0 {
+			if want, at = Conflict, held; same {
+				want = Already
+			}
+		}
+	}
+	if want == Added && m.gone[s.grave()] && !ch.Add.Source.IsZero() {
+		want = Gone
+	}
+	if got.Kind != want {
+		t.Fatalf("add %s: got %s, want %s", s.text, kinds([]Outcome{got}), kinds([]Outcome{{Kind: want}}))
+	}
+	switch want {
+	case Added:
+		m.held = append(m.held, s)
+		delete(m.gone, s.grave())
+		if got.Version != s.taxiiVersion() {
+			t.Fatalf("add %s: got version %s, want %s", s.text, got.Version, s.taxiiVersion())
+		}
+	case Already, Conflict:
+		if got.Position != at.position || !got.At.Equal(at.added) || got.Version != at.taxiiVersion() {
+			t.Fatalf("add %s: got %+v, want the version that is there, %+v", s.text, got, at)
+		}
+	}
+}
+
+func (m *model) remove(t *testing.T, r Removal, got Outcome) {
+	t.Helper()
+	picked := m.pick(r.ID, r.Versions, r.Specs, false)
+	want := Removed
+	if len(picked) == 0 {
+		want = Missing
+	}
+	for _, s := range picked {
+		if r.OnlyBy != "" && s.party != string(r.OnlyBy) {
+			want = NotTheirs
+		}
+	}
+	if got.Kind != want {
+		t.Fatalf("remove %+v: got %s, want %s", r, kinds([]Outcome{got}), kinds([]Outcome{{Kind: want}}))
+	}
+	if want != Removed {
+		return
+	}
+	var positions []journal.Position
+	for _, s := range picked {
+		positions = append(positions, s.position)
+		m.gone[s.grave()] = true
+	}
+	slices.Sort(positions)
+	if !slices.Equal(got.Positions, positions) {
+		t.Fatalf("remove %+v: got positions %v, want %v", r, got.Positions, positions)
+	}
+	m.held = slices.DeleteFunc(m.held, func(s stored) bool { return slices.Contains(positions, s.position) })
+}
+
+// The store answers every query as the plain list does, however it is paged.
+func TestPagesAreThoseOfAPlainList(t *testing.T) { // T-068, T-069, T-072, T-077 to T-091, T-097
+	rounds := 60
+	if testing.Short() {
+		rounds = 10
+	}
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(seed)
+			m := &model{gone: map[string]bool{}}
+			col := newCollection(t, collectionOptions{Now: clockFrom(testEpoch, 3*time.Millisecond)})
+			for range rounds {
+				w.do(t, col, m)
+				for range 12 {
+					compare(t, col, m, w.query(m), 1+w.IntN(9), w.IntN(2) == 0)
+				}
+			}
+			mustBeSound(t, col)
+		})
+	}
+}
+
+// compare reads the answer to a query page by page, by Page and by Records, and holds it against the model's.
+func compare(t *testing.T, col *Collection, m *model, q Query, limit int, tight bool) {
+	t.Helper()
+	want := m.answer(q)
+	q.Limit = limit
+	if tight {
+		q.MaxBytes = 700
+	}
+	if len(q.IDs) == 1 {
+		compareKnown(t, col, m, q)
+	}
+	start := q
+	for n := 0; ; {
+		page, err := col.Page(q, []byte("before"))
+		if err != nil {
+			t.Fatalf("%+v: %v", start, err)
+		}
+		body, ok := bytes.CutPrefix(page.Body, []byte("before"))
+		if got := split(t, body); !ok || len(got) != page.Count || len(got) != len(page.Positions) {
+			t.Fatalf("%+v: got %d objects and %d positions, the page says %d", start, len(got), len(page.Positions), page.Count)
+		}
+		if page.Count > limit || tight && page.Count > 1 && len(body) > q.MaxBytes { // T-089
+			t.Fatalf("%+v: got %d objects in %d bytes", q, page.Count, len(body))
+		}
+		if !tight && page.Count != min(limit, len(want)-n) { // T-090
+			t.Fatalf("%+v: got %d objects from the %dth on, want %d of %d", q, page.Count, n, min(limit, len(want)-n), len(want))
+		}
+		for i, got := range split(t, body) {
+			if n+i >= len(want) || got != want[n+i].text || page.Positions[i] != want[n+i].position {
+				t.Fatalf("%+v: object %d: got %s at %d, want %+v", start, n+i, got, page.Positions[i], want[min(n+i, len(want)):])
+			}
+		}
+		compareRecords(t, col, q, want[n:], page)
+		n += page.Count
+		if page.More != (n < len(want)) { // T-091
+			t.Fatalf("%+v: got more %v after %d of %d", q, page.More, n, len(want))
+		}
+		if page.Count == 0 {
+			if !page.First.IsZero() || !page.Last.IsZero() {
+				t.Fatalf("%+v: an empty page from %v to %v", q, page.First, page.Last)
+			}
+			break
+		}
+		if !page.First.Equal(want[n-page.Count].added) || !page.Last.Equal(want[n-1].added) { // T-100
+			t.Fatalf("%+v: got %v to %v, want %v to %v", q, page.First, page.Last, want[n-page.Count].added, want[n-1].added)
+		}
+		q.After = page.Last // T-093
+		if !page.More {
+			break
+		}
+	}
+}
+
+// compareRecords holds the manifest of a query against the same answer (T-063).
+func compareRecords(t *testing.T, col *Collection, q Query, want []stored, page Page) {
+	t.Helper()
+	records, head, err := col.Records(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != min(q.Limit, len(want)) || head.Count != len(records) || head.Body != nil || q.MaxBytes == 0 && head.More != page.More {
+		t.Fatalf("%+v: got %d records (%d, more %v), want %d", q, len(records), head.Count, head.More, min(q.Limit, len(want)))
+	}
+	for i, r := range records {
+		s := want[i]
+		if r != (Record{ID: s.id, Version: s.taxiiVersion(), Spec: s.spec, Added: s.added, Position: s.position}) {
+			t.Fatalf("%+v: record %d: got %+v, want %+v", q, i, r, s)
+		}
+	}
+}
+
+// compareKnown checks what decides between 404 and an empty answer (T-062).
+func compareKnown(t *testing.T, col *Collection, m *model, q Query) {
+	t.Helper()
+	_, page, err := col.Records(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := slices.Contains(m.ids(), q.IDs[0])
+	v := q.Versions
+	if !v.All && !v.First && !v.Last && len(v.Exact) == 0 {
+		v.Last = true
+	}
+	version := len(m.pick(q.IDs[0], v, []string{spec20, spec21}, true)) > 0
+	if page.KnownID != known || page.KnownVersion != version {
+		t.Fatalf("%+v: got known %v, version %v; want %v, %v", q, page.KnownID, page.KnownVersion, known, version)
+	}
+}
