@@ -78,7 +78,6 @@ var commands = []commandRow{
 	{groupServer, newServeCommand},
 	{groupServer, newApplyCommand},
 	{groupServer, newAgreementCommand},
-	{groupClient, newSchemasCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newSchemasCommand},
 	{groupServer, newVersionCommand},

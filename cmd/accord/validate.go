@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/accord-taxii/accord/stix/validate"
+	"github.com/spf13/cobra"
+)
+
+const longValidate = `Holds STIX objects to STIX 2.1 the way the server does before it stores them.
+
+A PATH is a file that holds one object, a bundle, a TAXII envelope or a list of
+objects, or a folder, whose files ending in .json, .stix and .stix2 are read,
+at any depth. - is standard input.
+
+Errors break a MUST of the Standard: the server would refuse the object.
+Warnings break a SHOULD, or a MUST that real content breaks harmlessly: the
+server keeps the object. Each names its rule (S-nnn), the place as a JSON
+pointer into the object, what was found there and what would be right.
+
+--format json writes a line of JSON for each object:
+
+    {"file","index","id","type","valid","errors":[finding],"warnings":[finding]}
+
+where index is the place in the bundle (0 for a single object, -1 for the
+bundle itself) and a finding is {"rule","path","message"}.
+
+--pattern reads STIX patterns instead, one a line, and answers each with
+
+    {"line","valid","error"}
+
+Exit codes: 0 everything is valid; 1 something is not; 2 it could not run, or
+could not read everything it was asked to.`
+
+// validateFlags is what the command line says.
+type validateFlags struct {
+	format       string
+	pattern      bool
+	specVersions []string
+	maxFindings  int
+	paths        []string
+}
+
+func newValidateCommand(e *env) *cobra.Command {
+	var flags validateFlags
+	cmd := &cobra.Command{
+		Use:   "validate PATH...|-",
+		Short: "Check STIX objects or patterns as the server would",
+		Long:  longValidate,
+		Example: `  accord validate bundle.json
+  accord validate --format json reports/ | grep '"valid":false'
+  curl -s https://feed.example/bundle | accord validate -
+  echo "[ipv4-addr:value = '198.51.100.3']" | accord validate --pattern -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return withHint(usageError("accord validate takes files, folders or - for standard input, got nothing"), "accord validate --help shows examples")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.paths = args
+			if flags.pattern && !cmd.Flags().Changed("format") {
+				flags.format = "json"
+			}
+			if flags.format != "text" && flags.format != "json" {
+				return usageError("--format %q is neither text nor json", flags.format)
+			}
+			return validateAll(cmd.Context(), e, flags)
+		},
+	}
+	cmd.Flags().StringVar(&flags.format, "format", "text", "how to answer: text, or json for a line of JSON an object; with --pattern json unless text is asked for")
+	cmd.Flags().BoolVar(&flags.pattern, "pattern", false, "read STIX patterns, one a line, instead of objects")
+	cmd.Flags().StringSliceVar(&flags.specVersions, "spec-versions", nil, "versions of STIX that are taken, of 2.0 and 2.1 (default 2.1); of 2.0 only the common properties are checked")
+	cmd.Flags().IntVar(&flags.maxFindings, "max-findings", 0, "most findings of one object (default 100)")
+	return cmd
+}
+
+// validateAll judges everything the flags name and turns the tally into an exit code.
+func validateAll(ctx context.Context, e *env, flags validateFlags) error {
+	out := bufio.NewWriterSize(e.stdout, 1<<16)
+	var tally tally
+	var err error
+	if flags.pattern {
+		err = judgePatterns(ctx, e, flags, out, &tally)
+	} else {
+		err = judgeObjects(ctx, e, flags, out, &tally)
+	}
+	if flags.format == "text" && err == nil && tally.judged > 0 {
+		fmt.Fprintln(out, tally.sentence(flags.pattern))
+	}
+	if flushErr := out.Flush(); err == nil && flushErr != nil {
+		err = fmt.Errorf("write the answer: %w", flushErr)
+	}
+	switch {
+	case err != nil:
+		return &exitError{code: exitUsage, err: err}
+	case tally.unread > 0:
+		return &exitError{code: exitUsage}
+	case tally.invalid > 0:
+		return &exitError{code: exitFound}
+	}
+	return nil
+}
+
+// tally counts what was judged.
+type tally struct {
+	judged, invalid, warned int
+	unread                  int // files that could not be read
+}
+
+func (t *tally) count(d *document) {
+	if d.aside {
+		return
+	}
+	t.judged++
+	switch {
+	case validate.Invalid(d.findings):
+		t.invalid++
+	case len(d.findings) > 0:
+		t.warned++
+	}
+}
+
+func (t *tally) sentence(patterns bool) string {
+	what := "object"
+	if patterns {
+		what = "pattern"
+	}
+	if t.judged != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s: %d valid (%d with warnings), %d invalid", t.judged, what, t.judged-t.invalid, t.warned, t.invalid)
+}
+
+// unreadable says on standard error which file could not be read, and goes on.
+func (t *tally) unreadable(bar *progress, name string, err error) {
+	t.unread++
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	bar.say("accord: read %s: %v", name, err)
+}
+
+// displayName is how a path is named in answers.
+func displayName(path string) string { return strings.TrimPrefix(path, "./") }
