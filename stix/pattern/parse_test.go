@@ -33,6 +33,7 @@ func TestSyntaxErrorsNameThePlace(t *testing.T) {
 		{"a string that goes on to the end", "[file:name = 'a]", 1, 14, "a string without an end: 'a]", "an apostrophe that closes it"},
 		{"a byte that is no UTF-8", "[file:name = '\xff']", 1, 15, "the byte 0xff, which is no UTF-8", ""},
 		{"a surrogate in UTF-8", "[file:name = '\xed\xa0\x80']", 1, 15, "the byte 0xed, which is no UTF-8", ""},
+		{"what cannot be seen is escaped", "[file:name = 'a\n\u202e\x00", 1, 14, `a string without an end: 'a\n\u202E\u0000`, "an apostrophe that closes it"},
 		{"an escape that does not exist", `[file:name = 'a\n']`, 1, 16, "a backslash before n (U+006E)", `\' or \\`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -305,5 +306,19 @@ func TestPublicIndicators(t *testing.T) {
 	}
 	if patterns < 1000 {
 		t.Errorf("read %d patterns, want more than a thousand", patterns)
+	}
+}
+
+// TestHostileTextsTakeLinearTime gives each kind of hostile text far more time than linear reading takes and far less than
+// quadratic reading would.
+func TestHostileTextsTakeLinearTime(t *testing.T) {
+	for _, kind := range hostile {
+		text := kind.text(512 << 10)
+		begun := time.Now()
+		Validate(text, "")
+		Validate(text, version20)
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("%s: %d bytes took %v", kind.name, len(text), took)
+		}
 	}
 }

@@ -26,17 +26,32 @@ func (e *SyntaxError) Finding() Finding {
 	return Finding{Rule: e.Rule, Section: sections[e.Rule], Line: e.Line, Column: e.Column, Message: e.Message}
 }
 
-// clip shortens a piece of the text for a message.
+// clip shortens a piece of the text for a message and keeps it on one line: what cannot be seen is written as an escape.
 func clip(s string) string {
 	const most = 60
-	if len(s) <= most {
-		return s
+	more := ""
+	if len(s) > most {
+		cut := most
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s, more = s[:cut], "…"
 	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0 {
+		return s + more
 	}
-	return s[:cut] + "…"
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsGraphic(r):
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		default:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		}
+	}
+	return b.String() + more
 }
 
 // character names one character in a message so that it can be seen.

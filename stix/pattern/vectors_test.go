@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // vector is one pattern of a file under testdata. A file begins with `expect: valid`, `expect: invalid S-nnn` or
@@ -88,6 +89,9 @@ func checkFinding(t *testing.T, text string, f Finding) {
 	}
 	if width := len([]rune(lines[f.Line-1])); f.Column < 1 || f.Column > width+1 {
 		t.Errorf("%q: finding %v at column %d of %d", text, f, f.Column, width)
+	}
+	if strings.ContainsFunc(f.Message, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		t.Errorf("%q: finding %+v has characters in its message that cannot be seen", text, f)
 	}
 	if f.Section == "" || !strings.HasPrefix(f.Message, "found ") {
 		t.Errorf("%q: finding %+v lacks its section or does not say what was found", text, f)
