@@ -98,15 +98,3 @@ func unescape(s string) string {
 	}
 	return b.String()
 }
-
-// quoteKey spells a key for a message: with apostrophes where the grammar wants them.
-func quoteKey(s string) string {
-	plain := s != "" && isWordStart(s[0])
-	for i := 0; i < len(s) && plain; i++ {
-		plain = isWordByte(s[i])
-	}
-	if plain {
-		return s
-	}
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
