@@ -59,6 +59,10 @@ an API root may say reveal: true. What is left out is not restricted.`,
 		Example: `  VENDOR_PW=... accord apply -f exchange.yaml --data /var/lib/accord`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A file with a fault does not even make the folder.
+			if _, err := admin.ReadFile(file); err != nil {
+				return err
+			}
 			a, err := admin.Open(data)
 			if err != nil {
 				return err

@@ -82,21 +82,25 @@ func TestServeRefusesWhatItCannotRead(t *testing.T) {
 		return append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, more...)
 	}
 	for _, row := range []struct {
-		name string
-		args []string
-		want string
+		name      string
+		args      []string
+		want      string
+		fileFault bool // seen without the data folder
 	}{
-		{"an apply file that is not there", serve("--plain-http", "--apply", filepath.Join(dir, "absent.yaml")), "absent.yaml"},
-		{"an unknown key in the apply file", serve("--plain-http", "--apply", write("key.yaml", "server: {title: X}\nparteis: []\n")), "key.yaml:2: "},
+		{"an apply file that is not there", serve("--plain-http", "--apply", filepath.Join(dir, "absent.yaml")), "absent.yaml", true},
+		{"an unknown key in the apply file", serve("--plain-http", "--apply", write("key.yaml", "server: {title: X}\nparteis: []\n")), "key.yaml:2: ", true},
 		{"a password variable that is not set", serve("--plain-http", "--apply",
-			write("pw.yaml", "parties: [{name: p, title: P}]\naccounts:\n  - {name: a, party: p, password_env: NOT_SET_HERE}\n")), "pw.yaml:3: "},
-		{"a certificate that is not there", serve("--tls-cert", filepath.Join(dir, "no.crt"), "--tls-key", filepath.Join(dir, "no.key")), "no.crt"},
-		{"a data folder that is a file", []string{"serve", "--data", write("file", "x"), "--listen", "127.0.0.1:0", "--plain-http"}, "file"},
+			write("pw.yaml", "parties: [{name: p, title: P}]\naccounts:\n  - {name: a, party: p, password_env: NOT_SET_HERE}\n")), "pw.yaml:3: ", false},
+		{"a certificate that is not there", serve("--tls-cert", filepath.Join(dir, "no.crt"), "--tls-key", filepath.Join(dir, "no.key")), "no.crt", false},
+		{"a data folder that is a file", []string{"serve", "--data", write("file", "x"), "--listen", "127.0.0.1:0", "--plain-http"}, "file", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got := accord(t, nil, row.args...)
 			if got.code != exitFailed || !strings.Contains(got.stderr, row.want) {
 				t.Errorf("got code %d and %q, want code %d and %q", got.code, got.stderr, exitFailed, row.want)
+			}
+			if _, err := os.Stat(data); row.fileFault && !os.IsNotExist(err) {
+				t.Errorf("a data folder was made: %v", err)
 			}
 		})
 	}

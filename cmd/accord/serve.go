@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -72,6 +73,9 @@ func serve(ctx context.Context, e *env, f serveFlags) error {
 	}
 	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, log: log, now: e.now}
 	if f.apply != "" {
+		if _, err := admin.ReadFile(f.apply); err != nil {
+			return err // before the data folder is made
+		}
 		config.prepare = func(ctx context.Context, st *store.Store) error {
 			return applyAtStart(ctx, e, st, f.apply, log)
 		}
