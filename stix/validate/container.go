@@ -2,7 +2,11 @@ package validate
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 
+	"github.com/accord-taxii/accord/schemas"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
@@ -14,24 +18,108 @@ func (s *subject) containerMembers(node int) {
 	if !s.isObject(node) {
 		return
 	}
-	for _, member := range s.t.Members(node) {
+	for name, member := range s.t.Members(node) {
 		if !s.isObject(member) {
 			continue
 		}
 		typ := s.t.Str(s.t.Member(member, "type"))
-		if s.m.types[typ] == nil {
-			s.free(node, member, 1)
+		def := s.m.types[typ]
+		switch {
+		case def == nil && typ != "bundle":
+			s.free(name, member, 1)
+			continue
+		case def == nil || def.category != stix.SCO:
+			s.put("S-014", Error, member, "a %s stands in objects, expected a cyber-observable object", typ)
 			continue
 		}
 		inner := newSubject(s.m, s.o, s.opts)
-		inner.found, inner.container, inner.typ = s.found, node, typ
-		inner.category = s.m.types[typ].category
-		inner.keys, inner.indexed = s.keys, s.indexed
+		inner.found, inner.container, inner.typ, inner.category = s.found, node, typ, stix.SCO
+		inner.indexed = s.indexed
 		inner.layOut(member)
 		inner.judge()
 		s.indexed = inner.indexed
+		s.containerShape(inner, member)
 		inner.release()
 	}
+}
+
+// containerShape holds a member to the schema of its type. For that it is written as an object of its own: with an identifier
+// instead of none or any, and with identifiers instead of keys in its references.
+func (s *subject) containerShape(inner *subject, member int) {
+	if s.found.full(Error) {
+		return
+	}
+	text := append(s.standAlone(nil, member, ""), '}')
+	text = append(fmt.Appendf(nil, `{"id":%q`, inner.typ+standInUUID), append([]byte{','}, text[1:]...)...)
+	var tree ijson.Tree
+	if err := tree.Parse(text, ijson.Limits{}); err != nil || schemas.Check(inner.typ, &tree) {
+		return
+	}
+	prefix := s.t.Pointer(member)
+	for _, v := range schemas.Explain(inner.typ, &tree) {
+		if s.found.full(Error) {
+			return
+		}
+		// A property that STIX 2.1 does not define may be all that a member of STIX 2.0 has.
+		if len(inner.custom)+len(inner.unapt) > 0 && atLeastOne[v.Rule] {
+			continue
+		}
+		v.Path = prefix + v.Path
+		if !said(s.found.errors, nil, v) {
+			s.found.add(s.m.finding(v.Rule, Error, v.Path, v.Message))
+		}
+	}
+}
+
+// atLeastOne are the rules that ask for one of the properties of a type.
+var atLeastOne = map[string]bool{"S-152": true, "S-155": true, "S-165": true, "S-169": true, "S-170": true, "S-172": true, "S-173": true}
+
+const standInUUID = "--00000000-0000-4000-8000-000000000000"
+
+// standAlone appends the value at node with identifiers instead of the keys that its references name, leaving out the id and
+// spec_version of the member itself. name is that of the property that holds the value, "" for the member, whose closing brace
+// is left out, too.
+func (s *subject) standAlone(dst []byte, node int, name string) []byte {
+	t := s.t
+	switch t.Kind(node) {
+	case ijson.String:
+		if strings.HasSuffix(name, "_ref") || strings.HasSuffix(name, "_refs") {
+			if other := s.member(s.get(pObjects), t.Bytes(node)); other >= 0 {
+				if typ := t.Str(t.Member(other, "type")); typeForm([]byte(typ)) {
+					return fmt.Appendf(dst, "%q", typ+standInUUID)
+				}
+			}
+			return append(dst, `"unknown`+standInUUID+`"`...)
+		}
+	case ijson.Array:
+		dst = append(dst, '[')
+		for item := range t.Items(node) {
+			if item != node+1 {
+				dst = append(dst, ',')
+			}
+			dst = s.standAlone(dst, item, name)
+		}
+		return append(dst, ']')
+	case ijson.Object:
+		dst = append(dst, '{')
+		first := true
+		for n, value := range t.Members(node) {
+			if name == "" && (t.Is(n, "id") || t.Is(n, "spec_version")) {
+				continue
+			}
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(append(dst, t.Raw(n)...), ':')
+			dst = s.standAlone(dst, value, t.Str(n))
+		}
+		if name == "" {
+			return dst
+		}
+		return append(dst, '}')
+	}
+	return append(dst, t.Raw(node)...)
 }
 
 // containerReference holds a reference inside a container to a member of it (S-124) of an allowed type (S-125).

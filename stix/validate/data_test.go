@@ -23,7 +23,7 @@ type dataCase struct {
 	text   []byte
 }
 
-func readCases(t *testing.T, file string) []dataCase {
+func readCases(t testing.TB, file string) []dataCase {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -78,7 +78,7 @@ func encodedBase(s *subject) {
 	}
 	for _, name := range s.custom {
 		b := s.t.Bytes(int(name))
-		if n := len(b) - len("_enc"); n > 0 && string(b[n:]) == "_enc" && s.t.Member(s.root, string(b[:n])) < 0 {
+		if n := len(b) - len("_enc"); n > 0 && string(b[n:]) == "_enc" && s.member(s.root, b[:n]) < 0 {
 			s.base(int(name)+1, false, string(b[:n]))
 		}
 	}

@@ -152,6 +152,8 @@ func (s *subject) extensionKeys(node int) {
 			if _, _, ok := splitID(key); !ok {
 				s.put("S-015", Error, value, "the extension key %q is no identifier, expected extension-definition--UUID", shorten(key))
 			}
+			s.rule = s.m.byID["S-016"]
+			s.uuid(name)
 		}
 	}
 }

@@ -29,11 +29,9 @@ type subject struct {
 	custom []int32 // nodes of the names of top-level members that its type does not define
 	unapt  []int32 // nodes of the names of common properties that do not apply to its category
 
-	container int // node of the observable container that the subject is a member of, 0 for none
-	keys      map[string]int
-
-	items   map[int][]int32          // long lists, indexed for selectors
-	indexed map[int]map[string]int32 // large objects, indexed for selectors
+	container int                      // node of the observable container that the subject is a member of, 0 for none
+	items     map[int][]int32          // long lists, indexed for selectors
+	indexed   map[int]map[string]int32 // large objects, indexed for selectors
 
 	rule  *Rule // that is running
 	found *collector
@@ -55,7 +53,7 @@ func newSubject(m *model, o stix.Object, opts Options) *subject {
 }
 
 func (s *subject) release() {
-	s.o, s.t, s.keys, s.found = stix.Object{}, nil, nil, nil
+	s.o, s.t, s.found, s.items, s.indexed = stix.Object{}, nil, nil, nil, nil
 	subjects.Put(s)
 }
 

@@ -3,7 +3,6 @@ package validate
 import (
 	"bytes"
 
-	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
@@ -168,29 +167,6 @@ func (s *subject) freeString(name, node int) {
 	case bytes.HasSuffix(property, []byte("_ref")), bytes.HasSuffix(property, []byte("_refs")):
 		if typ, _, ok := splitID(value); ok && string(typ) == "bundle" {
 			s.put("S-197", Error, node, "%s names a bundle; a bundle is only a wrapper and nothing may refer to it", s.show(node))
-		}
-	}
-}
-
-// judgeLegacy checks of a STIX 2.0 object what it has in common with STIX 2.1: the identifier and the common properties.
-func (s *subject) judgeLegacy() {
-	s.nulls()
-	s.known, s.typ, s.category = true, s.o.Type, s.o.Category()
-	s.def = s.m.common[stix.SDO]
-	s.lay(s.t.Root())
-	for _, p := range s.def.order {
-		node := s.get(prop(p.name))
-		switch {
-		case node >= 0:
-			s.values(p, node)
-		case p.name == "created" || p.name == "modified" && s.typ != "marking-definition":
-			s.put("S-013", Error, s.t.Root(), "%s is missing; a STIX 2.0 object has it", p.name)
-		}
-	}
-	for _, id := range [...]string{"S-010", "S-015", "S-016", "S-017", "S-051"} {
-		if r := s.m.byID[id]; r.object != nil {
-			s.rule = r
-			r.object(s)
 		}
 	}
 }
