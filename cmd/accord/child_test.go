@@ -52,8 +52,8 @@ func TestMain(m *testing.M) {
 type child struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	url    string      // of the server, without a path
-	stdout *lockedText // what it has printed so far
+	url    string // of the server, without a path
+	stdout string // the file that it prints to: what it prints is there before what it does next
 	log    *lockedText
 	lines  chan logLine // of the log, closed when it ends
 	ended  chan struct{}
@@ -91,10 +91,15 @@ func start(t *testing.T, vars []string, args ...string) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{t: t, cmd: exec.Command(path, args...), stdout: &lockedText{}, log: &lockedText{},
+	c := &child{t: t, cmd: exec.Command(path, args...), stdout: filepath.Join(t.TempDir(), "stdout"), log: &lockedText{},
 		lines: make(chan logLine, 10_000), ended: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), vars...)
-	c.cmd.Stdout = c.stdout
+	stdout, err := os.Create(c.stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdout.Close()
+	c.cmd.Stdout = stdout
 	logged, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +123,16 @@ func start(t *testing.T, vars []string, args ...string) *child {
 		}
 	})
 	return c
+}
+
+// printed is what the child has printed so far.
+func (c *child) printed() string {
+	c.t.Helper()
+	text, err := os.ReadFile(c.stdout)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (c *child) readLog(r io.Reader) {
@@ -197,7 +212,7 @@ func once(t *testing.T, vars []string, args ...string) outcome {
 	t.Helper()
 	c := start(t, vars, args...)
 	code := c.wait()
-	return outcome{code, c.stdout.String(), c.log.String()}
+	return outcome{code, c.printed(), c.log.String()}
 }
 
 // answer is an answer of the server.

@@ -231,7 +231,7 @@ func TestEachCurlLineOfTheDemoWorksAsPrinted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0", "--log-format", "json").serving()
 			lines := 0
-			for line := range strings.Lines(c.stdout.String()) {
+			for line := range strings.Lines(c.printed()) {
 				if !strings.HasPrefix(line, "curl ") {
 					continue
 				}
@@ -245,7 +245,7 @@ func TestEachCurlLineOfTheDemoWorksAsPrinted(t *testing.T) {
 				}
 			}
 			if lines < 10 {
-				t.Errorf("got %d curl lines, want at least 10:\n%s", lines, c.stdout)
+				t.Errorf("got %d curl lines, want at least 10:\n%s", lines, c.printed())
 			}
 			c.terminate()
 		})
@@ -257,7 +257,7 @@ func TestTheDemoTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 		defer l.Close()
 	}
 	c := start(t, nil, "demo", "--data", filepath.Join(t.TempDir(), "demo"), "--log-format", "json").serving()
-	if strings.HasSuffix(c.url, demoListen) || !strings.Contains(c.stdout.String(), c.url+"/taxii2/") {
+	if strings.HasSuffix(c.url, demoListen) || !strings.Contains(c.printed(), c.url+"/taxii2/") {
 		t.Errorf("got %s, want another port than that of %s, and printed", c.url, demoListen)
 	}
 	c.terminate()
