@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/accord-taxii/accord/stix"
 )
 
@@ -28,30 +30,36 @@ func openFolder(root string, durable bool) (*folder, error) {
 	return &folder{root: root, durable: durable}, nil
 }
 
+// together is how many files are written at a time: file systems make many syncs durable in one go.
+const together = 32
+
 func (f *folder) write(objects []json.RawMessage) error {
-	touched := map[string]bool{}
+	dirs := map[string]bool{f.root: true}
+	var files errgroup.Group
+	files.SetLimit(together)
+	latest := map[string]json.RawMessage{} // by file name: one page may have an object twice
 	for _, object := range objects {
-		name := filepath.Join(f.root, pathOf(object))
+		latest[filepath.Join(f.root, pathOf(object))] = object
+	}
+	for name, object := range latest {
 		dir := filepath.Dir(name)
-		if !touched[dir] {
+		if !dirs[dir] {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return fmt.Errorf("make the folder: %w", err)
+				return errors.Join(fmt.Errorf("make the folder: %w", err), files.Wait())
 			}
-			touched[dir], touched[filepath.Dir(dir)] = true, true
+			dirs[dir], dirs[filepath.Dir(dir)] = true, true
 		}
-		if err := replaceFile(name, append(object[:len(object):len(object)], '\n'), f.durable); err != nil {
-			return err
-		}
+		files.Go(func() error {
+			return replaceFile(name, append(object[:len(object):len(object)], '\n'), f.durable)
+		})
 	}
-	if f.durable {
-		touched[f.root] = true
-		for dir := range touched {
-			if err := syncFolder(dir); err != nil {
-				return err
-			}
-		}
+	if err := files.Wait(); err != nil || !f.durable {
+		return err
 	}
-	return nil
+	for dir := range dirs {
+		files.Go(func() error { return syncFolder(dir) })
+	}
+	return files.Wait()
 }
 
 func (f *folder) size() int64   { return 0 }
