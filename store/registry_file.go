@@ -38,7 +38,7 @@ func openRegistry(path string, readOnly bool) (*bolt.DB, error) {
 			return nil, fmt.Errorf("open accord.db: %w", err)
 		}
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
+	db, err := openSound(path, &bolt.Options{
 		ReadOnly: readOnly,
 		// The folder's lock keeps other Accords away; whatever else holds the file is not waited for.
 		Timeout:      time.Second,
