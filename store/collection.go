@@ -139,7 +139,11 @@ func openBolt(path string, opts collectionOptions) (*bolt.DB, error) {
 	if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 		return nil, fmt.Errorf("it is no agreement's file, or damaged: %w", err)
 	}
-	return db, err
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = growth(0)
+	return db, nil
 }
 
 // load reads what the file says about itself.

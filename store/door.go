@@ -27,6 +27,7 @@ type door struct {
 	shut   bool       // guarded by mu: no more may join the line
 	wake   chan struct{}
 	idle   chan struct{} // closed when the goroutine has ended
+	taking atomic.Int32  // batches in the transaction in progress
 	broken error         // of the goroutine: set when nobody knows what is on disk
 }
 
@@ -112,6 +113,7 @@ func (d *door) serve() {
 				break
 			}
 			d.let(ps)
+			d.taking.Store(0)
 		}
 		d.mu.Lock()
 		shut := d.shut
@@ -140,6 +142,7 @@ func (d *door) take() []*passage {
 		changes += len(p.batch.changes)
 		bytes += p.batch.bytes
 	}
+	d.taking.Store(int32(len(ps)))
 	clear(d.line[:n])
 	d.line = d.line[n:]
 	if len(d.line) == 0 {
@@ -250,4 +253,4 @@ func microseconds(t time.Time) uint64 { return uint64(max(t.UnixMicro(), 1)) }
 
 // growth is by how much a file grows when it is full: a little of what it has, so that small ones stay small and large
 // ones seldom wait for it.
-func growth(size int64) int { return int(min(max(size/32, 1<<20), 64<<20)) }
+func growth(size int64) int { return int(min(max(size/32, 512<<10), 64<<20)) }

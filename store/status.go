@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 )
@@ -108,6 +109,9 @@ func (c *Collection) ForgetStatuses(ctx context.Context, before time.Time) (int,
 			n, err = forgetStatuses(tx, microseconds(before))
 			return err
 		})
+		if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+			err = ErrClosed
+		}
 		if err != nil {
 			return forgotten, fmt.Errorf("forget statuses of collection %s: %w", c.id, err)
 		}

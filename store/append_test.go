@@ -1,0 +1,562 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+func TestAdditionsOfTheSameVersion(t *testing.T) { // T-105, T-106, T-014, traps 13 and 14
+	id, ip := testID("malware", 1), testID("ipv4-addr", 2)
+	v1 := malware(id, spec21, "2021-01-01T00:00:00Z", "")
+	for _, row := range []struct{ name, first, second, want string }{
+		{"the same text", v1, v1, "already"},
+		{"the same value spelled otherwise", v1, strings.Replace(v1, `"is_family":false,"name":"n"`, `"name":"\u006e", "is_family" : false`, 1), "already"},
+		{"the same instant spelled otherwise is other content", v1, malware(id, spec21, "2021-01-01T00:00:00.000Z", ""), "conflict"},
+		{"other content", v1, malware(id, spec21, "2021-01-01T00:00:00Z", `,"aliases":["x"]`), "conflict"},
+		{"a later version", v1, malware(id, spec21, "2021-01-01T00:00:00.0000000001Z", ""), "added"},
+		{"the version in the other spec version", v1, malware(id, spec20, "2021-01-01T00:00:00Z", ""), "added"},
+		{"an identifier in other letters is another", v1, malware(stix.ID("malware--"+strings.ToUpper(id.UUID())), spec21, "2021-01-01T00:00:00Z", ""), "added"},
+		{"an unversioned object again", address(ip, "198.51.100.1"), fmt.Sprintf(`{"id":%q,"value":"198.51.100.1","type":"ipv4-addr"}`, ip), "already"},
+		{"an unversioned object with other content", address(ip, "198.51.100.1"), address(ip, "198.51.100.2"), "added"},
+		{"a marking definition goes by created", markingDefinition("2017-01-20T00:00:00.000Z", "a"), markingDefinition("2017-01-20T00:00:00.000Z", "b"), "conflict"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			apart, together := newCollection(t, collectionOptions{}), newCollection(t, collectionOptions{})
+			wantKinds(t, add(t, apart, row.first), "added")
+			wantKinds(t, add(t, apart, row.second), row.want)
+			wantKinds(t, add(t, together, row.first, row.second), "added, "+row.want)
+			if row.want != "added" && len(texts(t, apart, Query{Versions: Versions{All: true}})) != 1 {
+				t.Errorf("got a second version, want one")
+			}
+		})
+	}
+}
+
+func markingDefinition(created, statement string) string {
+	return fmt.Sprintf(`{"type":"marking-definition","spec_version":"2.1","id":%q,"created":%q,"definition_type":"statement","definition":{"statement":%q}}`,
+		testID("marking-definition", 1), created, statement)
+}
+
+// An unversioned object whose earlier content comes again has not changed: two senders that disagree do not make a
+// version each time they speak.
+func TestUnversionedContentComesOnce(t *testing.T) {
+	col := newCollection(t, collectionOptions{})
+	id := testID("url", 1)
+	for range 3 {
+		for n := range 5 {
+			add(t, col, address(id, fmt.Sprint("u", n)))
+		}
+	}
+	if got := texts(t, col, Query{Versions: Versions{All: true}}); len(got) != 5 {
+		t.Errorf("got %d versions, want 5", len(got))
+	}
+	if got := texts(t, col, Query{}); len(got) != 1 || got[0] != address(id, "u4") {
+		t.Errorf("got last %v, want u4", got)
+	}
+}
+
+func TestWhatIsNoChangeIsRefusedWhole(t *testing.T) {
+	col := newCollection(t, collectionOptions{})
+	good := Change{Add: &Addition{Object: parsed(t, malware(testID("malware", 1), spec21, "2021-01-01T00:00:00Z", ""))}}
+	object := func(text string) Change { return Change{Add: &Addition{Object: parsed(t, text)}} }
+	for _, row := range []struct {
+		name   string
+		change Change
+	}{
+		{"nothing", Change{}},
+		{"two things", Change{Add: good.Add, Remove: &Removal{}}},
+		{"an object without text", Change{Add: &Addition{}}},
+		{"an object without identifier", object(`{"type":"malware"}`)},
+		{"a spec version that does not exist", object(`{"type":"url","id":"url--` + testID("url", 1).UUID() + `","spec_version":"3.0"}`)},
+		{"a version that makes no key", object(malware(testID("malware", 2), spec21, "2021-01-01T00:00:00."+strings.Repeat("1", 1000)+"Z", ""))},
+		{"a removal of another kind", Change{Remove: &Removal{ID: testID("malware", 1), Kind: journal.Added}}},
+		{"terms of another agreement", Change{Terms: &TermsChange{Agreement: testAgreement(uuid.New())}}},
+		{"no terms", Change{Terms: &TermsChange{}}},
+	} {
+		_, err := col.Append(context.Background(), Batch{Changes: []Change{good, row.change}})
+		if err == nil {
+			t.Errorf("%s: got no error", row.name)
+		}
+	}
+	if s, err := col.Stats(); err != nil || s.Versions != 0 || s.Entries != 1 {
+		t.Errorf("got %+v, %v, want nothing but the terms", s, err)
+	}
+}
+
+func TestFollowersNeverBringBackWhatWasDeleted(t *testing.T) {
+	col := newCollection(t, collectionOptions{})
+	versioned, plain := malware(testID("malware", 1), spec21, "2021-01-01T00:00:00Z", ""), address(testID("url", 1), "u")
+	follower := func() []Outcome {
+		changes := additions(t, versioned, plain)
+		for i := range changes {
+			changes[i].Add.Source = journal.Source{Collection: uuid.New(), Position: 9}
+		}
+		return mustAppend(t, col, changes...)
+	}
+	wantKinds(t, follower(), "added, added")
+	wantKinds(t, follower(), "already, already")
+	wantKinds(t, mustAppend(t, col,
+		Change{Remove: &Removal{ID: testID("malware", 1)}}, Change{Remove: &Removal{ID: testID("url", 1), Kind: journal.Withdrawn}}), "removed, removed")
+	wantKinds(t, follower(), "gone, gone")
+	wantKinds(t, add(t, col, versioned, plain), "added, added") // an account may
+	wantKinds(t, follower(), "already, already")
+}
+
+func TestRemovalLeavesItsEntryAndNothingElse(t *testing.T) { // T-115
+	col := newCollection(t, collectionOptions{})
+	id := testID("malware", 1)
+	out := add(t, col, malware(id, spec21, "2021-01-01T00:00:00Z", ""), malware(id, spec21, "2022-01-01T00:00:00Z", ""))
+	other := mustAppendBy(t, col, Actor{Account: "b", Party: "agency"}, malware(id, spec21, "2023-01-01T00:00:00Z", ""))
+	wantKinds(t, mustAppend(t, col, Change{Remove: &Removal{ID: id, OnlyBy: "vendor"}}), "not theirs")
+	wantKinds(t, mustAppend(t, col, Change{Remove: &Removal{ID: testID("malware", 2)}}), "missing")
+	got := mustAppend(t, col, Change{Remove: &Removal{ID: id, Versions: Versions{Last: true}, Reason: "an error"}})
+	wantKinds(t, got, "removed")
+	if !slices.Equal(got[0].Positions, []journal.Position{other[0].Position}) {
+		t.Errorf("got positions %v, want %v", got[0].Positions, other[0].Position)
+	}
+	e, _, err := col.Entry(5)
+	want := journal.Entry{
+		Kind: journal.Deleted, At: got[0].At, Account: "vendor-push", Party: "vendor", Object: string(id),
+		Version: "2023-01-01T00:00:00Z", SpecVersion: spec21, Of: other[0].Position, Reason: "an error",
+	}
+	if err != nil || fmt.Sprint(e) != fmt.Sprint(want) {
+		t.Errorf("got  %+v, %v\nwant %+v", e, err, want)
+	}
+	if _, ok, err := col.ObjectAt(other[0].Position); ok || err != nil {
+		t.Errorf("ObjectAt of what was removed: got %v, %v", ok, err)
+	}
+	wantKinds(t, mustAppend(t, col, Change{Remove: &Removal{ID: id, OnlyBy: "vendor"}}), "removed")
+	if s, err := col.Stats(); err != nil || s.Objects != 0 || s.Versions != 0 || s.Bytes != 0 || s.Entries != 7 || !s.LastAdded.Equal(other[0].At) {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	if out[0].Kind != Added {
+		t.Errorf("got %v", out)
+	}
+}
+
+func mustAppendBy(t *testing.T, col *Collection, by Actor, list ...string) []Outcome {
+	t.Helper()
+	r, err := col.Append(context.Background(), Batch{Actor: by, Changes: additions(t, list...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Outcomes
+}
+
+func TestTermsAreInForceOnceRecorded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	id := uuid.New()
+	col, err := createCollection(path, id, testAgreement(id), Actor{Account: "root"}, collectionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := col.Agreement().Clone()
+	next.Title = "Renewed"
+	next.Accept.MaxTLP = stix.Amber
+	wantKinds(t, mustAppend(t, col, Change{Terms: &TermsChange{Agreement: next, Act: "renew", Reason: "as agreed"}}), "changed")
+	first, _, err1 := col.Entry(1)
+	second, _, err2 := col.Entry(2)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if first.Act != "create" || first.Account != "root" || second.Act != "renew" || second.Before != first.Digest || second.Reason != "as agreed" || !second.At.After(first.At) {
+		t.Errorf("got entries %+v and %+v", first, second)
+	}
+	check := func(col *Collection) {
+		t.Helper()
+		got, err1 := col.Agreement().Document()
+		want, err2 := next.Document()
+		if !bytes.Equal(got, want) || err1 != nil || err2 != nil {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	check(col)
+	mustBeSound(t, col)
+	if err := col.close(); err != nil {
+		t.Fatal(err)
+	}
+	col, err = openCollection(path, collectionOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer col.close()
+	check(col)
+	if _, err := col.Append(context.Background(), Batch{}); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("append to a file that is read: got %v, want ErrReadOnly", err)
+	}
+}
+
+func TestCreateLeavesNoHalfFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.db")
+	id := uuid.New()
+	if err := os.WriteFile(path+".new", []byte("left by a crash"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	col, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	col.close()
+	if _, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{}); !errors.Is(err, ErrExists) {
+		t.Errorf("create again: got %v, want ErrExists", err)
+	}
+	if _, err := openCollection(filepath.Join(dir, "none.db"), collectionOptions{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("open what is not there: got %v", err)
+	}
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte{0, 0, 0, 0, 0, 0, 0, 2}) })
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openCollection(path, collectionOptions{}); err == nil || !strings.Contains(err.Error(), "format 2") {
+		t.Errorf("open a newer format: got %v, want it refused", err)
+	}
+}
+
+func TestStatusesAreKeptWithTheirChanges(t *testing.T) { // T-044, T-045
+	now := testEpoch
+	col := newCollection(t, collectionOptions{Now: func() time.Time { return now }})
+	id := uuid.New()
+	body := func(out []Outcome) []byte {
+		b, err := json.Marshal(out)
+		if err != nil {
+			t.Error(err)
+		}
+		return b
+	}
+	r, err := col.Append(context.Background(), Batch{
+		Actor:   vendor,
+		Changes: additions(t, address(testID("url", 1), "a"), address(testID("url", 2), "b"), address(testID("url", 1), "a")),
+		Status:  &NewStatus{ID: id, Body: body}, Cursor: &Cursor{Name: "mirror", Position: 12},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, by, ok, err := col.StatusKept(id)
+	if err != nil || !ok || by != vendor || !bytes.Equal(got, body(r.Outcomes)) {
+		t.Errorf("got %s by %v, %v, %v; want %s", got, by, ok, err, body(r.Outcomes))
+	}
+	if e, _, err := col.Entry(3); err != nil || e.Status != id {
+		t.Errorf("the entry names the status %v, want %v (%v)", e.Status, id, err)
+	}
+	if p, err := col.CursorOf("mirror"); p != 12 || err != nil {
+		t.Errorf("cursor: got %d, %v", p, err)
+	}
+	if p, err := col.CursorOf("other"); p != 0 || err != nil {
+		t.Errorf("cursor of who has not begun: got %d, %v", p, err)
+	}
+	now = now.Add(time.Hour)
+	later := uuid.New()
+	if _, err := col.Append(context.Background(), Batch{Status: &NewStatus{ID: later, Body: body}}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := col.ForgetStatuses(context.Background(), now.Add(-time.Minute)); n != 1 || err != nil {
+		t.Errorf("forgot %d, %v, want 1", n, err)
+	}
+	if _, _, ok, err := col.StatusKept(id); ok || err != nil {
+		t.Errorf("the old status: got %v, %v", ok, err)
+	}
+	if _, _, ok, err := col.StatusKept(later); !ok || err != nil {
+		t.Errorf("the new status: got %v, %v", ok, err)
+	}
+}
+
+// The same changes on two files give the same content, the same pages and the same tree head.
+func TestApplyingIsDeterministic(t *testing.T) {
+	var contents [2]string
+	for i := range contents {
+		col := newCollection(t, collectionOptions{Now: clockFrom(testEpoch, 1700*time.Microsecond)})
+		w := newWorld(99)
+		m := &model{gone: map[string]bool{}}
+		for range 40 {
+			w.do(t, col, m)
+		}
+		_, root, err := col.Head()
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents[i] = root.String() + "\n" + dump(t, col)
+	}
+	if contents[0] != contents[1] {
+		t.Errorf("the files differ:\n%.2000s\nand\n%.2000s", contents[0], contents[1])
+	}
+}
+
+// dump is all that a file holds.
+func dump(t testing.TB, col *Collection) string {
+	t.Helper()
+	var b strings.Builder
+	err := col.view(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, bucket *bolt.Bucket) error {
+			return bucket.ForEach(func(k, v []byte) error {
+				fmt.Fprintf(&b, "%s %x %x\n", name, k, v)
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestRebuildMakesTheSameIndexes(t *testing.T) {
+	col := newCollection(t, collectionOptions{Now: clockFrom(testEpoch, 1700*time.Microsecond)})
+	w := newWorld(7)
+	m := &model{gone: map[string]bool{}}
+	for range 60 {
+		w.do(t, col, m)
+	}
+	want := dump(t, col)
+	err := col.db.Update(func(tx *bolt.Tx) error { // lose some, harm some
+		return errors.Join(tx.DeleteBucket(bucketOrder), tx.DeleteBucket(bucketVersions), tx.DeleteBucket(bucketHashes),
+			tx.Bucket(bucketMeta).Put(keyFigures, []byte{1}), tx.Bucket(bucketByType).Put([]byte("stray"), nil))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults, err := col.Check(context.Background()); len(faults) == 0 && err == nil {
+		t.Error("check finds nothing wrong with a harmed file")
+	}
+	if err := col.Rebuild(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := dump(t, col); got != want {
+		t.Errorf("rebuilding gives other content")
+	}
+	w.do(t, col, m)
+}
+
+func TestDateAddedStrictlyIncreasesWhileManyWrite(t *testing.T) { // T-097
+	col := newCollection(t, collectionOptions{})
+	var writers sync.WaitGroup
+	for n := range 8 {
+		writers.Go(func() {
+			for i := range 30 {
+				var list []string
+				for j := range 1 + (n+i)%4 {
+					list = append(list, address(testID("url", n*10_000+i*10+j), fmt.Sprint(n, i, j)))
+				}
+				r, err := col.Append(context.Background(), Batch{Actor: vendor, Changes: additions(t, list...)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for j, o := range r.Outcomes {
+					if o.Kind != Added || j > 0 && !o.At.After(r.Outcomes[j-1].At) {
+						t.Errorf("got %+v after %+v", o, r.Outcomes[max(j-1, 0)])
+					}
+				}
+			}
+		})
+	}
+	writers.Wait()
+	records, _, err := col.Records(Query{Limit: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < len(records); i++ {
+		if !records[i].Added.After(records[i-1].Added) || records[i].Position != records[i-1].Position+1 {
+			t.Fatalf("record %d is %+v after %+v", i, records[i], records[i-1])
+		}
+	}
+	if ahead := records[len(records)-1].Added.Sub(time.Now()); ahead > time.Millisecond {
+		t.Errorf("the last date_added is %v ahead of the clock", ahead)
+	}
+	if s, _ := col.Stats(); !s.LastAdded.Equal(records[len(records)-1].Added) {
+		t.Errorf("LastAdded is %v, want %v", s.LastAdded, records[len(records)-1].Added)
+	}
+}
+
+// A clock that stands still or steps back does not bring date_added back.
+func TestDateAddedIncreasesWhateverTheClockSays(t *testing.T) {
+	now := testEpoch
+	col := newCollection(t, collectionOptions{Now: func() time.Time { return now }})
+	var last time.Time
+	for i := range 20 {
+		now = now.Add(time.Duration(i%3-1) * time.Hour)
+		o := add(t, col, address(testID("url", 2*i), "x"), address(testID("url", 2*i+1), "y"), address(testID("url", 2*i), "x"))
+		wantKinds(t, o, "added, added, already")
+		if !o[0].At.After(last) || !o[1].At.After(o[0].At) {
+			t.Fatalf("got %v and %v after %v", o[0].At, o[1].At, last)
+		}
+		if last = o[1].At; last.UnixMicro()%1000 != 0 {
+			t.Errorf("the last object of an append has date_added %v, want a whole millisecond", last)
+		}
+	}
+}
+
+// A poller that follows the last date_added it has seen gets everything once, while four write.
+func TestAPollerMissesNothing(t *testing.T) { // T-093, T-097
+	col := newCollection(t, collectionOptions{})
+	const writers, each = 4, 60
+	var wg sync.WaitGroup
+	for n := range writers {
+		wg.Go(func() {
+			for i := range each {
+				list := []string{address(testID("url", 2*(n*each+i)), "a"), address(testID("url", 2*(n*each+i)+1), "b")}
+				if _, err := col.Append(context.Background(), Batch{Actor: vendor, Changes: additions(t, list...)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	seen := map[stix.ID]int{}
+	var after time.Time
+	var length journal.Position
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for len(seen) < 2*writers*each {
+		records, page, err := col.Records(Query{After: after, Limit: 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			if seen[r.ID]++; seen[r.ID] > 1 {
+				t.Fatalf("%s came twice", r.ID)
+			}
+			length = r.Position
+		}
+		if page.Count > 0 {
+			after = page.Last
+			continue
+		}
+		if err := col.Wait(ctx, length); err != nil {
+			t.Fatalf("after %d of %d: %v", len(seen), 2*writers*each, err)
+		}
+	}
+	wg.Wait()
+}
+
+// Many who append at once share transactions.
+func TestAppendsAreCommittedTogether(t *testing.T) {
+	col := newCollection(t, collectionOptions{})
+	hold, err := col.db.Begin(true) // as a transaction in progress
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = 200
+	var wg sync.WaitGroup
+	for n := range many {
+		wg.Go(func() { add(t, col, address(testID("url", n), "x")) })
+	}
+	for col.door.waiting() < many {
+		runtime.Gosched()
+	}
+	if err := hold.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if n := col.Commits(); n > 3 {
+		t.Errorf("got %d transactions for %d appends, want 2 or 3", n, many)
+	}
+}
+
+// waiting is how many batches are in the line and in the transaction in progress.
+func (d *door) waiting() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.line) + int(d.taking.Load())
+}
+
+func TestAppendStopsWithItsContext(t *testing.T) {
+	col := newCollection(t, collectionOptions{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := col.Append(ctx, Batch{Changes: additions(t, address(testID("url", 1), "x"))}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	hold, err := col.db.Begin(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := col.Append(context.Background(), Batch{Changes: additions(t, address(testID("url", 2), "x"))})
+		first <- err
+	}()
+	for col.door.taking.Load() == 0 {
+		runtime.Gosched()
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	second := make(chan error, 1)
+	go func() {
+		_, err := col.Append(ctx, Batch{Changes: additions(t, address(testID("url", 3), "x"))})
+		second <- err
+	}()
+	for col.door.waiting() < 2 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-second; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if err := hold.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("who waited before: got %v", err)
+	}
+	if got := texts(t, col, Query{}); len(got) != 1 {
+		t.Errorf("got %v, want only what was not cancelled", got)
+	}
+}
+
+func TestAfterCloseNothingHappens(t *testing.T) {
+	id := uuid.New()
+	col, err := createCollection(filepath.Join(t.TempDir(), "a.db"), id, testAgreement(id), vendor, collectionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- col.Wait(context.Background(), 99) }()
+	if err := errors.Join(col.close(), col.close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; !errors.Is(err, ErrClosed) {
+		t.Errorf("Wait: got %v, want ErrClosed", err)
+	}
+	_, e1 := col.Append(context.Background(), Batch{})
+	_, e2 := col.Page(Query{}, nil)
+	_, e3 := col.Stats()
+	_, e4 := col.ForgetStatuses(context.Background(), time.Now())
+	for _, err := range []error{e1, e2, e3, e4} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+	}
+}
+
+func TestContentHashIsThatOfTheValue(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	numbers := []string{"0", "-0", "0.0", "1", "1.0", "10e-1", "0.1e1", "100", "1e2", "1E+2", "-1", "1e999999999999999999999", "1e99999999999999999999", "1.5", "15e-1"}
+	for range 3000 {
+		a := fmt.Sprintf(`{"a":[%s,"x"],"b":{"c":%s}}`, numbers[r.IntN(len(numbers))], numbers[r.IntN(len(numbers))])
+		b := fmt.Sprintf(`{"b":{"\u0063":%s},"a":[%s,"\u0078"]}`, numbers[r.IntN(len(numbers))], numbers[r.IntN(len(numbers))])
+		if got, want := contentHash(parsed(t, a).Tree) == contentHash(parsed(t, b).Tree), sameContent([]byte(a), []byte(b)); got != want {
+			t.Fatalf("%s and %s: same hash %v, same content %v", a, b, got, want)
+		}
+	}
+}
