@@ -69,11 +69,19 @@ var testEpoch = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 func parsed(t testing.TB, text string) stix.Object {
 	t.Helper()
-	var tree ijson.Tree
-	if err := tree.Parse([]byte(text), ijson.Limits{}); err != nil {
+	o, err := parseText(text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return stix.FromTree(&tree)
+	return o
+}
+
+func parseText(text string) (stix.Object, error) {
+	var tree ijson.Tree
+	if err := tree.Parse([]byte(text), ijson.Limits{}); err != nil {
+		return stix.Object{}, err
+	}
+	return stix.FromTree(&tree), nil
 }
 
 // testID is the n-th identifier of a type.
