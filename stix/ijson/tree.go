@@ -91,7 +91,7 @@ func (t *Tree) Str(i int) string {
 	if i < 0 || t.Nodes[i].Kind != String {
 		return ""
 	}
-	return string(t.AppendStr(nil, i))
+	return string(t.Bytes(i))
 }
 
 // AppendStr appends the un-escaped string of value i to dst, which it returns.

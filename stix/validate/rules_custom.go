@@ -33,17 +33,18 @@ func customProperties(s *subject) {
 		return
 	}
 	const most = 5
-	var list strings.Builder
+	var buf [256]byte
+	list := buf[:0]
 	for i, name := range s.custom[:min(len(s.custom), most)] {
 		if i > 0 {
-			list.WriteString(", ")
+			list = append(list, ", "...)
 		}
-		list.WriteString(shorten(s.t.Bytes(int(name))))
+		list = append(list, shorten(s.t.Bytes(int(name)))...)
 	}
 	if more := len(s.custom) - most; more > 0 {
-		fmt.Fprintf(&list, " and %d more", more)
+		list = fmt.Appendf(list, " and %d more", more)
 	}
-	s.report(int(s.custom[0])+1, "%s does not define %s; legal as custom content, better with a toplevel-property-extension", s.typ, list.String())
+	s.report(int(s.custom[0])+1, "%s does not define %s; legal as custom content, better with a toplevel-property-extension", s.typ, list)
 }
 
 func unsourcedProperties(s *subject) {
