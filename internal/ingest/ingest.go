@@ -107,10 +107,7 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 		object = stix.Object{Tree: tree}
 		return verdict{object: object, id: placeholderID, message: messageOf(findings)}, nil
 	}
-	findings = append(findings, validate.Object(object, validate.Options{
-		SpecVersions: j.terms.Accept.SpecVersions,
-		Now:          j.now,
-	})...)
+	findings = append(findings, validate.Object(object, validate.Options{SpecVersions: j.terms.Accept.SpecVersions})...)
 	findings = append(findings, j.terms.Accepts(object, j.party, findings, j.now)...)
 	v := verdict{object: object, id: idOf(object), message: messageOf(findings)}
 	v.passed = !refused(findings)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/accord-taxii/accord/schemas"
 	"github.com/accord-taxii/accord/stix"
@@ -14,9 +13,8 @@ import (
 
 // Options say how strictly to look. Zero values are the defaults.
 type Options struct {
-	SpecVersions []string  // spec versions that are taken; none: 2.1. Of a 2.0 object only the common properties are checked
-	MaxFindings  int       // most findings of one object; default 100. Warnings never displace errors
-	Now          time.Time // to tell dates in the future; zero: not looked at
+	SpecVersions []string // spec versions that are taken; none: 2.1. Of a 2.0 object only the common properties are checked
+	MaxFindings  int      // most findings of one object; default 100. Warnings never displace errors
 }
 
 // DefaultMaxFindings is how many findings of one object are given when Options does not say.
