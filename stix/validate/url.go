@@ -1,5 +1,7 @@
 package validate
 
+import "strings"
+
 // urlForm is a URI of RFC 3986, section 3, with a scheme and something behind it, as the grammar has it: only its characters,
 // percent signs only in front of two hexadecimal digits, brackets only around an IP literal.
 func urlForm(b []byte) bool {
@@ -54,7 +56,10 @@ func schemeEnd(b []byte) int {
 	return -1
 }
 
-// authorityForm is `[user@]host[:port]`. Only a file URL may leave the host out.
+// needsHost are schemes whose URLs name a host; to others the grammar leaves it.
+var needsHost = map[string]bool{"http": true, "https": true, "ftp": true, "ws": true, "wss": true}
+
+// authorityForm is `[user@]host[:port]`.
 func authorityForm(b, scheme []byte) bool {
 	if at := lastByte(b, '@'); at >= 0 {
 		if !uriText(b[:at]) {
@@ -81,7 +86,7 @@ func authorityForm(b, scheme []byte) bool {
 			b, port = b[:colon], b[colon:]
 		}
 		if len(b) == 0 {
-			return len(port) == 0 && string(scheme) == "file"
+			return !needsHost[strings.ToLower(string(scheme))]
 		}
 		for _, c := range b {
 			if c == ':' {
