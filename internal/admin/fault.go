@@ -68,5 +68,12 @@ func (p problems) err(file string) error {
 		return nil
 	}
 	slices.SortStableFunc(p, func(a, b Problem) int { return a.Line - b.Line })
-	return &FileError{File: file, Problems: slices.Compact(p)}
+	p = slices.Compact(p)
+	if more := len(p) - maxProblems; more > 0 {
+		p = append(p[:maxProblems:maxProblems], Problem{Message: fmt.Sprintf("and %d problems more", more)})
+	}
+	return &FileError{File: file, Problems: p}
 }
+
+// maxProblems is how many are listed: whoever has more will not read them all.
+const maxProblems = 100

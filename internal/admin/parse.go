@@ -40,6 +40,10 @@ func Parse(name string, text []byte) (*File, error) {
 			key{"agreements", func(n *yaml.Node) { f.agreements = entries(r, n, "agreements", r.agreement) }},
 		)
 	}
+	if r.visits >= maxVisits {
+		r.problems = nil // they come of what was not looked at
+		r.add(0, "the file has, or its anchors unfold into, more than %d values", maxVisits)
+	}
 	if err := r.err(name); err != nil {
 		return nil, err
 	}

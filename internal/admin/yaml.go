@@ -18,8 +18,8 @@ type reader struct {
 	visits int // nodes still to be seen: anchors can make a small file unfold into an endless one
 }
 
-// maxVisits is far more than an apply file of MaxFile bytes has nodes, if it uses no anchors.
-const maxVisits = MaxFile
+// maxVisits is more than an apply file of thousands of agreements has nodes.
+const maxVisits = 2 << 20
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
 
@@ -67,9 +67,6 @@ func (r *reader) see(n *yaml.Node) *yaml.Node {
 		n = n.Alias
 	}
 	r.visits++
-	if r.visits == maxVisits {
-		r.add(n.Line, "the anchors of this file unfold into more than %d values", maxVisits)
-	}
 	if r.visits >= maxVisits || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return nil
 	}
