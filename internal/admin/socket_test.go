@@ -1,0 +1,302 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/store"
+)
+
+func clock() time.Time { return noon }
+
+// serve has a server on a data folder, as accord serve does.
+func serve(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s := openStore(t, dir)
+	socket, err := Listen(s, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := socket.Close(context.Background()); err != nil {
+			t.Errorf("close the socket: %v", err)
+		}
+		if _, err := os.Lstat(socket.Path()); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket is still there: %v", err)
+		}
+	})
+	return s
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheSameOverTheSocketAndOverTheFiles does the same through a server and without one: every answer is the same.
+func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "exchange.yaml")
+	writeFile(t, file, strings.Replace(example, "{name: root, operator: true}", "{name: root, operator: true, password_file: root.pw}", 1))
+	writeFile(t, filepath.Join(folder, "root.pw"), "from a file\n")
+	broken := filepath.Join(folder, "broken.yaml")
+	writeFile(t, broken, "parties:\n  - {name: A}\nagreements:\n  - {name: a, api_root: r, accept: {max_tlp: pink}}\n")
+	unfit := filepath.Join(folder, "unfit.yaml")
+	writeFile(t, unfit, "agreements:\n  - {name: a, api_root: r}\n")
+	getenv := func(name string) string { return map[string]string{"PW": "s3cret"}[name] }
+
+	local := &Local{Store: openStore(t, t.TempDir()), Now: clock}
+	dir := t.TempDir()
+	server := serve(t, dir)
+	client, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, ok := client.(*Client); !ok {
+		t.Fatalf("with a server running: got a %T", client)
+	}
+
+	ctx := context.Background()
+	until := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, step := range []struct {
+		what string
+		do   func(Admin) (any, error)
+	}{
+		{"apply", func(a Admin) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
+		{"apply again", func(a Admin) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
+		{"apply what cannot be read", func(a Admin) (any, error) { return ApplyFile(ctx, a, broken, getenv) }},
+		{"apply what does not fit", func(a Admin) (any, error) { return ApplyFile(ctx, a, unfit, getenv) }},
+		{"apply without the password", func(a Admin) (any, error) { return ApplyFile(ctx, a, file, func(string) string { return "" }) }},
+		{"list", func(a Admin) (any, error) { return a.Agreements(ctx) }},
+		{"show", func(a Admin) (any, error) { return a.Agreement(ctx, "vendors") }},
+		{"show nothing", func(a Admin) (any, error) { return a.Agreement(ctx, "nowhere") }},
+		{"renew", func(a Admin) (any, error) { return a.Renew(ctx, "vendors", until) }},
+		{"renew what has no end", func(a Admin) (any, error) { return a.Renew(ctx, "public", until) }},
+		{"suspend", func(a Admin) (any, error) { return a.Suspend(ctx, "vendors", "a <leak> & more") }},
+		{"resume", func(a Admin) (any, error) { return a.Resume(ctx, "vendors") }},
+		{"resume again", func(a Admin) (any, error) { return a.Resume(ctx, "vendors") }},
+		{"terminate", func(a Admin) (any, error) { return a.Terminate(ctx, "vendors", true, "") }},
+		{"terminate nothing", func(a Admin) (any, error) { return a.Terminate(ctx, "no where/..", true, "") }},
+	} {
+		here, errHere := step.do(local)
+		there, errThere := step.do(client)
+		// Ids are drawn and times of entries fixed by each for itself.
+		if a, b := comparable(here), comparable(there); !reflect.DeepEqual(a, b) {
+			t.Errorf("%s: over the socket\n%+v\nover the files\n%+v", step.what, b, a)
+		}
+		if (errHere == nil) != (errThere == nil) || errHere != nil && errHere.Error() != errThere.Error() {
+			t.Errorf("%s: over the socket %v, over the files %v", step.what, errThere, errHere)
+		}
+		for _, is := range []error{ErrNotFound, ErrRefused} {
+			if errors.Is(errHere, is) != errors.Is(errThere, is) {
+				t.Errorf("%s: over the socket %v, over the files %v: only one is %v", step.what, errThere, errHere, is)
+			}
+		}
+		var fault, faultThere *FileError
+		if errors.As(errHere, &fault) != errors.As(errThere, &faultThere) || !reflect.DeepEqual(fault, faultThere) {
+			t.Errorf("%s: over the socket %#v, over the files %#v", step.what, faultThere, fault)
+		}
+	}
+	for name, password := range map[string]string{"vendor-push": "s3cret", "root": "from a file"} {
+		a, _ := server.Registry().Account(name)
+		if !auth.VerifyPassword(a.PasswordHash, password) {
+			t.Errorf("the server's hash of %s's password does not verify", name)
+		}
+	}
+	if got := acts(t, server, "vendors"); len(got) != 5 || got[1] != string(AtTheMachine)+" renew " {
+		t.Errorf("recorded: got %q, want five acts of %s", got, AtTheMachine)
+	}
+}
+
+func comparable(v any) any {
+	level := func(a Agreement) Agreement {
+		a.Collection.ID = [16]byte{}
+		if a.Figures != nil {
+			f := *a.Figures
+			f.LastAdded = time.Time{}
+			a.Figures = &f
+		}
+		return a
+	}
+	switch v := v.(type) {
+	case Agreement:
+		return level(v)
+	case []Agreement:
+		list := make([]Agreement, len(v))
+		for i := range v {
+			list[i] = level(v[i])
+		}
+		return list
+	}
+	return v
+}
+
+func TestOpenWithoutAServer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if _, err := OpenExisting(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder that does not exist: got %v", err)
+	}
+	a, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := a.(*Local); !ok {
+		t.Errorf("got a %T, want a *Local", a)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenExisting(dir); err != nil {
+		t.Errorf("a folder that exists: %v", err)
+	}
+}
+
+func TestASocketThatIsLeftOverDoesNotMatter(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	listener, err := listenPrivately(filepath.Join(dir, SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close() // the socket stays, as after a crash
+	if _, err := Connect(dir); !errors.Is(err, ErrNoServer) {
+		t.Errorf("connect: got %v, want ErrNoServer", err)
+	}
+	socket, err := Listen(s, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close(context.Background())
+	c, err := Connect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Agreements(context.Background()); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+}
+
+func TestTheSocketIsPrivate(t *testing.T) {
+	dir := t.TempDir()
+	serve(t, dir)
+	info, err := os.Lstat(filepath.Join(dir, SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != os.ModeSocket|0o600 {
+		t.Errorf("mode: got %v, want a socket with 0600", info.Mode())
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() == ".admin" {
+			t.Error("the folder in which the socket was made is still there")
+		}
+	}
+}
+
+func TestAFolderWithALongPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
+	s := serve(t, dir)
+	if got := len(s.Dir()); got < maxAddress {
+		t.Fatalf("the path has %d bytes only", got)
+	}
+	c, err := Connect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Agreements(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOnlyTheMachineAppliesFiles holds what the operators' API from afar leaves out.
+func TestOnlyTheMachineAppliesFiles(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	applied(t, s, example, "s3cret")
+	far := &API{Store: s, Now: clock, Actor: func(*http.Request) store.Actor { return root }}
+	for path, want := range map[string]int{
+		"GET /accord/v1/agreements/":                         200,
+		"GET /accord/v1/agreements":                          200,
+		"GET /accord/v1/agreements/vendors/":                 200,
+		"GET /accord/v1/agreements/nowhere/":                 404,
+		"POST /accord/v1/agreements/vendors/resume/":         409,
+		"POST /accord/v1/agreements/vendors/renew/":          400,
+		"POST /accord/v1/apply/":                             404,
+		"GET /accord/v1/accounts/vendor-push/password-hash/": 404,
+		"GET /elsewhere":                                     404,
+		"DELETE /accord/v1/agreements/vendors/":              404,
+	} {
+		method, target, _ := strings.Cut(path, " ")
+		w := httptest.NewRecorder()
+		far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest(method, target, nil))
+		if w.Code != want || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: got %d %s, want %d as JSON", path, w.Code, w.Body, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest("POST", "/accord/v1/agreements/vendors/suspend/", strings.NewReader(`{"reson":"x"}`)))
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "reson") {
+		t.Errorf("an unknown member: got %d %s, want a 400 that names it", w.Code, w.Body)
+	}
+}
+
+func TestALostAgreementIsShown(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	applied(t, s, example, "s3cret")
+	col, _ := s.Collection("states")
+	path := filepath.Join(dir, "agreements", col.ID().String()+".db")
+	s.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	list, err := Agreements(s, noon)
+	if err != nil || len(list) != 3 || list[1].Name != "states" || list[1].Unavailable == "" || list[2].Unavailable != "" {
+		t.Errorf("got %+v, %v, want states unavailable", list, err)
+	}
+	ctx := context.Background()
+	if err := Suspend(ctx, s, root, "states", "", noon); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "cannot be opened") {
+		t.Errorf("suspend it: got %v", err)
+	}
+	if _, err := Apply(ctx, s, root, parse(t, "agreements: [{name: states, title: States, api_root: nicp}]\n")); err == nil || !strings.Contains(err.Error(), "cannot be looked at") {
+		t.Errorf("apply it: got %v", err)
+	}
+	// What only refers to it can still be applied.
+	if got := applied(t, s, "agreements: [{name: new, api_root: nicp, release: [{to: states}]}]\n", ""); got != "agreement new: created" {
+		t.Errorf("an agreement that releases to it: got %s", got)
+	}
+}
+
+func TestTheClockDecidesTheState(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	applied(t, s, example, "s3cret")
+	for at, want := range map[string]agreement.State{"2025-12-31": agreement.Scheduled, "2026-01-01": agreement.Active, "2029-01-01": agreement.Expired} {
+		now, err := agreement.ParseDate(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := AgreementNamed(s, "vendors", now)
+		if err != nil || a.State != want {
+			t.Errorf("%s: got %s, %v, want %s", at, a.State, err, want)
+		}
+	}
+}
