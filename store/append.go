@@ -39,6 +39,7 @@ type preparedBatch struct {
 	actor   Actor
 	status  *NewStatus
 	cursor  *Cursor
+	follow  *FollowerUpdate
 	changes []preparedChange
 	bytes   int // of the objects' texts
 }
@@ -54,7 +55,7 @@ type preparedChange struct {
 
 // prepare checks a batch and does the hashing, beside whoever else does theirs.
 func (c *Collection) prepare(b Batch) (preparedBatch, error) {
-	p := preparedBatch{actor: b.Actor, status: b.Status, cursor: b.Cursor, changes: make([]preparedChange, len(b.Changes))}
+	p := preparedBatch{actor: b.Actor, status: b.Status, cursor: b.Cursor, follow: b.Follower, changes: make([]preparedChange, len(b.Changes))}
 	for i, ch := range b.Changes {
 		change, err := c.prepareChange(ch)
 		if err != nil {
@@ -67,6 +68,11 @@ func (c *Collection) prepare(b Batch) (preparedBatch, error) {
 	}
 	if b.Cursor != nil && b.Cursor.Name == "" {
 		return preparedBatch{}, errors.New("the cursor has no name")
+	}
+	if b.Follower != nil {
+		if err := b.Follower.check(); err != nil {
+			return preparedBatch{}, err
+		}
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -204,6 +205,9 @@ func (a *applying) compare(v version, ch *preparedChange, other OutcomeKind) (sa
 	kind := other
 	if same = sameContent(r.text, ch.Add.Object.Raw()); same {
 		kind = Already
+		if err := a.vouch(v, ch.Add.Source.Collection); err != nil {
+			return false, err
+		}
 	}
 	if kind != 0 {
 		*a.out = Outcome{Kind: kind, Position: r.position, At: timeOf(v.added), Version: r.versionText(v.added)}
@@ -290,7 +294,7 @@ func (a *applying) settle() error {
 		}
 		break
 	}
-	tree, err := growTree(a.hashes, a.figures.entries)
+	tree, err := growTree(a.hashes, a.journal, a.figures.entries)
 	if err != nil {
 		return err
 	}
@@ -311,7 +315,7 @@ func (a *applying) settle() error {
 		return nil
 	}
 	a.figures.lastAt = a.lastAt
-	if err := tree.keep(); err != nil {
+	if err := a.keepTree(tree); err != nil {
 		return err
 	}
 	return a.keepFigures()
@@ -354,6 +358,12 @@ func (a *applying) move(p *pendingEntry, from, to uint64) error {
 	if err := a.objects.Delete(addedKey(from)); err != nil {
 		return fmt.Errorf("move %s: %w", o.ID, err)
 	}
+	if kept := bytes.Clone(a.vouchers.Get(v.key)); kept != nil {
+		moved := newVersion(id, o.Instant, p.change.form, to)
+		if err := errors.Join(a.vouchers.Delete(v.key), a.vouchers.Put(moved.key, kept)); err != nil {
+			return fmt.Errorf("move %s: %w", o.ID, err)
+		}
+	}
 	return a.keepObject(p.change, id, p.out.Position, to)
 }
 
@@ -362,6 +372,11 @@ func (a *applying) keepBeside(b *preparedBatch, outcomes []Outcome, now uint64) 
 	if b.cursor != nil {
 		if err := a.cursors.Put([]byte(b.cursor.Name), binary.BigEndian.AppendUint64(nil, b.cursor.Position)); err != nil {
 			return fmt.Errorf("keep cursor %s: %w", b.cursor.Name, err)
+		}
+	}
+	if b.follow != nil {
+		if err := a.keepFollower(b.follow); err != nil {
+			return err
 		}
 	}
 	if b.status == nil {

@@ -27,6 +27,9 @@ type Batch struct {
 
 	// Cursor, when set, is stored in the same transaction: how far a follower has come.
 	Cursor *Cursor
+
+	// Follower, when set, is the same for a follower that has more to remember.
+	Follower *FollowerUpdate
 }
 
 // NewStatus is a status resource to keep.
@@ -61,6 +64,13 @@ type Removal struct {
 
 	// OnlyBy, when set, lets the removal happen only if that party added every selected version.
 	OnlyBy agreement.PartyName
+
+	// OnlyFrom, when set, takes back what a follower brought from that collection: of the selected versions those for
+	// which nobody else vouches are removed. The others stay, and no longer count as brought from there.
+	OnlyFrom uuid.UUID
+
+	// Digest, when set, selects among the selected versions those whose text has it.
+	Digest journal.Digest
 }
 
 // TermsChange puts new terms in force.

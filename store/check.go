@@ -76,6 +76,9 @@ func (k *checking) all() error {
 	if err := k.statuses(); err != nil {
 		return err
 	}
+	if err := k.followersSound(); err != nil {
+		return err
+	}
 	got, err := readFigures(k.tx)
 	if err != nil {
 		k.fault("%v", err)

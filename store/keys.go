@@ -15,9 +15,9 @@ import (
 // added is a date_added as 8 bytes big-endian microseconds since 1970; within a collection it names one version. id is
 // an idKey, instant what stix.Instant.AppendKey writes, type a uvarint, class one byte (see class).
 var (
-	bucketMeta       = []byte("meta")       // format, id, figures, terms
+	bucketMeta       = []byte("meta")       // format, id, figures, terms, head
 	bucketJournal    = []byte("journal")    // position -> entry's canonical bytes
-	bucketHashes     = []byte("hashes")     // chunk number -> hashesPerChunk stored hashes of the tree
+	bucketHashes     = []byte("hashes")     // chunk number -> hashesPerChunk hashes of the tree: see treeHashes
 	bucketDocuments  = []byte("documents")  // SHA-256 -> agreement document, every one that was ever in force
 	bucketObjects    = []byte("objects")    // added -> record
 	bucketTypes      = []byte("types")      // name of an object type -> type, numbered as they first appear
@@ -30,12 +30,15 @@ var (
 	bucketStatuses   = []byte("statuses")   // status id -> time, actor, body
 	bucketStatusAge  = []byte("statusage")  // time, status id -> nothing
 	bucketCursors    = []byte("cursors")    // follower -> position
+	bucketFollowers  = []byte("followers")  // follower, 0, key -> what it remembers
+	bucketVouchers   = []byte("vouchers")   // key in versions -> collections, 16 bytes each: see vouchersOf
 )
 
 // The keys of the meta bucket, beside keyFormat.
 var (
 	keyID      = []byte("id")
 	keyFigures = []byte("figures")
+	keyHead    = []byte("head")  // root of the tree
 	keyTerms   = []byte("terms") // SHA-256 of the agreement's document in force
 )
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -24,6 +26,9 @@ func (a *applying) remove(ch *preparedChange) error {
 		return err
 	}
 	selected := selectVersions(held, r)
+	if selected, err = a.narrow(selected, r); err != nil {
+		return err
+	}
 	if len(selected) == 0 {
 		return nil
 	}
@@ -59,6 +64,9 @@ func (a *applying) removeVersion(ch *preparedChange, id idKey, v version, of jou
 	if err := a.objects.Delete(addedKey(v.added)); err != nil {
 		return err
 	}
+	if err := a.vouchers.Delete(v.key); err != nil {
+		return err
+	}
 	a.out.At = timeOf(a.stamp(false))
 	position := a.record(journal.Entry{
 		Kind: cmp.Or(ch.Remove.Kind, journal.Deleted), Object: of.Object, Version: of.Version, SpecVersion: of.SpecVersion,
@@ -91,6 +99,27 @@ func selectVersions(held []version, r *Removal) []version {
 		}
 	}
 	return selected
+}
+
+// narrow leaves of the selected versions those that a removal's Digest and OnlyFrom are about.
+func (a *applying) narrow(selected []version, r *Removal) ([]version, error) {
+	if r.Digest != (journal.Digest{}) {
+		var same []version
+		for _, v := range selected {
+			e, err := a.entryOf(v)
+			if err != nil {
+				return nil, err
+			}
+			if e.Digest == r.Digest {
+				same = append(same, v)
+			}
+		}
+		selected = same
+	}
+	if r.OnlyFrom != (uuid.UUID{}) {
+		return a.takeBack(selected, r.OnlyFrom)
+	}
+	return selected, nil
 }
 
 // entryOf is the entry with which a version was added.

@@ -12,7 +12,7 @@ type tables struct {
 
 	meta, journal, hashes, documents, objects, types, tombstones *bolt.Bucket
 	versions, order, byType, byVersion, byID                     *bolt.Bucket
-	statuses, statusAge, cursors                                 *bolt.Bucket
+	statuses, statusAge, cursors, followers, vouchers            *bolt.Bucket
 
 	figures figures
 	scratch []byte // for keys of the indexes
@@ -23,7 +23,7 @@ type tables struct {
 const (
 	fillGrowing = 1.0
 	fillRuns    = 0.9
-	fillAny     = 0.7
+	fillAny     = 0.5
 )
 
 // layout lists the buckets of an agreement's file.
@@ -44,6 +44,8 @@ func (t *tables) layout() []tableLayout {
 		{&t.statuses, bucketStatuses, fillAny},
 		{&t.statusAge, bucketStatusAge, fillGrowing},
 		{&t.cursors, bucketCursors, fillAny},
+		{&t.followers, bucketFollowers, fillAny},
+		{&t.vouchers, bucketVouchers, fillAny},
 	}
 }
 
@@ -81,6 +83,21 @@ func makeTables(tx *bolt.Tx) (*tables, error) {
 		*l.bucket = b
 	}
 	return t, t.keepFigures()
+}
+
+// keepTree writes a tree that has grown, and its head.
+func (t *tables) keepTree(tree *treeGrowth) error {
+	if err := tree.keep(); err != nil {
+		return err
+	}
+	head, err := tree.head()
+	if err == nil {
+		err = t.meta.Put(keyHead, head[:])
+	}
+	if err != nil {
+		return fmt.Errorf("keep tree head: %w", err)
+	}
+	return nil
 }
 
 func (t *tables) keepFigures() error {

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+)
+
+// FollowerUpdate is what a follower keeps in the same transaction as its effects: how far it has come, and what it has to
+// remember. A crash leaves all of it together with the effects, or nothing.
+type FollowerUpdate struct {
+	Name     string // no zero byte
+	Position uint64
+	Clear    [][]byte // keys with these prefixes are dropped, first
+	Unset    [][]byte // keys that are dropped, then
+	Set      []KeyValue
+}
+
+// KeyValue is one thing that a follower remembers.
+type KeyValue struct{ Key, Value []byte }
+
+const releasePrefix = "release:"
+
+// ReleaseFollower is the name under which a release from another collection keeps its state in the target's file.
+func ReleaseFollower(source uuid.UUID) string { return releasePrefix + source.String() }
+
+// followerKey is the key of what a follower remembers.
+func followerKey(follower string, key []byte) []byte {
+	return append(append(append(make([]byte, 0, len(follower)+1+len(key)), follower...), 0), key...)
+}
+
+func (u *FollowerUpdate) check() error {
+	if u.Name == "" || strings.IndexByte(u.Name, 0) >= 0 {
+		return fmt.Errorf("%q cannot be a follower's name", u.Name)
+	}
+	return nil
+}
+
+// keepFollower keeps a follower's position and memory.
+func (a *applying) keepFollower(u *FollowerUpdate) error {
+	err := a.cursors.Put([]byte(u.Name), binary.BigEndian.AppendUint64(nil, u.Position))
+	for _, prefix := range u.Clear {
+		if err == nil {
+			err = deletePrefix(a.followers, followerKey(u.Name, prefix))
+		}
+	}
+	for _, key := range u.Unset {
+		if err == nil {
+			err = a.followers.Delete(followerKey(u.Name, key))
+		}
+	}
+	for _, kv := range u.Set {
+		if err == nil {
+			err = a.followers.Put(followerKey(u.Name, kv.Key), kv.Value)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("keep follower %s: %w", u.Name, err)
+	}
+	return nil
+}
+
+func deletePrefix(b *bolt.Bucket, prefix []byte) error {
+	c := b.Cursor()
+	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Seek(prefix) {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Who vouches for a version: the collections that followers brought it from, and the zero UUID for accounts. As long as
+// it is only who added it, the entry says so; otherwise the vouchers bucket has all of them.
+
+var errVouchers = errors.New("the vouchers are damaged")
+
+func parseVouchers(b []byte) ([]uuid.UUID, error) {
+	if len(b)%16 != 0 {
+		return nil, errVouchers
+	}
+	list := make([]uuid.UUID, len(b)/16)
+	for i := range list {
+		copy(list[i][:], b[16*i:])
+	}
+	return list, nil
+}
+
+func appendVouchers(list []uuid.UUID) []byte {
+	b := make([]byte, 0, 16*len(list))
+	for _, id := range list {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+// vouchersOf are those who vouch for a version.
+func (a *applying) vouchersOf(v version) ([]uuid.UUID, error) {
+	if kept := a.vouchers.Get(v.key); kept != nil {
+		return parseVouchers(kept)
+	}
+	e, err := a.entryOf(v)
+	if err != nil {
+		return nil, err
+	}
+	return []uuid.UUID{e.Source.Collection}, nil
+}
+
+// vouch notes that a version that is there was brought once more.
+func (a *applying) vouch(v version, by uuid.UUID) error {
+	list, err := a.vouchersOf(v)
+	if err != nil {
+		return err
+	}
+	for _, one := range list {
+		if one == by {
+			return nil
+		}
+	}
+	return a.vouchers.Put(v.key, appendVouchers(append(list, by)))
+}
+
+// takeBack picks those of the versions for which nobody but a source vouches. The others lose it as a voucher, and stay.
+func (a *applying) takeBack(vs []version, source uuid.UUID) (alone []version, err error) {
+	for _, v := range vs {
+		list, err := a.vouchersOf(v)
+		if err != nil {
+			return nil, err
+		}
+		rest := make([]uuid.UUID, 0, len(list))
+		for _, one := range list {
+			if one != source {
+				rest = append(rest, one)
+			}
+		}
+		switch {
+		case len(rest) == len(list):
+		case len(rest) == 0:
+			alone = append(alone, v)
+		default:
+			if err := a.vouchers.Put(v.key, appendVouchers(rest)); err != nil {
+				return nil, fmt.Errorf("keep vouchers: %w", err)
+			}
+		}
+	}
+	return alone, nil
+}
+
+// followersSound checks that what followers remember is some follower's, and that vouchers are those of a version.
+func (k *checking) followersSound() error {
+	cursors := k.tx.Bucket(bucketCursors)
+	c := k.tx.Bucket(bucketFollowers).Cursor()
+	for key, _ := c.First(); key != nil; key, _ = c.Next() {
+		if err := k.step(); err != nil {
+			return err
+		}
+		name, _, ok := bytes.Cut(key, []byte{0})
+		if !ok || cursors.Get(name) == nil {
+			k.fault("what is remembered at %x belongs to no follower", key)
+		}
+	}
+	versions := k.tx.Bucket(bucketVersions)
+	c = k.tx.Bucket(bucketVouchers).Cursor()
+	for key, value := c.First(); key != nil; key, value = c.Next() {
+		if err := k.step(); err != nil {
+			return err
+		}
+		if _, err := parseVouchers(value); err != nil || len(value) == 0 || versions.Get(key) == nil {
+			k.fault("the vouchers at %x are damaged, or those of no version", key)
+		}
+	}
+	return nil
+}
