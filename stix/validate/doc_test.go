@@ -20,8 +20,8 @@ STIX 2.1 (OASIS Standard, 10 June 2021, with Errata 01); the section says where.
 it and told to its sender: it stands for every SHOULD, and for a MUST that content in daily use breaks without harm. Where a rule says
 so, one and the same rule can be either.
 
-The rules of patterns (S-301 to S-325) are in the documentation of package stix/pattern. Objects of one bundle are also held against
-each other by nobody but their receivers: a version that contradicts an earlier one is the store's business.
+The rules of patterns (S-301 to S-325) are in the documentation of package stix/pattern. Rules on several objects together are not here:
+each object is judged alone, and references to objects that are not at hand are never looked up.
 
 | Rule | Section | Level | Breaking it is | Checked on | What is asked; in MUST NOT and SHOULD NOT rows what is forbidden |
 | --- | --- | --- | --- | --- | --- |

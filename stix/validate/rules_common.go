@@ -61,7 +61,7 @@ func applicable(s *subject) {
 		if b := s.t.Bytes(int(name)); string(b) == "defanged" {
 			continue // S-063
 		}
-		what := "a " + s.category.String()
+		what := "an " + s.category.String()
 		if s.category == stix.SMO {
 			what = s.typ
 		}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-
-	"github.com/accord-taxii/accord/stix"
 )
 
 // customRules are on types and properties that the Standard does not define (sections 7.3 and 11).
@@ -76,17 +74,9 @@ func customCommon(s *subject) {
 	}
 	for _, p := range s.def.order {
 		if p.required && p.name != "type" && p.name != "id" && p.name != "spec_version" && !s.has(names[p.name]) {
-			s.report(s.root, "%s is missing; an object of type %s is taken for a%s %s, which has it",
-				p.name, s.typ, nAfter(s.category), s.category)
+			s.report(s.root, "%s is missing; an object of type %s is taken for an %s, which has it", p.name, s.typ, s.category)
 		}
 	}
-}
-
-func nAfter(c stix.Category) string {
-	if c == stix.Unknown {
-		return ""
-	}
-	return "n"
 }
 
 func customContent(s *subject) {

@@ -111,7 +111,7 @@ func customExtensionKey(s *subject, e extension) {
 	case !form:
 		s.report(e.value, "the extension key %q is no name of a custom extension, expected 3 to 250 of a-z, 0-9 and hyphen, ending in -ext", shorten(e.key))
 	case s.category != stix.SCO:
-		s.report(e.value, "the custom extension %s stands on a %s, custom extensions exist on SCOs only; use an extension definition", e.key, s.category)
+		s.report(e.value, "the custom extension %s stands on an %s, custom extensions exist on SCOs only; use an extension definition", e.key, s.category)
 	}
 }
 
