@@ -268,6 +268,9 @@ func (a *applying) changeTerms(ch *preparedChange) error {
 	position := a.record(journal.Entry{
 		Kind: journal.Terms, Act: ch.Terms.Act, Reason: ch.Terms.Reason, Before: before, Digest: digest,
 	}, ch)
+	if err := a.termed.Put(positionKey(position), digest[:]); err != nil {
+		return fmt.Errorf("keep terms: %w", err)
+	}
 	*a.out = Outcome{Kind: Changed, Position: position, At: timeOf(at)}
 	a.done.terms = ch.Terms.Agreement.Canonical()
 	return nil

@@ -48,6 +48,8 @@ type journalWalk struct {
 	present uint64
 	graves  map[string]journal.Position // tombstones that should be there
 	hashes  int64                       // stored hashes met
+	taking  int                         // entries that remove something
+	terming int                         // entries about terms
 }
 
 // hash checks the stored hashes that an entry adds. Earlier ones, which it needs, have been checked before it.
@@ -134,6 +136,10 @@ func (w *journalWalk) taken(p journal.Position, e journal.Entry) {
 		w.fault("the entry at %d removes what was added at %d a second time", p, e.Of)
 	}
 	w.removed[e.Of] = true
+	w.taking++
+	if id, ok := idKeyOf(w.tx, stix.ID(e.Object)); !ok || !has(w.tx.Bucket(bucketRemovals), removalKey(id, p)) {
+		w.fault("the entry at %d is not found among the removals of %s", p, e.Object)
+	}
 	if grave, ok := w.grave(added); ok {
 		w.graves[grave] = p
 	}
@@ -144,6 +150,10 @@ func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 		w.fault("the entry at %d changes terms that were not in force", p)
 	}
 	w.terms = e.Digest
+	w.terming++
+	if string(w.tx.Bucket(bucketTermed).Get(positionKey(p))) != string(e.Digest[:]) {
+		w.fault("the entry at %d is not found among those about terms", p)
+	}
 	document := w.tx.Bucket(bucketDocuments).Get(e.Digest[:])
 	if document == nil || sha256.Sum256(document) != e.Digest {
 		w.fault("the terms of the entry at %d are missing or not those whose digest the entry has", p)
@@ -169,6 +179,12 @@ func (w *journalWalk) end() {
 	}
 	w.checkHashCount()
 	w.checkGraves()
+	if n := countKeys(w.tx.Bucket(bucketRemovals)); n != w.taking {
+		w.fault("the index of removals has %d keys, but %d entries remove something", n, w.taking)
+	}
+	if n := countKeys(w.tx.Bucket(bucketTermed)); n != w.terming {
+		w.fault("the index of terms has %d keys, but %d entries are about terms", n, w.terming)
+	}
 }
 
 func (w *journalWalk) checkHashCount() {

@@ -16,6 +16,7 @@ import (
 // derived are the buckets that Rebuild makes again from the others.
 var derived = [][]byte{
 	bucketHashes, bucketTypes, bucketVersions, bucketOrder, bucketByType, bucketByVersion, bucketByID, bucketTombstones,
+	bucketRemovals, bucketTermed,
 }
 
 // Rebuild makes all that is derived again, in one transaction, from the journal, the objects and the documents: the
@@ -99,8 +100,14 @@ func (t *tables) replay(p journal.Position, e journal.Entry) error {
 		if err != nil {
 			return err
 		}
+		if err := t.removals.Put(removalKey(id, p), nil); err != nil {
+			return err
+		}
 		return t.tombstones.Put(grave, positionKey(p))
 	case journal.Terms:
+		if err := t.termed.Put(positionKey(p), e.Digest[:]); err != nil {
+			return err
+		}
 		return t.meta.Put(keyTerms, e.Digest[:])
 	}
 	return nil

@@ -76,6 +76,9 @@ func (a *applying) removeVersion(ch *preparedChange, id idKey, v version, of jou
 	if err != nil {
 		return err
 	}
+	if err := a.removals.Put(removalKey(id, position), nil); err != nil {
+		return err
+	}
 	return a.tombstones.Put(grave, positionKey(position))
 }
 

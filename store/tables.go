@@ -11,6 +11,7 @@ type tables struct {
 	tx *bolt.Tx
 
 	meta, journal, hashes, documents, objects, types, tombstones *bolt.Bucket
+	removals, termed                                             *bolt.Bucket
 	versions, order, byType, byVersion, byID                     *bolt.Bucket
 	statuses, statusAge, cursors, followers, vouchers            *bolt.Bucket
 
@@ -41,6 +42,8 @@ func (t *tables) layout() []tableLayout {
 		{&t.byVersion, bucketByVersion, fillAny},
 		{&t.byID, bucketByID, fillAny},
 		{&t.tombstones, bucketTombstones, fillAny},
+		{&t.removals, bucketRemovals, fillAny},
+		{&t.termed, bucketTermed, fillGrowing},
 		{&t.statuses, bucketStatuses, fillAny},
 		{&t.statusAge, bucketStatusAge, fillGrowing},
 		{&t.cursors, bucketCursors, fillAny},
