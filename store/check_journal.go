@@ -47,6 +47,7 @@ type journalWalk struct {
 	missing []journal.Position        // Added, but not among the objects
 	present uint64
 	graves  map[string]journal.Position // tombstones that should be there
+	group   []tlog.Hash                 // leaves of the last group
 	hashes  int64                       // stored hashes met
 	taking  int                         // entries that remove something
 	terming int                         // entries about terms
@@ -54,18 +55,42 @@ type journalWalk struct {
 
 // hash checks the stored hashes that an entry adds. Earlier ones, which it needs, have been checked before it.
 func (w *journalWalk) hash(p journal.Position, b []byte) {
-	kept := treeHashes{w.tx.Bucket(bucketHashes)}
-	want, err := tlog.StoredHashesForRecordHash(int64(p)-1, journal.LeafHash(b), kept)
+	w.group = append(w.group, journal.LeafHash(b))
+	if len(w.group) < groupEntries {
+		return
+	}
+	kept := treeHashes{w.tx.Bucket(bucketHashes), w.tx.Bucket(bucketJournal)}
+	groups := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		hashes := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			var err error
+			if hashes[i], err = kept.stored(index); err != nil {
+				return nil, err
+			}
+		}
+		return hashes, nil
+	})
+	want, err := tlog.StoredHashesForRecordHash(int64(p)/groupEntries-1, nodeOver(w.group), groups)
+	w.group = w.group[:0]
 	if err != nil {
 		w.fault("the tree at entry %d: %v", p, err)
 		return
 	}
 	for _, h := range want {
-		got, err := kept.ReadHashes([]int64{w.hashes})
-		if err != nil || got[0] != h {
+		if got, err := kept.stored(w.hashes); err != nil || got != h {
 			w.fault("the tree hash %d, at entry %d, is not the hash of what is stored", w.hashes, p)
 		}
 		w.hashes++
+	}
+}
+
+// checkHead checks the tree's head, which covers the entries behind the last full group.
+func (w *journalWalk) checkHead() {
+	head, err := readHead(w.tx, w.figures.entries)
+	if err != nil {
+		w.fault("the tree: %v", err)
+	} else if string(w.tx.Bucket(bucketMeta).Get(keyHead)) != string(head[:]) {
+		w.fault("the tree's head is not the hash of what is stored")
 	}
 }
 
@@ -178,6 +203,7 @@ func (w *journalWalk) end() {
 		w.fault("the terms in force are not those of the last entry about terms")
 	}
 	w.checkHashCount()
+	w.checkHead()
 	w.checkGraves()
 	if n := countKeys(w.tx.Bucket(bucketRemovals)); n != w.taking {
 		w.fault("the index of removals has %d keys, but %d entries remove something", n, w.taking)

@@ -19,7 +19,7 @@ func (c *Collection) Head() (size uint64, root tlog.Hash, err error) {
 			return err
 		}
 		size = f.entries
-		root, err = tlog.TreeHash(int64(size), treeHashes{tx.Bucket(bucketHashes)})
+		root, err = readHead(tx, size)
 		return err
 	})
 	if err != nil {
@@ -28,11 +28,11 @@ func (c *Collection) Head() (size uint64, root tlog.Hash, err error) {
 	return size, root, nil
 }
 
-// Hashes reads the tree's stored hashes. Those of a size that was read before stay what they are.
+// Hashes reads the hashes of the tree, numbered as tlog numbers those it stores. Those of a size that was read before stay what they are.
 func (c *Collection) Hashes() tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) (hashes []tlog.Hash, err error) {
 		err = c.view(func(tx *bolt.Tx) error {
-			hashes, err = treeHashes{tx.Bucket(bucketHashes)}.ReadHashes(indexes)
+			hashes, err = treeHashes{tx.Bucket(bucketHashes), tx.Bucket(bucketJournal)}.ReadHashes(indexes)
 			return err
 		})
 		return hashes, err

@@ -51,7 +51,7 @@ func rebuild(ctx context.Context, tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	tree, err := growTree(t.hashes, 0)
+	tree, err := growTree(t.hashes, t.journal, 0)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func rebuild(ctx context.Context, tx *bolt.Tx) error {
 			return fmt.Errorf("entry %d: %w", p, err)
 		}
 	}
-	if err := tree.keep(); err != nil {
+	if err := t.keepTree(tree); err != nil {
 		return err
 	}
 	return t.keepFigures()

@@ -172,7 +172,7 @@ func compareNames(a, b agreement.Name) int { return cmp.Compare(a, b) }
 func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
 		size = adminEntries(tx)
-		root, err = tlog.TreeHash(int64(size), treeHashes{tx.Bucket(bucketAdminHashes)})
+		root, err = tlog.TreeHash(int64(size), treeHashes{tx.Bucket(bucketAdminHashes), tx.Bucket(bucketAdminJournal)})
 		return err
 	})
 	return size, root, err
@@ -220,7 +220,7 @@ func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
 		}
 	}
 	text := e.Append(nil)
-	tree, err := growTree(tx.Bucket(bucketAdminHashes), size)
+	tree, err := growTree(tx.Bucket(bucketAdminHashes), b, size)
 	if err != nil {
 		return err
 	}
