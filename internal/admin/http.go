@@ -62,10 +62,32 @@ func (a *API) Handler(prefix string) http.Handler {
 		mux.HandleFunc(r.method+" "+prefix+r.path+"{$}", serve)
 		mux.HandleFunc(r.method+" "+prefix+strings.TrimSuffix(r.path, "/"), serve)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		writeError(w, notFound("there is no %s here", req.URL.Path))
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, pattern := mux.Handler(req); pattern == "" {
+			writeError(w, unrouted(mux, req))
+			return
+		}
+		mux.ServeHTTP(w, req)
 	})
-	return mux
+}
+
+// unrouted says why a request reaches no route: its path or its method is unknown.
+func unrouted(mux *http.ServeMux, req *http.Request) error {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		other := req.Clone(req.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "" {
+			return &wrongMethod{req.Method, req.URL.Path, method}
+		}
+	}
+	return notFound("there is no %s here", req.URL.Path)
+}
+
+// wrongMethod is a request to a path that takes another method.
+type wrongMethod struct{ method, path, allowed string }
+
+func (e *wrongMethod) Error() string {
+	return fmt.Sprintf("%s takes %s, not %s", e.path, e.allowed, e.method)
 }
 
 func (a *API) listAgreements(*http.Request) (any, error) {
@@ -212,12 +234,16 @@ type errorBody struct {
 func writeError(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var bad *badRequest
+	var method *wrongMethod
 	body := errorBody{Title: err.Error()}
 	switch {
 	case errors.As(err, &body.File):
 		status = http.StatusUnprocessableEntity
 	case errors.As(err, &bad):
 		status = http.StatusBadRequest
+	case errors.As(err, &method):
+		status = http.StatusMethodNotAllowed
+		w.Header().Set("Allow", method.allowed)
 	case errors.Is(err, ErrNotFound):
 		status = http.StatusNotFound
 	case errors.Is(err, ErrRefused):

@@ -1,13 +1,9 @@
 package admin
 
 import (
-	"cmp"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
@@ -236,86 +232,6 @@ func (p *planner) certificates() {
 	}
 }
 
-func (p *planner) planAgreements() {
-	seen := make(map[string]int)
-	for _, e := range p.file.agreements {
-		p.once(seen, "the agreement", string(e.Name), e.marks.line("name"))
-		if u, gone := p.unavailable[e.Name]; gone {
-			p.add(e.line("name"), "the agreement %s cannot be looked at: %v", e.Name, u.Reason)
-			continue
-		}
-		p.agreement(e)
-	}
-	for _, e := range p.file.agreements {
-		p.references(e)
-		p.uniqueInRoot(e)
-	}
-	p.loops()
-}
-
-// agreement makes the step of one agreement.
-func (p *planner) agreement(e agreementEntry) {
-	now, existed := p.before[e.Name]
-	want := e.Canonical()
-	if !existed {
-		if want.Collection.ID == (uuid.UUID{}) {
-			want.Collection.ID = uuid.New()
-		}
-		p.agreements[want.Name] = want
-		p.step("agreement", string(want.Name), false, nil, func(st *step) { st.create = want })
-		return
-	}
-	if id := want.Collection.ID; id != (uuid.UUID{}) && id != now.Collection.ID {
-		p.add(e.line("collection.id"), "the agreement %s has the collection id %s, which never changes: write that or leave it out", e.Name, now.Collection.ID)
-	}
-	want.Collection.ID = now.Collection.ID
-	want.Suspended, want.Terminated = now.Suspended, now.Terminated
-	changes := agreementChanges(now, want)
-	if now.Terminated != nil && len(changes) > 0 {
-		p.add(e.line("name"), "the agreement %s is terminated and its terms change no more; the file would change %s", e.Name, strings.Join(changes, ", "))
-	}
-	p.agreements[want.Name] = want
-	p.step("agreement", string(want.Name), true, changes, func(st *step) { st.terms = want })
-}
-
-// agreementChanges names the terms that differ, as the apply file has them.
-func agreementChanges(now, want *agreement.Agreement) (changes []string) {
-	now = now.Canonical()
-	add := func(prefix string, fields []string) {
-		for _, f := range fields {
-			changes = append(changes, prefix+f)
-		}
-	}
-	plain := func(a *agreement.Agreement) any {
-		return struct {
-			Title       string `json:"title"`
-			Description string `json:"description"`
-			APIRoot     string `json:"api_root"`
-		}{a.Title, a.Description, a.APIRoot}
-	}
-	add("", differ(plain(now), plain(want)))
-	add("collection.", differ(now.Collection, want.Collection))
-	if !slices.EqualFunc(now.Parties, want.Parties, func(x, y agreement.Membership) bool {
-		return x.Party == y.Party && slices.Equal(x.Roles, y.Roles)
-	}) {
-		changes = append(changes, "parties")
-	}
-	if !now.Term.From.Equal(want.Term.From) {
-		changes = append(changes, "term.from")
-	}
-	if !now.Term.Until.Equal(want.Term.Until) {
-		changes = append(changes, "term.until")
-	}
-	add("accept.", differ(now.Accept, want.Accept))
-	if !slices.EqualFunc(now.Release, want.Release, func(x, y agreement.Release) bool {
-		return x.To == y.To && x.MaxTLP == y.MaxTLP && slices.Equal(x.Types, y.Types)
-	}) {
-		changes = append(changes, "release")
-	}
-	add("retention.", differ(now.Retention, want.Retention))
-	return changes
-}
-
 // differ names the fields, as JSON has them, in which two structs of one type differ. A nil list is an empty one.
 func differ(now, want any) (fields []string) {
 	a, b := reflect.ValueOf(now), reflect.ValueOf(want)
@@ -330,110 +246,4 @@ func differ(now, want any) (fields []string) {
 		}
 	}
 	return fields
-}
-
-// references reports what an agreement of the file names and there is not.
-func (p *planner) references(e agreementEntry) {
-	if !p.hasRoot(e.APIRoot) {
-		p.add(e.line("api_root"), "the agreement %s is in the API root %q, which there is not", e.Name, e.APIRoot)
-	}
-	for i, m := range e.Parties {
-		if !p.hasParty(m.Party) {
-			p.add(e.line(fmt.Sprintf("parties[%d].party", i)), "the agreement %s names the party %q, which there is not", e.Name, m.Party)
-		}
-	}
-	for i, r := range e.Release {
-		if _, ok := p.agreements[r.To]; ok {
-			continue
-		}
-		if _, ok := p.unavailable[r.To]; !ok {
-			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "the agreement %s releases to %q, which there is not", e.Name, r.To)
-		}
-	}
-}
-
-// uniqueInRoot reports a title or an alias that is taken in the API root, and a collection id that is taken at all.
-func (p *planner) uniqueInRoot(e agreementEntry) {
-	a, ok := p.agreements[e.Name]
-	if !ok {
-		return
-	}
-	// By name, so that of several the same one is reported every time.
-	for _, other := range sortedAgreements(p.agreements) {
-		if other.Name == a.Name {
-			continue
-		}
-		if other.Collection.ID == a.Collection.ID {
-			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's", a.Collection.ID, a.Name, other.Name)
-		}
-		if other.APIRoot != a.APIRoot {
-			continue
-		}
-		if other.Title == a.Title {
-			p.add(e.line("title"), "the title %q of the agreement %s is taken in the API root %s, by the agreement %s", a.Title, a.Name, a.APIRoot, other.Name)
-		}
-		if a.Collection.Alias != "" && other.Collection.Alias == a.Collection.Alias {
-			p.add(e.line("collection.alias"), "the alias %q of the agreement %s is taken in the API root %s, by the agreement %s", a.Collection.Alias, a.Name, a.APIRoot, other.Name)
-		}
-	}
-	for _, u := range p.unavailable {
-		if u.Collection == a.Collection.ID {
-			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's", a.Collection.ID, a.Name, u.Name)
-		}
-	}
-}
-
-func sortedAgreements(m map[agreement.Name]*agreement.Agreement) []*agreement.Agreement {
-	list := make([]*agreement.Agreement, 0, len(m))
-	for _, a := range m {
-		list = append(list, a)
-	}
-	slices.SortFunc(list, func(x, y *agreement.Agreement) int { return cmp.Compare(x.Name, y.Name) })
-	return list
-}
-
-// loops reports each loop of releases, of any length, that goes through an agreement of the file, once.
-func (p *planner) loops() {
-	reported := make(map[string]bool)
-	for _, e := range p.file.agreements {
-		for i, r := range e.Release {
-			way := p.way(r.To, e.Name, make(map[agreement.Name]bool))
-			if way == nil || r.To == e.Name { // a release to itself is reported already
-				continue
-			}
-			key := loopKey(way)
-			if reported[key] {
-				continue
-			}
-			reported[key] = true
-			text := string(e.Name)
-			for _, name := range way {
-				text += " -> " + string(name)
-			}
-			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "releases go round in a loop: %s", text)
-		}
-	}
-}
-
-// way is a chain of releases from one agreement to another, both included; nil when there is none.
-func (p *planner) way(from, to agreement.Name, seen map[agreement.Name]bool) []agreement.Name {
-	if from == to {
-		return []agreement.Name{to}
-	}
-	a, ok := p.agreements[from]
-	if !ok || seen[from] {
-		return nil
-	}
-	seen[from] = true
-	for _, r := range a.Release {
-		if rest := p.way(r.To, to, seen); rest != nil {
-			return append([]agreement.Name{from}, rest...)
-		}
-	}
-	return nil
-}
-
-// loopKey is the same for a loop wherever one enters it.
-func loopKey(way []agreement.Name) string {
-	return fmt.Sprint(slices.Sorted(slices.Values(way)))
 }

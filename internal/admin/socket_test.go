@@ -242,7 +242,9 @@ func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 		"POST /accord/v1/apply/":                             404,
 		"GET /accord/v1/accounts/vendor-push/password-hash/": 404,
 		"GET /elsewhere":                                     404,
-		"DELETE /accord/v1/agreements/vendors/":              404,
+		"DELETE /accord/v1/agreements/vendors/":              405,
+		"GET /accord/v1/agreements/vendors/renew/":           405,
+		"GET /accord/v1/agreements/vendors/renew":            405,
 	} {
 		method, target, _ := strings.Cut(path, " ")
 		w := httptest.NewRecorder()
