@@ -56,6 +56,7 @@ type Authenticator struct {
 	macs     sync.Pool // of hash.Hash, keyed with a key of this process alone
 	verified *memory
 	refused  *memory
+	failures *failures
 
 	flight  singleflight.Group // requests with the same credentials share one verification
 	workers chan struct{}
@@ -90,6 +91,7 @@ func New(dir Directory, opts Options) *Authenticator {
 		macs:     sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
 		verified: newMemory(opts.Remember),
 		refused:  newMemory(opts.Remember),
+		failures: newFailures(),
 		workers:  make(chan struct{}, opts.Workers),
 		waiting:  make(chan struct{}, opts.Workers+opts.Queue),
 		decoy: passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes,
@@ -97,10 +99,17 @@ func New(dir Directory, opts Options) *Authenticator {
 	}
 }
 
-// Authenticate returns the account that a request comes from. An Authorization
-// header decides alone; without one, the verified client certificate does. Its
-// errors are ErrMissing, ErrWrong, ErrBusy and ctx's own.
+// Authenticate is AuthenticateFrom for requests whose address is not known.
 func (a *Authenticator) Authenticate(ctx context.Context, header http.Header, state *tls.ConnectionState) (Account, error) {
+	return a.AuthenticateFrom(ctx, "", header, state)
+}
+
+// AuthenticateFrom returns the account that a request comes from. An
+// Authorization header decides alone; without one, the verified client
+// certificate does. After many wrong passwords for an account from one address
+// it takes its time, see SlowError. Its errors are ErrMissing, ErrWrong,
+// ErrBusy, a *SlowError and ctx's own.
+func (a *Authenticator) AuthenticateFrom(ctx context.Context, address string, header http.Header, state *tls.ConnectionState) (Account, error) {
 	c, err := parseCredentials(header)
 	if errors.Is(err, ErrMissing) {
 		if cert := verifiedCertificate(state); cert != nil {
@@ -116,7 +125,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, header http.Header, st
 	if c.scheme == bearer {
 		return Account{}, &WrongError{"the token is not known"}
 	}
-	return a.byPassword(ctx, c)
+	return a.byPassword(ctx, c, address)
 }
 
 func (a *Authenticator) byCertificate(names []string) (Account, error) {
@@ -149,7 +158,7 @@ var errWrongPassword = &WrongError{"the user name or the password is wrong"}
 
 // byPassword is the cheap way: an outcome remembered for the account as it is
 // now. What is not remembered takes its turn in verify.
-func (a *Authenticator) byPassword(ctx context.Context, c credentials) (Account, error) {
+func (a *Authenticator) byPassword(ctx context.Context, c credentials, address string) (Account, error) {
 	if c.secret == "" || len(c.secret) > MaxPassword {
 		return Account{}, errWrongPassword
 	}
@@ -159,6 +168,21 @@ func (a *Authenticator) byPassword(ctx context.Context, c credentials) (Account,
 	if a.verified.holds(key, now) && !account.Disabled {
 		return account, nil
 	}
+	from := pair{c.name, address}
+	if err := a.failures.await(ctx, from); err != nil {
+		return Account{}, err
+	}
+	account, err := a.byArgon(ctx, key, c, account, now)
+	if errors.Is(err, ErrWrong) {
+		a.failures.wrong(from)
+	} else if err == nil {
+		a.failures.right(from)
+	}
+	return account, err
+}
+
+// byArgon has a password verified that is not remembered as right.
+func (a *Authenticator) byArgon(ctx context.Context, key credentialKey, c credentials, account Account, now remembered) (Account, error) {
 	if a.refused.holds(key, now) {
 		return Account{}, errWrongPassword
 	}

@@ -87,6 +87,7 @@ type verdict struct {
 	tlp      stix.TLP
 	warnings []string // ids of rules, sorted, each once
 	message  string   // the findings
+	rule     string   // of the first finding that refuses
 }
 
 // judge holds objects to the Standard and to one agreement's terms at one moment.
@@ -105,11 +106,11 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 			return verdict{}, err
 		}
 		object = stix.Object{Tree: tree}
-		return verdict{object: object, id: placeholderID, message: messageOf(findings)}, nil
+		return verdict{object: object, id: placeholderID, message: messageOf(findings), rule: refusing(findings)}, nil
 	}
 	findings = append(findings, validate.Object(object, validate.Options{SpecVersions: j.terms.Accept.SpecVersions})...)
 	findings = append(findings, j.terms.Accepts(object, j.party, findings, j.now)...)
-	v := verdict{object: object, id: idOf(object), message: messageOf(findings)}
+	v := verdict{object: object, id: idOf(object), message: messageOf(findings), rule: refusing(findings)}
 	v.passed = !refused(findings)
 	if v.passed {
 		if why := unkeepable(object); why != "" {
@@ -165,6 +166,16 @@ func idOf(o stix.Object) string {
 
 func refused(findings []validate.Finding) bool {
 	return slices.ContainsFunc(findings, func(f validate.Finding) bool { return f.Severity == validate.Error })
+}
+
+// refusing is the rule of the first finding that refuses an object; "" when none does.
+func refusing(findings []validate.Finding) string {
+	for _, f := range findings {
+		if f.Severity == validate.Error {
+			return f.Rule
+		}
+	}
+	return ""
 }
 
 func warningsOf(findings []validate.Finding) []string {

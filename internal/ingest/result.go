@@ -28,6 +28,7 @@ type Detail struct {
 	Version string  `json:"version"` // as TAXII states it (TAXII 2.1, section 4.3.1)
 	Outcome Outcome `json:"outcome"`
 	Message string  `json:"message,omitempty"`
+	Rule    string  `json:"rule,omitempty"` // of the first finding that refuses it; "" when no rule did
 }
 
 // Result is what became of a submission. It is complete from the start: Accord answers when everything is durable.
@@ -66,7 +67,7 @@ func (s *submission) result(outcomes []store.Outcome) *Result {
 	next := 0
 	for i := range s.verdicts {
 		v := &s.verdicts[i]
-		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message}
+		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message, Rule: v.rule}
 		if v.passed {
 			d = settle(d, outcomes[next])
 			next++

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 // authenticate finds out who is calling, before anything else about the request is judged (T-024).
 func (s *Server) authenticate(x *exchange, r *http.Request) error {
-	account, err := s.auth.Authenticate(r.Context(), r.Header, r.TLS)
+	account, err := s.auth.AuthenticateFrom(r.Context(), s.address(r), r.Header, r.TLS)
 	if err != nil {
 		return err
 	}
@@ -23,6 +24,19 @@ func (s *Server) authenticate(x *exchange, r *http.Request) error {
 		Operator: account.Operator,
 	}
 	return nil
+}
+
+// address is where a request comes from, without a port.
+func (s *Server) address(r *http.Request) string {
+	if list := r.Header["X-Forwarded-For"]; s.proxied && len(list) > 0 {
+		last := list[len(list)-1]
+		return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // segment is a path parameter as its sender meant it.

@@ -26,6 +26,17 @@ type Config struct {
 
 	Limits Limits
 
+	// BehindProxy says that a proxy hands all requests on: the address of a client is then the last one of the header
+	// X-Forwarded-For.
+	BehindProxy bool
+
+	// Observed is told of each request after it was answered; nil: nobody is. It must not wait for anything.
+	Observed func(Observation)
+
+	// Refused is told of each object that was refused, with the rule that refused it ("" when no rule did); nil: nobody is.
+	// It must not wait for anything.
+	Refused func(to agreement.Name, rule string)
+
 	// Delivered is told of each page of objects after it was written; nil: nobody is. It must not wait for anything.
 	Delivered func(Delivery)
 }
@@ -44,7 +55,15 @@ type Limits struct {
 	PageMax     int // items of a page whatever limit says; default 10,000
 	PageBytes   int // bytes of objects in a page, which holds one object at least; default 32 MiB
 
-	BodyTime time.Duration // for a body to arrive; default 10 minutes (the connection is closed)
+	BodyTime   time.Duration // for a body to arrive; default 10 minutes (408)
+	AnswerTime time.Duration // for an answer to be taken, beside what its size takes at AnswerRate; default 1 minute (the connection is closed)
+	AnswerRate int           // bytes a second that a client must take of an answer; default 32 KiB
+
+	Requests        int     // going on at once; default 2,048 (503)
+	AccountRequests int     // going on at once of one account; default 256 (429)
+	AccountRate     float64 // requests a second of one account, which may save up two seconds' worth; default 2,000 (429)
+	Memory          int64   // bytes of bodies and pages at once; default 512 MiB (503)
+	AccountMemory   int64   // bytes of bodies and pages of one account; default a quarter of Memory (429)
 }
 
 // withDefaults fills in what was not said.
@@ -58,7 +77,22 @@ func (l Limits) withDefaults() Limits {
 	l.PageMax = cmp.Or(l.PageMax, 10_000)
 	l.PageBytes = cmp.Or(l.PageBytes, 32<<20)
 	l.BodyTime = cmp.Or(l.BodyTime, 10*time.Minute)
+	l.AnswerTime = cmp.Or(l.AnswerTime, time.Minute)
+	l.AnswerRate = cmp.Or(l.AnswerRate, 32<<10)
+	l.Requests = cmp.Or(l.Requests, 2048)
+	l.AccountRequests = cmp.Or(l.AccountRequests, 256)
+	l.AccountRate = cmp.Or(l.AccountRate, 2000)
+	l.Memory = cmp.Or(l.Memory, 512<<20)
+	l.AccountMemory = cmp.Or(l.AccountMemory, l.Memory/4)
 	return l
+}
+
+// Observation says how a request went.
+type Observation struct {
+	Route  string // as the route table has it; "" when the request came to none
+	Method string
+	Status int
+	Took   time.Duration
 }
 
 // Delivery says which versions of objects an account was given.

@@ -60,6 +60,9 @@ var meanings = []struct {
 	{is(auth.ErrMissing), http.StatusUnauthorized, "credentials-missing", "Credentials are needed"},
 	{is(auth.ErrWrong), http.StatusUnauthorized, "credentials-wrong", "The credentials are not accepted"},
 	{is(auth.ErrBusy), http.StatusServiceUnavailable, "busy", "Too many logins at once"},
+	{as[*auth.SlowError], http.StatusTooManyRequests, "login-slow", "Too many wrong passwords"},
+	{limitIs(http.StatusTooManyRequests), http.StatusTooManyRequests, "account-limit", "Too many requests of this account"},
+	{limitIs(http.StatusServiceUnavailable), http.StatusServiceUnavailable, "busy", "The server is busy"},
 	{is(echo.ErrMethodNotAllowed), http.StatusMethodNotAllowed, "method", "The method is not offered here"},
 	{as[*taxii.NotAcceptableError], http.StatusNotAcceptable, "not-acceptable", "No acceptable media type"},
 	{as[*missingError], http.StatusNotFound, "not-found", "Not found"},
@@ -114,6 +117,9 @@ func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
 	if !known && !errors.Is(cause, errPanic) {
 		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Msg("a request failed")
 	}
+	if wait := retryAfter(cause); wait > 0 {
+		x.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+	}
 	s.explain(x, r, status, &e)
 	e.ErrorID, e.HTTPStatus = x.id, strconv.Itoa(status)
 	if !as[*bodyError](cause) { // of which nothing more will come
@@ -124,14 +130,29 @@ func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
 	}
 }
 
+// retryAfter is when a request may be sent again, for errors that know (RFC 9110, section 10.2.3).
+func retryAfter(cause error) time.Duration {
+	var limit *limitError
+	var slow *auth.SlowError
+	switch {
+	case errors.As(cause, &limit):
+		return limit.after
+	case errors.As(cause, &slow):
+		return slow.After
+	}
+	return 0
+}
+
 // explain adds the headers that a status asks for, and words for errors that have none of their own.
 func (s *Server) explain(x *exchange, r *http.Request, status int, e *taxii.Error) {
 	h := x.Header()
 	switch status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = auth.Challenge()
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "1")
+		}
 	case http.StatusNotFound:
 		if e.Description == echo.ErrNotFound.Error() {
 			e.Description = fmt.Sprintf("there is nothing at %s; discovery is at /taxii2/", r.URL.Path)

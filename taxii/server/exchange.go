@@ -29,6 +29,8 @@ type exchange struct {
 	route  string // as the route table has it; "" when none matched
 	allow  string // the methods of that route, once the answer is a refusal
 	began  time.Time
+	limits *Limits
+	memory holding // of the body and the page
 
 	values []string // of the headers; the answer keeps them after the exchange has ended
 
@@ -41,7 +43,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // begin opens an exchange; end closes it.
 func (s *Server) begin(w http.ResponseWriter) *exchange {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now()}
+	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits}
 	x.values = make([]string, 0, 4)
 	h := w.Header()
 	x.set(h, "X-Request-Id", x.id)
@@ -91,12 +93,20 @@ var (
 	noSniff   = []string{"nosniff"}
 )
 
+// smallAnswer fits into the buffers of a connection: writing it seldom waits for the client, and the server's own time
+// for answers bounds that.
+const smallAnswer = 16 << 10
+
 // write sends a TAXII resource, whose JSON is body, in one piece.
 func (x *exchange) write(status int, body []byte) error {
 	h := x.Header()
 	h["Content-Type"] = taxiiType
 	h["Cache-Control"] = noStore // what a caller may see is for that caller, at that moment
 	x.set(h, "Content-Length", strconv.Itoa(len(body)))
+	if len(body) > smallAnswer {
+		take := x.limits.AnswerTime + time.Duration(len(body)/x.limits.AnswerRate)*time.Second
+		http.NewResponseController(x).SetWriteDeadline(time.Now().Add(take))
+	}
 	x.WriteHeader(status)
 	_, err := x.Write(body)
 	if err != nil {
@@ -132,13 +142,18 @@ func (s *Server) end(x *exchange, r *http.Request) {
 		s.refuse(x, r, errPanic)
 	}
 	level := zerolog.InfoLevel
-	if x.status >= 500 {
+	if x.status == http.StatusInternalServerError {
 		level = zerolog.ErrorLevel
+	} else if x.status > http.StatusInternalServerError {
+		level = zerolog.WarnLevel
 	}
 	line := s.log.WithLevel(level)
 	line.Str("request", x.id).Str("method", r.Method).Str("path", r.URL.Path).Str("route", x.route).
 		Int("status", x.status).Int64("bytes", x.bytes).Dur("took", time.Since(x.began)).
 		Str("account", string(x.caller.Account)).Str("remote", r.RemoteAddr).Msg("request")
+	if s.observed != nil {
+		s.observed(Observation{Route: x.route, Method: r.Method, Status: x.status, Took: time.Since(x.began)})
+	}
 	*x = exchange{}
 	exchanges.Put(x)
 }

@@ -37,10 +37,16 @@ func (s *Server) getObject(c echo.Context) error {
 	return s.writeObjects(c, col, &q, q.checkKnown)
 }
 
+// typicalMost is what an object in a page takes at most, unless it is unusually large.
+const typicalMost = 16 << 10
+
 // writeObjects answers with an envelope (TAXII 2.1, section 3.7). check, when given, may refuse instead. The page is
 // copied once from the store, inside its read transaction, and written after that has ended.
 func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question, check func(echo.Context, *store.Page) error) error {
 	x := exchangeOf(c)
+	if err := x.memory.grow(c.Request().Context(), min(s.limits.PageBytes, q.query.Limit*typicalMost)); err != nil {
+		return err
+	}
 	buf := acquireBuffer()
 	body := append((*buf)[:0], `{"objects":[`...)
 	var page store.Page
@@ -64,6 +70,7 @@ func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question
 		body = q.appendTail(body, col, &page)
 	}
 	q.dates(x, &page)
+	x.memory.settle(len(body))
 	err := x.write(http.StatusOK, body)
 	releaseBuffer(buf, body)
 	if err == nil && page.Count > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii"
@@ -23,6 +24,10 @@ type Server struct {
 	log       zerolog.Logger
 	limits    Limits
 	delivered func(Delivery)
+	observed  func(Observation)
+	refused   func(agreement.Name, string)
+	proxied   bool
+	gate      *gate
 
 	echo   *echo.Echo
 	allow  map[string]string // by route: the methods it has, for Allow
@@ -45,9 +50,10 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store: c.Store, auth: c.Auth, now: c.Now, log: c.Log,
-		limits: c.Limits.withDefaults(), delivered: c.Delivered,
+		limits: c.Limits.withDefaults(), delivered: c.Delivered, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
 		echo: echo.New(), allow: map[string]string{},
 	}
+	s.gate = newGate(s.limits)
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		x := exchangeOf(c)
 		x.allow = s.allow[c.Path()]
@@ -160,10 +166,15 @@ func (s *Server) mounted(path string) http.Handler {
 // Handler serves all of it.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// serve is the way of every request: who is calling, then the route.
+// serve is the way of every request: whether there is room for it, who is calling, then the route.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := s.begin(w)
 	defer s.end(x, r)
+	if err := s.gate.enter(); err != nil {
+		s.refuse(x, r, err)
+		return
+	}
+	defer s.gate.leave()
 	if h := s.mounted(r.URL.Path); h != nil {
 		h.ServeHTTP(x, r)
 		return
@@ -172,5 +183,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.refuse(x, r, err)
 		return
 	}
+	allowance, err := s.gate.enterAccount(x.caller.Account)
+	if err != nil {
+		s.refuse(x, r, err)
+		return
+	}
+	defer allowance.leave()
+	x.memory = holding{gate: s.gate, of: allowance}
+	defer func() { x.memory.release() }()
 	s.echo.ServeHTTP(x, r)
 }

@@ -76,6 +76,9 @@ const loggedRefusals = 20
 func (s *Server) refusals(x *exchange, col *store.Collection) func(ingest.Detail) {
 	n := 0
 	return func(d ingest.Detail) {
+		if s.refused != nil {
+			s.refused(col.Agreement().Name, d.Rule)
+		}
 		if n++; n > loggedRefusals {
 			return
 		}
@@ -94,12 +97,19 @@ func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) 
 		x.drain(r, most)
 		return dst, &tooLargeError{most}
 	}
+	if err := x.memory.grow(r.Context(), cap(dst)); err != nil { // a buffer that was used before may be large
+		return dst, err
+	}
 	connection := http.NewResponseController(x)
 	connection.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
 	body := io.LimitReader(r.Body, most+1)
 	for {
 		if cap(dst)-len(dst) < firstRead/2 {
-			dst = append(make([]byte, 0, max(firstRead, 2*cap(dst))), dst...)
+			more := max(firstRead, 2*cap(dst))
+			if err := x.memory.grow(r.Context(), more); err != nil {
+				return dst, err
+			}
+			dst = append(make([]byte, 0, more), dst...)
 		}
 		n, err := body.Read(dst[len(dst):cap(dst)])
 		dst = dst[:len(dst)+n]

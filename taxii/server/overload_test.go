@@ -1,0 +1,199 @@
+package server_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/taxii"
+	"github.com/accord-taxii/accord/taxii/server"
+)
+
+// wantRefused checks a refusal of overload: its status, Retry-After, and the error resource.
+func wantRefused(t *testing.T, resp *http.Response, status int) {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != status {
+		t.Fatalf("got %d %s, want %d", resp.StatusCode, body, status)
+	}
+	if wait, err := strconv.Atoi(resp.Header.Get("Retry-After")); err != nil || wait < 1 {
+		t.Errorf("got Retry-After %q, want a number of seconds", resp.Header.Get("Retry-After"))
+	}
+	var e taxii.Error
+	if err := json.Unmarshal(body, &e); err != nil || e.Title == "" || e.HTTPStatus != strconv.Itoa(status) {
+		t.Errorf("got %s, want an error resource", body)
+	}
+}
+
+func request(t *testing.T, s *accordtest.Server, account, method, path string, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(method, s.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth(account, accordtest.Password(account))
+	r.Header.Set("Accept", taxii.MediaType)
+	if body != nil {
+		r.Header.Set("Content-Type", taxii.MediaType)
+	}
+	return r
+}
+
+func do(t *testing.T, s *accordtest.Server, r *http.Request) *http.Response {
+	t.Helper()
+	resp, err := s.Client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+func TestAnAccountThatAsksTooOftenIsToldWhenToAskAgain(t *testing.T) { // T-035
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AccountRate: 1.0 / 3600}))
+	get := func(account string) *http.Response { return do(t, s, request(t, s, account, "GET", "/taxii2/", nil)) }
+	for i := range 1 {
+		if resp := get(accordtest.Agency); resp.StatusCode != http.StatusOK {
+			t.Fatalf("request %d: got %d, want 200", i, resp.StatusCode)
+		}
+	}
+	wantRefused(t, get(accordtest.Agency), http.StatusTooManyRequests)
+	if resp := get(accordtest.Vendor); resp.StatusCode != http.StatusOK {
+		t.Errorf("another account: got %d, want 200", resp.StatusCode)
+	}
+}
+
+// slowPost begins a POST whose body goes on until finish is called.
+func slowPost(t *testing.T, s *accordtest.Server, account string) (answered chan *http.Response, finish func()) {
+	t.Helper()
+	body, w := io.Pipe()
+	r := request(t, s, account, "POST", "/"+accordtest.Industry+"/collections/"+accordtest.ProgrammeID.String()+"/objects/", body)
+	answered = make(chan *http.Response, 1)
+	go func() {
+		resp, err := s.Client.Do(r)
+		if err != nil {
+			t.Errorf("POST: %v", err)
+			close(answered)
+			return
+		}
+		answered <- resp
+	}()
+	if _, err := io.WriteString(w, `{"objects":[`); err != nil { // returns when the transport reads it, on its way out
+		t.Fatal(err)
+	}
+	return answered, func() {
+		io.WriteString(w, string(accordtest.Indicator(1, 0))+"]}")
+		w.Close()
+	}
+}
+
+func TestRequestsAtOnceAreBounded(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		limits server.Limits
+		status int
+	}{
+		{"of one account", server.Limits{AccountRequests: 2}, http.StatusTooManyRequests},
+		{"of the server", server.Limits{Requests: 2}, http.StatusServiceUnavailable},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := accordtest.New(t, accordtest.WithLimits(row.limits))
+			first, finish1 := slowPost(t, s, accordtest.Vendor)
+			second, finish2 := slowPost(t, s, accordtest.Vendor)
+			// The two may still be on their way in: whoever comes first is let in.
+			deadline := time.Now().Add(10 * time.Second)
+			for {
+				resp := do(t, s, request(t, s, accordtest.Vendor, "GET", "/taxii2/", nil))
+				if resp.StatusCode == row.status {
+					wantRefused(t, resp, row.status)
+					break
+				}
+				resp.Body.Close()
+				if time.Now().After(deadline) {
+					t.Fatalf("got %d, want %d", resp.StatusCode, row.status)
+				}
+			}
+			finish1()
+			finish2()
+			for _, answered := range []chan *http.Response{first, second} {
+				if resp := <-answered; resp != nil && resp.StatusCode != http.StatusAccepted {
+					t.Errorf("got %d, want 202: what was let in is finished", resp.StatusCode)
+				}
+			}
+			if resp := do(t, s, request(t, s, accordtest.Vendor, "GET", "/taxii2/", nil)); resp.StatusCode != http.StatusOK {
+				t.Errorf("afterwards: got %d, want 200", resp.StatusCode)
+			}
+		})
+	}
+}
+
+func TestABodyBeyondTheMemoryOfAnAccountIsRefused(t *testing.T) {
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AccountMemory: 100 << 10, Memory: 300 << 10}))
+	_, finish := slowPost(t, s, accordtest.Vendor) // holds 64 KiB
+	defer finish()
+	path := "/" + accordtest.Industry + "/collections/" + accordtest.ProgrammeID.String() + "/objects/"
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		resp := do(t, s, request(t, s, accordtest.Vendor, "POST", path, strings.NewReader(`{"objects":[`)))
+		if resp.StatusCode == http.StatusTooManyRequests {
+			wantRefused(t, resp, http.StatusTooManyRequests)
+			return
+		}
+		resp.Body.Close()
+		if time.Now().After(deadline) {
+			t.Fatalf("got %d, want 429", resp.StatusCode)
+		}
+	}
+}
+
+func TestWrongPasswordsSlowDownAndLockNobodyOut(t *testing.T) {
+	s := accordtest.New(t)
+	attempt := func(password string) (int, time.Duration) {
+		r := request(t, s, accordtest.Agency, "GET", "/taxii2/", nil)
+		r.SetBasicAuth(accordtest.Agency, password)
+		began := time.Now()
+		resp := do(t, s, r)
+		resp.Body.Close()
+		return resp.StatusCode, time.Since(began)
+	}
+	for i := range 10 {
+		if status, _ := attempt("wrong" + strconv.Itoa(i)); status != http.StatusUnauthorized {
+			t.Fatalf("attempt %d: got %d, want 401", i, status)
+		}
+	}
+	if status, took := attempt("wrong"); status != http.StatusUnauthorized || took < 300*time.Millisecond {
+		t.Errorf("the eleventh: got %d after %v, want 401 after half a second", status, took)
+	}
+	// Many at once do not come through faster: those that would wait too long are turned away.
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	got := map[int]int{}
+	for range 20 {
+		all.Go(func() {
+			status, _ := attempt("wrong at once")
+			mu.Lock()
+			got[status]++
+			mu.Unlock()
+		})
+	}
+	other := do(t, s, request(t, s, accordtest.Vendor, "GET", "/taxii2/", nil))
+	if other.StatusCode != http.StatusOK {
+		t.Errorf("another account: got %d, want 200", other.StatusCode)
+	}
+	all.Wait()
+	if got[http.StatusTooManyRequests] == 0 || got[http.StatusUnauthorized] == 0 || got[http.StatusUnauthorized]+got[http.StatusTooManyRequests] != 20 {
+		t.Errorf("20 at once: got %v, want some 401 and the rest 429", got)
+	}
+	if status, _ := attempt(accordtest.Password(accordtest.Agency)); status != http.StatusOK {
+		t.Errorf("the right password: got %d, want 200 after a while", status)
+	}
+}
