@@ -33,6 +33,8 @@ type Store struct {
 	lock *os.File
 	db   *bolt.DB // accord.db
 
+	keyring keyring
+
 	changing sync.Mutex // held by whoever changes accord.db or the list of open files
 	closed   bool       // guarded by changing
 	now      atomic.Pointer[contents]

@@ -1,0 +1,134 @@
+package journal
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Checkpoint is the head of a journal's tree: how many entries there are and what they hash to. Its text is the body of a
+// signed note, as C2SP tlog-checkpoint describes.
+type Checkpoint struct {
+	Origin string // name of the server, "/", id of the collection: see Origin
+	Size   uint64 // entries
+	Root   tlog.Hash
+}
+
+// Origin is the first line of a collection's checkpoints.
+func Origin(server string, collection uuid.UUID) string { return server + "/" + collection.String() }
+
+// Collection is the id of the collection that an origin names.
+func (c Checkpoint) Collection() (uuid.UUID, error) {
+	i := strings.LastIndexByte(c.Origin, '/')
+	id, err := uuid.Parse(c.Origin[i+1:])
+	if i <= 0 || err != nil || id.String() != c.Origin[i+1:] {
+		return uuid.UUID{}, fmt.Errorf("the origin %q is not the name of a server, a slash and the id of a collection", c.Origin)
+	}
+	return id, nil
+}
+
+// Text is the body of the note: origin, size and root hash, a line each.
+func (c Checkpoint) Text() string {
+	return c.Origin + "\n" + strconv.FormatUint(c.Size, 10) + "\n" + base64.StdEncoding.EncodeToString(c.Root[:]) + "\n"
+}
+
+var errCheckpoint = errors.New("it is no checkpoint: expected the lines origin, size and root hash")
+
+// ParseCheckpoint reads the body of a note. Lines after the third are extensions, which it leaves alone.
+func ParseCheckpoint(text string) (Checkpoint, error) {
+	lines := strings.SplitN(text, "\n", 4)
+	if len(lines) < 4 || lines[0] == "" {
+		return Checkpoint{}, errCheckpoint
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 63)
+	if err != nil || strconv.FormatUint(size, 10) != lines[1] {
+		return Checkpoint{}, fmt.Errorf("the size %q of the checkpoint is no number without leading zeros", lines[1])
+	}
+	c := Checkpoint{Origin: lines[0], Size: size}
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil || copy(c.Root[:], root) != len(root) || len(root) != tlog.HashSize {
+		return Checkpoint{}, fmt.Errorf("the root hash %q of the checkpoint is not the base64 of 32 bytes", lines[2])
+	}
+	return c, nil
+}
+
+// Sign makes the signed note of a checkpoint.
+func (c Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
+	signed, err := note.Sign(&note.Note{Text: c.Text()}, signers...)
+	if err != nil {
+		return nil, fmt.Errorf("sign the checkpoint of %s: %w", c.Origin, err)
+	}
+	return signed, nil
+}
+
+// SignatureError says that a note bears no signature of a key that is trusted, or one that does not fit.
+type SignatureError struct{ Reason string }
+
+func (e *SignatureError) Error() string { return "signature: " + e.Reason }
+
+// OpenCheckpoint reads a signed note and checks that one of the keys signed it. by is the key that did. What is wrong with
+// the signature is a *SignatureError.
+func OpenCheckpoint(signed []byte, keys []note.Verifier) (c Checkpoint, by note.Verifier, err error) {
+	n, by, err := openNote(signed, keys)
+	if err != nil {
+		return Checkpoint{}, nil, err
+	}
+	if c, err = ParseCheckpoint(n.Text); err != nil {
+		return Checkpoint{}, nil, err
+	}
+	return c, by, nil
+}
+
+// ReadCheckpoint reads a signed note without checking who signed it: what it says is somebody's claim.
+func ReadCheckpoint(signed []byte) (Checkpoint, error) {
+	var unverified *note.UnverifiedNoteError
+	if _, err := note.Open(signed, note.VerifierList()); !errors.As(err, &unverified) {
+		return Checkpoint{}, fmt.Errorf("it is no signed note: %w", err)
+	}
+	return ParseCheckpoint(unverified.Note.Text)
+}
+
+func openNote(signed []byte, keys []note.Verifier) (*note.Note, note.Verifier, error) {
+	n, err := note.Open(signed, note.VerifierList(keys...))
+	var unverified *note.UnverifiedNoteError
+	var invalid *note.InvalidSignatureError
+	switch {
+	case errors.As(err, &unverified):
+		return nil, nil, &SignatureError{fmt.Sprintf("none of the known keys (%s) signed it, but %s", keyNames(keys), signerNames(unverified.Note.UnverifiedSigs))}
+	case errors.As(err, &invalid):
+		return nil, nil, &SignatureError{fmt.Sprintf("that of the key %s+%08x does not fit the text", invalid.Name, invalid.Hash)}
+	case err != nil:
+		return nil, nil, fmt.Errorf("it is no signed note: %w", err)
+	}
+	for _, key := range keys {
+		if key.Name() == n.Sigs[0].Name && key.KeyHash() == n.Sigs[0].Hash {
+			return n, key, nil
+		}
+	}
+	return nil, nil, &SignatureError{"by a key that was not given"}
+}
+
+func keyNames(keys []note.Verifier) string {
+	if len(keys) == 0 {
+		return "none given"
+	}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash())
+	}
+	return strings.Join(names, ", ")
+}
+
+func signerNames(sigs []note.Signature) string {
+	names := make([]string, len(sigs))
+	for i, s := range sigs {
+		names[i] = fmt.Sprintf("%s+%08x", s.Name, s.Hash)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,77 @@
+package journal
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// successionHead is the first line of the note in which a key names the one that comes after it.
+const successionHead = "accord.key.succession"
+
+// SignSuccession makes the note in which a key names its successor, both given as verifier keys. Whoever trusts the old key
+// can so come to trust the new one.
+func SignSuccession(old note.Signer, key, successor string) ([]byte, error) {
+	signed, err := note.Sign(&note.Note{Text: successionHead + "\n" + key + "\n" + successor + "\n"}, old)
+	if err != nil {
+		return nil, fmt.Errorf("sign the succession of %s+%08x: %w", old.Name(), old.KeyHash(), err)
+	}
+	return signed, nil
+}
+
+// Successors are the keys that are trusted when those given are: they themselves, and those that trusted ones name in
+// notes of succession. Notes that no trusted key signed are left out.
+func Successors(trusted []note.Verifier, notes [][]byte) []note.Verifier {
+	trusted = append([]note.Verifier(nil), trusted...)
+	for grown := true; grown; {
+		grown = false
+		for _, signed := range notes {
+			n, by, err := openNote(signed, trusted)
+			if err != nil {
+				continue
+			}
+			key, successor, err := readSuccession(n.Text)
+			if err != nil || key.Name() != by.Name() || key.KeyHash() != by.KeyHash() {
+				continue
+			}
+			if next, err := note.NewVerifier(successor); err == nil && !knows(trusted, next) {
+				trusted, grown = append(trusted, next), true
+			}
+		}
+	}
+	return trusted
+}
+
+// ParseSuccession reads a note of succession without asking who trusts it: the key that signed it, and the one it names.
+func ParseSuccession(signed []byte) (key, successor string, err error) {
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	by, successor, err := readSuccession(text + "\n")
+	if err != nil {
+		return "", "", err
+	}
+	if _, _, err := openNote(signed, []note.Verifier{by}); err != nil {
+		return "", "", fmt.Errorf("read the succession of %s+%08x: %w", by.Name(), by.KeyHash(), err)
+	}
+	return strings.Split(text, "\n")[1], successor, nil
+}
+
+func readSuccession(text string) (key note.Verifier, successor string, err error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[0] != successionHead {
+		return nil, "", fmt.Errorf("it is no note of succession: expected %s and two keys, a line each", successionHead)
+	}
+	if key, err = note.NewVerifier(lines[1]); err != nil {
+		return nil, "", fmt.Errorf("the key %q: %w", lines[1], err)
+	}
+	return key, lines[2], nil
+}
+
+func knows(keys []note.Verifier, key note.Verifier) bool {
+	for _, k := range keys {
+		if k.Name() == key.Name() && k.KeyHash() == key.KeyHash() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,126 @@
+package journal
+
+import (
+	"fmt"
+	"math/bits"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Verification reads a journal from its first entry on and tells what it hashes to. It trusts nothing: it holds entries
+// against the rules that every journal keeps, and the tree against checkpoints. It keeps a hash for each level of the
+// tree, and 8 bytes an entry that added a version, to know what can be removed.
+type Verification struct {
+	size    uint64
+	peaks   []tlog.Hash // of the complete subtrees from the left, largest first
+	last    int64       // microseconds of the newest entry
+	terms   Digest
+	live    map[Position]fingerprint
+	removed uint64
+}
+
+// fingerprint tells apart what entries added, well enough to notice a mistake.
+type fingerprint [8]byte
+
+// EntryError says which entry breaks which rule.
+type EntryError struct {
+	Position Position
+	Problem  string
+}
+
+func (e *EntryError) Error() string { return fmt.Sprintf("entry %d: %s", e.Position, e.Problem) }
+
+// Add takes the canonical bytes of the next entry. An entry that breaks a rule is an *EntryError; the verification cannot
+// go on after it.
+func (v *Verification) Add(raw []byte) (Entry, error) {
+	p := Position(v.size + 1)
+	e, err := ParseEntry(raw)
+	if err != nil {
+		return Entry{}, &EntryError{p, err.Error()}
+	}
+	if problem := v.judge(p, e); problem != "" {
+		return Entry{}, &EntryError{p, problem}
+	}
+	v.grow(LeafHash(raw))
+	return e, nil
+}
+
+// judge holds an entry against the rules of journals.
+func (v *Verification) judge(p Position, e Entry) string {
+	at := e.At.UnixMicro()
+	if v.size > 0 && at <= v.last {
+		return "its time is not later than that of the entry before"
+	}
+	v.last = at
+	switch e.Kind {
+	case Added:
+		if v.live == nil {
+			v.live = map[Position]fingerprint{}
+		}
+		v.live[p] = printOf(e)
+	case Deleted, Withdrawn:
+		of, ok := v.live[e.Of]
+		if !ok {
+			return fmt.Sprintf("it removes what the entry %d added, which added nothing or was removed before", e.Of)
+		}
+		if of != printOf(e) {
+			return fmt.Sprintf("it removes %s %s, which is not what the entry %d added", e.Object, e.Version, e.Of)
+		}
+		delete(v.live, e.Of)
+		v.removed++
+	case Terms:
+		if e.Before != v.terms {
+			return "it changes terms that were not in force"
+		}
+		v.terms = e.Digest
+	}
+	return ""
+}
+
+func printOf(e Entry) (f fingerprint) {
+	h := tlog.RecordHash([]byte(e.Object + "\x00" + e.Version + "\x00" + e.SpecVersion))
+	copy(f[:], h[:])
+	return f
+}
+
+// grow appends a leaf: two complete subtrees of one size become one (RFC 6962, section 2.1).
+func (v *Verification) grow(leaf tlog.Hash) {
+	v.peaks = append(v.peaks, leaf)
+	v.size++
+	for n := bits.TrailingZeros64(v.size); n > 0; n-- {
+		last := len(v.peaks) - 1
+		v.peaks[last-1] = tlog.NodeHash(v.peaks[last-1], v.peaks[last])
+		v.peaks = v.peaks[:last]
+	}
+}
+
+// Size is how many entries were added.
+func (v *Verification) Size() uint64 { return v.size }
+
+// Live and Removed are how many versions the entries leave there, and how many they removed.
+func (v *Verification) Live() uint64    { return uint64(len(v.live)) }
+func (v *Verification) Removed() uint64 { return v.removed }
+
+// Root is the hash of the tree over the entries so far.
+func (v *Verification) Root() tlog.Hash {
+	if len(v.peaks) == 0 {
+		h, _ := tlog.TreeHash(0, nil)
+		return h
+	}
+	root := v.peaks[len(v.peaks)-1]
+	for i := len(v.peaks) - 2; i >= 0; i-- {
+		root = tlog.NodeHash(v.peaks[i], root)
+	}
+	return root
+}
+
+// Check holds the tree as it is now against a checkpoint of the same size. The error is a *ProofError.
+func (v *Verification) Check(c Checkpoint) error {
+	if v.size != c.Size {
+		return &ProofError{fmt.Sprintf("there are %d entries, where the checkpoint has %d", v.size, c.Size)}
+	}
+	if v.Root() != c.Root {
+		return &ProofError{fmt.Sprintf("the %d entries do not hash to the root hash of the checkpoint: entries were changed, dropped or put in another order", c.Size)}
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// The folder of the keys with which heads are signed, in a data folder. Only the server may read it. The file key has the
+// private key and its verifier key, a line each; N.note are the notes in which keys name their successors. Of a retired
+// key the private part is gone.
+const (
+	keysName    = "keys"
+	keyFile     = "key"
+	keyFileNext = "key.next"
+	noteSuffix  = ".note"
+)
+
+// DefaultServerName is the name under which heads are signed when none was chosen.
+const DefaultServerName = "accord"
+
+// ErrNoKeys says that a data folder has no signing key yet.
+var ErrNoKeys = errors.New("the data folder has no signing key yet; a server makes one when it starts")
+
+// Keyring has the key with which heads are signed, and those that were retired. It may be used by several goroutines.
+type Keyring struct {
+	dir string
+
+	mu     sync.RWMutex
+	signer note.Signer
+	public string   // verifier key
+	notes  [][]byte // of succession, oldest first
+}
+
+// Keys is the folder's keyring. It is made when there is none, under a name that then stays: name, or DefaultServerName
+// when that is empty. A name that is given must be the keyring's.
+func (s *Store) Keys(name string) (*Keyring, error) {
+	s.keyring.mu.Lock()
+	defer s.keyring.mu.Unlock()
+	if s.keyring.open == nil {
+		k, err := openKeyring(filepath.Join(s.dir, keysName), name, s.opts.ReadOnly)
+		if err != nil {
+			return nil, fmt.Errorf("open the signing keys: %w", err)
+		}
+		s.keyring.open = k
+	}
+	if k := s.keyring.open; name != "" && name != k.Name() {
+		return nil, fmt.Errorf("the signing keys bear the name %s, which stays: heads that people keep begin with it", k.Name())
+	}
+	return s.keyring.open, nil
+}
+
+// keyring is opened when it is first needed.
+type keyring struct {
+	mu   sync.Mutex
+	open *Keyring
+}
+
+func openKeyring(dir, name string, readOnly bool) (*Keyring, error) {
+	k := &Keyring{dir: dir}
+	text, err := os.ReadFile(filepath.Join(dir, keyFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && readOnly:
+		return nil, ErrNoKeys
+	case errors.Is(err, fs.ErrNotExist):
+		if err := k.make(name); err != nil {
+			return nil, err
+		}
+		return k, nil
+	case err != nil:
+		return nil, err
+	}
+	if err := k.use(string(text)); err != nil {
+		return nil, err
+	}
+	if err := k.readNotes(); err != nil {
+		return nil, err
+	}
+	if !readOnly {
+		return k, k.finish()
+	}
+	return k, nil
+}
+
+// make makes the first key.
+func (k *Keyring) make(name string) error {
+	if name == "" {
+		name = DefaultServerName
+	}
+	if strings.ContainsAny(name, "+ \t\r\n/") {
+		return fmt.Errorf("the server name %q has a space, a plus sign or a slash, which names of keys cannot have", name)
+	}
+	if err := os.MkdirAll(k.dir, 0o700); err != nil {
+		return err
+	}
+	text, err := newKey(name)
+	if err != nil {
+		return err
+	}
+	if err := k.write(keyFileNext, text); err != nil {
+		return err
+	}
+	if err := k.rename(keyFileNext, keyFile); err != nil {
+		return err
+	}
+	if err := syncFolder(filepath.Dir(k.dir), false); err != nil {
+		return err
+	}
+	return k.use(text)
+}
+
+func newKey(name string) (string, error) {
+	private, public, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return "", fmt.Errorf("make a key named %s: %w", name, err)
+	}
+	return private + "\n" + public + "\n", nil
+}
+
+// use makes the key in the text of a key file the current one.
+func (k *Keyring) use(text string) error {
+	private, rest, _ := strings.Cut(text, "\n")
+	public, _, _ := strings.Cut(rest, "\n")
+	signer, err := note.NewSigner(private)
+	if err != nil {
+		return fmt.Errorf("read %s: it holds no private key", filepath.Join(k.dir, keyFile)) // the text stays unsaid
+	}
+	verifier, err := note.NewVerifier(public)
+	if err != nil || verifier.Name() != signer.Name() || verifier.KeyHash() != signer.KeyHash() {
+		return fmt.Errorf("read %s: the verifier key on its second line is not that of the private key", filepath.Join(k.dir, keyFile))
+	}
+	k.signer, k.public = signer, public
+	return nil
+}
+
+func (k *Keyring) readNotes() error {
+	names, err := filepath.Glob(filepath.Join(k.dir, "*"+noteSuffix))
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		signed, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if _, _, err := journal.ParseSuccession(signed); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		k.notes = append(k.notes, signed)
+	}
+	return nil
+}
+
+// finish ends a rotation that a crash broke off: once its note is there the next key takes over, before that it never was.
+func (k *Keyring) finish() error {
+	next := filepath.Join(k.dir, keyFileNext)
+	text, err := os.ReadFile(next)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(text), "\n")
+	public := strings.TrimSuffix(rest, "\n")
+	if n := len(k.notes); n > 0 {
+		if _, successor, err := journal.ParseSuccession(k.notes[n-1]); err == nil && successor == public {
+			if err := k.rename(keyFileNext, keyFile); err != nil {
+				return err
+			}
+			return k.use(string(text))
+		}
+	}
+	return os.Remove(next)
+}
+
+// Rotate retires the key: it names a new one its successor, and its private part is deleted.
+func (k *Keyring) Rotate() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text, err := newKey(k.signer.Name())
+	if err != nil {
+		return err
+	}
+	public := strings.Split(text, "\n")[1]
+	signed, err := journal.SignSuccession(k.signer, k.public, public)
+	if err != nil {
+		return err
+	}
+	// A crash after the note leaves it to finish to put the new key in its place.
+	if err := k.write(keyFileNext, text); err != nil {
+		return fmt.Errorf("rotate the signing key: %w", err)
+	}
+	if err := k.write(fmt.Sprintf("%04d%s", len(k.notes)+1, noteSuffix), string(signed)); err != nil {
+		return fmt.Errorf("rotate the signing key: %w", err)
+	}
+	if err := k.rename(keyFileNext, keyFile); err != nil {
+		return fmt.Errorf("rotate the signing key: %w", err)
+	}
+	k.notes = append(slices.Clone(k.notes), signed)
+	return k.use(text)
+}
+
+// write makes a file that is durable, name and all, before it returns.
+func (k *Keyring) write(name, text string) error {
+	path := filepath.Join(k.dir, name)
+	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return k.rename(name+".tmp", name)
+}
+
+func (k *Keyring) rename(from, to string) error {
+	if err := os.Rename(filepath.Join(k.dir, from), filepath.Join(k.dir, to)); err != nil {
+		return err
+	}
+	return syncFolder(k.dir, false)
+}
+
+// Name is the server's name, with which origins begin.
+func (k *Keyring) Name() string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.signer.Name()
+}
+
+// Key is the verifier key of the current key: name, hash and public key, as notes are verified with.
+func (k *Keyring) Key() string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.public
+}
+
+// Successions are the notes in which retired keys name their successors, oldest first.
+func (k *Keyring) Successions() [][]byte {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.notes
+}
+
+// Checkpoint signs the head of a collection's journal as it is now.
+func (k *Keyring) Checkpoint(c *Collection) ([]byte, error) {
+	size, root, err := c.Head()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return journal.Checkpoint{Origin: journal.Origin(k.signer.Name(), c.id), Size: size, Root: root}.Sign(k.signer)
+}
