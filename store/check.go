@@ -24,7 +24,7 @@ func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
 			faults = k.faults
 		}()
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-		return k.all()
+		return k.all(c.db)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("check collection %s: %w", c.id, err)
@@ -56,7 +56,10 @@ func (k *checking) step() error {
 	return nil
 }
 
-func (k *checking) all() error {
+func (k *checking) all(db *bolt.DB) error {
+	if err := k.heads(db); err != nil {
+		return err
+	}
 	var t tables
 	for _, l := range t.layout() {
 		if k.tx.Bucket(l.name) == nil {
@@ -102,7 +105,7 @@ func (k *checking) statuses() error {
 			k.fault("the status %x: %v", id, err)
 			continue
 		}
-		if ages.Get(append(append([]byte{}, b[:8]...), id...)) == nil {
+		if age := ages.Get(append(append([]byte{}, b[:8]...), id...)); age == nil || len(age) > 0 {
 			k.fault("the status %x is not listed by its age", id)
 		}
 	}

@@ -118,8 +118,8 @@ func (k *checking) indexed(v version) {
 		byVersion: k.tx.Bucket(bucketByVersion), byID: k.tx.Bucket(bucketByID),
 	}
 	t.eachIndex(v, func(b *bolt.Bucket, key []byte) error {
-		if b.Get(key) == nil {
-			k.fault("the version added %s is missing from an index (key %x)", taxiiTime(v.added), key)
+		if value := b.Get(key); value == nil || len(value) > 0 {
+			k.fault("the version added %s is missing from an index (key %x), or has a value there", taxiiTime(v.added), key)
 		}
 		return nil
 	})

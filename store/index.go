@@ -24,7 +24,7 @@ var errVersions = errors.New("the versions index is damaged")
 // parseVersion reads an entry of the versions bucket. Its key stays part of k.
 func parseVersion(k, v []byte) (version, error) {
 	idLen := idKeyLen(k)
-	if idLen == 0 || len(k) < idLen+6 || len(v) < 9 {
+	if idLen == 0 || len(k) < idLen+7 || len(v) < 9 {
 		return version{}, errVersions
 	}
 	got := version{key: k, idLen: idLen, added: binary.BigEndian.Uint64(v), class: class(v[8])}
@@ -33,6 +33,10 @@ func parseVersion(k, v []byte) (version, error) {
 			return version{}, errVersions
 		}
 		got.content = binary.BigEndian.Uint64(v[9:])
+		return got, nil
+	}
+	if len(v) != 9 {
+		return version{}, errVersions
 	}
 	return got, nil
 }

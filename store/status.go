@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"sync"
 	"time"
 
@@ -20,7 +21,9 @@ import (
 const StatusLifetime = 30 * 24 * time.Hour
 
 // A kept status is: time as 8 bytes, length of the account's name as uvarint, the name, the same of the party, and the
-// body compressed.
+// body compressed, then 4 bytes of a checksum over all of it.
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // forgetAtOnce is how many statuses one transaction drops.
 const forgetAtOnce = 1000
@@ -46,6 +49,7 @@ func (t *tables) keepStatus(id uuid.UUID, by Actor, now uint64, body []byte) err
 		b = append(b, name...)
 	}
 	b = enc.EncodeAll(body, b)
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	err = t.statuses.Put(id[:], b)
 	if err == nil {
 		err = t.statusAge.Put(append(binary.BigEndian.AppendUint64(nil, now), id[:]...), nil)
@@ -59,10 +63,11 @@ func (t *tables) keepStatus(id uuid.UUID, by Actor, now uint64, body []byte) err
 var errStatus = errors.New("the status is damaged")
 
 func parseStatus(b []byte) (body []byte, by Actor, err error) {
-	if len(b) < 8 {
+	end := len(b) - 4
+	if end < 8 || binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return nil, Actor{}, errStatus
 	}
-	b = b[8:]
+	b = b[8:end]
 	var names [2]string
 	for i := range names {
 		n, used := binary.Uvarint(b)

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+func TestCheckNamesWhatIsWrong(t *testing.T) {
+	id := testID("malware", 1)
+	object := func(tx *bolt.Tx) ([]byte, []byte) { return tx.Bucket(bucketObjects).Cursor().First() }
+	for _, row := range []struct {
+		name string
+		harm func(tx *bolt.Tx) error
+		want string
+	}{
+		{"a changed text", func(tx *bolt.Tx) error {
+			k, v := object(tx)
+			return tx.Bucket(bucketObjects).Put(k, []byte(strings.Replace(string(v), `"name":"n"`, `"name":"m"`, 1)))
+		}, "is not the one whose digest"},
+		{"a lost object", func(tx *bolt.Tx) error {
+			k, _ := object(tx)
+			return tx.Bucket(bucketObjects).Delete(k)
+		}, "is missing, and no entry removes it"},
+		{"an object out of nowhere", func(tx *bolt.Tx) error {
+			_, v := object(tx)
+			return tx.Bucket(bucketObjects).Put(addedKey(1), append([]byte(nil), v...))
+		}, "objects are stored, but entries name"},
+		{"a changed entry", func(tx *bolt.Tx) error {
+			b := tx.Bucket(bucketJournal)
+			e, err := journal.ParseEntry(b.Get(positionKey(2)))
+			e.Account = "somebody-else"
+			return errors.Join(err, b.Put(positionKey(2), e.Append(nil)))
+		}, "the tree"},
+		{"a changed entry behind the last group", func(tx *bolt.Tx) error {
+			b := tx.Bucket(bucketJournal)
+			k, v := b.Cursor().Last()
+			e, err := journal.ParseEntry(v)
+			e.Account = "somebody-else"
+			return errors.Join(err, b.Put(k, e.Append(nil)))
+		}, "the tree's head"},
+		{"a lost entry", func(tx *bolt.Tx) error { return tx.Bucket(bucketJournal).Delete(positionKey(3)) }, "the entry at 3 is missing"},
+		{"lost terms", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket(bucketDocuments).Cursor().First()
+			return tx.Bucket(bucketDocuments).Delete(k)
+		}, "the terms of the entry at 1"},
+		{"a key too many", func(tx *bolt.Tx) error { return tx.Bucket(bucketOrder).Put([]byte("stray"), nil) }, "the index order has"},
+		{"a key missing", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket(bucketByVersion).Cursor().First()
+			return tx.Bucket(bucketByVersion).Delete(k)
+		}, "is missing from an index"},
+		{"a wrong class", func(tx *bolt.Tx) error {
+			k, v := tx.Bucket(bucketVersions).Cursor().First()
+			v = append([]byte(nil), v...)
+			v[8] ^= byte(lastOfAll)
+			return tx.Bucket(bucketVersions).Put(k, v)
+		}, "has the class"},
+		{"a lost tombstone", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket(bucketTombstones).Cursor().First()
+			return tx.Bucket(bucketTombstones).Delete(k)
+		}, "has no tombstone"},
+		{"wrong figures", func(tx *bolt.Tx) error {
+			f, err := readFigures(tx)
+			f.bytes++
+			return errors.Join(err, tx.Bucket(bucketMeta).Put(keyFigures, f.append(nil)))
+		}, "the figures are"},
+		{"a lost bucket", func(tx *bolt.Tx) error { return tx.DeleteBucket(bucketByID) }, "the bucket byid is missing"},
+		{"a damaged status", func(tx *bolt.Tx) error { return tx.Bucket(bucketStatuses).Put(make([]byte, 16), []byte("?")) }, "the status 0000"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cid := uuid.New()
+			col, err := createCollection(filepath.Join(t.TempDir(), "a.db"), cid, testAgreement(cid), vendor, collectionOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer col.close()
+			for n := range 3 {
+				add(t, col, malware(id, spec21, someVersions[2*n], ""), address(testID("url", n), "x"), malware(testID("tool", n), spec20, someVersions[n], ""))
+			}
+			mustAppend(t, col, Change{Remove: &Removal{ID: testID("url", 1)}})
+			mustBeSound(t, col)
+			if err := col.db.Update(row.harm); err != nil {
+				t.Fatal(err)
+			}
+			faults, err := col.Check(context.Background())
+			if err != nil || !strings.Contains(strings.Join(faults, "\n"), row.want) {
+				t.Errorf("got %q, %v, want one with %q", faults, err, row.want)
+			}
+		})
+	}
+}
+
+// A byte flipped anywhere is found, or it lies where nothing is kept.
+func TestCheckFindsFlippedBytes(t *testing.T) {
+	id := uuid.New()
+	path := filepath.Join(t.TempDir(), "a.db")
+	col, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{Now: clockFrom(testEpoch, 1700000)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(3)
+	m := &model{gone: map[string]bool{}}
+	for range 15 {
+		w.do(t, col, m)
+	}
+	want := dump(t, col)
+	if err := col.close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flips := 300
+	if testing.Short() {
+		flips = 40
+	}
+	r := rand.New(rand.NewPCG(5, 5))
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	write := func(at int, b byte) {
+		if _, err := file.WriteAt([]byte{b}, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := 0
+	for range flips {
+		at := r.IntN(len(whole))
+		for whole[at] == 0 && r.IntN(20) > 0 { // mostly where something is
+			at = r.IntN(len(whole))
+		}
+		write(at, whole[at]^byte(1<<r.IntN(8)))
+		if got := dumpOrFault(t, path); got != want {
+			found++
+			if !strings.HasPrefix(got, "fault:") {
+				t.Errorf("the byte at %d is flipped, the content is another, and check finds nothing: %s", at, firstDifference(got, want))
+			}
+		}
+		write(at, whole[at])
+	}
+	t.Logf("%d of %d flips changed something", found, flips)
+}
+
+// dumpOrFault opens a file and returns what it holds, or "fault:" and what check has to say.
+func dumpOrFault(t *testing.T, path string) (got string) {
+	col, err := openCollection(path, collectionOptions{ReadOnly: true})
+	if err != nil {
+		return "fault: " + err.Error()
+	}
+	defer col.close()
+	faults, err := col.Check(context.Background())
+	if err != nil || len(faults) > 0 {
+		return "fault: " + strings.Join(faults, "\n")
+	}
+	return dump(t, col)
+}
+
+func firstDifference(a, b string) string {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range as {
+		if i >= len(bs) || as[i] != bs[i] {
+			return as[i] + " where there was " + bs[min(i, len(bs)-1)]
+		}
+	}
+	return "an end"
+}
