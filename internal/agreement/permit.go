@@ -18,9 +18,10 @@ const (
 	Delete                    // delete objects; that they are the party's own is the store's to check
 	Audit                     // history, deliveries
 	Administer                // change terms, renew, suspend, terminate
+	AuditOwn                  // history and deliveries of what the party itself added
 )
 
-var actNames = [...]string{See: "see", Read: "read", Add: "add", Delete: "delete", Audit: "audit", Administer: "administer"}
+var actNames = [...]string{See: "see", Read: "read", Add: "add", Delete: "delete", Audit: "audit", Administer: "administer", AuditOwn: "audit its own"}
 
 func (a Act) String() string {
 	if int(a) < len(actNames) && a > 0 {
@@ -114,13 +115,15 @@ type permitRule struct {
 	outside bool     // the agreement is not active
 	verdict verdict
 	reason  string
+
+	lacksAll bool // of lacks: its party lacks all of them
 }
 
 // permitRules is the whole law of access; the first row that applies decides.
 // A role that is missing is said before a term that is over: the missing role
 // stays missing when the term is renewed.
 var permitRules = []permitRule{
-	{is: operator, acts: []Act{See, Read, Audit, Administer}, verdict: allow, reason: "an operator runs the server and answers for it, in any state"},
+	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer}, verdict: allow, reason: "an operator runs the server and answers for it, in any state"},
 	{isNot: operator | member, verdict: conceal, reason: "to whom has no role the agreement does not exist"},
 	{acts: []Act{See}, verdict: allow, reason: "a party may always know where its agreement stands"},
 	{acts: []Act{Administer}, verdict: refuse, reason: "only an operator may administer it"},
@@ -128,7 +131,8 @@ var permitRules = []permitRule{
 	{acts: []Act{Add}, lacks: []Role{Producer}, verdict: refuse, reason: "adding needs the role producer"},
 	{acts: []Act{Delete}, lacks: []Role{Producer, Consumer}, verdict: refuse, reason: "deleting needs the roles producer and consumer"},
 	{acts: []Act{Audit}, lacks: []Role{Auditor}, verdict: refuse, reason: "reading history and deliveries needs the role auditor"},
-	{acts: []Act{Audit}, verdict: allow, reason: "what happened can be audited after the end"},
+	{acts: []Act{AuditOwn}, lacks: []Role{Producer, Auditor}, lacksAll: true, verdict: refuse, reason: "reading history and deliveries needs the role auditor, or producer for what one added"},
+	{acts: []Act{Audit, AuditOwn}, verdict: allow, reason: "what happened can be audited after the end"},
 	{outside: true, verdict: refuseOutside, reason: "objects move within the term only"},
 	{acts: []Act{Read, Add, Delete}, verdict: allow, reason: "the role allows it and the term runs"},
 	{verdict: refuse, reason: "nothing allows it"},
@@ -177,12 +181,16 @@ func (r *permitRule) applies(is standing, roles []Role, act Act, state State) bo
 	case len(r.lacks) == 0:
 		return true
 	}
+	has := 0
 	for _, role := range r.lacks {
-		if !slices.Contains(roles, role) {
-			return true
+		if slices.Contains(roles, role) {
+			has++
 		}
 	}
-	return false
+	if r.lacksAll {
+		return has == 0
+	}
+	return has < len(r.lacks)
 }
 
 // outside says why an agreement that is not active serves nobody.

@@ -36,31 +36,31 @@ func TestPermit(t *testing.T) {
 		role    = "role"    // refused for want of a role
 		outside = "outside" // refused for the term
 	)
-	acts := []Act{See, Read, Add, Delete, Audit, Administer}
+	acts := []Act{See, Read, Add, Delete, Audit, Administer, AuditOwn}
 	for name, tc := range map[string]struct {
 		caller         Caller
-		inside, beyond [6]string // see, read, add, delete, audit, administer
+		inside, beyond [7]string // see, read, add, delete, audit, administer, audit its own
 	}{
 		"a producer adds": {Caller{Account: "a", Party: "producer"},
-			[6]string{yes, role, yes, role, role, role}, [6]string{yes, role, outside, role, role, role}},
+			[7]string{yes, role, yes, role, role, role, yes}, [7]string{yes, role, outside, role, role, role, yes}},
 		"a consumer reads": {Caller{Account: "a", Party: "consumer"},
-			[6]string{yes, yes, role, role, role, role}, [6]string{yes, outside, role, role, role, role}},
+			[7]string{yes, yes, role, role, role, role, role}, [7]string{yes, outside, role, role, role, role, role}},
 		"a producer and consumer deletes too": {Caller{Account: "a", Party: "both"},
-			[6]string{yes, yes, yes, yes, role, role}, [6]string{yes, outside, outside, outside, role, role}},
+			[7]string{yes, yes, yes, yes, role, role, yes}, [7]string{yes, outside, outside, outside, role, role, yes}},
 		"an auditor reads history, after the end too": {Caller{Account: "a", Party: "auditor"},
-			[6]string{yes, role, role, role, yes, role}, [6]string{yes, role, role, role, yes, role}},
+			[7]string{yes, role, role, role, yes, role, yes}, [7]string{yes, role, role, role, yes, role, yes}},
 		"a party with all roles is still no operator": {Caller{Account: "a", Party: "all"},
-			[6]string{yes, yes, yes, yes, yes, role}, [6]string{yes, outside, outside, outside, yes, role}},
+			[7]string{yes, yes, yes, yes, yes, role, yes}, [7]string{yes, outside, outside, outside, yes, role, yes}},
 		"to a party without roles it does not exist": {Caller{Account: "a", Party: "roleless"},
-			[6]string{concd, concd, concd, concd, concd, concd}, [6]string{concd, concd, concd, concd, concd, concd}},
+			[7]string{concd, concd, concd, concd, concd, concd, concd}, [7]string{concd, concd, concd, concd, concd, concd, concd}},
 		"to a stranger it does not exist": {Caller{Account: "a", Party: "stranger"},
-			[6]string{concd, concd, concd, concd, concd, concd}, [6]string{concd, concd, concd, concd, concd, concd}},
+			[7]string{concd, concd, concd, concd, concd, concd, concd}, [7]string{concd, concd, concd, concd, concd, concd, concd}},
 		"to an account without a party it does not exist": {Caller{Account: "a"},
-			[6]string{concd, concd, concd, concd, concd, concd}, [6]string{concd, concd, concd, concd, concd, concd}},
+			[7]string{concd, concd, concd, concd, concd, concd, concd}, [7]string{concd, concd, concd, concd, concd, concd, concd}},
 		"an operator sees and administers, in any state, and gives nothing": {Caller{Account: "root", Operator: true},
-			[6]string{yes, yes, role, role, yes, yes}, [6]string{yes, yes, role, role, yes, yes}},
+			[7]string{yes, yes, role, role, yes, yes, yes}, [7]string{yes, yes, role, role, yes, yes, yes}},
 		"an operator of a producing party adds in the term": {Caller{Account: "root", Party: "both", Operator: true},
-			[6]string{yes, yes, yes, yes, yes, yes}, [6]string{yes, yes, outside, outside, yes, yes}},
+			[7]string{yes, yes, yes, yes, yes, yes, yes}, [7]string{yes, yes, outside, outside, yes, yes, yes}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sample()
