@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -71,6 +72,9 @@ func (s *Server) collection(c echo.Context, act agreement.Act) (*store.Collectio
 	}
 	name := segment(c, "collection")
 	col, ok := s.store.CollectionIn(root.Name, name)
+	if !ok && s.lost(name) {
+		return nil, store.Root{}, errLost
+	}
 	if !ok {
 		return nil, store.Root{}, noCollection(root.Name, name)
 	}
@@ -90,6 +94,12 @@ func (s *Server) collection(c echo.Context, act agreement.Act) (*store.Collectio
 		return nil, store.Root{}, err
 	}
 	return col, root, nil
+}
+
+// lost says whether a collection is listed but its file cannot be opened. Who has a role in it stands in that file, so
+// everybody who knows the collection's id is told: a 404 would make its clients forget it.
+func (s *Server) lost(collection string) bool {
+	return slices.ContainsFunc(s.store.Unavailable(), func(u store.Unavailable) bool { return u.Collection.String() == collection })
 }
 
 func noCollection(root, name string) error {

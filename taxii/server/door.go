@@ -22,6 +22,7 @@ import (
 var (
 	errPanic    = errors.New("a handler panicked")
 	errRevealed = errors.New("this account has no role in the agreement of this collection")
+	errLost     = errors.New("the file of this agreement cannot be read; the operator has to repair it or bring it back from a backup")
 	errTheirs   = errors.New("versions that another party added can be deleted by that party only")
 )
 
@@ -78,9 +79,23 @@ var meanings = []struct {
 	{as[*bodyError], http.StatusBadRequest, "body-incomplete", "The body is incomplete"},
 	{as[*taxii.SplitError], http.StatusUnprocessableEntity, "envelope", "The body is not an envelope of STIX objects"},
 	{as[*ingest.NotJSONError], http.StatusUnprocessableEntity, "not-json", "The body is not JSON"},
+	{is(errLost), http.StatusServiceUnavailable, "storage", "The agreement is not available"},
 	{is(store.ErrClosed), http.StatusServiceUnavailable, "closing", "The server is closing"},
 	{is(context.Canceled), http.StatusServiceUnavailable, "given-up", "The request was given up"},
 	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
+}
+
+// troubles are the answers when the disk fails a request. What exactly is wrong is for the log.
+var troubles = map[store.Trouble]struct {
+	status      int
+	title, text string
+}{
+	store.Full: {http.StatusInsufficientStorage, "The server's disk is full",
+		"nothing of the request was kept; what was kept before can be read; send it again once the operator has made room"},
+	store.Failing: {http.StatusServiceUnavailable, "The server's disk fails",
+		"nothing of the request was answered with success; what was kept before can be read; send it again later"},
+	store.Damaged: {http.StatusServiceUnavailable, "A file of this agreement is damaged",
+		"the operator has to repair it or bring it back from a backup; other agreements are not touched"},
 }
 
 // is makes a matcher of a sentinel.
@@ -113,6 +128,11 @@ func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
 			e = taxii.Error{Title: m.title, Description: cause.Error(), ErrorCode: m.code}
 			break
 		}
+	}
+	if t := store.TroubleOf(cause); !known && t != store.NoTrouble {
+		known, status = true, troubles[t].status
+		e = taxii.Error{Title: troubles[t].title, Description: troubles[t].text, ErrorCode: "storage"}
+		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Str("advice", t.Advice()).Msg("the disk failed a request")
 	}
 	if !known && !errors.Is(cause, errPanic) {
 		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Msg("a request failed")
