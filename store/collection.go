@@ -167,6 +167,9 @@ func (c *Collection) load(tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
+	if id != terms.Collection.ID {
+		return fmt.Errorf("it says that it is collection %s, but holds the terms of %s", id, terms.Collection.ID)
+	}
 	f, err := readFigures(tx)
 	if err != nil {
 		return err
