@@ -38,6 +38,9 @@ type Store struct {
 	changing sync.Mutex // held by whoever changes accord.db or the list of open files
 	closed   bool       // guarded by changing
 	now      atomic.Pointer[contents]
+
+	waking sync.Mutex
+	newer  chan struct{} // guarded by waking; closed and replaced when accord.db changes
 }
 
 // contents are what a Store serves from, at one moment. They are shared: nobody changes them.
@@ -69,7 +72,7 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{dir: dir, opts: opts}
+	s := &Store{dir: dir, opts: opts, newer: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.closeFiles()
@@ -294,8 +297,34 @@ func (s *Store) CreateAgreement(ctx context.Context, by Actor, a *agreement.Agre
 		return compareNames(a.Agreement().Name, b.Agreement().Name)
 	})
 	c.index()
-	s.now.Store(c)
+	s.show(c)
 	return col, nil
+}
+
+// show lets everybody see other contents, and wakes those who wait for them.
+func (s *Store) show(c *contents) {
+	s.waking.Lock()
+	defer s.waking.Unlock()
+	s.now.Store(c)
+	close(s.newer)
+	s.newer = make(chan struct{})
+}
+
+// Wait returns when accord.db has another revision than the one given, or ctx ends.
+func (s *Store) Wait(ctx context.Context, revision uint64) error {
+	for {
+		s.waking.Lock()
+		now, newer := s.Registry().Revision, s.newer
+		s.waking.Unlock()
+		if now != revision {
+			return nil
+		}
+		select {
+		case <-newer:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // removeUnlisted removes what an attempt that crashed left behind: a file whose journal has no entry but the first. A

@@ -58,7 +58,7 @@ func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) 
 	}
 	c := *s.now.Load()
 	c.registry = r
-	s.now.Store(&c)
+	s.show(&c)
 	return nil
 }
 

@@ -1,0 +1,283 @@
+package follow
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// work is what one batch of a source's journal comes to in the target. Entries are taken strictly in order, and what
+// follows from one is done before the next, so where batches end makes no difference to the outcome.
+type work struct {
+	flow   flow
+	store  *store.Store
+	terms  *agreement.Agreement // of the target
+	source *store.Look
+	target *store.Look
+	memory *memory
+	reset  bool // everything is being judged anew
+
+	changes   []store.Change
+	bytes     int
+	entries   int // journal entries that were looked at
+	released  int
+	withdrawn int
+	tasks     []task
+	holdings  map[stix.ID]*holding
+	buried    map[string]bool // what the batch took from the target, by id and versionKey
+
+	note func(it *item, v Verdict, refusals []agreement.Refusal, missing stix.ID) // of a dry run; else nil
+}
+
+func newWork(s *store.Store, f flow, source, target *store.Look) *work {
+	return &work{
+		flow: f, store: s, terms: f.target.Agreement(), source: source, target: target,
+		memory: newMemory(target, f.name), holdings: make(map[stix.ID]*holding), buried: make(map[string]bool),
+	}
+}
+
+func (w *work) change(ch store.Change, size int) {
+	if w.note == nil {
+		w.changes = append(w.changes, ch)
+	}
+	w.bytes += size
+}
+
+// say tells a dry run what becomes of a version.
+func (w *work) say(it *item, v Verdict, refusals []agreement.Refusal, missing stix.ID) {
+	if w.note != nil {
+		w.note(it, v, refusals, missing)
+	}
+}
+
+// entry does what one entry of the source comes to.
+func (w *work) entry(it *item) error {
+	var err error
+	switch it.entry.Kind {
+	case journal.Added:
+		err = w.added(it)
+	case journal.Deleted, journal.Withdrawn:
+		err = w.removed(it)
+	}
+	if err != nil {
+		return fmt.Errorf("entry %d of %s: %w", it.position, w.flow.source.Agreement().Name, err)
+	}
+	return nil
+}
+
+// added releases a version that was added to the source, if it may go.
+func (w *work) added(it *item) error {
+	id := it.id()
+	_, aid := w.memory.get(prefixAid + string(id))
+	refusals := w.judge(it, aid)
+	i := slices.IndexFunc(refusals, func(r agreement.Refusal) bool { return r.Marking })
+	over, blocked := w.memory.get(prefixOver + string(id))
+	if i >= 0 {
+		if string(over) < it.at {
+			w.memory.set(prefixOver+string(id), []byte(it.at))
+		}
+		w.say(it, Refused, refusals, "")
+		reason := fmt.Sprintf("version %s is above the ceiling: %s", versionText(it), refusals[i].Message)
+		return w.takeBack(id, func(h *held) bool { return h.notAfter(it) }, reason, it.position)
+	}
+	this := versionKey(it.entry)
+	if blocked && it.at <= string(over) {
+		w.say(it, Blocked, nil, "")
+		return w.takeBack(id, func(h *held) bool { return h.key == this }, "a later version is above the ceiling", it.position)
+	}
+	if !it.present {
+		w.say(it, Deleted, nil, "")
+		return nil // its removal comes later in the journal
+	}
+	if len(refusals) > 0 {
+		w.say(it, Refused, refusals, "")
+		if w.reset && canAid(it.object.Type) && onlyTypes(refusals) {
+			return nil // perhaps something released needs it: see Manager.dropAids
+		}
+		return w.takeBack(id, func(h *held) bool { return h.key == this }, refusals[0].Message, it.position)
+	}
+	for _, ref := range references(it.object) {
+		if ref != id && !w.holds(ref) {
+			w.memory.put(waitList(ref), positionWord(it.position))
+			w.say(it, Waits, nil, ref)
+			return nil
+		}
+	}
+	return w.release(it)
+}
+
+func onlyTypes(refusals []agreement.Refusal) bool {
+	return len(refusals) == 1 && refusals[0].Term == "release.types"
+}
+
+// notAfter says whether a version that is held is older than another one of the source, or that one.
+func (h *held) notAfter(it *item) bool {
+	if h.version == "" {
+		return h.from <= it.position
+	}
+	return h.at <= it.at
+}
+
+func versionText(it *item) string {
+	return cmp.Or(it.entry.Version, it.entry.At.Format("2006-01-02T15:04:05.000000Z"))
+}
+
+// release adds a version that may go to the target, after what it needs to be understood.
+func (w *work) release(it *item) error {
+	if err := w.releaseNeeds(it.object); err != nil {
+		return err
+	}
+	id := it.id()
+	h, err := w.holding(id)
+	if err != nil {
+		return err
+	}
+	key := versionKey(it.entry)
+	there := h.find(key)
+	if there != nil && there.mine {
+		w.say(it, There, nil, "")
+		w.refers(it)
+		return nil
+	}
+	if there == nil && (w.buried[string(id)+key] || w.target.Buried(it.entry)) {
+		w.say(it, Gone, nil, "")
+		return nil
+	}
+	w.say(it, Goes, nil, "")
+	w.change(store.Change{Add: &store.Addition{
+		Object: it.object, TLP: w.terms.ReleasedLevel(w.offer(it)), Warnings: it.entry.Warnings,
+		Source: journal.Source{Collection: w.flow.source.ID(), Position: it.position},
+	}}, len(it.object.Raw()))
+	w.released++
+	w.refers(it)
+	if there != nil {
+		there.mine = true
+		return nil
+	}
+	if len(h.versions) == 0 && len(w.memory.words(waitList(id))) > 0 {
+		w.tasks = append(w.tasks, task{taskWake, id})
+	}
+	h.versions = append(h.versions, held{
+		key: key, at: it.at, version: it.entry.Version, spec: it.entry.SpecVersion, digest: it.entry.Digest,
+		from: it.position, mine: true, instant: it.object.Instant,
+	})
+	return nil
+}
+
+// refers remembers what a relationship object refers to.
+func (w *work) refers(it *item) {
+	for _, ref := range references(it.object) {
+		w.memory.put(referList(ref), string(it.id()))
+	}
+}
+
+// releaseNeeds lets the newest versions of what an object needs go first, whatever the types of the rule. What is marked
+// above the ceiling, or not there yet, does not hold the object back; once it comes, it goes.
+func (w *work) releaseNeeds(o stix.Object) error {
+	for _, id := range needs(o) {
+		if _, known := w.memory.get(prefixAid + string(id)); known {
+			continue
+		}
+		w.memory.set(prefixAid+string(id), nil)
+		vs, err := w.source.Versions(id)
+		if err != nil {
+			return err
+		}
+		if len(vs) == 0 {
+			continue
+		}
+		it, err := readItem(w.source, vs[len(vs)-1].Position)
+		if err != nil {
+			return err
+		}
+		over, blocked := w.memory.get(prefixOver + string(id))
+		if !it.present || blocked && it.at <= string(over) || len(w.judge(it, true)) > 0 {
+			continue
+		}
+		if err := w.release(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removed takes a version back that the source has lost.
+func (w *work) removed(it *item) error {
+	id := it.id()
+	of, err := w.source.Entry(it.entry.Of)
+	if err != nil {
+		return err
+	}
+	reason := it.entry.Reason
+	if it.entry.Kind == journal.Deleted {
+		reason = "deleted at the source"
+		if it.entry.Reason != "" {
+			reason += ": " + it.entry.Reason
+		}
+	}
+	key := versionKey(of)
+	h, err := w.holding(id)
+	if err != nil {
+		return err
+	}
+	if of.Version == "" && h.find(key) == nil && !w.source.Holds(id) {
+		// The target has the same content in another spelling.
+		return w.takeBack(id, func(*held) bool { return true }, reason, it.position)
+	}
+	return w.takeBack(id, func(h *held) bool { return h.key == key }, reason, it.position)
+}
+
+// do does as much of what is left to do as fits, and says whether nothing is left.
+func (w *work) do(full func() bool) (bool, error) {
+	for len(w.tasks) > 0 {
+		t := w.tasks[0]
+		w.tasks = w.tasks[1:]
+		finished, err := w.task(t, full)
+		if err != nil {
+			return false, err
+		}
+		if !finished {
+			w.tasks = append([]task{t}, w.tasks...)
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (w *work) task(t task, full func() bool) (bool, error) {
+	list := waitList(t.id)
+	if t.kind == taskCascade {
+		list = referList(t.id)
+	}
+	for _, word := range w.memory.words(list) {
+		if full() {
+			return false, nil
+		}
+		w.memory.unset(list + word)
+		var err error
+		if t.kind == taskCascade {
+			err = w.takeBack(stix.ID(word), func(*held) bool { return true },
+				fmt.Sprintf("it refers to %s, which was withdrawn", t.id), 0)
+		} else {
+			err = w.wake(positionOf(word))
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// wake tries again to release a version that waited.
+func (w *work) wake(p journal.Position) error {
+	it, err := readItem(w.source, p)
+	if err != nil {
+		return err
+	}
+	return w.entry(it)
+}
