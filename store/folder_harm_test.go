@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -39,7 +40,10 @@ func TestADamagedFileIsNotFatal(t *testing.T) {
 			t.Errorf("%s at %d: the other agreement is not served", how, at)
 		}
 	}
+	// The file grows by whole stretches ahead of its content; what lies behind that is nothing to damage.
 	const page = 4096
+	used := len(bytes.TrimRight(whole, "\x00"))
+	whole = whole[:(used+page-1)/page*page]
 	for at := 0; at < len(whole); at += page {
 		reopen("cut", at, whole[:at])
 		harmed := append([]byte(nil), whole...)
