@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+func positions(from, to int, step int) (list []journal.Position) {
+	for p := from; p <= to; p += step {
+		list = append(list, journal.Position(p))
+	}
+	return list
+}
+
+func deliveriesOf(t testing.TB, dir string) (*Store, *Deliveries) {
+	t.Helper()
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := s.OpenDeliveries(func(err error) { t.Error(err) })
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+	})
+	return s, d
+}
+
+func TestDeliveriesAreKnownByPosition(t *testing.T) {
+	dir, col := t.TempDir(), uuid.New()
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	s, d := deliveriesOf(t, dir)
+	d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(2, 9, 1), At: at})
+	d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(10, 20, 5), At: at.Add(time.Minute)})
+	d.Note(Delivery{Collection: col, Account: "b", Filter: "match[type]=tool", Positions: positions(3, 15, 3), At: at.Add(time.Hour)})
+	if err := d.NoteDurably(context.Background(), Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(2, 4, 1), At: at.Add(2 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	d.Note(Delivery{Collection: col, Account: "a", Party: "p", At: at.Add(3 * time.Hour)})
+	check := func(d *Deliveries) {
+		t.Helper()
+		got, err := d.Received(col, []journal.Position{1, 3, 15})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []Receipt{
+			{Position: 3, Account: "a", Party: "p", First: at, Last: at.Add(2 * time.Hour), Times: 2},
+			{Position: 3, Account: "b", Filter: "match[type]=tool", First: at.Add(time.Hour), Last: at.Add(time.Hour), Times: 1},
+			{Position: 15, Account: "a", Party: "p", First: at.Add(time.Minute), Last: at.Add(time.Minute), Times: 1},
+			{Position: 15, Account: "b", Filter: "match[type]=tool", First: at.Add(time.Hour), Last: at.Add(time.Hour), Times: 1},
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		consumers, lost, err := d.Consumers(col)
+		if err != nil || lost.Polls != 0 || len(consumers) != 2 {
+			t.Fatalf("got %+v, lost %+v, error %v", consumers, lost, err)
+		}
+		if c := consumers[0]; c.LastPoll != at.Add(3*time.Hour) || c.Polls != 4 || c.Positions != 14 || c.Newest != 20 {
+			t.Errorf("got %+v", c)
+		}
+	}
+	check(d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d.note(Delivery{Collection: col}, nil) {
+		t.Error("a delivery was noted after Close")
+	}
+	again := s.OpenDeliveries(nil)
+	defer again.Close()
+	check(again)
+}
+
+// A random history of deliveries is held against a plain list.
+func TestDeliveriesAgreeWithAPlainList(t *testing.T) {
+	_, d := deliveriesOf(t, t.TempDir())
+	col, rnd := uuid.New(), rand.New(rand.NewPCG(1, 2))
+	at := time.Unix(1_700_000_000, 0).UTC()
+	type key struct {
+		account string
+		p       journal.Position
+	}
+	want := map[key]Receipt{}
+	for range 3000 {
+		at = at.Add(time.Duration(rnd.IntN(3)*rnd.IntN(200)) * time.Second)
+		n := Delivery{Collection: col, Account: []string{"a", "b", "c"}[rnd.IntN(3)], At: at}
+		for p := journal.Position(1 + rnd.IntN(300)); len(n.Positions) < rnd.IntN(40); p += journal.Position(1 + rnd.IntN(3)*rnd.IntN(2)) {
+			n.Positions = append(n.Positions, p)
+		}
+		d.Note(n)
+		if rnd.IntN(50) == 0 {
+			d.write()
+		}
+		for _, p := range n.Positions {
+			r, seen := want[key{n.Account, p}]
+			if !seen {
+				r = Receipt{Position: p, Account: n.Account, First: at}
+			}
+			r.Last, r.Times = at, r.Times+1
+			want[key{n.Account, p}] = r
+		}
+	}
+	got, err := d.Received(col, positions(1, 1000, 1))
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("got %d receipts and error %v, want %d", len(got), err, len(want))
+	}
+	for _, r := range got {
+		if w := want[key{r.Account, r.Position}]; w != r {
+			t.Fatalf("got %+v, want %+v", r, w)
+		}
+	}
+}
+
+// What waits is bounded; what does not fit is counted, and said.
+func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
+	_, d := deliveriesOf(t, t.TempDir())
+	col := uuid.New()
+	d.writing.Lock() // the disk stands still
+	scattered, lost := positions(1, 20_000, 2), 0
+	for range 200 {
+		if !d.note(Delivery{Collection: col, Account: "a", Positions: scattered, At: time.Now()}, nil) {
+			lost++
+		}
+	}
+	d.writing.Unlock()
+	_, got, err := d.Consumers(col)
+	if err != nil || lost == 0 || got.Polls != uint64(lost) {
+		t.Errorf("got %+v lost and error %v, want %d", got, err, lost)
+	}
+}
+
+// The promise for ordinary polling: a first reading of all there is, then what is new every few minutes.
+func TestOrdinaryPollingTakesLessThanTwoBytesAPosition(t *testing.T) {
+	dir, col := t.TempDir(), uuid.New()
+	_, d := deliveriesOf(t, dir)
+	at, next, total := time.Now(), 2, 0
+	poll := func(account string, n int) {
+		d.Note(Delivery{Collection: col, Account: account, Positions: positions(next, next+n-1, 1), At: at})
+		total += n
+	}
+	for range 200 {
+		for _, account := range []string{"a", "b", "c"} {
+			poll(account, 1000)
+		}
+		next += 1000
+	}
+	for range 500 {
+		at = at.Add(5 * time.Minute)
+		for _, account := range []string{"a", "b", "c"} {
+			poll(account, 10)
+		}
+		next += 10
+		d.write()
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, agreementsName, col.String()+".deliveries.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := float64(info.Size()) / float64(total)
+	t.Logf("%d bytes for %d positions: %.2f a position", info.Size(), total, each)
+	if each >= 2 {
+		t.Errorf("got %.2f bytes a position, want less than 2", each)
+	}
+}
+
+func TestADamagedBlockIsNoticed(t *testing.T) {
+	b, err := appendPage(nil, deliveredPage{100, []positionRun{{2, 5}, {9, 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		bad := slices.Clone(b)
+		bad[i] ^= 0x10
+		if eachRun(bad, func(uint64, positionRun) {}) == nil {
+			t.Errorf("byte %d changed: got no error", i)
+		}
+		if _, err := appendPage(bad, deliveredPage{101, []positionRun{{10, 1}}}); err == nil {
+			t.Errorf("byte %d changed: got a page appended", i)
+		}
+	}
+}
+
+func BenchmarkNote(b *testing.B) {
+	_, d := deliveriesOf(b, b.TempDir())
+	col, page := uuid.New(), positions(2, 1001, 1)
+	b.ReportAllocs()
+	at := time.Now()
+	for b.Loop() {
+		d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: page, At: at})
+	}
+}
