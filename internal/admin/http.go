@@ -1,60 +1,85 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 )
 
 // API serves administration over HTTP, as JSON: over the unix socket, and what may be done from afar under /accord/v1/ as
-// well. Who may call it is decided before it.
+// well. Who may call it is decided before it: see Far. Whoever it is not told of is an operator.
 type API struct {
 	Store *store.Store
 	Now   func() time.Time
 	Actor func(*http.Request) store.Actor // who is recorded for what a request does
 
+	// Deliveries, when set, knows who was given what.
+	Deliveries *store.Deliveries
+
 	// Local adds the routes that are for the machine itself: apply files and password hashes.
 	Local bool
 }
 
-// route is one path of the API. do returns what is answered, as JSON.
+// route is one path of the API. do returns what is answered: JSON, or the bytes of a plain.
 type route struct {
 	method, path string
-	local        bool
+	reach        reach
 	do           func(*API, *http.Request) (any, error)
+}
+
+// reach says who reaches a route.
+type reach uint8
+
+const (
+	operators reach = iota
+	local           // whoever may use the data folder
+	accounts        // every account: what it does depends on who asks
+)
+
+// plain is an answer that is not JSON.
+type plain struct {
+	mediaType string
+	body      []byte
 }
 
 // routes are all paths, below where the API is mounted. A path without its trailing slash is the same.
 var routes = []route{
-	{http.MethodGet, "agreements/", false, (*API).listAgreements},
-	{http.MethodGet, "agreements/{name}/", false, (*API).showAgreement},
-	{http.MethodPost, "agreements/{name}/renew/", false, (*API).renew},
-	{http.MethodPost, "agreements/{name}/suspend/", false, (*API).suspend},
-	{http.MethodPost, "agreements/{name}/resume/", false, (*API).resume},
-	{http.MethodPost, "agreements/{name}/terminate/", false, (*API).terminate},
-	{http.MethodPost, "apply/", true, (*API).apply},
-	{http.MethodGet, "accounts/{name}/password-hash/", true, (*API).passwordHash},
+	{http.MethodGet, "agreements/", accounts, (*API).listAgreements},
+	{http.MethodGet, "agreements/{name}/", accounts, (*API).showAgreement},
+	{http.MethodPost, "agreements/{name}/renew/", operators, (*API).renew},
+	{http.MethodPost, "agreements/{name}/suspend/", operators, (*API).suspend},
+	{http.MethodPost, "agreements/{name}/resume/", operators, (*API).resume},
+	{http.MethodPost, "agreements/{name}/terminate/", operators, (*API).terminate},
+	{http.MethodPost, "apply/", local, (*API).apply},
+	{http.MethodGet, "accounts/{name}/password-hash/", local, (*API).passwordHash},
 }
 
 // Handler serves the routes below prefix, which ends in a slash.
 func (a *API) Handler(prefix string) http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range routes {
-		if r.local && !a.Local {
+	for _, r := range slices.Concat(routes, auditRoutes) {
+		if r.reach == local && !a.Local {
 			continue
 		}
 		serve := func(w http.ResponseWriter, req *http.Request) {
-			v, err := r.do(a, req)
+			v, err := a.ask(r, req)
 			if err != nil {
 				writeError(w, err)
+				return
+			}
+			if p, ok := v.(plain); ok {
+				write(w, http.StatusOK, p)
 				return
 			}
 			writeJSON(w, http.StatusOK, v)
@@ -69,6 +94,14 @@ func (a *API) Handler(prefix string) http.Handler {
 		}
 		mux.ServeHTTP(w, req)
 	})
+}
+
+// ask has a route answer, if the caller reaches it.
+func (a *API) ask(r route, req *http.Request) (any, error) {
+	if r.reach == operators && !callerOf(req).Operator {
+		return nil, errOperatorsOnly
+	}
+	return r.do(a, req)
 }
 
 // unrouted says why a request reaches no route: its path or its method is unknown.
@@ -90,12 +123,24 @@ func (e *wrongMethod) Error() string {
 	return fmt.Sprintf("%s takes %s, not %s", e.path, e.allowed, e.method)
 }
 
-func (a *API) listAgreements(*http.Request) (any, error) {
+func (a *API) listAgreements(r *http.Request) (any, error) {
 	list, err := Agreements(a.Store, a.Now())
+	list = slices.DeleteFunc(list, func(g Agreement) bool { return !a.sees(r, &g) })
 	return map[string]any{"agreements": list}, err
 }
 
-func (a *API) showAgreement(r *http.Request) (any, error) { return a.shown(r) }
+func (a *API) showAgreement(r *http.Request) (any, error) {
+	g, err := a.shown(r)
+	if err == nil && !a.sees(r, &g) {
+		return nil, notFound("there is no agreement %s", nameIn(r))
+	}
+	return g, err
+}
+
+// sees says whether the caller may know of an agreement.
+func (a *API) sees(r *http.Request, g *Agreement) bool {
+	return agreement.Permit(&g.Agreement, callerOf(r), agreement.See, a.Now()) == nil
+}
 
 func (a *API) shown(r *http.Request) (Agreement, error) {
 	return AgreementNamed(a.Store, nameIn(r), a.Now())
@@ -212,14 +257,22 @@ func readJSON(r *http.Request, v any) error {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		status, body = http.StatusInternalServerError, []byte(`{"title":"the answer could not be written"}`)
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // documents whose digest is known stay what they are
+	if err := enc.Encode(v); err != nil {
+		status, body = http.StatusInternalServerError, *bytes.NewBufferString(`{"title":"the answer could not be written"}`)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	write(w, status, plain{"application/json", bytes.TrimSuffix(body.Bytes(), []byte("\n"))})
+}
+
+func write(w http.ResponseWriter, status int, p plain) {
+	h := w.Header()
+	h.Set("Content-Type", p.mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(p.body)))
+	h.Set("Cache-Control", "no-store") // what a caller may see is for that caller, at that moment
 	w.WriteHeader(status)
-	w.Write(body)
+	w.Write(p.body)
 }
 
 // errorBody is an error as JSON, with the members of TAXII's error message (TAXII 2.1, section 3.6) that apply.
@@ -235,6 +288,7 @@ func writeError(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var bad *badRequest
 	var method *wrongMethod
+	var slow *auth.SlowError
 	body := errorBody{Title: err.Error()}
 	switch {
 	case errors.As(err, &body.File):
@@ -244,8 +298,18 @@ func writeError(w http.ResponseWriter, err error) {
 	case errors.As(err, &method):
 		status = http.StatusMethodNotAllowed
 		w.Header().Set("Allow", method.allowed)
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound), errors.Is(err, agreement.ErrNoRole):
 		status = http.StatusNotFound
+	case errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly):
+		status = http.StatusForbidden
+	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
+		status = http.StatusUnauthorized
+		w.Header()["Www-Authenticate"] = auth.Challenge()
+	case errors.Is(err, auth.ErrBusy), errors.Is(err, store.ErrClosed):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "1")
+	case errors.As(err, &slow):
+		status = http.StatusTooManyRequests
 	case errors.Is(err, ErrRefused):
 		status = http.StatusConflict
 	}

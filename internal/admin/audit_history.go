@@ -1,0 +1,331 @@
+package admin
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// Record is one entry of a journal, told to people and programs.
+type Record struct {
+	Position journal.Position `json:"position"`
+	Kind     string           `json:"kind"` // added, deleted, withdrawn, terms
+	At       time.Time        `json:"at"`   // of what was added: its date_added
+	Account  string           `json:"account,omitempty"`
+	Party    string           `json:"party,omitempty"`
+
+	Object      string           `json:"object,omitempty"`
+	Version     string           `json:"version,omitempty"`
+	SpecVersion string           `json:"spec_version,omitempty"`
+	Digest      string           `json:"digest,omitempty"` // SHA-256, hexadecimal
+	Size        uint64           `json:"size,omitempty"`
+	TLP         string           `json:"tlp,omitempty"`
+	Status      string           `json:"status,omitempty"` // id of the status resource
+	Warnings    []string         `json:"warnings,omitempty"`
+	Of          journal.Position `json:"of,omitempty"`   // what a removal removed
+	From        *Elsewhere       `json:"from,omitempty"` // the entry that a release took it from
+	Act         string           `json:"act,omitempty"`
+	Before      string           `json:"before,omitempty"` // digest of the terms before
+	Reason      string           `json:"reason,omitempty"`
+	Terms       TermsRef         `json:"terms"` // in force at that moment
+
+	// Of one object only.
+	Present  *bool           `json:"present,omitempty"`  // whether what was added is still there
+	Released []Elsewhere     `json:"released,omitempty"` // where it went
+	Received []store.Receipt `json:"received,omitempty"`
+}
+
+// TermsRef names the terms that were in force.
+type TermsRef struct {
+	Since  journal.Position `json:"since"`
+	Digest string           `json:"digest"`
+}
+
+// Elsewhere is an entry of another agreement's journal.
+type Elsewhere struct {
+	Agreement  string           `json:"agreement,omitempty"` // when this server has it
+	Collection uuid.UUID        `json:"collection"`
+	Position   journal.Position `json:"position"`
+	At         time.Time        `json:"at,omitzero"`
+	Withdrawn  *Removed         `json:"withdrawn,omitempty"`
+}
+
+// Removed says when and why something was removed.
+type Removed struct {
+	Position journal.Position `json:"position"`
+	At       time.Time        `json:"at"`
+	Reason   string           `json:"reason,omitempty"`
+}
+
+// History is a page of a journal.
+type History struct {
+	Agreement string                     `json:"agreement"`
+	Object    string                     `json:"object,omitempty"`
+	Entries   []Record                   `json:"entries"`
+	Next      journal.Position           `json:"next,omitempty"` // the after of the page that follows
+	More      bool                       `json:"more"`
+	Terms     map[string]json.RawMessage `json:"terms"` // documents, by digest
+}
+
+// history serves an object's history, or the agreement's whole journal (object, after, limit).
+func (a *API) history(r *http.Request) (any, error) {
+	u, err := a.audit(r)
+	if err != nil {
+		return nil, err
+	}
+	values, err := parameters(r, "object", "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	after, limit, err := rows(values)
+	if err != nil {
+		return nil, err
+	}
+	h := &telling{API: a, audited: u, answer: History{Agreement: string(u.col.Agreement().Name), Entries: []Record{}, Terms: map[string]json.RawMessage{}}}
+	if id := values.Get("object"); id != "" {
+		err = h.object(id, after, limit)
+	} else {
+		err = h.journal(after, limit)
+	}
+	return h.answer, err
+}
+
+// telling is a History being made.
+type telling struct {
+	*API
+	audited
+	answer History
+}
+
+// scanMost is how many entries one request looks through for those that concern a producer.
+const scanMost = 50_000
+
+// journal tells a page of the whole journal.
+func (h *telling) journal(after journal.Position, limit int) error {
+	var entries []positioned
+	last, looked := after, 0
+	for len(entries) < limit && looked < scanMost {
+		var some []positioned
+		err := h.col.Entries(last+1, limit, func(p journal.Position, e journal.Entry, _ []byte) bool {
+			some = append(some, positioned{p, e})
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		if len(some) == 0 {
+			break
+		}
+		for _, one := range some {
+			if len(entries) == limit {
+				break
+			}
+			looked, last = looked+1, one.p
+			ok, err := h.concerns(one.e)
+			if err != nil {
+				return err
+			}
+			if ok {
+				entries = append(entries, one)
+			}
+		}
+	}
+	size, _, err := h.col.Head()
+	if err != nil {
+		return err
+	}
+	if h.answer.More = uint64(last) < size; h.answer.More {
+		h.answer.Next = last
+	}
+	for _, one := range entries {
+		if err := h.tell(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// positioned is an entry and where it is.
+type positioned struct {
+	p journal.Position
+	e journal.Entry
+}
+
+// object tells all that happened to one object.
+func (h *telling) object(id string, after journal.Position, limit int) error {
+	if _, err := stix.ParseID(id); err != nil {
+		return badQuery("the parameter object: %v", err)
+	}
+	h.answer.Object = id
+	all, err := h.entriesOf(stix.ID(id))
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return notFound("the agreement %s never had an object %s", h.col.Agreement().Name, id)
+	}
+	elsewhere, err := h.elsewhere(stix.ID(id))
+	if err != nil {
+		return err
+	}
+	removed := map[journal.Position]bool{}
+	for _, one := range all {
+		removed[one.e.Of] = true
+	}
+	var added []journal.Position
+	for _, one := range all {
+		if one.p <= after {
+			continue
+		}
+		if len(h.answer.Entries) == limit {
+			h.answer.More, h.answer.Next = true, h.answer.Entries[limit-1].Position
+			break
+		}
+		if err := h.tell(one); err != nil {
+			return err
+		}
+		if one.e.Kind == journal.Added {
+			last := &h.answer.Entries[len(h.answer.Entries)-1]
+			present := !removed[one.p]
+			last.Present, last.Released = &present, elsewhere[one.p]
+			added = append(added, one.p)
+		}
+	}
+	return h.receipts(added)
+}
+
+// entriesOf reads what the caller may know of an object's entries.
+func (h *telling) entriesOf(id stix.ID) ([]positioned, error) {
+	list, err := h.col.EntriesOf(id)
+	if err != nil {
+		return nil, err
+	}
+	var known []positioned
+	for _, p := range list {
+		e, _, err := h.col.Entry(p)
+		if err != nil {
+			return nil, err
+		}
+		ok, err := h.concerns(e)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			known = append(known, positioned{p, e})
+		}
+	}
+	return known, nil
+}
+
+// elsewhere finds the entries with which other agreements on this server took over the object's versions, by position here.
+func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error) {
+	found := map[journal.Position][]Elsewhere{}
+	for _, col := range h.Store.Collections() {
+		if col == h.col {
+			continue
+		}
+		list, err := col.EntriesOf(id)
+		if err != nil {
+			return nil, err
+		}
+		at := map[journal.Position]*Elsewhere{}
+		var order []journal.Position
+		from := map[journal.Position]journal.Position{}
+		for _, p := range list {
+			e, _, err := col.Entry(p)
+			if err != nil {
+				return nil, err
+			}
+			switch {
+			case e.Kind == journal.Added && e.Source.Collection == h.col.ID():
+				at[p] = &Elsewhere{Agreement: string(col.Agreement().Name), Collection: col.ID(), Position: p, At: e.At}
+				from[p] = e.Source.Position
+				order = append(order, p)
+			case e.Of != 0 && at[e.Of] != nil:
+				at[e.Of].Withdrawn = &Removed{p, e.At, e.Reason}
+			}
+		}
+		for _, p := range order {
+			found[from[p]] = append(found[from[p]], *at[p])
+		}
+	}
+	return found, nil
+}
+
+// receipts tells who was given the versions added at some positions.
+func (h *telling) receipts(added []journal.Position) error {
+	if h.Deliveries == nil || len(added) == 0 {
+		return nil
+	}
+	receipts, err := h.Deliveries.Received(h.col.ID(), added)
+	if err != nil {
+		return err
+	}
+	for i := range h.answer.Entries {
+		record := &h.answer.Entries[i]
+		for _, receipt := range receipts {
+			if record.Kind == "added" && receipt.Position == record.Position {
+				record.Received = append(record.Received, receipt)
+			}
+		}
+	}
+	return nil
+}
+
+var kindNames = map[journal.Kind]string{
+	journal.Added: "added", journal.Deleted: "deleted", journal.Withdrawn: "withdrawn", journal.Terms: "terms", journal.Admin: "admin",
+}
+
+// tell adds an entry to the answer.
+func (h *telling) tell(one positioned) error {
+	e := one.e
+	since, digest, document, err := h.col.TermsAt(one.p)
+	if err != nil {
+		return err
+	}
+	terms := hex.EncodeToString(digest[:])
+	if h.only == "" {
+		h.answer.Terms[terms] = document
+	}
+	record := Record{
+		Position: one.p, Kind: kindNames[e.Kind], At: e.At, Account: e.Account, Party: e.Party,
+		Object: e.Object, Version: e.Version, SpecVersion: e.SpecVersion, Digest: hexDigest(e.Digest), Size: e.Size,
+		Warnings: e.Warnings, Of: e.Of, Act: e.Act, Before: hexDigest(e.Before), Reason: e.Reason, Terms: TermsRef{since, terms},
+	}
+	if e.TLP != 0 {
+		record.TLP = stix.TLP(e.TLP).String()
+	}
+	if e.Status != (uuid.UUID{}) {
+		record.Status = e.Status.String()
+	}
+	if !e.Source.IsZero() {
+		record.From = &Elsewhere{Collection: e.Source.Collection, Position: e.Source.Position, Agreement: h.nameOf(e.Source.Collection)}
+	}
+	h.answer.Entries = append(h.answer.Entries, record)
+	return nil
+}
+
+// nameOf is the agreement of a collection, "" when this server does not have it.
+func (h *telling) nameOf(id uuid.UUID) string {
+	for _, col := range h.Store.Collections() {
+		if col.ID() == id {
+			return string(col.Agreement().Name)
+		}
+	}
+	return ""
+}
+
+func hexDigest(d journal.Digest) string {
+	if d == (journal.Digest{}) {
+		return ""
+	}
+	return strings.ToLower(hex.EncodeToString(d[:]))
+}
