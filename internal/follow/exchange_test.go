@@ -34,8 +34,13 @@ var (
 
 func open(t testing.TB, dir string) *exchange {
 	t.Helper()
+	return openWith(t, dir, store.Options{})
+}
+
+func openWith(t testing.TB, dir string, opts store.Options) *exchange {
+	t.Helper()
 	x := &exchange{t: t, now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)}
-	s, err := store.Open(dir, store.Options{})
+	s, err := store.Open(dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

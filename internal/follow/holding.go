@@ -121,6 +121,9 @@ func (w *work) takeBack(id stix.ID, pick func(*held) bool, reason string, by jou
 	w.withdrawn += len(picked)
 	for _, i := range picked {
 		h.versions[i].mine = false
+		if w.note != nil && h.versions[i].from > 0 {
+			w.note(h.versions[i].from, nil, Blocked, []string{reason}, "")
+		}
 		if !h.versions[i].others {
 			w.buried[string(id)+h.versions[i].key] = true
 		}

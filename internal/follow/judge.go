@@ -18,7 +18,7 @@ const (
 	There   Verdict = "there"   // it is there
 	Waits   Verdict = "waits"   // it goes when what it refers to has gone
 	Refused Verdict = "refused" // a term does not allow it
-	Blocked Verdict = "blocked" // a version that is newer, or as new, is marked above the ceiling
+	Blocked Verdict = "blocked" // it might go or have gone, but is taken back: a later version is above the ceiling, or such
 	Gone    Verdict = "gone"    // the target had it and lost it: a release never brings it back
 	Deleted Verdict = "deleted" // the source no longer has it
 )

@@ -248,3 +248,31 @@ func TestTermsBeginAndEndByTheClock(t *testing.T) {
 	x.settle()
 	x.want("target", "a@1", "b@1")
 }
+
+func TestAPreviewSaysWhatWouldGoAndWhichTermSaysSo(t *testing.T) {
+	x := open(t, t.TempDir())
+	a, b := idOf("campaign", "a"), idOf("campaign", "b")
+	x.agreement("source", releaseTo("target", stix.Green, "campaign", "relationship"))
+	x.agreement("target", func(a *agreement.Agreement) { a.Accept.RequireMarking = true })
+	x.add("source", object("campaign", "a", 1, "green"), object("campaign", "a", 2, "amber"), object("campaign", "c", 1, "green"),
+		object("malware", "m", 1, "green"), object("campaign", "d", 1, ""), relationship("r", idOf("campaign", "c"), b, 1, "green"))
+	x.remove("source", a, at("2026-01-02T00:00:00Z"))
+	ds, err := follow.Preview(t.Context(), x.store, "source", "target", "")
+	x.must(err)
+	var got []string
+	for _, d := range ds {
+		got = append(got, string(d.Object.Type())+" "+string(d.Verdict)+" "+strings.Join(d.Reasons, "; ")+string(d.Missing))
+	}
+	want := []string{
+		"campaign blocked version 2026-01-02T00:00:00.000Z is above the ceiling: it was marked above TLP:green, the most that the release to target passes on",
+		"campaign refused release.max_tlp: it was marked above TLP:green, the most that the release to target passes on",
+		"campaign goes ",
+		"malware refused release.types: it is of type malware, the release to target passes on only campaign, relationship",
+		"campaign refused accept.require_marking: the object carries no marking, the agreement takes marked objects only: add object_marking_refs or granular_markings (accept.require_marking of the agreement target)",
+		"relationship waits " + string(b),
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	x.want("target")
+}

@@ -31,7 +31,9 @@ type work struct {
 	holdings  map[stix.ID]*holding
 	buried    map[string]bool // what the batch took from the target, by id and versionKey
 
-	note func(it *item, v Verdict, refusals []agreement.Refusal, missing stix.ID) // of a dry run; else nil
+	// note, of a preview, is told what becomes of a version, by where the source has it; e is nil for one that it has been
+	// told of.
+	note func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID)
 }
 
 func newWork(s *store.Store, f flow, source, target *store.Look) *work {
@@ -48,11 +50,16 @@ func (w *work) change(ch store.Change, size int) {
 	w.bytes += size
 }
 
-// say tells a dry run what becomes of a version.
+// say tells a preview what becomes of a version.
 func (w *work) say(it *item, v Verdict, refusals []agreement.Refusal, missing stix.ID) {
-	if w.note != nil {
-		w.note(it, v, refusals, missing)
+	if w.note == nil {
+		return
 	}
+	var reasons []string
+	for _, r := range refusals {
+		reasons = append(reasons, r.String())
+	}
+	w.note(it.position, &it.entry, v, reasons, missing)
 }
 
 // entry does what one entry of the source comes to.

@@ -1,0 +1,190 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+)
+
+// sweepAtOnce is how many versions one transaction of a sweep deletes.
+const sweepAtOnce = 500
+
+// Sweep deletes the versions that an agreement's retention no longer keeps, as the system, in small transactions with a
+// reason each, and says how many. The newest version of an object stays as long as a relationship or sighting that stays
+// refers to it. Retention goes on whatever state the agreement is in.
+func Sweep(ctx context.Context, col *store.Collection, now time.Time) (deleted int, err error) {
+	rule := col.Agreement().Retention
+	if rule == (agreement.Retention{}) {
+		return 0, nil
+	}
+	referred, err := keptReferences(col, rule, now)
+	if err != nil {
+		return 0, err
+	}
+	s := &sweep{rule: rule, now: now, referred: referred}
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return deleted, err
+		}
+		var changes []store.Change
+		if changes, more, err = s.next(col); err != nil {
+			return deleted, err
+		}
+		if len(changes) == 0 {
+			continue
+		}
+		r, err := col.Append(ctx, store.Batch{Changes: changes})
+		if err != nil {
+			return deleted, fmt.Errorf("retention of %s: %w", col.Agreement().Name, err)
+		}
+		for _, o := range r.Outcomes {
+			deleted += len(o.Positions)
+		}
+	}
+	return deleted, nil
+}
+
+// sweep is one sweep through a collection, object by object.
+type sweep struct {
+	rule     agreement.Retention
+	now      time.Time
+	referred map[stix.ID]bool // by relationships and sightings that stay
+	from     []byte
+}
+
+// next plans the next transaction, and says whether another may follow.
+func (s *sweep) next(col *store.Collection) (changes []store.Change, more bool, err error) {
+	err = col.Look(func(l *store.Look) error {
+		return eachObject(l, s.from, func(vs []store.HeldVersion, next []byte) bool {
+			changes = append(changes, dropped(s.rule, vs, s.now, s.referred[vs[0].ID])...)
+			s.from, more = next, next != nil
+			return len(changes) < sweepAtOnce
+		})
+	})
+	return changes, more, err
+}
+
+// eachObject calls visit with all versions of one object after the other, from a place on, until it returns false. next is
+// the place of the object that follows, nil after the last.
+func eachObject(l *store.Look, from []byte, visit func(vs []store.HeldVersion, next []byte) bool) error {
+	var group []store.HeldVersion
+	var at []byte // where the version in hand begins
+	stopped := false
+	err := l.Walk(from, func(v store.HeldVersion, next []byte) bool {
+		if len(group) > 0 && group[0].ID != v.ID {
+			if !visit(group, at) {
+				stopped = true
+				return false
+			}
+			group = group[:0]
+		}
+		group = append(group, v)
+		at = slices.Clone(next)
+		return true
+	})
+	if err == nil && !stopped && len(group) > 0 {
+		visit(group, nil)
+	}
+	return err
+}
+
+// dropped are the removals of those versions of one object that a retention does not keep; referred says that the object
+// is needed, whatever its age.
+func dropped(rule agreement.Retention, vs []store.HeldVersion, now time.Time, referred bool) []store.Change {
+	var changes []store.Change
+	for i, v := range vs {
+		newer := len(vs) - 1 - i
+		reason := ""
+		switch {
+		case rule.Versions > 0 && newer >= rule.Versions:
+			reason = fmt.Sprintf("retention: the %d newest versions are kept", rule.Versions)
+		case rule.MaxAgeDays > 0 && !referred && v.Added.Before(now.AddDate(0, 0, -rule.MaxAgeDays)):
+			reason = fmt.Sprintf("retention: kept for %d days", rule.MaxAgeDays)
+		default:
+			continue
+		}
+		r := &store.Removal{ID: v.ID, Specs: []string{v.Spec}, Reason: reason}
+		if v.Unversioned {
+			r.Digest = v.Entry.Digest
+		} else {
+			r.Versions = store.Versions{Exact: []stix.Instant{v.Instant}}
+		}
+		changes = append(changes, store.Change{Remove: r})
+	}
+	return changes
+}
+
+// keptReferences are the objects that relationships and sightings refer to that stay: because they are young enough, or
+// because one that stays refers to them.
+func keptReferences(col *store.Collection, rule agreement.Retention, now time.Time) (map[stix.ID]bool, error) {
+	referred := make(map[stix.ID]bool)
+	if rule.MaxAgeDays == 0 {
+		return referred, nil
+	}
+	old := make(map[stix.ID][]stix.ID) // what those refer to that would go by their age
+	var from []byte
+	for more := true; more; {
+		seen := 0
+		err := col.Look(func(l *store.Look) error {
+			var failed error
+			err := eachObject(l, from, func(vs []store.HeldVersion, next []byte) bool {
+				from, more = next, next != nil
+				seen++
+				if typ := vs[0].ID.Type(); stix.CategoryOf(typ) == stix.SRO || stix.CategoryOf(typ) == stix.Unknown {
+					refs, err := referencesOf(l, vs)
+					if err != nil {
+						failed = err
+						return false
+					}
+					if len(dropped(agreement.Retention{MaxAgeDays: rule.MaxAgeDays}, vs, now, false)) == len(vs) {
+						old[vs[0].ID] = refs
+						return seen < 10*sweepAtOnce
+					}
+					for _, id := range refs {
+						referred[id] = true
+					}
+				}
+				return seen < 10*sweepAtOnce
+			})
+			return errors.Join(err, failed)
+		})
+		if err != nil {
+			return nil, err
+		}
+		more = more && from != nil
+	}
+	for again := true; again; {
+		again = false
+		for id, refs := range old {
+			if !referred[id] {
+				continue
+			}
+			delete(old, id)
+			for _, ref := range refs {
+				referred[ref] = true
+			}
+			again = true
+		}
+	}
+	return referred, nil
+}
+
+// referencesOf is what any version of a relationship object refers to.
+func referencesOf(l *store.Look, vs []store.HeldVersion) (ids []stix.ID, err error) {
+	for _, v := range vs {
+		it, err := readItem(l, v.Position)
+		if err != nil {
+			return nil, err
+		}
+		if it.present {
+			ids = append(ids, references(it.object)...)
+		}
+	}
+	return ids, nil
+}

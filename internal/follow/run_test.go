@@ -1,0 +1,187 @@
+package follow_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// running runs the releases until the test ends.
+func (x *exchange) running(c follow.Config) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	c.Store = x.store
+	go func() {
+		defer close(done)
+		follow.New(c).Run(ctx)
+	}()
+	x.t.Cleanup(func() { // runs before the store is closed
+		cancel()
+		<-done
+	})
+}
+
+// until waits until an agreement holds so many versions.
+func (x *exchange) until(ctx context.Context, name agreement.Name, versions uint64) {
+	x.t.Helper()
+	col := x.col(name)
+	for {
+		stats, err := col.Stats()
+		x.must(err)
+		if stats.Versions == versions {
+			return
+		}
+		if err := col.Wait(ctx, journal.Position(stats.Entries)); err != nil {
+			x.t.Fatalf("%s has %d versions, want %d: %v", name, stats.Versions, versions, err)
+		}
+	}
+}
+
+func TestARunningReleaseNoticesEverything(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	x := open(t, t.TempDir())
+	x.agreement("one", nil)
+	x.running(follow.Config{})
+	x.now = time.Now()
+	x.agreement("two", nil)
+	x.add("one", object("campaign", "a", 1, ""))
+	x.terms("one", "change", releaseTo("two", stix.Green))
+	x.until(ctx, "two", 1)
+	x.agreement("three", nil)
+	x.terms("two", "change", releaseTo("three", 0))
+	x.until(ctx, "three", 1)
+	x.add("one", object("campaign", "b", 1, ""))
+	x.until(ctx, "three", 2)
+	x.remove("one", idOf("campaign", "b"), store.Versions{})
+	x.until(ctx, "three", 1)
+	begin := time.Now().Add(300 * time.Millisecond)
+	x.agreement("later", func(a *agreement.Agreement) { a.Term.From = begin })
+	x.terms("one", "change", releaseTo("later", 0))
+	x.until(ctx, "later", 1)
+	if time.Now().Before(begin) {
+		t.Errorf("the release did not wait for the target's term to begin")
+	}
+	x.terms("one", "terminate", func(a *agreement.Agreement) {
+		a.Terminated = &agreement.Mark{At: time.Now(), Withdraw: true}
+	})
+	x.until(ctx, "later", 0)
+	x.until(ctx, "three", 0)
+	lags, err := follow.LagsFrom(x.store, x.col("two"), time.Now())
+	x.must(err)
+	if len(lags) != 1 || lags[0].Target != "three" {
+		t.Errorf("got %+v, want the release to three", lags)
+	}
+}
+
+// BenchmarkLatency is how long an object that is added to an idle exchange takes until it can be read onward.
+func BenchmarkLatency(b *testing.B) {
+	x := open(b, b.TempDir())
+	x.agreement("source", releaseTo("target", stix.Green))
+	x.agreement("target", nil)
+	x.running(follow.Config{})
+	var took []time.Duration
+	n := uint64(0)
+	for b.Loop() {
+		n++
+		x.add("source", object("campaign", fmt.Sprint(n), 1, "green"))
+		began := time.Now()
+		x.until(b.Context(), "target", n)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkFortyTargets is how long 10,000 objects take to reach forty targets, and how long a page of the source takes
+// meanwhile.
+func BenchmarkFortyTargets(b *testing.B) {
+	const targets, objects = 40, 10_000
+	for b.Loop() {
+		b.StopTimer()
+		x := open(b, b.TempDir())
+		for i := range targets {
+			x.agreement(agreement.Name(fmt.Sprintf("t%02d", i)), nil)
+		}
+		x.agreement("source", func(a *agreement.Agreement) {
+			for i := range targets {
+				a.Release = append(a.Release, agreement.Release{To: agreement.Name(fmt.Sprintf("t%02d", i)), MaxTLP: stix.Green})
+			}
+		})
+		var texts []string
+		for i := range objects {
+			texts = append(texts, by(creator, indicator(i)))
+		}
+		x.now = time.Now()
+		for chunk := range slices.Chunk(texts, 1000) {
+			x.add("source", chunk...)
+		}
+		usual := pages(b, x, 300, nil)
+		b.StartTimer()
+		ctx, cancel := context.WithCancel(context.Background())
+		began := time.Now()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			follow.New(follow.Config{Store: x.store}).Run(ctx)
+		}()
+		reached := make(chan struct{})
+		go func() {
+			defer close(reached)
+			for i := range targets {
+				x.until(ctx, agreement.Name(fmt.Sprintf("t%02d", i)), objects)
+			}
+		}()
+		busy := pages(b, x, 0, reached)
+		b.ReportMetric(time.Since(began).Seconds(), "s/40-targets")
+		b.ReportMetric(usual[len(usual)/2].Seconds()*1000, "usual-page-p50-ms")
+		b.ReportMetric(usual[len(usual)*99/100].Seconds()*1000, "usual-page-p99-ms")
+		b.ReportMetric(busy[len(busy)/2].Seconds()*1000, "busy-page-p50-ms")
+		b.ReportMetric(busy[len(busy)*99/100].Seconds()*1000, "busy-page-p99-ms")
+		cancel()
+		<-ended
+	}
+}
+
+func indicator(n int) string {
+	return write(map[string]any{"type": "indicator", "id": idOf("indicator", fmt.Sprint(n)), "name": fmt.Sprintf("indicator %d", n),
+		"description":  "Seen in a campaign against the makers of valves and pumps; block it at the border and report what you find.",
+		"pattern_type": "stix", "pattern": fmt.Sprintf("[ipv4-addr:value = '198.51.100.%d']", n%250), "valid_from": "2026-01-01T00:00:00Z",
+		"indicator_types": []string{"malicious-activity"}, "confidence": 70}, 1, "green")
+}
+
+// pages takes pages of the source one after the other, n of them or until something is closed, and says how long each took.
+func pages(b *testing.B, x *exchange, n int, stop <-chan struct{}) []time.Duration {
+	b.Helper()
+	var took []time.Duration
+	var buf []byte
+	after := time.Time{}
+	for n == 0 || len(took) < n {
+		select {
+		case <-stop:
+			slices.Sort(took)
+			return took
+		default:
+		}
+		began := time.Now()
+		page, err := x.col("source").Page(store.Query{After: after, Limit: 1000}, buf[:0])
+		x.must(err)
+		took = append(took, time.Since(began))
+		buf, after = page.Body, page.Last
+		if !page.More {
+			after = time.Time{}
+		}
+		pause := time.NewTimer(10 * time.Millisecond) // a poller, not a flood
+		<-pause.C
+	}
+	slices.Sort(took)
+	return took
+}
