@@ -70,6 +70,7 @@ func (k *checking) all(db *bolt.DB) error {
 	if err := k.journal(); err != nil {
 		return err
 	}
+	k.types()
 	if err := k.objects(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -55,6 +56,30 @@ func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error
 		v.content = contentHash(&tree)
 	}
 	return v, o, nil
+}
+
+// types checks that object types are numbered from 1 on without a gap.
+func (k *checking) types() {
+	numbered := map[uint64]string{}
+	types := k.tx.Bucket(bucketTypes)
+	c := types.Cursor()
+	for name, value := c.First(); name != nil; name, value = c.Next() {
+		typ, n := binary.Uvarint(value)
+		if n <= 0 || n != len(value) || stix.CheckType(string(name)) != nil || numbered[typ] != "" {
+			k.fault("the object type %q has the number %x, which is none or another's", name, value)
+			continue
+		}
+		numbered[typ] = string(name)
+	}
+	for typ := uint64(1); typ <= types.Sequence(); typ++ {
+		if numbered[typ] == "" {
+			k.fault("no object type has the number %d, though %d have been given", typ, types.Sequence())
+		}
+		delete(numbered, typ)
+	}
+	for typ, name := range numbered {
+		k.fault("the object type %s has the number %d, though only %d have been given", name, typ, types.Sequence())
+	}
 }
 
 // indexes checks the class of each version and that every index has it, and nothing else.
