@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +12,7 @@ import (
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
+	"github.com/accord-taxii/accord/taxii"
 )
 
 // Config is what a Server is made of. Store and Auth are required.
@@ -37,8 +39,13 @@ type Config struct {
 	// It must not wait for anything.
 	Refused func(to agreement.Name, rule string)
 
-	// Delivered is told of each page of objects after it was written; nil: nobody is. It must not wait for anything.
+	// Delivered is told of each page of objects after it was written, empty ones too; nil: nobody is. It must not wait for
+	// anything.
 	Delivered func(Delivery)
+
+	// Delivering is told of each page of objects before it is written, which waits for it; nil: nobody is. When it fails
+	// the page is not sent.
+	Delivering func(context.Context, Delivery) error
 }
 
 // Limits bounds what a request may ask for. What it is exceeded by is answered as the comment says; a zero value is the
@@ -103,5 +110,6 @@ type Delivery struct {
 	Party      agreement.PartyName
 	Positions  []journal.Position // ascending; the receiver may keep the slice
 	Query      string             // of the request, as it was sent: its filters
+	Filter     taxii.Filter       // what it asked for, a cursor's filters included
 	At         time.Time
 }

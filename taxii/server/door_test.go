@@ -64,10 +64,13 @@ func TestDeliveriesAreTold(t *testing.T) {
 	s.Get("vendor", "/taxii2/") // the telling of the request before is over when this one is answered
 	mu.Lock()
 	defer mu.Unlock()
-	if len(told) != 2 {
-		t.Fatalf("got %d deliveries, want 2: %+v", len(told), told)
+	if len(told) != 3 {
+		t.Fatalf("got %d deliveries, want 3: %+v", len(told), told)
 	}
-	first, second := told[0], told[1]
+	first, none, second := told[0], told[1], told[2]
+	if len(none.Positions) != 0 || !slices.Equal(none.Filter.Types, []string{"tool"}) {
+		t.Errorf("an empty page: got %+v", none)
+	}
 	if first.Account != "agency" || first.Party != "agency" || first.Agreement != "gsp" || first.Collection != accordtest.ProgrammeID || first.Query != "limit=3" {
 		t.Errorf("got %+v", first)
 	}

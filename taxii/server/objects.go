@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -71,27 +72,32 @@ func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question
 	}
 	q.dates(x, &page)
 	x.memory.settle(len(body))
+	told := c.Request().Method == http.MethodGet
+	if told && s.delivering != nil {
+		if err := s.delivering(c.Request().Context(), delivery(c, col, q, &page, s.now())); err != nil {
+			releaseBuffer(buf, body)
+			return fmt.Errorf("note the delivery of a page of %s: %w", col.ID(), err)
+		}
+	}
 	err := x.write(http.StatusOK, body)
 	releaseBuffer(buf, body)
-	if err == nil && page.Count > 0 {
-		s.noteDelivery(c, col, page)
+	if err == nil && told && s.delivered != nil {
+		s.delivered(delivery(c, col, q, &page, s.now()))
 	}
 	return err
 }
 
-// noteDelivery tells whoever keeps account which versions the caller was given, after they were written.
-func (s *Server) noteDelivery(c echo.Context, col *store.Collection, page store.Page) {
-	if s.delivered == nil || c.Request().Method != http.MethodGet {
-		return
-	}
+// delivery is what whoever keeps account is told of a page.
+func delivery(c echo.Context, col *store.Collection, q *question, page *store.Page, now time.Time) Delivery {
 	x := exchangeOf(c)
-	s.delivered(Delivery{
+	return Delivery{
 		Collection: col.ID(),
 		Agreement:  col.Agreement().Name,
 		Account:    x.caller.Account,
 		Party:      x.caller.Party,
 		Positions:  page.Positions,
 		Query:      c.Request().URL.RawQuery,
-		At:         s.now(),
-	})
+		Filter:     q.filter,
+		At:         now,
+	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -18,16 +19,17 @@ import (
 
 // Server answers TAXII requests from a store. It is safe for concurrent use once serving has begun.
 type Server struct {
-	store     *store.Store
-	auth      *auth.Authenticator
-	now       func() time.Time
-	log       zerolog.Logger
-	limits    Limits
-	delivered func(Delivery)
-	observed  func(Observation)
-	refused   func(agreement.Name, string)
-	proxied   bool
-	gate      *gate
+	store      *store.Store
+	auth       *auth.Authenticator
+	now        func() time.Time
+	log        zerolog.Logger
+	limits     Limits
+	delivered  func(Delivery)
+	delivering func(context.Context, Delivery) error
+	observed   func(Observation)
+	refused    func(agreement.Name, string)
+	proxied    bool
+	gate       *gate
 
 	echo   *echo.Echo
 	allow  map[string]string // by route: the methods it has, for Allow
@@ -50,7 +52,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store: c.Store, auth: c.Auth, now: c.Now, log: c.Log,
-		limits: c.Limits.withDefaults(), delivered: c.Delivered, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
+		limits: c.Limits.withDefaults(), delivered: c.Delivered, delivering: c.Delivering, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
 		echo: echo.New(), allow: map[string]string{},
 	}
 	s.gate = newGate(s.limits)
