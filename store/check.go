@@ -39,6 +39,7 @@ type checking struct {
 	steps   int
 	faults  []string
 	figures figures // as they should be
+	read    byte    // of all values, so that reading them is not left out
 }
 
 func (k *checking) fault(format string, args ...any) {
@@ -68,6 +69,9 @@ func (k *checking) all(db *bolt.DB) error {
 		}
 	}
 	if err := k.journal(); err != nil {
+		return err
+	}
+	if err := k.buckets(); err != nil {
 		return err
 	}
 	k.types()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -48,4 +49,35 @@ func soundHead(f io.ReaderAt, at int64) (bool, error) {
 	sum := fnv.New64a()
 	sum.Write(b[headStart:headChecksum])
 	return sum.Sum64() == binary.NativeEndian.Uint64(b[headChecksum:]), nil
+}
+
+// buckets reads every key and value once: they must be there, and keys in order.
+func (k *checking) buckets() error {
+	var t tables
+	belongs := map[string]bool{}
+	for _, l := range t.layout() {
+		belongs[string(l.name)] = true
+	}
+	return k.tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+		if !belongs[string(name)] {
+			k.fault("the bucket %q does not belong here", name)
+		}
+		var before []byte
+		var sum byte
+		c := b.Cursor()
+		for key, value := c.First(); key != nil; key, value = c.Next() {
+			if err := k.step(); err != nil {
+				return err
+			}
+			if before != nil && bytes.Compare(before, key) >= 0 {
+				k.fault("the keys of the bucket %s are out of order at %x", name, key)
+			}
+			before = append(before[:0], key...)
+			for _, x := range value { // so that a value that cannot be read is found out
+				sum ^= x
+			}
+		}
+		k.read ^= sum
+		return nil
+	})
 }
