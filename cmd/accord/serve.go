@@ -16,6 +16,9 @@ type serveFlags struct {
 	apply     string
 	opsListen string
 	logFormat string
+
+	serverName        string
+	durableDeliveries bool
 }
 
 func newServeCommand(e *env) *cobra.Command {
@@ -58,6 +61,8 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.apply, "apply", "", "apply this `FILE` first, as accord apply does")
 	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
 	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
+	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
+	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "write down who is given what before the answer, not within a second after it")
 	cmd.MarkFlagRequired("data")
 	cmd.MarkFlagRequired("listen")
 	return cmd
@@ -72,6 +77,7 @@ func serve(ctx context.Context, e *env, f serveFlags) error {
 		return err
 	}
 	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, log: log, now: e.now}
+	config.serverName, config.durableDeliveries = f.serverName, f.durableDeliveries
 	if f.apply != "" {
 		if _, err := admin.ReadFile(f.apply); err != nil {
 			return err // before the data folder is made

@@ -36,12 +36,17 @@ type serviceConfig struct {
 
 	// prepare, when set, works on the open store before anything listens.
 	prepare func(context.Context, *store.Store) error
+
+	serverName        string // under which heads are signed; "" for what the key says
+	durableDeliveries bool   // on disk before the answer
 }
 
 // service is a server that accepts connections: a store and everything wired to it.
 type service struct {
 	config serviceConfig
 	store  *store.Store
+
+	deliveries *store.Deliveries
 	url    string // scheme, host and port
 
 	// Stopped in this order.
@@ -61,7 +66,10 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 			s.stop()
 		}
 	}()
-	socket, err := admin.Listen(s.store, c.now)
+	if err := s.keepAccount(); err != nil {
+		return nil, err
+	}
+	socket, err := admin.ListenTo(&admin.API{Store: s.store, Now: c.now, Deliveries: s.deliveries})
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +133,17 @@ func openError(err error) error {
 // handler wires the rooms that speak HTTP.
 func (s *service) handler() (http.Handler, error) {
 	directory := auth.Current(func() auth.Directory { return s.store.Registry() })
-	taxii, err := server.New(server.Config{
+	logins := auth.New(directory, auth.Options{})
+	taxii, err := server.New(s.noting(server.Config{
 		Store: s.store,
-		Auth:  auth.New(directory, auth.Options{}),
+		Auth:  logins,
 		Now:   s.config.now,
 		Log:   s.config.log,
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}
+	s.mountFar(taxii, logins)
 	return taxii.Handler(), nil
 }
 
@@ -204,5 +214,5 @@ func (s *service) stop() error {
 	for _, stop := range s.stops {
 		errs = append(errs, stop(ctx))
 	}
-	return errors.Join(append(errs, s.store.Close())...)
+	return errors.Join(append(errs, s.closeAccount(), s.store.Close())...)
 }

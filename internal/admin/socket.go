@@ -29,14 +29,19 @@ func Listen(s *store.Store, now func() time.Time) (*Socket, error) {
 	if now == nil {
 		now = time.Now
 	}
+	return ListenTo(&API{Store: s, Now: now})
+}
+
+// ListenTo is Listen for an API, which it serves with all its routes.
+func ListenTo(given *API) (*Socket, error) {
+	api := *given
+	s := api.Store
 	path := filepath.Join(s.Dir(), SocketName)
 	listener, err := listenPrivately(path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	api := &API{Store: s, Now: now, Local: true, Actor: func(*http.Request) store.Actor {
-		return store.Actor{Account: AtTheMachine}
-	}}
+	api.Local, api.Actor = true, func(*http.Request) store.Actor { return store.Actor{Account: AtTheMachine} }
 	k := &Socket{
 		path:   path,
 		server: &http.Server{Handler: api.Handler("/"), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},

@@ -15,7 +15,7 @@ import (
 
 // authenticate finds out who is calling, before anything else about the request is judged (T-024).
 func (s *Server) authenticate(x *exchange, r *http.Request) error {
-	account, err := s.auth.AuthenticateFrom(r.Context(), s.address(r), r.Header, r.TLS)
+	account, err := s.auth.AuthenticateFrom(r.Context(), s.Address(r), r.Header, r.TLS)
 	if err != nil {
 		return err
 	}
@@ -27,8 +27,8 @@ func (s *Server) authenticate(x *exchange, r *http.Request) error {
 	return nil
 }
 
-// address is where a request comes from, without a port.
-func (s *Server) address(r *http.Request) string {
+// Address is where a request comes from, without a port.
+func (s *Server) Address(r *http.Request) string {
 	if list := r.Header["X-Forwarded-For"]; s.proxied && len(list) > 0 {
 		last := list[len(list)-1]
 		return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
