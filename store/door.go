@@ -28,6 +28,7 @@ type door struct {
 	wake   chan struct{}
 	idle   chan struct{} // closed when the goroutine has ended
 	taking atomic.Int32  // batches in the transaction in progress
+	passed atomic.Uint64 // batches in transactions that were committed
 	broken error         // of the goroutine: set when nobody knows what is on disk
 }
 
@@ -82,6 +83,14 @@ func (d *door) ring() {
 	case d.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Batches is how many batches have been committed since the file was opened, in how many transactions Commits says.
+func (c *Collection) Batches() uint64 {
+	if c.door == nil {
+		return 0
+	}
+	return c.door.passed.Load()
 }
 
 // close lets the transaction in progress finish and turns the rest of the line away.
@@ -170,6 +179,7 @@ func (d *door) let(ps []*passage) {
 	}
 	if err == nil {
 		d.c.commits.Add(1)
+		d.passed.Add(uint64(len(ps)))
 		if got.terms != nil {
 			d.c.agreement.Store(got.terms)
 		}

@@ -1,0 +1,266 @@
+package store
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Progress is told how many bytes of how many are done.
+type Progress func(done, total int64)
+
+// ReceiveBackup reads what Backup writes and makes a backup of it: a new folder dir. The digest of each file is compared
+// as it comes, and what was written is made durable before the folder gets its name. What breaks off leaves no folder.
+func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progress) (*BackupManifest, error) {
+	m, err := newFolder(dir, func(fresh string) (*BackupManifest, error) {
+		in := &receiving{ctx: ctx, dir: fresh, progress: progress, got: map[string]BackupFile{}}
+		return in.all(tar.NewReader(r))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the backup %s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// newFolder fills a folder that gets its name when it is complete.
+func newFolder(dir string, fill func(fresh string) (*BackupManifest, error)) (*BackupManifest, error) {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return nil, fmt.Errorf("%s is there and not empty: %w", dir, ErrExists)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, err
+	}
+	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".")
+	if err != nil {
+		return nil, err
+	}
+	m, err := fill(fresh)
+	if err == nil {
+		err = syncTree(fresh)
+	}
+	if err == nil {
+		err = os.Remove(dir) // empty
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = os.Rename(fresh, dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(fresh))
+	}
+	return m, syncFolder(parent, false)
+}
+
+// syncTree makes the names in a folder and those below it durable.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return syncFolder(path, false)
+	})
+}
+
+// receiving is a backup on its way in.
+type receiving struct {
+	ctx      context.Context
+	dir      string
+	progress Progress
+	plan     BackupPlan
+	done     int64
+	got      map[string]BackupFile
+}
+
+func (in *receiving) all(r *tar.Reader) (*BackupManifest, error) {
+	for {
+		h, err := r.Next()
+		if err != nil {
+			if err == io.EOF {
+				err = errors.New("it ended before its manifest: the server stopped, or could not go on")
+			}
+			return nil, fmt.Errorf("read the backup: %w", err)
+		}
+		switch h.Name {
+		case planName:
+			if err := readPart(r, &in.plan); err != nil {
+				return nil, err
+			}
+			if in.plan.Format != backupFormat {
+				return nil, fmt.Errorf("the backup has format %d, this program reads format %d: use the Accord that made it, or a newer one", in.plan.Format, backupFormat)
+			}
+		case backupName:
+			return in.manifest(r)
+		default:
+			if err := in.file(h, r); err != nil {
+				return nil, fmt.Errorf("write %s: %w", h.Name, err)
+			}
+		}
+	}
+}
+
+func readPart(r io.Reader, v any) error {
+	text, err := io.ReadAll(io.LimitReader(r, 256<<20))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+func (in *receiving) file(h *tar.Header, r io.Reader) error {
+	if !filepath.IsLocal(filepath.FromSlash(h.Name)) || h.Typeflag != tar.TypeReg {
+		return errors.New("it is no file of a backup")
+	}
+	before := in.done
+	f, err := writeNew(in.ctx, filepath.Join(in.dir, filepath.FromSlash(h.Name)), r, func(n int64) { in.tell(before + n) })
+	if err != nil {
+		return err
+	}
+	f.Name = h.Name
+	in.got[h.Name] = f
+	in.done = before + f.Size
+	return nil
+}
+
+func (in *receiving) tell(done int64) {
+	if in.progress != nil {
+		in.progress(done, in.plan.Bytes)
+	}
+}
+
+// writeNew writes a file that is not there yet, durably, and returns its size and digest.
+func writeNew(ctx context.Context, path string, r io.Reader, progress func(int64)) (_ BackupFile, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return BackupFile{}, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return BackupFile{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	sum := sha256.New()
+	w := &hashedWriter{w: f, sum: sum, ctx: ctx}
+	var size int64
+	for {
+		n, err := io.CopyN(w, r, 1<<20)
+		size += n
+		progress(size)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return BackupFile{}, err
+		}
+	}
+	return BackupFile{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Sync()
+}
+
+// manifest reads the last part, compares it with what came, and keeps it.
+func (in *receiving) manifest(r io.Reader) (*BackupManifest, error) {
+	var m BackupManifest
+	if err := readPart(r, &m); err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	for _, want := range m.Files {
+		if got, ok := in.got[want.Name]; !ok || got != want {
+			return nil, fmt.Errorf("%s did not come as it was sent", want.Name)
+		}
+		delete(in.got, want.Name)
+	}
+	for name := range in.got {
+		return nil, fmt.Errorf("%s is not in the manifest", name)
+	}
+	return &m, keepManifest(in.dir, &m)
+}
+
+func keepManifest(dir string, m *BackupManifest) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = writeNew(context.Background(), filepath.Join(dir, backupName), strings.NewReader(string(text)+"\n"), func(int64) {})
+	return err
+}
+
+// ReadBackupManifest reads what a backup says of itself.
+func ReadBackupManifest(dir string) (*BackupManifest, error) {
+	text, err := os.ReadFile(filepath.Join(dir, backupName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is no backup: it has no %s", dir, backupName)
+	}
+	var m BackupManifest
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the backup %s: %w", dir, err)
+	}
+	if m.Format != backupFormat {
+		return nil, fmt.Errorf("the backup %s has format %d, this program reads format %d: use the Accord that made it, or a newer one", dir, m.Format, backupFormat)
+	}
+	return &m, nil
+}
+
+// Restore makes the data folder dir from a backup. dir must not be there, or be empty. Each file is compared with the
+// manifest as it is copied; if one differs, nothing is made.
+func Restore(ctx context.Context, backup, dir string, progress Progress) (*BackupManifest, error) {
+	m, err := ReadBackupManifest(backup)
+	if err != nil {
+		return nil, err
+	}
+	var done, total int64
+	for _, f := range m.Files {
+		total += f.Size
+	}
+	_, err = newFolder(dir, func(fresh string) (*BackupManifest, error) {
+		for _, want := range m.Files {
+			if err := copyPart(ctx, backup, fresh, want, func(n int64) {
+				if progress != nil {
+					progress(done+n, total)
+				}
+			}); err != nil {
+				return nil, err
+			}
+			done += want.Size
+		}
+		return m, os.MkdirAll(filepath.Join(fresh, agreementsName), 0o700)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("restore %s from %s: %w", dir, backup, err)
+	}
+	return m, nil
+}
+
+// copyPart copies a file of a backup and compares it with the manifest.
+func copyPart(ctx context.Context, backup, dir string, want BackupFile, progress func(int64)) error {
+	local := filepath.FromSlash(want.Name)
+	if !filepath.IsLocal(local) {
+		return fmt.Errorf("the manifest names %s, which is no file of a backup", want.Name)
+	}
+	from, err := os.Open(filepath.Join(backup, local))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	got, err := writeNew(ctx, filepath.Join(dir, local), from, progress)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", want.Name, err)
+	}
+	if got.Name = want.Name; got != want {
+		return fmt.Errorf("%s is not as it was backed up (%d bytes with SHA-256 %s, expected %d with %s)", want.Name, got.Size, got.SHA256, want.Size, want.SHA256)
+	}
+	return nil
+}

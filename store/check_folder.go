@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// Checked is what a check found about one thing in a data folder: accord.db, or an agreement.
+type Checked struct {
+	Name     string   `json:"name"` // accord.db, or the agreement's name
+	Entries  uint64   `json:"entries"`
+	Versions uint64   `json:"versions"`
+	Bytes    uint64   `json:"bytes"` // of objects
+	Faults   []string `json:"faults"`
+}
+
+// CheckAll checks accord.db, then every agreement: each file by itself, and that no follower is further than the journal it
+// follows. With names, only those agreements. It tells report of each as it is done, and works while others write.
+func (s *Store) CheckAll(ctx context.Context, names []agreement.Name, report func(Checked)) error {
+	now := s.now.Load()
+	wanted := map[agreement.Name]bool{}
+	for _, name := range names {
+		_, there := now.byName[name]
+		for _, u := range now.unavailable {
+			there = there || u.Name == name
+		}
+		if !there {
+			return fmt.Errorf("check agreement %s: there is none of that name", name)
+		}
+		wanted[name] = true
+	}
+	if len(names) == 0 {
+		report(s.checkRegistry())
+	}
+	for _, u := range now.unavailable {
+		if len(names) == 0 || wanted[u.Name] {
+			report(Checked{Name: string(u.Name), Faults: []string{u.Reason.Error()}})
+		}
+	}
+	for _, col := range now.collections {
+		if name := col.Agreement().Name; len(names) > 0 && !wanted[name] {
+			continue
+		}
+		c, err := s.checkCollection(ctx, col)
+		if err != nil {
+			return err
+		}
+		report(c)
+	}
+	return nil
+}
+
+func (s *Store) checkCollection(ctx context.Context, col *Collection) (Checked, error) {
+	c := Checked{Name: string(col.Agreement().Name)}
+	faults, err := col.Check(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.Faults = append(faults, s.checkCursors(col)...)
+	if stats, err := col.Stats(); err == nil {
+		c.Entries, c.Versions, c.Bytes = stats.Entries, stats.Versions, stats.Bytes
+	}
+	return c, nil
+}
+
+// checkCursors compares how far a collection's followers say they are with the journals that they follow.
+func (s *Store) checkCursors(col *Collection) (faults []string) {
+	cursors := map[string]uint64{}
+	err := col.view(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketCursors).ForEach(func(k, v []byte) error {
+			if len(v) != 8 {
+				return fmt.Errorf("the cursor of %q has %d bytes, expected 8", k, len(v))
+			}
+			cursors[string(k)] = binary.BigEndian.Uint64(v)
+			return nil
+		})
+	})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for name, position := range cursors {
+		id, ok := strings.CutPrefix(name, releasePrefix)
+		if !ok {
+			continue
+		}
+		source, ok := s.now.Load().byID[id]
+		if !ok {
+			continue // unavailable, or moved away: its follower waits for it
+		}
+		if stats, err := source.Stats(); err == nil && position > stats.Entries {
+			faults = append(faults, fmt.Sprintf("the release from %s has come to entry %d, but that journal has %d: one of the two files is from another time",
+				source.Agreement().Name, position, stats.Entries))
+		}
+	}
+	return faults
+}
+
+// checkRegistry checks accord.db: its journal, the tree over it, and that each document is the one its last entry names.
+func (s *Store) checkRegistry() Checked {
+	c := Checked{Name: registryName, Faults: []string{}}
+	fault := func(format string, args ...any) {
+		if len(c.Faults) < mostFaults {
+			c.Faults = append(c.Faults, fmt.Sprintf(format, args...))
+		}
+	}
+	err := guard(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			last, hashes := map[string]journal.Digest{}, []tlog.Hash{}
+			err := tx.Bucket(bucketAdminJournal).ForEach(func(k, b []byte) error {
+				c.Entries++
+				if string(k) != string(positionKey(journal.Position(c.Entries))) {
+					return fmt.Errorf("the entry at %d is missing", c.Entries)
+				}
+				e, err := journal.ParseEntry(b)
+				if err != nil {
+					return fmt.Errorf("the entry at %d: %w", c.Entries, err)
+				}
+				hashes = append(hashes, journal.LeafHash(b))
+				if before, ok := last[e.Subject]; ok && before != e.Before {
+					fault("the entry at %d changes a %s that was not in force", c.Entries, e.Subject)
+				}
+				last[e.Subject] = e.Digest
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if err := sameTree(tx, hashes); err != nil {
+				fault("%v", err)
+			}
+			return checkDocuments(tx, last, fault)
+		})
+	})
+	if err != nil {
+		fault("%v", err)
+	}
+	return c
+}
+
+// sameTree compares the tree that is kept over accord.db's journal with the one that its entries make.
+func sameTree(tx *bolt.Tx, leaves []tlog.Hash) error {
+	made := &grownTree{}
+	for i, leaf := range leaves {
+		hashes, err := tlog.StoredHashesForRecordHash(int64(i), leaf, made)
+		if err != nil {
+			return err
+		}
+		made.hashes = append(made.hashes, hashes...)
+	}
+	want, err := tlog.TreeHash(int64(len(leaves)), made)
+	if err != nil {
+		return err
+	}
+	got, err := tlog.TreeHash(int64(len(leaves)), treeHashes{tx.Bucket(bucketAdminHashes), tx.Bucket(bucketAdminJournal)})
+	if err != nil {
+		return fmt.Errorf("the tree: %w", err)
+	}
+	if got != want {
+		return fmt.Errorf("the tree has the head %s, but the entries make %s", got, want)
+	}
+	return nil
+}
+
+// grownTree is a tree in memory.
+type grownTree struct{ hashes []tlog.Hash }
+
+// ReadHashes implements tlog.HashReader.
+func (g *grownTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	list := make([]tlog.Hash, len(indexes))
+	for i, n := range indexes {
+		list[i] = g.hashes[n]
+	}
+	return list, nil
+}
+
+// checkDocuments compares each document with the digest in its last entry.
+func checkDocuments(tx *bolt.Tx, last map[string]journal.Digest, fault func(string, ...any)) error {
+	for _, kind := range []struct {
+		bucket []byte
+		what   string
+	}{{bucketServer, "server"}, {bucketRoots, "api root "}, {bucketParties, "party "}, {bucketAccounts, "account "}, {bucketAgreements, "agreement "}} {
+		err := tx.Bucket(kind.bucket).ForEach(func(name, doc []byte) error {
+			subject := kind.what
+			if kind.what != "server" {
+				subject += string(name)
+			}
+			if digest, ok := last[subject]; !ok || digest != sha256.Sum256(doc) {
+				fault("the %s is not as its last entry has it", subject)
+			}
+			delete(last, subject)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for subject := range last {
+		fault("the %s is missing, though the journal has it", subject)
+	}
+	return nil
+}

@@ -1,0 +1,314 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+// Rebuilt says what became of a file that was made again.
+type Rebuilt struct {
+	Name    agreement.Name `json:"name"`
+	Kept    string         `json:"kept"`              // where the file as it was is now
+	Skipped []string       `json:"skipped,omitempty"` // what could not be read, and was left behind: none of it is content
+}
+
+// RebuildFolder makes the files of agreements again from what cannot be derived: journals, objects, terms, statuses and
+// what followers remember. The tree, the indexes and the figures are made anew, and damaged pages stay behind. An
+// agreement's file takes the place of the old one when it is complete and durable; the old one is kept beside it. No other
+// process may have the folder open. Without names, all agreements are rebuilt.
+//
+// An agreement whose journal, objects or terms cannot be read whole is left as it is, with an error: it must come from a
+// backup. The others are rebuilt nevertheless.
+func RebuildFolder(ctx context.Context, dir string, names []agreement.Name, report func(Rebuilt)) error {
+	lock, err := lockFolder(dir, false)
+	if err != nil {
+		return fmt.Errorf("rebuild %s: %w", dir, err)
+	}
+	defer unlockFolder(lock, false)
+	listed, err := listAgreements(filepath.Join(dir, registryName))
+	if err != nil {
+		return fmt.Errorf("rebuild %s: %w", dir, err)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(listed, func(l Listed) bool { return l.Name == name }) {
+			return fmt.Errorf("rebuild agreement %s: there is none of that name", name)
+		}
+	}
+	var errs []error
+	for _, l := range listed {
+		if len(names) > 0 && !slices.Contains(names, l.Name) {
+			continue
+		}
+		path := filepath.Join(dir, agreementsName, l.Collection.String()+".db")
+		done, err := rebuildFile(ctx, path, l)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("rebuild agreement %s: %w", l.Name, err))
+			continue
+		}
+		report(done)
+	}
+	return errors.Join(errs...)
+}
+
+// listAgreements reads which agreements there are.
+func listAgreements(path string) (list []Listed, err error) {
+	db, err := openRegistry(path, true)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	var r *Registry
+	err = guard(func() (err error) {
+		r, err = readRegistry(db)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return r.Agreements, nil
+}
+
+func rebuildFile(ctx context.Context, path string, l Listed) (Rebuilt, error) {
+	r := Rebuilt{Name: l.Name}
+	fresh := path + ".rebuilt"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	var err error
+	if r.Skipped, err = salvageInto(ctx, path, fresh, l); err != nil {
+		os.Remove(fresh)
+		return r, err
+	}
+	if r.Kept, err = keepAside(path, "before-rebuild"); err != nil {
+		return r, err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return r, errors.Join(err, os.Rename(r.Kept, path))
+	}
+	return r, syncFolder(filepath.Dir(path), false)
+}
+
+// keepAside gives a file that is about to be replaced a name beside it.
+func keepAside(path, why string) (string, error) {
+	aside := fmt.Sprintf("%s.%s-%s", path, why, time.Now().UTC().Format("20060102T150405.000Z"))
+	return aside, os.Rename(path, aside)
+}
+
+// salvageInto copies what is not derived into a new file and derives the rest.
+func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []string, err error) {
+	old, err := openBolt(path, collectionOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("%w; restore the agreement from a backup", err)
+	}
+	defer old.Close()
+	db, err := openBolt(fresh, collectionOptions{})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		_, err := makeTables(tx)
+		return err
+	})
+	for _, name := range salvaged() {
+		if err != nil {
+			break
+		}
+		lost := copyBucket(ctx, old, db, name)
+		switch {
+		case lost == nil:
+		case errors.Is(lost, errDamaged) && forgettable(name):
+			skipped = append(skipped, fmt.Sprintf("part of the bucket %s: %v", name, lost))
+		default:
+			err = fmt.Errorf("copy the bucket %s: %w; restore the agreement from a backup", name, lost)
+		}
+	}
+	if err == nil {
+		err = db.Update(func(tx *bolt.Tx) error {
+			if err := forgetHalf(tx); err != nil {
+				return err
+			}
+			return rebuild(ctx, tx)
+		})
+	}
+	if err == nil {
+		err = sameAgreement(db, l)
+	}
+	return skipped, errors.Join(err, db.Close())
+}
+
+// salvaged are the buckets that are copied.
+func salvaged() (names [][]byte) {
+	for _, layout := range new(tables).layout() {
+		if !slices.ContainsFunc(derived, func(d []byte) bool { return bytes.Equal(d, layout.name) }) {
+			names = append(names, layout.name)
+		}
+	}
+	return names
+}
+
+// forgettable says whether an agreement is whole without a part of a bucket: statuses are read for a month and then
+// dropped, and without vouchers an entry's own source vouches alone.
+func forgettable(bucket []byte) bool {
+	return bytes.Equal(bucket, bucketStatuses) || bytes.Equal(bucket, bucketStatusAge) || bytes.Equal(bucket, bucketVouchers)
+}
+
+// copyBucket copies a bucket in several transactions: an agreement may be larger than memory. A page that is damaged ends
+// it with errDamaged; what came before is copied.
+func copyBucket(ctx context.Context, from, to *bolt.DB, name []byte) error {
+	const most = 16 << 20
+	var next []byte
+	for first := true; first || next != nil; first = false {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		var damage error
+		err := to.Update(func(w *bolt.Tx) error {
+			dst, size := w.Bucket(name), 0
+			start := next
+			next = nil
+			damage = guard(func() error {
+				return from.View(func(r *bolt.Tx) error {
+					src := r.Bucket(name)
+					if src == nil {
+						return nil // made by an older release
+					}
+					c := src.Cursor()
+					k, v := c.First()
+					if start != nil {
+						k, v = c.Seek(start)
+					}
+					for ; k != nil; k, v = c.Next() {
+						if size += len(k) + len(v); size > most {
+							next = bytes.Clone(k)
+							return nil
+						}
+						if err := dst.Put(bytes.Clone(k), bytes.Clone(v)); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			})
+			if damage != nil && !errors.Is(damage, errDamaged) {
+				return damage
+			}
+			return nil
+		})
+		if err := errors.Join(err, damage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetHalf drops statuses that are there by half, after only a part of them could be read, and vouchers of nothing.
+func forgetHalf(tx *bolt.Tx) error {
+	statuses, ages := tx.Bucket(bucketStatuses), tx.Bucket(bucketStatusAge)
+	listed := map[string]bool{}
+	var stray [][]byte
+	err := ages.ForEach(func(k, _ []byte) error {
+		if len(k) <= 8 || statuses.Get(k[8:]) == nil {
+			stray = append(stray, bytes.Clone(k))
+			return nil
+		}
+		listed[string(k[8:])] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range stray {
+		if err := ages.Delete(k); err != nil {
+			return err
+		}
+	}
+	stray = nil
+	err = statuses.ForEach(func(id, b []byte) error {
+		if !listed[string(id)] {
+			stray = append(stray, bytes.Clone(id))
+		}
+		return nil
+	})
+	for _, id := range stray {
+		err = errors.Join(err, statuses.Delete(id))
+	}
+	return err
+}
+
+// sameAgreement makes sure that a rebuilt file is the listed agreement's.
+func sameAgreement(db *bolt.DB, l Listed) error {
+	c := &Collection{db: db}
+	if err := db.View(c.load); err != nil {
+		return err
+	}
+	if got := c.Agreement().Name; got != l.Name || c.id != l.Collection {
+		return fmt.Errorf("the file holds the agreement %s (collection %s), where %s (collection %s) is listed", got, c.id, l.Name, l.Collection)
+	}
+	return nil
+}
+
+// RestoreAgreement brings one agreement of a data folder back from a backup; the file that it replaces is kept beside it.
+// What the agreement took in since the backup is gone, and agreements that follow it may have come further: Check says so.
+// No other process may have the folder open.
+func RestoreAgreement(ctx context.Context, backup, dir string, name agreement.Name) (kept string, err error) {
+	m, err := ReadBackupManifest(backup)
+	if err != nil {
+		return "", err
+	}
+	lock, err := lockFolder(dir, false)
+	if err != nil {
+		return "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
+	defer unlockFolder(lock, false)
+	listed, err := listAgreements(filepath.Join(dir, registryName))
+	if err != nil {
+		return "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
+	i := slices.IndexFunc(listed, func(l Listed) bool { return l.Name == name })
+	if i < 0 {
+		return "", fmt.Errorf("restore agreement %s: the data folder %s lists none of that name", name, dir)
+	}
+	file := agreementsName + "/" + listed[i].Collection.String() + ".db"
+	f := slices.IndexFunc(m.Files, func(f BackupFile) bool { return f.Name == file })
+	if f < 0 {
+		return "", fmt.Errorf("restore agreement %s: the backup %s does not hold it", name, backup)
+	}
+	kept, err = replaceFile(ctx, backup, dir, m.Files[f])
+	if err != nil {
+		return "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
+	return kept, nil
+}
+
+// replaceFile puts a file of a backup in the place of the one in the data folder, when it is complete and durable.
+func replaceFile(ctx context.Context, backup, dir string, f BackupFile) (kept string, err error) {
+	fresh, err := os.MkdirTemp(dir, ".restore.")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(fresh)
+	if err := copyPart(ctx, backup, fresh, f, func(int64) {}); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, filepath.FromSlash(f.Name))
+	if _, err := os.Lstat(path); err == nil {
+		if kept, err = keepAside(path, "before-restore"); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Rename(filepath.Join(fresh, filepath.FromSlash(f.Name)), path); err != nil {
+		return kept, err
+	}
+	return kept, syncFolder(filepath.Dir(path), false)
+}
