@@ -70,7 +70,7 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 		return err
 	}
 	d := demoRun{now: e.now}
-	config := serviceConfig{dataDir: f.data, transport: t, opsListen: f.opsListen, now: e.now,
+	config := serviceConfig{dataDir: f.data, transport: t, opsListen: f.opsListen, limits: defaultLimits(), now: e.now,
 		log: log.Level(zerolog.WarnLevel), prepare: d.prepare}
 	s, err := startService(ctx, config)
 	if errors.Is(err, syscall.EADDRINUSE) && !listenGiven {

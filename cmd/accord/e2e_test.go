@@ -377,7 +377,7 @@ func TestASelfSignedCertificateServesALoopbackAddress(t *testing.T) { // T-001
 		{ops + "/healthz", "alive"},
 		{ops + "/readyz", "ready"},
 		{ops + "/metrics", `accord_agreement_objects{agreement="gsp"} 0`},
-		{ops + "/metrics", `accord_http_request_seconds_count{method="GET",status="200"} 1`},
+		{ops + "/metrics", `accord_http_request_seconds_count{method="GET",route="/taxii2/",status="200"} 1`},
 	} {
 		if status, body := fetch(row.url); status != http.StatusOK || !strings.Contains(body, row.want) {
 			t.Errorf("%s: got %d %.2000s, want 200 with %q", row.url, status, body, row.want)

@@ -19,6 +19,7 @@ type serveFlags struct {
 
 	serverName        string
 	durableDeliveries bool
+	limits            limits
 }
 
 func newServeCommand(e *env) *cobra.Command {
@@ -41,6 +42,12 @@ is for a loopback address, or for standing behind a proxy that speaks TLS.
 With --client-ca, clients may log in with a certificate from one of those
 issuers, if an account names it; others still log in with a password or token.
 
+Certificates are read again when their files change, or at SIGHUP; connections
+stay open meanwhile.
+
+Every bound on what clients may do has a default that suits most, and a flag,
+which says in brackets what is answered beyond it.
+
 The log goes to standard error, one line an event. It says "listening", with
 the URL, once connections are accepted. --ops-listen opens a second address,
 for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
@@ -61,6 +68,7 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.apply, "apply", "", "apply this `FILE` first, as accord apply does")
 	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
 	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
+	f.limits.flags(flags)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "write down who is given what before the answer, not within a second after it")
 	cmd.MarkFlagRequired("data")
@@ -72,11 +80,14 @@ func serve(ctx context.Context, e *env, f serveFlags) error {
 	if err := f.transport.check(); err != nil {
 		return err
 	}
+	if err := f.limits.check(); err != nil {
+		return err
+	}
 	log, err := newLogger(e.stderr, f.logFormat)
 	if err != nil {
 		return err
 	}
-	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, log: log, now: e.now}
+	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, limits: f.limits, log: log, now: e.now}
 	config.serverName, config.durableDeliveries = f.serverName, f.durableDeliveries
 	if f.apply != "" {
 		if _, err := admin.ReadFile(f.apply); err != nil {

@@ -13,17 +13,8 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/auth"
-	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
-)
-
-// Times of a server that are not worth a flag.
-const (
-	headerTime = 10 * time.Second // for a request's header to arrive
-	idleTime   = 2 * time.Minute  // a connection kept open without a request
-	drainTime  = 25 * time.Second // what is in flight when the server is told to stop
-	headerSize = 64 << 10         // bytes of a request's header
 )
 
 // serviceConfig is what a service is made of.
@@ -31,6 +22,7 @@ type serviceConfig struct {
 	dataDir   string
 	transport transport
 	opsListen string // empty: no listener for operation
+	limits    limits
 	log       zerolog.Logger
 	now       func() time.Time
 
@@ -47,7 +39,8 @@ type service struct {
 	store  *store.Store
 
 	deliveries *store.Deliveries
-	url    string // scheme, host and port
+	ops        *operation
+	url        string // scheme, host and port
 
 	// Stopped in this order.
 	stops  []func(context.Context) error
@@ -79,7 +72,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 			return nil, err
 		}
 	}
-	tlsConfig, selfSigned, err := c.transport.config(c.dataDir, c.now())
+	certificate, selfSigned, err := c.transport.certificate(c.dataDir, c.now())
 	if err != nil {
 		return nil, err
 	}
@@ -88,35 +81,42 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 		return nil, fmt.Errorf("listen on %s: %w", c.transport.listen, err)
 	}
 	scheme := "http"
-	if tlsConfig != nil {
-		scheme = "https"
+	hs := &http.Server{}
+	if certificate != nil {
+		scheme, hs.TLSConfig = "https", certificate.Config()
 	}
 	s.url = origin(scheme, c.transport.listen, listener)
-	handler, err := s.handler()
-	if err != nil {
+	connections := newConnections(c.limits.connections)
+	s.ops = newOperation(s.store, connections)
+	if hs.Handler, err = s.handler(); err != nil {
 		listener.Close()
 		return nil, err
 	}
-	ops := newOperation(s.store)
 	if c.opsListen != "" {
-		if err := s.listenOps(ops, c.opsListen); err != nil {
+		if err := s.listenOps(c.opsListen); err != nil {
 			listener.Close()
 			return nil, err
 		}
-		handler = ops.measured(handler)
 	}
-	s.serve(&http.Server{Handler: handler, TLSConfig: tlsConfig}, listener)
-	s.stops = append([]func(context.Context) error{func(context.Context) error { ops.draining.Store(true); return nil }}, s.stops...)
+	hs.ConnState = connections.changed
+	hs.WriteTimeout = c.limits.bodyTime + c.limits.answerTime // an answer that is large gets more, see package server
+	s.serve(hs, listener)
+	s.stops = append([]func(context.Context) error{func(context.Context) error { s.ops.draining.Store(true); return nil }}, s.stops...)
 	s.keepHouse()
+	s.release()
+	s.retain()
 	s.describe()
+	if certificate != nil {
+		s.keepCertificate(certificate)
+	}
 	if selfSigned {
-		print, err := tlsconf.Fingerprint(tlsConfig)
+		print, err := certificate.Fingerprint()
 		if err != nil {
 			return nil, err
 		}
 		c.log.Warn().Str("sha256", print).Msg("self-signed certificate: clients must be told to trust it")
 	}
-	ops.ready.Store(true)
+	s.ops.ready.Store(true)
 	c.log.Info().Str("url", s.url+"/taxii2/").Str("data", c.dataDir).Msg("listening")
 	return s, nil
 }
@@ -139,6 +139,11 @@ func (s *service) handler() (http.Handler, error) {
 		Auth:  logins,
 		Now:   s.config.now,
 		Log:   s.config.log,
+
+		Limits:      s.config.limits.requestLimits(),
+		BehindProxy: s.config.transport.behindProxy,
+		Observed:    s.ops.observed,
+		Refused:     s.ops.refused,
 	}))
 	if err != nil {
 		return nil, err
@@ -149,9 +154,9 @@ func (s *service) handler() (http.Handler, error) {
 
 // serve lets an HTTP server accept from l, and stops it with the service.
 func (s *service) serve(hs *http.Server, l net.Listener) {
-	hs.ReadHeaderTimeout = headerTime
-	hs.IdleTimeout = idleTime
-	hs.MaxHeaderBytes = headerSize
+	hs.ReadHeaderTimeout = s.config.limits.headerTime
+	hs.IdleTimeout = s.config.limits.idleTime
+	hs.MaxHeaderBytes = int(s.config.limits.headerBytes)
 	hs.ErrorLog = log.New(lineWriter{s.config.log}, "", 0)
 	go func() {
 		var err error
@@ -208,7 +213,7 @@ func (s *service) run(ctx context.Context) error {
 
 // stop ends everything in order: first what lets requests in, last the store.
 func (s *service) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.limits.drainTime)
 	defer cancel()
 	var errs []error
 	for _, stop := range s.stops {

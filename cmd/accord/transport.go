@@ -1,9 +1,12 @@
 package main
 
 import (
-	"crypto/tls"
+	"context"
 	"net"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/tlsconf"
@@ -47,9 +50,9 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// config is the TLS configuration; nil for plain HTTP. selfSigned says that the certificate was made here, in the data
+// certificate is the TLS configuration; nil for plain HTTP. selfSigned says that the certificate was made here, in the data
 // folder.
-func (t transport) config(dataDir string, now time.Time) (c *tls.Config, selfSigned bool, err error) {
+func (t transport) certificate(dataDir string, now time.Time) (c *tlsconf.Current, selfSigned bool, err error) {
 	if t.plainHTTP {
 		return nil, false, nil
 	}
@@ -61,8 +64,46 @@ func (t transport) config(dataDir string, now time.Time) (c *tls.Config, selfSig
 		}
 		files.Cert, files.Key, selfSigned = made.Cert, made.Key, true
 	}
-	c, err = tlsconf.Config(files)
+	c, err = tlsconf.NewCurrent(files)
 	return c, selfSigned, err
+}
+
+// certificateInterval is how often the files of a certificate are looked at; SIGHUP has them read at once.
+const certificateInterval = 5 * time.Second
+
+// keepCertificate goes by the files of a certificate as long as the service runs: what renews it need not tell the server.
+func (s *service) keepCertificate(c *tlsconf.Current) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer signal.Stop(hangup)
+		tick := time.NewTicker(certificateInterval)
+		defer tick.Stop()
+		for {
+			told := false
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			case <-hangup:
+				told = true
+			}
+			changed, err := c.Refresh(told)
+			if err != nil {
+				s.config.log.Error().Err(err).Msg("the certificate could not be read again")
+			} else if changed {
+				print, _ := c.Fingerprint()
+				s.config.log.Info().Str("sha256", print).Msg("the certificate was read again")
+			}
+		}
+	}()
+	s.stops = append(s.stops, func(context.Context) error {
+		close(ended)
+		<-done
+		return nil
+	})
 }
 
 // origin is the URL that clients on this machine reach l by, such as https://127.0.0.1:6443.
