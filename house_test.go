@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 
 	"taxii/server":     {"taxii", "internal/ingest", "store", "store/journal", "internal/agreement", "internal/auth", "stix", "stix/ijson"},
 	"internal/console": {"internal/admin", "store", "store/journal", "internal/agreement", "internal/auth", "stix"},
-	"internal/admin":   {"store", "store/journal", "internal/agreement", "internal/auth", "stix", "taxii"}, // taxii: how times and errors look on the wire
+	"internal/admin":   {"internal/follow", "store", "store/journal", "internal/agreement", "internal/auth", "stix", "taxii"}, // follow: how releases stand and what they would do; taxii: how times and errors look on the wire
 	"internal/follow":  {"taxii", "internal/ingest", "store", "store/journal", "internal/agreement", "stix", "stix/ijson"},
 	"internal/ingest":  {"stix/validate", "internal/agreement", "store", "stix", "stix/ijson"},
 

@@ -68,7 +68,7 @@ var routes = []route{
 // Handler serves the routes below prefix, which ends in a slash.
 func (a *API) Handler(prefix string) http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range slices.Concat(routes, auditRoutes) {
+	for _, r := range slices.Concat(routes, auditRoutes, accountRoutes) {
 		if r.reach == local && !a.Local {
 			continue
 		}

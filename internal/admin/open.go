@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -25,6 +27,19 @@ type Admin interface {
 	Suspend(ctx context.Context, name agreement.Name, reason string) (Agreement, error)
 	Resume(ctx context.Context, name agreement.Name) (Agreement, error)
 	Terminate(ctx context.Context, name agreement.Name, withdraw bool, reason string) (Agreement, error)
+
+	PreviewRelease(ctx context.Context, name, to agreement.Name) ([]follow.Decision, error)
+	Explain(ctx context.Context, account string, name agreement.Name, object stix.ID) (Explanation, error)
+
+	Accounts(ctx context.Context) ([]Account, error)
+	AddAccount(ctx context.Context, n NewAccount) (Account, error)
+	DisableAccount(ctx context.Context, name, reason string) (Account, error)
+	EnableAccount(ctx context.Context, name string) (Account, error)
+	SetPassword(ctx context.Context, name, hash string) (Account, error)
+	NewToken(ctx context.Context, name, note string) (Token, error)
+	RevokeToken(ctx context.Context, name, id string) (Account, error)
+	Parties(ctx context.Context) ([]agreement.Party, error)
+	AddParty(ctx context.Context, p agreement.Party) (agreement.Party, error)
 }
 
 // startTime is how long a server may take between taking the data folder and listening on its socket.

@@ -24,7 +24,7 @@ func TestOpenAPIDescribesTheRoutes(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range slices.Concat(routes, auditRoutes) {
+	for _, r := range slices.Concat(routes, auditRoutes, accountRoutes) {
 		key := r.method + " " + strings.Trim(r.path, "/")
 		if r.reach == local {
 			continue

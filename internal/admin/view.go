@@ -8,7 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // Agreement is an agreement as administration shows it. Of one whose file cannot be opened only the name, the
@@ -18,6 +20,15 @@ type Agreement struct {
 	State       agreement.State `json:"state,omitempty"` // at the moment of asking
 	Figures     *Figures        `json:"figures,omitempty"`
 	Unavailable string          `json:"unavailable,omitempty"`
+	Releases    []Release       `json:"releases,omitempty"` // how far each of the releases has come
+}
+
+// Release is how far a release to another agreement has come.
+type Release struct {
+	To       agreement.Name   `json:"to"`
+	Position journal.Position `json:"position"` // up to which the journal has been dealt with
+	Behind   uint64           `json:"behind"`   // entries that follow
+	Paused   string           `json:"paused,omitempty"`
 }
 
 // Figures say how much an agreement holds.
@@ -33,7 +44,7 @@ type Figures struct {
 func Agreements(s *store.Store, now time.Time) ([]Agreement, error) {
 	list := make([]Agreement, 0)
 	for _, col := range s.Collections() {
-		a, err := viewOf(col, now)
+		a, err := viewOf(s, col, now)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +60,7 @@ func Agreements(s *store.Store, now time.Time) ([]Agreement, error) {
 // AgreementNamed finds one agreement.
 func AgreementNamed(s *store.Store, name agreement.Name, now time.Time) (Agreement, error) {
 	if col, ok := s.Collection(name); ok {
-		return viewOf(col, now)
+		return viewOf(s, col, now)
 	}
 	for _, u := range s.Unavailable() {
 		if u.Name == name {
@@ -59,14 +70,23 @@ func AgreementNamed(s *store.Store, name agreement.Name, now time.Time) (Agreeme
 	return Agreement{}, missing(s, name)
 }
 
-func viewOf(col *store.Collection, now time.Time) (Agreement, error) {
+func viewOf(s *store.Store, col *store.Collection, now time.Time) (Agreement, error) {
 	stats, err := col.Stats()
 	if err != nil {
 		return Agreement{}, err
 	}
+	lags, err := follow.LagsFrom(s, col, now)
+	if err != nil {
+		return Agreement{}, err
+	}
+	var releases []Release
+	for _, l := range lags {
+		releases = append(releases, Release{To: l.Target, Position: l.Position, Behind: l.Behind, Paused: l.Paused})
+	}
 	a := col.Agreement()
 	return Agreement{
 		Agreement: *a.Clone(),
+		Releases:  releases,
 		State:     a.State(now),
 		Figures: &Figures{Objects: stats.Objects, Versions: stats.Versions, Bytes: stats.Bytes, Entries: stats.Entries,
 			LastAdded: stats.LastAdded},

@@ -143,6 +143,12 @@ var permitRules = []permitRule{
 // who may know of the agreement, a *RoleError or an *ErrOutside, both
 // ErrNotAllowed.
 func Permit(a *Agreement, c Caller, act Act, now time.Time) error {
+	_, err := PermitWhy(a, c, act, now)
+	return err
+}
+
+// PermitWhy is Permit with the reason of the decision, also when it allows.
+func PermitWhy(a *Agreement, c Caller, act Act, now time.Time) (reason string, err error) {
 	var is standing
 	if c.Operator {
 		is |= operator
@@ -159,15 +165,16 @@ func Permit(a *Agreement, c Caller, act Act, now time.Time) error {
 		}
 		switch r.verdict {
 		case allow:
-			return nil
+			return r.reason, nil
 		case conceal:
-			return ErrNoRole
+			return r.reason, ErrNoRole
 		case refuseOutside:
-			return a.outside(now)
+			err := a.outside(now)
+			return err.Error(), err
 		}
-		return &RoleError{Agreement: a.Name, Act: act, Reason: r.reason}
+		return r.reason, &RoleError{Agreement: a.Name, Act: act, Reason: r.reason}
 	}
-	return ErrNotAllowed
+	return "nothing allows it", ErrNotAllowed
 }
 
 func (r *permitRule) applies(is standing, roles []Role, act Act, state State) bool {

@@ -1,0 +1,219 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+)
+
+// Account is an account as administration shows it: no secret, and nothing that was made of one.
+type Account struct {
+	Name         string   `json:"name"`
+	Party        string   `json:"party,omitempty"`
+	Operator     bool     `json:"operator,omitempty"`
+	Disabled     bool     `json:"disabled,omitempty"`
+	Password     bool     `json:"password"` // it has one
+	Tokens       []Token  `json:"tokens,omitempty"`
+	Certificates []string `json:"certificates,omitempty"`
+}
+
+// Token is a token as administration shows it. Secret is the token itself; it is shown once, in the answer to NewToken.
+type Token struct {
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	Note    string    `json:"note,omitempty"`
+	Secret  string    `json:"token,omitempty"`
+}
+
+// NewAccount is an account to add.
+type NewAccount struct {
+	Name         string `json:"name"`
+	Party        string `json:"party,omitempty"` // empty only for an operator
+	Operator     bool   `json:"operator,omitempty"`
+	PasswordHash string `json:"password_hash,omitempty"` // argon2id; none: no password, only tokens or a certificate
+}
+
+func accountView(a auth.Account) Account {
+	v := Account{Name: a.Name, Party: a.Party, Operator: a.Operator, Disabled: a.Disabled,
+		Password: a.PasswordHash != "", Certificates: slices.Clone(a.Certificates)}
+	for _, t := range a.Tokens {
+		v.Tokens = append(v.Tokens, Token{ID: t.ID, Created: t.Created, Note: t.Note})
+	}
+	return v
+}
+
+// Accounts lists all accounts by name.
+func Accounts(s *store.Store) []Account {
+	list := make([]Account, 0)
+	for _, a := range s.Registry().Accounts {
+		list = append(list, accountView(a))
+	}
+	return list
+}
+
+// AccountNamed finds one account.
+func AccountNamed(s *store.Store, name string) (Account, error) {
+	a, ok := s.Registry().Account(name)
+	if !ok {
+		return Account{}, notFound("there is no account %s", name)
+	}
+	return accountView(a), nil
+}
+
+// AddAccount makes an account.
+func AddAccount(ctx context.Context, s *store.Store, by store.Actor, n NewAccount) error {
+	applying.Lock()
+	defer applying.Unlock()
+	if err := agreement.CheckName(n.Name); err != nil {
+		return refuse("an account: %v", err)
+	}
+	if _, there := s.Registry().Account(n.Name); there {
+		return refuse("there is an account %s already", n.Name)
+	}
+	if n.Party == "" && !n.Operator {
+		return refuse("the account %s belongs to no party: only an operator's may", n.Name)
+	}
+	if n.Party != "" {
+		if _, ok := s.Registry().Party(agreement.PartyName(n.Party)); !ok {
+			return refuse("there is no party %s for the account %s; there are %s", n.Party, n.Name, partyNames(s))
+		}
+	}
+	if n.PasswordHash != "" {
+		if err := auth.CheckHash(n.PasswordHash); err != nil {
+			return refuse("the password of the account %s: %v", n.Name, err)
+		}
+	}
+	a := auth.Account{Name: n.Name, Party: n.Party, Operator: n.Operator, PasswordHash: n.PasswordHash}
+	return putAccount(ctx, s, by, a, "create", "")
+}
+
+func partyNames(s *store.Store) string {
+	var names []string
+	for _, p := range s.Registry().Parties {
+		names = append(names, string(p.Name))
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
+func putAccount(ctx context.Context, s *store.Store, by store.Actor, a auth.Account, act, reason string) error {
+	err := s.Change(ctx, by, []store.RegistryChange{{Account: &a, Act: act, Reason: reason}})
+	if err != nil {
+		return fmt.Errorf("%s of account %s: %w", act, a.Name, err)
+	}
+	return nil
+}
+
+// alterAccount puts an account as with leaves it.
+func alterAccount(ctx context.Context, s *store.Store, by store.Actor, name, act, reason string, with func(*auth.Account) error) error {
+	applying.Lock()
+	defer applying.Unlock()
+	a, ok := s.Registry().Account(name)
+	if !ok {
+		return notFound("there is no account %s", name)
+	}
+	a.Tokens = slices.Clone(a.Tokens)
+	if err := with(&a); err != nil {
+		return err
+	}
+	return putAccount(ctx, s, by, a, act, reason)
+}
+
+// DisableAccount turns a login away from now on.
+func DisableAccount(ctx context.Context, s *store.Store, by store.Actor, name, reason string) error {
+	return alterAccount(ctx, s, by, name, "disable", reason, func(a *auth.Account) error {
+		if a.Disabled {
+			return refuse("the account %s is disabled already", name)
+		}
+		a.Disabled = true
+		return nil
+	})
+}
+
+// EnableAccount lets a login in again.
+func EnableAccount(ctx context.Context, s *store.Store, by store.Actor, name string) error {
+	return alterAccount(ctx, s, by, name, "enable", "", func(a *auth.Account) error {
+		if !a.Disabled {
+			return refuse("the account %s is not disabled", name)
+		}
+		a.Disabled = false
+		return nil
+	})
+}
+
+// SetPassword gives an account another password, by its hash. The old one, and what was remembered of it, is worth
+// nothing from then on.
+func SetPassword(ctx context.Context, s *store.Store, by store.Actor, name, hash string) error {
+	if err := auth.CheckHash(hash); err != nil {
+		return refuse("the password of the account %s: %v", name, err)
+	}
+	return alterAccount(ctx, s, by, name, "password", "", func(a *auth.Account) error {
+		a.PasswordHash = hash
+		return nil
+	})
+}
+
+// mostTokens bounds how many tokens an account has.
+const mostTokens = 50
+
+// NewToken draws a token for an account. Its secret is in the answer and nowhere else.
+func NewToken(ctx context.Context, s *store.Store, by store.Actor, name, note string, now time.Time) (Token, error) {
+	secret, t := auth.NewToken(now, note)
+	err := alterAccount(ctx, s, by, name, "token new", "token "+t.ID, func(a *auth.Account) error {
+		if len(a.Tokens) >= mostTokens {
+			return refuse("the account %s has %d tokens; revoke one first", name, len(a.Tokens))
+		}
+		a.Tokens = append(a.Tokens, t)
+		return nil
+	})
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{ID: t.ID, Created: t.Created, Note: t.Note, Secret: secret}, nil
+}
+
+// RevokeToken ends a token.
+func RevokeToken(ctx context.Context, s *store.Store, by store.Actor, name, id string) error {
+	return alterAccount(ctx, s, by, name, "token revoke", "token "+id, func(a *auth.Account) error {
+		before := len(a.Tokens)
+		a.Tokens = slices.DeleteFunc(a.Tokens, func(t auth.Token) bool { return t.ID == id })
+		if len(a.Tokens) == before {
+			return notFound("the account %s has no token %s", name, id)
+		}
+		return nil
+	})
+}
+
+// Parties lists all parties by name.
+func Parties(s *store.Store) []agreement.Party {
+	return append(make([]agreement.Party, 0), s.Registry().Parties...)
+}
+
+// AddParty makes a party.
+func AddParty(ctx context.Context, s *store.Store, by store.Actor, p agreement.Party) error {
+	applying.Lock()
+	defer applying.Unlock()
+	if err := agreement.CheckName(string(p.Name)); err != nil {
+		return refuse("a party: %v", err)
+	}
+	if _, there := s.Registry().Party(p.Name); there {
+		return refuse("there is a party %s already", p.Name)
+	}
+	if p.Identity != "" {
+		if id, err := stix.ParseID(string(p.Identity)); err != nil || id.Type() != "identity" {
+			return refuse("the identity of the party %s is %q, want a STIX identifier such as identity--f431f809-377b-45e0-aa1c-6a4751cae5ff", p.Name, p.Identity)
+		}
+	}
+	p.Title = cmp.Or(p.Title, string(p.Name))
+	if err := s.Change(ctx, by, []store.RegistryChange{{Party: &p}}); err != nil {
+		return fmt.Errorf("add party %s: %w", p.Name, err)
+	}
+	return nil
+}
