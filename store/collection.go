@@ -285,3 +285,11 @@ func (o collectionOptions) now() time.Time {
 	}
 	return time.Now()
 }
+
+// OpenFile opens one agreement's file by itself, for reading: of a folder that is not in use, or a copy. close ends that.
+func OpenFile(path string) (c *Collection, closeFile func() error, err error) {
+	if c, err = openCollection(path, collectionOptions{ReadOnly: true}); err != nil {
+		return nil, nil, err
+	}
+	return c, c.close, nil
+}

@@ -141,3 +141,9 @@ func (c *Client) retryAfter(header string, attempt int) time.Duration {
 	}
 	return min(time.Second<<min(attempt, 20), c.options.MaxWait)
 }
+
+// Fetch reads what is beside TAXII on a server, with the client's credentials.
+func (c *Client) Fetch(ctx context.Context, url string) ([]byte, error) {
+	_, body, err := c.exchange(ctx, http.MethodGet, url, nil)
+	return body, err
+}

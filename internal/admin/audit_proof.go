@@ -188,6 +188,27 @@ func (a *API) entries(r *http.Request) (any, error) {
 	return answer, err
 }
 
+// rawEntry serves the canonical bytes of one entry, to a producer if it is about what its party added.
+func (a *API) rawEntry(r *http.Request) (any, error) {
+	u, err := a.audit(r)
+	if err != nil {
+		return nil, err
+	}
+	values, err := parameters(r, "entry")
+	if err != nil {
+		return nil, err
+	}
+	n, err := number(values, "entry", 0)
+	if err != nil {
+		return nil, err
+	}
+	_, raw, err := u.entry(journal.Position(n))
+	if err != nil {
+		return nil, err
+	}
+	return RawEntry{journal.Position(n), raw}, nil
+}
+
 // content serves the text of the version that was added at a position, to who may read objects or added it.
 func (a *API) content(r *http.Request) (any, error) {
 	u, err := a.audit(r)

@@ -24,6 +24,7 @@ var auditRoutes = []route{
 	{http.MethodGet, "agreements/{name}/checkpoint/", accounts, (*API).checkpoint},
 	{http.MethodGet, "agreements/{name}/proof/", accounts, (*API).proof},
 	{http.MethodGet, "agreements/{name}/entries/", accounts, (*API).entries},
+	{http.MethodGet, "agreements/{name}/entry/", accounts, (*API).rawEntry},
 	{http.MethodGet, "agreements/{name}/content/", accounts, (*API).content},
 	{http.MethodGet, "agreements/{name}/history/", accounts, (*API).history},
 	{http.MethodGet, "agreements/{name}/deliveries/", accounts, (*API).deliveries},
