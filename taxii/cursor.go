@@ -29,8 +29,10 @@ const (
 
 	cursorHead   = 1 + 16 + 8
 	cursorTail   = 4
-	cursorCarry  = 120 // octets of filters that are carried: the text stays below 200 characters
-	cursorDigits = 8   // octets of digest
+	cursorCarry  = 1100 // octets of filters that are carried: some forty identifiers
+	cursorDigits = 8    // octets of digest
+
+	longestCursor = (cursorHead + cursorCarry + cursorTail + 2) / 3 * 4 // characters
 )
 
 var cursorText = base64.RawURLEncoding.Strict()
@@ -50,7 +52,7 @@ func digest(filters []byte) []byte {
 	return sum[:cursorDigits]
 }
 
-// String is the cursor's text: 39 characters without filters, below 200 with them.
+// String is the cursor's text: 39 characters without filters, below 200 with a few, never more than longestCursor.
 func (c Cursor) String() string {
 	b := make([]byte, 0, cursorHead+len(c.filters)+len(c.digest)+cursorTail)
 	kind := byte(cursorPlain)
@@ -72,11 +74,10 @@ func ParseCursor(s string) (Cursor, error) {
 	bad := func(what string) (Cursor, error) {
 		return Cursor{}, &ParameterError{Param: "next", Value: s, Problem: what + ", expected the text of next as an earlier answer had it"}
 	}
-	const longest = 200
 	if s == "" {
 		return bad("is empty")
 	}
-	if len(s) > longest {
+	if len(s) > longestCursor {
 		return bad("is longer than any cursor")
 	}
 	b, err := cursorText.DecodeString(s)
