@@ -88,6 +88,32 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		{"suspend", func(a Admin) (any, error) { return a.Suspend(ctx, "vendors", "a <leak> & more") }},
 		{"resume", func(a Admin) (any, error) { return a.Resume(ctx, "vendors") }},
 		{"resume again", func(a Admin) (any, error) { return a.Resume(ctx, "vendors") }},
+		{"explain", func(a Admin) (any, error) { return a.Explain(ctx, "vendor-push", "vendors", "") }},
+		{"explain an object", func(a Admin) (any, error) {
+			return a.Explain(ctx, "vendor-push", "vendors", "tool--3a1b5c7d-9e0f-4a2b-8c4d-000000000001")
+		}},
+		{"explain nobody", func(a Admin) (any, error) { return a.Explain(ctx, "nobody", "vendors", "") }},
+		{"explain nothing", func(a Admin) (any, error) { return a.Explain(ctx, "root", "nowhere", "") }},
+		{"preview what releases nothing", func(a Admin) (any, error) { return a.PreviewRelease(ctx, "public", "") }},
+		{"add a party", func(a Admin) (any, error) {
+			return a.AddParty(ctx, agreement.Party{Name: "new", Identity: "identity--11111111-1111-4111-8111-111111111111"})
+		}},
+		{"add a party again", func(a Admin) (any, error) { return a.AddParty(ctx, agreement.Party{Name: "new"}) }},
+		{"add a party with a bad identity", func(a Admin) (any, error) { return a.AddParty(ctx, agreement.Party{Name: "n2", Identity: "tool--x"}) }},
+		{"list parties", func(a Admin) (any, error) { return a.Parties(ctx) }},
+		{"add an account", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "fresh", Party: "new"}) }},
+		{"add an account again", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "fresh", Party: "new"}) }},
+		{"add an account of no party", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "f2"}) }},
+		{"add an account of a party that is not there", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "f2", Party: "x"}) }},
+		{"set a password", func(a Admin) (any, error) { return a.SetPassword(ctx, "fresh", aHash) }},
+		{"set a password that is no hash", func(a Admin) (any, error) { return a.SetPassword(ctx, "fresh", "secret") }},
+		{"disable", func(a Admin) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
+		{"disable again", func(a Admin) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
+		{"enable", func(a Admin) (any, error) { return a.EnableAccount(ctx, "fresh") }},
+		{"draw a token", func(a Admin) (any, error) { return a.NewToken(ctx, "fresh", "siem") }},
+		{"list accounts", func(a Admin) (any, error) { return a.Accounts(ctx) }},
+		{"revoke no token", func(a Admin) (any, error) { return a.RevokeToken(ctx, "fresh", "none") }},
+		{"disable nobody", func(a Admin) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
 		{"terminate", func(a Admin) (any, error) { return a.Terminate(ctx, "vendors", true, "") }},
 		{"terminate nothing", func(a Admin) (any, error) { return a.Terminate(ctx, "no where/..", true, "") }},
 	} {
@@ -134,6 +160,15 @@ func comparable(v any) any {
 	switch v := v.(type) {
 	case Agreement:
 		return level(v)
+	case Token:
+		return Token{Note: v.Note}
+	case []Account:
+		for i := range v {
+			for j := range v[i].Tokens {
+				v[i].Tokens[j] = Token{Note: v[i].Tokens[j].Note}
+			}
+		}
+		return v
 	case []Agreement:
 		list := make([]Agreement, len(v))
 		for i := range v {
