@@ -35,6 +35,13 @@ func (r *remote) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&r.url, "url", "", "the collection's `URL`")
+	r.addCredentials(cmd)
+	cmd.MarkFlagRequired("url")
+}
+
+// addCredentials adds the flags that say who asks.
+func (r *remote) addCredentials(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&r.user, "user", "", "`ACCOUNT` to log in with")
 	flags.StringVar(&r.passwordFile, "password-file", "", "`FILE` whose first line is the password (else ACCORD_PASSWORD)")
 	flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` whose first line is a token, instead of a user")
@@ -42,14 +49,18 @@ func (r *remote) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&r.certFile, "cert", "", "`FILE` with a client certificate, PEM")
 	flags.StringVar(&r.keyFile, "key", "", "`FILE` with the client certificate's key, PEM")
 	flags.BoolVar(&r.plainHTTP, "plain-http", false, "send credentials over plain HTTP, even to another machine")
-	cmd.MarkFlagRequired("url")
 }
 
-// client reads the credentials and makes the client.
+// client makes the client of a collection.
 func (r *remote) client(e *env) (*taxii.Client, error) {
 	if _, err := taxii.RootOf(r.url); err != nil {
 		return nil, usageError("--url: %w", err)
 	}
+	return r.connect(e)
+}
+
+// connect reads the credentials and makes the client.
+func (r *remote) connect(e *env) (*taxii.Client, error) {
 	options := taxii.ClientOptions{User: r.user, UserAgent: "accord", CAFile: r.caFile, CertFile: r.certFile, KeyFile: r.keyFile, AllowPlainHTTP: r.plainHTTP}
 	var err error
 	switch {
