@@ -38,7 +38,7 @@ the change with the next request; otherwise the files are opened here.`,
 	cmd.MarkPersistentFlagRequired("data")
 	cmd.AddCommand(
 		newAgreementList(e, &data), newAgreementShow(e, &data), newAgreementRenew(e, &data),
-		newAgreementSuspend(e, &data), newAgreementResume(e, &data), newAgreementTerminate(e, &data),
+		newAgreementSuspend(e, &data), newAgreementResume(e, &data), newAgreementTerminate(e, &data), newAgreementRelease(e, &data),
 	)
 	return cmd
 }
@@ -91,7 +91,7 @@ func newAgreementList(e *env, data *string) *cobra.Command {
 				if format == "json" {
 					return writeJSON(e.stdout, list)
 				}
-				return writeAgreements(e.stdout, list)
+				return writeAgreements(e.stdout, list, e.now())
 			})
 		},
 	}
@@ -99,7 +99,22 @@ func newAgreementList(e *env, data *string) *cobra.Command {
 	return cmd
 }
 
-func writeAgreements(w io.Writer, list []admin.Agreement) error {
+// soon is how long before its end an agreement is listed as ending.
+const soon = 30 * 24 * time.Hour
+
+// endText says when an agreement ends, if that is soon.
+func endText(a admin.Agreement, now time.Time) string {
+	left := a.Term.Until.Sub(now)
+	if a.State != agreement.Active || a.Term.Until.IsZero() || left > soon {
+		return ""
+	}
+	if left < 48*time.Hour {
+		return fmt.Sprintf(", %.0f hours left", left.Hours())
+	}
+	return fmt.Sprintf(", %.0f days left", left.Hours()/24)
+}
+
+func writeAgreements(w io.Writer, list []admin.Agreement, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tSTATE\tTERM\tOBJECTS\tVERSIONS\tTITLE")
 	for _, a := range list {
@@ -107,7 +122,7 @@ func writeAgreements(w io.Writer, list []admin.Agreement) error {
 			fmt.Fprintf(table, "%s\tunavailable\t-\t-\t-\t%s\n", a.Name, a.Unavailable)
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\n", a.Name, a.State, termText(a.Term), a.Figures.Objects, a.Figures.Versions, a.Title)
+		fmt.Fprintf(table, "%s\t%s%s\t%s\t%d\t%d\t%s\n", a.Name, a.State, endText(a, now), termText(a.Term), a.Figures.Objects, a.Figures.Versions, a.Title)
 	}
 	return table.Flush()
 }
@@ -179,7 +194,7 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 	}
 	row("accepts", "%s", acceptText(a.Accept))
 	for _, r := range a.Release {
-		row("releases", "to %s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types))
+		row("releases", "to %s%s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types), lagText(a.Releases, r.To))
 	}
 	if r := a.Retention; r != (agreement.Retention{}) {
 		row("keeps", "%s", retentionText(r))
@@ -238,6 +253,22 @@ func ceilingText(l stix.TLP) string {
 		return ""
 	}
 	return ", marked up to " + l.String()
+}
+
+// lagText says how far a release has come.
+func lagText(releases []admin.Release, to agreement.Name) string {
+	for _, r := range releases {
+		switch {
+		case r.To != to:
+		case r.Paused != "":
+			return fmt.Sprintf(" (%d entries behind; paused: %s)", r.Behind, r.Paused)
+		case r.Behind > 0:
+			return fmt.Sprintf(" (%d entries behind)", r.Behind)
+		default:
+			return " (up to date)"
+		}
+	}
+	return ""
 }
 
 func typesText(types []string) string {

@@ -15,6 +15,7 @@ import (
 func (s *service) release() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	s.ops.registry.MustRegister(termFigures{s.store, s.config.now})
 	m := follow.New(follow.Config{Store: s.store, Now: s.config.now, Log: s.config.log})
 	go func() {
 		defer close(done)

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
+	"github.com/accord-taxii/accord/stix"
+)
+
+func newExplainCommand(e *env) *cobra.Command {
+	var data, format string
+	cmd := &cobra.Command{
+		Use:   "explain ACCOUNT AGREEMENT [OBJECT-ID]",
+		Short: "Say what an account may do with an agreement, and why",
+		Long: `Says what an account may do with an agreement at this moment: log in, see it,
+read, add, delete, audit, each with the reason. With OBJECT-ID it says also
+whether the account would receive that object and, when the agreement does not
+have it, which term of a release keeps it away. The answers come from the code
+that decides when a request is made.`,
+		Example: "  accord explain member-nl members indicator--2f0c1e3a-1df5-4a8b-8f2c-0f6d5f0f7a11 --data /var/lib/accord",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 || len(args) == 3 {
+				return nil
+			}
+			return withHint(usageError("%s takes ACCOUNT AGREEMENT [OBJECT-ID], got %d arguments", cmd.CommandPath(), len(args)),
+				"%s --help shows an example", cmd.CommandPath())
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			var object stix.ID
+			if len(args) == 3 {
+				var err error
+				if object, err = stix.ParseID(args[2]); err != nil {
+					return usageError("%w", err)
+				}
+			}
+			return administer(data, func(ad admin.Admin) error {
+				x, err := ad.Explain(cmd.Context(), args[0], agreement.Name(args[1]), object)
+				if err != nil {
+					return err
+				}
+				if format == "json" {
+					return writeJSON(e.stdout, x)
+				}
+				table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+				for _, a := range x.Answers {
+					yes := "no"
+					if a.Yes {
+						yes = "yes"
+					}
+					fmt.Fprintf(table, "%s\t%s\t%s\n", a.Question, yes, a.Reason)
+				}
+				return table.Flush()
+			})
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`")
+	cmd.MarkFlagRequired("data")
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	return cmd
+}
+
+func newAgreementRelease(e *env, data *string) *cobra.Command {
+	var to, format string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "release NAME --dry-run [--to TARGET]",
+		Short: "Say what a release would pass on, and what not",
+		Long: `Says of every version that an agreement has whether its releases would pass it
+on, and which term says so if not. It is what a release would decide that began
+now; nothing is changed. A server does the releases by itself, all the time.`,
+		Example: "  accord agreement release gsp --to members --dry-run --data /var/lib/accord",
+		Args:    exactArgs("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !dryRun {
+				return withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
+			}
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return administer(*data, func(ad admin.Admin) error {
+				list, err := ad.PreviewRelease(cmd.Context(), agreement.Name(args[0]), agreement.Name(to))
+				if err != nil {
+					return err
+				}
+				if format == "json" {
+					return writeJSON(e.stdout, list)
+				}
+				return writeDecisions(e, list)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "only to this `TARGET`")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	return cmd
+}
+
+// writeDecisions writes a line a version, and a sum a target.
+func writeDecisions(e *env, list []follow.Decision) error {
+	type sum struct{ there, goes, stays int }
+	sums := make(map[agreement.Name]*sum)
+	var order []agreement.Name
+	table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	for _, d := range list {
+		s := sums[d.Target]
+		if s == nil {
+			s = new(sum)
+			sums[d.Target] = s
+			order = append(order, d.Target)
+		}
+		switch d.Verdict {
+		case follow.There:
+			s.there++
+		case follow.Goes:
+			s.goes++
+		default:
+			s.stays++
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.Target, d.Object, d.Version, admin.DecisionText(d))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, name := range order {
+		s := sums[name]
+		if _, err := fmt.Fprintf(e.stdout, "to %s: %d go, %d are there, %d stay\n", name, s.goes, s.there, s.stays); err != nil {
+			return err
+		}
+	}
+	return nil
+}
