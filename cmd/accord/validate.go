@@ -23,6 +23,10 @@ Warnings break a SHOULD, or a MUST that real content breaks harmlessly: the
 server keeps the object. Each names its rule (S-nnn), the place as a JSON
 pointer into the object, what was found there and what would be right.
 
+The objects of one file are also held to each other (S-201 to S-219): versions of
+one object, translations, extensions and their definitions. What they say of each
+other is always a warning, and a reference to an object elsewhere is never one.
+
 --format json writes a line of JSON for each object:
 
     {"file","index","id","type","valid","errors":[finding],"warnings":[finding]}

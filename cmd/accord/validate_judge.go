@@ -108,7 +108,7 @@ func (j *judge) judge(b *batch) {
 		case !d.aside:
 			b.out = appendJSONAnswer(b.out, b.file, d)
 		}
-		d.raw, d.findings = nil, nil
+		d.raw, d.findings, d.across = nil, nil, nil
 	}
 }
 
@@ -122,10 +122,11 @@ func (j *judge) document(d *document) {
 		d.typ = o.Type
 		d.id = j.tree.Str(j.tree.Member(j.tree.Root(), "id"))
 	}
+	opts := validate.Options{SpecVersions: j.flags.specVersions, MaxFindings: j.flags.maxFindings}
 	if !validate.Invalid(findings) {
-		findings = append(findings, validate.Object(o, validate.Options{SpecVersions: j.flags.specVersions, MaxFindings: j.flags.maxFindings})...)
+		findings = append(findings, validate.Object(o, opts)...)
 	}
-	d.findings = findings
+	d.findings = validate.Join(findings, d.across, opts)
 }
 
 // objectAnswer is a line of --format json.

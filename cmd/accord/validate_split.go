@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/stix/validate"
@@ -14,6 +15,7 @@ type document struct {
 	raw      []byte // an object to judge; nil when the findings below are all
 	id, typ  string
 	findings []validate.Finding
+	across   []validate.Finding // what other objects beside it give reason to say
 
 	aside bool // a bundle whose objects say enough: answered in words only, and not counted
 }
@@ -57,10 +59,10 @@ func splitTree(text []byte, t *ijson.Tree) []document {
 			return []document{{raw: text}}
 		}
 	}
-	index := 0
-	for item := range t.Items(list) {
-		documents = append(documents, document{index: index, raw: t.Raw(item)})
-		index++
+	items := slices.Collect(t.Items(list))
+	across := validate.Across(t, items)
+	for i, item := range items {
+		documents = append(documents, document{index: i, raw: t.Raw(item), across: across[i]})
 	}
 	if len(documents) == 0 && t.Kind(root) == ijson.Array {
 		return []document{{raw: text}} // an empty list is no object

@@ -228,3 +228,29 @@ func TestValidateAnswersForEveryPattern(t *testing.T) {
 		t.Errorf("a file that is not there: got %q, exit code %d", got.stderr, got.code)
 	}
 }
+
+func TestValidateHoldsTheObjectsOfOneFileToEachOther(t *testing.T) { // S-201 to S-219
+	tool := func(name string) string {
+		return `{"type":"tool","spec_version":"2.1","id":"tool--6f0d2f44-0d0c-4b6c-8f0a-3b7ad1f8b4c1","created":"2024-03-05T06:07:08.000Z",` +
+			`"modified":"2024-03-05T06:07:08.000Z","name":"` + name + `"}`
+	}
+	const warned = `"valid":true,"errors":[],"warnings":[{"rule":"S-201","path":"/modified"`
+	for name, text := range map[string]string{
+		"a bundle":         bundleHead + tool("Dredge") + "," + tool("Digger") + "]}",
+		"a TAXII envelope": `{"objects":[` + tool("Dredge") + "," + tool("Digger") + "]}",
+		"a list":           "[" + tool("Dredge") + "," + tool("Digger") + "]",
+	} {
+		if got := runValidate(text, "--format", "json", "-"); got.code != 0 || strings.Count(got.stdout, warned) != 1 {
+			t.Errorf("%s: got %s, exit code %d; want one S-201 and 0", name, got.stdout, got.code)
+		}
+	}
+	folder := t.TempDir()
+	for _, name := range []string{"Dredge", "Digger"} {
+		if err := os.WriteFile(filepath.Join(folder, name+".json"), []byte(tool(name)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := runValidate("", "--format", "json", folder); got.code != 0 || strings.Contains(got.stdout, "S-201") {
+		t.Errorf("two files: got %s, exit code %d; want no finding and 0", got.stdout, got.code)
+	}
+}

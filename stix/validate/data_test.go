@@ -83,18 +83,18 @@ func judgeText(text []byte) []Finding {
 		return append(found, Object(o, Options{})...)
 	}
 	found = append(found, Bundle(&tree, Options{})...)
-	i := 0
-	for item := range tree.Items(tree.Member(0, "objects")) {
+	items := slices.Collect(tree.Items(tree.Member(0, "objects")))
+	across := Across(&tree, items)
+	for i, item := range items {
 		var inner ijson.Tree
 		o, within := Parse(tree.Raw(item), &inner, ijson.Limits{})
 		if !Invalid(within) {
 			within = append(within, Object(o, Options{})...)
 		}
-		for _, f := range within {
+		for _, f := range Join(within, across[i], Options{}) {
 			f.Path = fmt.Sprintf("/objects/%d%s", i, f.Path)
 			found = append(found, f)
 		}
-		i++
 	}
 	return found
 }

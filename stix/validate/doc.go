@@ -6,6 +6,6 @@
 // out once over those tables and each rule runs only on the types and values it is about, so an object without findings
 // costs no allocation.
 //
-// The package refuses to repair anything, to look at other objects than the one it was given (but for [Bundle]), and to fetch
-// anything. Start reading at [Object], then rule.go.
+// The package refuses to repair anything, to look at other objects than those it was given ([Object] looks at one, [Across] at
+// those that came together), and to fetch anything. Start reading at [Object], then rule.go.
 package validate

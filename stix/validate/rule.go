@@ -47,6 +47,7 @@ type Rule struct {
 	on     kind                                    // kind of value that value is run on; 0: where the model names the rule
 	object func(s *subject)                        // looks at a whole object
 	value  func(s *subject, p *property, node int) // looks at one value
+	across func(a *across)                         // looks at objects that came together
 }
 
 // Rules is the table, in order. The rules of patterns (S-301 and on) are in package pattern.
@@ -68,7 +69,8 @@ func (r *Rule) about(typ string, cat stix.Category) bool {
 // table joins the rows of all files, in the order of their identifiers.
 func table() []Rule {
 	rules := slices.Concat(textRules, valueRules, identifierRules, timestampRules, commonRules, markingRules,
-		extensionRules, customRules, orderRules, sdoRules, sroRules, scoRules, addressRules, metaRules, bundleRules)
+		extensionRules, customRules, orderRules, sdoRules, sroRules, scoRules, addressRules, metaRules, bundleRules,
+		versionRules, togetherRules)
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.ID, b.ID) })
 	return rules
 }

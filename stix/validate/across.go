@@ -1,0 +1,212 @@
+package validate
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/accord-taxii/accord/stix/ijson"
+)
+
+// Across holds objects that came together, in one bundle, envelope or list, to each other: versions of one object, and what
+// references say of objects that are at hand (rules S-201 to S-219). objects are their nodes in t. A reference to anything
+// else is no finding. The answer has the findings of each object by its place in objects, all of them warnings; nil when
+// there are none.
+func Across(t *ijson.Tree, objects []int) map[int][]Finding {
+	if len(objects) < 2 {
+		return nil
+	}
+	a := &across{m: the, t: t, byID: make(map[string]int, len(objects))}
+	a.gather(objects)
+	for i := range a.m.rules {
+		if r := &a.m.rules[i]; r.across != nil {
+			a.rule = r
+			r.across(a)
+		}
+	}
+	return a.found
+}
+
+// Join puts findings of [Object] and of [Across] on one object together: errors first, each kind in the order of the rule
+// table, at most as many as Options says.
+func Join(own, more []Finding, opts Options) []Finding {
+	if len(more) == 0 {
+		return own
+	}
+	all := slices.Concat(own, more)
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Rule, b.Rule))
+	})
+	most := opts.MaxFindings
+	if most <= 0 {
+		most = DefaultMaxFindings
+	}
+	return all[:min(len(all), most)]
+}
+
+// member is one of several objects: the nodes of what the rules between objects look at, -1 for what it does not have.
+type member struct {
+	node                   int
+	typ, id                []byte // nil when not strings
+	created, modified      int
+	createdBy, revoked     int
+	extensions, markedRefs int
+	markedParts            int
+	earlier                int // place of the one before with the same id, -1 for none
+}
+
+// across is the objects that are held to each other.
+type across struct {
+	m       *model
+	t       *ijson.Tree
+	members []member
+	byID    map[string]int // id -> place of the last member that has it
+
+	rule  *Rule // that is running
+	found map[int][]Finding
+}
+
+func (a *across) gather(objects []int) {
+	a.members = make([]member, len(objects))
+	for i, node := range objects {
+		a.members[i] = a.read(node)
+		m := &a.members[i]
+		if m.id == nil {
+			continue
+		}
+		if earlier, ok := a.byID[string(m.id)]; ok {
+			m.earlier = earlier
+		}
+		a.byID[string(m.id)] = i
+	}
+}
+
+func (a *across) read(node int) member {
+	m := member{node: node, created: -1, modified: -1, createdBy: -1, revoked: -1, extensions: -1, markedRefs: -1, markedParts: -1, earlier: -1}
+	for name, value := range a.t.Members(node) {
+		switch string(a.t.Bytes(name)) {
+		case "type":
+			m.typ = a.str(value)
+		case "id":
+			m.id = a.str(value)
+		case "created":
+			m.created = value
+		case "modified":
+			m.modified = value
+		case "created_by_ref":
+			m.createdBy = value
+		case "revoked":
+			m.revoked = value
+		case "extensions":
+			m.extensions = value
+		case "object_marking_refs":
+			m.markedRefs = value
+		case "granular_markings":
+			m.markedParts = value
+		}
+	}
+	return m
+}
+
+// str is the text of a string value, nil for anything else.
+func (a *across) str(node int) []byte {
+	if a.t.Kind(node) != ijson.String {
+		return nil
+	}
+	return a.t.Bytes(node)
+}
+
+// time is the text of a timestamp of the right form, nil for anything else.
+func (a *across) time(node int) []byte {
+	if b := a.str(node); timestampForm(b) {
+		return b
+	}
+	return nil
+}
+
+// sameTime reports whether two values are timestamps of one instant.
+func (a *across) sameTime(x, y int) bool {
+	tx, ty := a.time(x), a.time(y)
+	return tx != nil && ty != nil && compareTimes(tx, ty) == 0
+}
+
+// version is the member that id names: the one whose modified is the given instant, or the latest when modified is nil; -1
+// for none at hand.
+func (a *across) version(id, modified []byte) int {
+	place, ok := a.byID[string(id)]
+	if !ok {
+		return -1
+	}
+	latest := -1
+	for ; place >= 0; place = a.members[place].earlier {
+		at := a.time(a.members[place].modified)
+		switch {
+		case modified != nil:
+			if at != nil && compareTimes(at, modified) == 0 {
+				return place
+			}
+		case latest < 0 || at != nil && (a.time(a.members[latest].modified) == nil || compareTimes(at, a.time(a.members[latest].modified)) > 0):
+			latest = place
+		}
+	}
+	return latest
+}
+
+// is reports whether the member is of the object type.
+func (m *member) is(typ string) bool { return string(m.typ) == typ }
+
+// report adds a finding of the running rule on a member.
+func (a *across) report(place int, path, format string, args ...any) {
+	if len(a.found[place]) >= DefaultMaxFindings {
+		return
+	}
+	if a.found == nil {
+		a.found = map[int][]Finding{}
+	}
+	a.found[place] = append(a.found[place], Finding{Rule: a.rule.ID, Severity: Warning, Path: path, Message: fmt.Sprintf(format, args...), Section: a.rule.Section})
+}
+
+// show is the value at node for a message.
+func (a *across) show(node int) string { return shorten(a.t.Raw(node)) }
+
+// content is what one version of an object says, in a form that is equal for equal content: without properties that have
+// their default, and without created and modified, which are compared as instants.
+func (a *across) content(m *member) []byte {
+	type part struct {
+		name  []byte
+		value int
+	}
+	var parts []part
+	for name, value := range a.t.Members(m.node) {
+		if b := a.t.Bytes(name); !a.isDefault(m, b, value) {
+			parts = append(parts, part{b, value})
+		}
+	}
+	slices.SortFunc(parts, func(x, y part) int { return bytes.Compare(x.name, y.name) })
+	var text []byte
+	for _, p := range parts {
+		text = append(appendCanonicalString(text, p.name), ':')
+		text = append(appendCanonical(text, a.t, p.value), ',')
+	}
+	return text
+}
+
+func (a *across) isDefault(m *member, name []byte, value int) bool {
+	kind := a.t.Kind(value)
+	switch string(name) {
+	case "created", "modified":
+		return a.time(value) != nil
+	case "revoked", "defanged":
+		return kind == ijson.False
+	case "summary":
+		return kind == ijson.False && m.is("sighting")
+	case "lang":
+		return a.t.Is(value, "en")
+	case "spec_version":
+		return a.t.Is(value, "2.1")
+	case "pattern_version":
+		return a.t.Is(value, "2.1") && m.is("indicator")
+	}
+	return false
+}

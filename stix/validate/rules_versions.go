@@ -1,0 +1,176 @@
+package validate
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
+)
+
+// versionRules are on several versions of one object, and on what one producer names (sections 2.9 and 3.6).
+var versionRules = []Rule{
+	between("S-201", must, "3.6", "Two objects with one id and one modified have one content, but for defaults that are left out.", sameVersionSameContent),
+	between("S-202", mustNot, "3.2, 3.6", "created differs between versions of an object.", createdKept),
+	between("S-203", mustNot, "3.5, 3.6", "created_by_ref differs between versions of an object.", creatorKept),
+	between("S-204", mustNot, "3.2, 3.6", "A version later than one that is revoked.", nothingAfterRevoked),
+	between("S-205", mustNot, "7.2.1", "Two marking definitions with one id and different content.", markingKept),
+	between("S-206", mustNot, "2.9", "One UUID under two object types from one producer.", oneUUIDOneType),
+}
+
+// between is a row for a rule on several objects that came together.
+func between(id string, level Level, section, summary string, check func(*across)) Rule {
+	return Rule{ID: id, Level: level, Severity: Warning, Layer: layerCross, Section: section, Summary: summary, across: check}
+}
+
+// versionsOf yields the places of the members that have one id, in the order they came, for each id that several have.
+func (a *across) versionsOf(yield func(places []int)) {
+	var places []int
+	for i := range a.members {
+		m := &a.members[i]
+		if m.earlier < 0 || a.byID[string(m.id)] != i {
+			continue
+		}
+		places = places[:0]
+		for k := i; k >= 0; k = a.members[k].earlier {
+			places = append(places, k)
+		}
+		slices.Reverse(places)
+		yield(places)
+	}
+}
+
+func sameVersionSameContent(a *across) {
+	type version struct{ modified, content []byte }
+	a.versionsOf(func(places []int) {
+		if a.members[places[0]].is("marking-definition") {
+			return // S-205
+		}
+		slices.SortStableFunc(places, func(x, y int) int {
+			return compareModified(a.time(a.members[x].modified), a.time(a.members[y].modified))
+		})
+		var first version
+		for n, place := range places {
+			m := &a.members[place]
+			at := a.time(m.modified)
+			if at == nil {
+				continue
+			}
+			if first.modified == nil || compareTimes(first.modified, at) != 0 {
+				first = version{modified: at}
+				if n+1 == len(places) || !a.sameTime(m.modified, a.members[places[n+1]].modified) {
+					continue
+				}
+				first.content = a.content(m)
+				continue
+			}
+			if !bytes.Equal(first.content, a.content(m)) {
+				a.report(place, "/modified", "another object here has this id and this modified, %s, and other content; a change needs a later modified", a.show(m.modified))
+			}
+		}
+	})
+}
+
+// compareModified orders timestamps, none before any.
+func compareModified(x, y []byte) int {
+	switch {
+	case x == nil && y == nil:
+		return 0
+	case x == nil:
+		return -1
+	case y == nil:
+		return 1
+	}
+	return compareTimes(x, y)
+}
+
+func createdKept(a *across) {
+	a.versionsOf(func(places []int) {
+		if a.members[places[0]].is("marking-definition") {
+			return // S-205
+		}
+		first := -1
+		for _, place := range places {
+			created := a.members[place].created
+			switch {
+			case a.time(created) == nil:
+			case first < 0:
+				first = created
+			case !a.sameTime(first, created):
+				a.report(place, "/created", "created is %s, and %s in another version of the object here; it never changes", a.show(created), a.show(first))
+			}
+		}
+	})
+}
+
+func creatorKept(a *across) {
+	a.versionsOf(func(places []int) {
+		first := -1
+		for _, place := range places {
+			creator := a.members[place].createdBy
+			switch {
+			case a.str(creator) == nil:
+			case first < 0:
+				first = creator
+			case !bytes.Equal(a.str(first), a.str(creator)):
+				a.report(place, "/created_by_ref", "created_by_ref is %s, and %s in another version of the object here; only its creator makes versions of an object",
+					a.show(creator), a.show(first))
+			}
+		}
+	})
+}
+
+func nothingAfterRevoked(a *across) {
+	a.versionsOf(func(places []int) {
+		var end []byte
+		for _, place := range places {
+			m := &a.members[place]
+			if at := a.time(m.modified); a.t.Kind(m.revoked) == ijson.True && at != nil && (end == nil || compareTimes(at, end) < 0) {
+				end = at
+			}
+		}
+		if end == nil {
+			return
+		}
+		for _, place := range places {
+			if at := a.time(a.members[place].modified); at != nil && compareTimes(at, end) > 0 {
+				a.report(place, "/modified", "the version of %s is later than that of %s, which revoked the object for good", at, end)
+			}
+		}
+	})
+}
+
+func markingKept(a *across) {
+	a.versionsOf(func(places []int) {
+		first := &a.members[places[0]]
+		if !first.is("marking-definition") {
+			return
+		}
+		content := a.content(first)
+		for _, place := range places[1:] {
+			m := &a.members[place]
+			if !bytes.Equal(content, a.content(m)) || a.time(first.created) != nil && a.time(m.created) != nil && !a.sameTime(first.created, m.created) {
+				a.report(place, "/id", "another marking definition here has this id and other content; marking definitions have no versions, another content needs another id")
+			}
+		}
+	})
+}
+
+func oneUUIDOneType(a *across) {
+	type key struct{ uuid, creator string }
+	first := map[key][]byte{}
+	for i := range a.members {
+		m := &a.members[i]
+		creator := a.str(m.createdBy)
+		typ, uuid, ok := splitID(m.id)
+		if !ok || creator == nil || stix.CategoryOf(string(typ)) == stix.SCO {
+			continue
+		}
+		k := key{string(uuid), string(creator)}
+		if other, seen := first[k]; !seen {
+			first[k] = typ
+		} else if !bytes.Equal(other, typ) {
+			a.report(i, "/id", "%s has the UUID of a %s of the same creator here; each object has one of its own", shorten(m.id), other)
+		}
+	}
+}
