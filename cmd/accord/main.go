@@ -78,11 +78,19 @@ var commands = []commandRow{
 	{groupServer, newServeCommand},
 	{groupServer, newApplyCommand},
 	{groupServer, newAgreementCommand},
+	{groupServer, newAccountCommand},
+	{groupServer, newPartyCommand},
+	{groupServer, newExplainCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newSchemasCommand},
 	{groupServer, newVersionCommand},
 	{groupClient, newPushCommand},
 	{groupClient, newPullCommand},
+	{groupAudit, newHistoryCommand},
+	{groupAudit, newAuditCommand},
+	{groupAudit, newBackupCommand},
+	{groupAudit, newRestoreCommand},
+	{groupAudit, newCheckCommand},
 }
 
 // The headings of the help text.

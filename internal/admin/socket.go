@@ -44,7 +44,7 @@ func ListenTo(given *API) (*Socket, error) {
 	api.Local, api.Actor = true, func(*http.Request) store.Actor { return store.Actor{Account: AtTheMachine} }
 	k := &Socket{
 		path:   path,
-		server: &http.Server{Handler: api.Handler("/"), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},
+		server: &http.Server{Handler: safety(&api, api.Handler("/")), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},
 		done:   make(chan error, 1),
 	}
 	go func() { k.done <- k.server.Serve(listener) }()
