@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+func newAuditCommand(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Prove and verify what happened under an agreement",
+		Long: `Proves and verifies what happened under an agreement. Every change is an entry
+of the agreement's journal, whose entries hash to one head, which the server
+signs. Whoever keeps a signed head (a checkpoint) can show later that the
+journal only grew: nothing was changed, dropped or slipped in.
+
+  accord audit checkpoint --agreement gsp --url https://ti.example/ --user me > gsp.checkpoint
+  accord audit verify gsp.checkpoint --agreement gsp --url https://ti.example/ --user me
+
+doc/history.md describes entries, hashing and files, for those who would rather
+verify with a program of their own.
+
+` + sourceHelp,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newAuditCheckpoint(e), newAuditKey(e), newAuditProve(e), newAuditVerify(e), newAuditVerifyEvidence(e), newAuditDeliveries(e))
+	return cmd
+}
+
+// sourceHelp explains the flags of source.
+const sourceHelp = `History is read from a data folder (--data DIR, through the server that has it
+open, if one has), or from a server (--url https://HOST/ with --user and
+--password-file or ACCORD_PASSWORD, --token-file, or --cert and --key). Over the
+network it takes the role auditor; a producer sees what its party added.`
+
+// source is where history is read from.
+type source struct {
+	data   string
+	remote remote
+	name   string
+}
+
+func (s *source) addFlags(cmd *cobra.Command, needsAgreement bool) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&s.name, "agreement", "", "`NAME` of the agreement")
+	flags.StringVar(&s.data, "data", "", "a data folder, `DIR`")
+	flags.StringVar(&s.remote.url, "url", "", "or `URL` of a server, or of anything on it")
+	s.remote.addCredentials(cmd)
+	if needsAgreement {
+		cmd.MarkFlagRequired("agreement")
+	}
+}
+
+func (s *source) agreement() agreement.Name { return agreement.Name(s.name) }
+
+// auditor opens the source. The caller closes it.
+func (s *source) auditor(e *env) (*admin.Auditor, error) {
+	switch {
+	case s.data == "" && s.remote.url == "":
+		return nil, withHint(usageError("nothing says where the history is"), "give --data DIR or --url URL")
+	case s.data != "" && s.remote.url != "":
+		return nil, usageError("--data and --url are both given, expected one of them")
+	case s.data != "":
+		a, err := admin.OpenExisting(s.data)
+		if err != nil {
+			return nil, err
+		}
+		return admin.AuditorOf(a)
+	}
+	base, err := admin.BaseURL(s.remote.url)
+	if err != nil {
+		return nil, usageError("--url: %w", err)
+	}
+	client, err := s.remote.connect(e)
+	if err != nil {
+		return nil, err
+	}
+	return &admin.Auditor{Fetch: func(ctx context.Context, path string) ([]byte, error) {
+		body, err := client.Fetch(ctx, base+path)
+		return body, explain(err)
+	}}, nil
+}
+
+// ask opens the source for the time of do.
+func (s *source) ask(e *env, do func(*admin.Auditor) error) (err error) {
+	a, err := s.auditor(e)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := a.Close(); err == nil {
+			err = closed
+		}
+	}()
+	return do(a)
+}
+
+// trustedHelp explains the flag --trusted-key.
+const trustedHelp = "`KEY` that is trusted, as accord audit key prints it, or a file with keys, a line each; may be repeated"
+
+// trustedKeys reads the values of --trusted-key: keys, or files of keys.
+func trustedKeys(values []string) ([]string, error) {
+	var keys []string
+	for _, v := range values {
+		if strings.Count(v, "+") >= 2 {
+			keys = append(keys, v)
+			continue
+		}
+		text, err := os.ReadFile(v)
+		if err != nil {
+			return nil, usageError("--trusted-key %q is neither a key nor a file that can be read: %w", v, err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" {
+				keys = append(keys, line)
+			}
+		}
+	}
+	return keys, nil
+}

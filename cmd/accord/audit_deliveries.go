@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/store"
+)
+
+func newAuditDeliveries(e *env) *cobra.Command {
+	var from source
+	var object, format string
+	cmd := &cobra.Command{
+		Use:   "deliveries --agreement NAME [--object OBJECT-ID]",
+		Short: "Say who was given what, and how far behind each consumer is",
+		Long: `Without --object: every consumer of an agreement, by account and by what it asks
+for; when it polled last, how much it was given, and how many versions were
+added since. With --object: who was given which version of the object, when
+first, when last, how often.
+
+Deliveries are written down within a second after the answer. A crash loses at
+most the last second of them, unless the server runs with --durable-deliveries.
+
+` + sourceHelp,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return from.ask(e, func(a *admin.Auditor) error {
+				if object != "" {
+					return objectDeliveries(cmd.Context(), e, a, from, object, format)
+				}
+				return consumers(cmd.Context(), e, a, from, format)
+			})
+		},
+	}
+	from.addFlags(cmd, true)
+	cmd.Flags().StringVar(&object, "object", "", "`OBJECT-ID` whose versions to ask about")
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	return cmd
+}
+
+func consumers(ctx context.Context, e *env, a *admin.Auditor, from source, format string) error {
+	list, err := a.Consumers(ctx, from.agreement())
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		return writeJSON(e.stdout, list)
+	}
+	table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ACCOUNT\tPARTY\tLAST POLL\tPOLLS\tVERSIONS\tBEHIND\tASKS FOR")
+	for _, c := range list.Consumers {
+		behind := fmt.Sprint(c.Behind)
+		if c.BehindMore {
+			behind += " or more"
+		}
+		if !c.BehindSince.IsZero() {
+			behind += " since " + moment(c.BehindSince)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", c.Account, c.Party, moment(c.LastPoll), c.Polls, c.Positions, behind, filterOrAll(c.Filter))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	writeLost(e.stdout, list.Lost)
+	return nil
+}
+
+func objectDeliveries(ctx context.Context, e *env, a *admin.Auditor, from source, object, format string) error {
+	list, err := a.Deliveries(ctx, from.agreement(), object)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		return writeJSON(e.stdout, list)
+	}
+	for _, v := range list.Versions {
+		fmt.Fprintf(e.stdout, "%s  version %s, added %s at position %d\n", object, orNone(v.Version), moment(v.DateAdded), v.Position)
+		for _, r := range v.Received {
+			fmt.Fprintf(e.stdout, "  %s\n", receiptText(r))
+		}
+		if len(v.Received) == 0 {
+			fmt.Fprintln(e.stdout, "  given to nobody")
+		}
+	}
+	writeLost(e.stdout, list.Lost)
+	return nil
+}
+
+func receiptText(r store.Receipt) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "given to %s", r.Account)
+	if r.Party != "" {
+		fmt.Fprintf(&b, " of %s", r.Party)
+	}
+	fmt.Fprintf(&b, " %s", moment(r.First))
+	if r.Times > 1 {
+		fmt.Fprintf(&b, ", last %s, %d times", moment(r.Last), r.Times)
+	}
+	if r.Filter != "" {
+		fmt.Fprintf(&b, " (%s)", r.Filter)
+	}
+	return b.String()
+}
+
+func writeLost(w io.Writer, l *store.Lost) {
+	if l != nil {
+		fmt.Fprintf(w, "%d polls between %s and %s could not be written down.\n", l.Polls, moment(l.First), moment(l.Last))
+	}
+}
+
+func filterOrAll(filter string) string {
+	if filter == "" {
+		return "everything"
+	}
+	return filter
+}
+
+func orNone(version string) string {
+	if version == "" {
+		return "none"
+	}
+	return version
+}
+
+// moment is a time as lists show it.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+)
+
+func newAuditVerify(e *env) *cobra.Command {
+	var from source
+	var file string
+	var trusted []string
+	var quick bool
+	cmd := &cobra.Command{
+		Use:   "verify [CHECKPOINT-FILE] --agreement NAME",
+		Short: "Hold a journal against a checkpoint kept from earlier",
+		Long: `Reads the whole journal of an agreement and checks it against a checkpoint that
+was kept from earlier: that the signatures are those of a trusted key, that the
+journal begins with exactly the entries of then, and that every entry hashes to
+the signed head. It trusts nothing that the server says, tells in one sentence
+what it proved, or what failed, and then exits with 1.
+
+--file verifies the file of an agreement instead, such as one of a backup, with
+its objects and indexes.
+
+--trusted-key is a key that you have by a way you trust; a key that it has named
+its successor is trusted, too. Without it the keys are the server's own.
+--quick checks signatures and consistency but does not read the entries.
+
+` + sourceHelp,
+		Example: `  accord audit verify gsp.checkpoint --agreement gsp --url https://ti.example.org/ --user auditor --trusted-key ti.key
+  accord audit verify gsp.checkpoint --file backup/agreements/91a7b528-80eb-42ed-a74d-c6fbd5a26116.db`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v, err := verification(args, from, trusted, quick)
+			if err != nil {
+				return err
+			}
+			if file != "" {
+				return verifyFile(cmd.Context(), e, file, from, v)
+			}
+			if from.name == "" {
+				return usageError("--agreement is missing: it says whose journal to verify")
+			}
+			return from.ask(e, func(a *admin.Auditor) error {
+				verdict, err := a.Verify(cmd.Context(), v)
+				if err != nil {
+					return failed(err)
+				}
+				_, err = fmt.Fprintln(e.stdout, verdict)
+				return err
+			})
+		},
+	}
+	from.addFlags(cmd, false)
+	cmd.Flags().StringVar(&file, "file", "", "or one agreement's `FILE`, instead of --data or --url")
+	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
+	cmd.Flags().BoolVar(&quick, "quick", false, "do not read the entries")
+	return cmd
+}
+
+func verification(args []string, from source, trusted []string, quick bool) (v admin.Verification, err error) {
+	v = admin.Verification{Agreement: from.agreement(), Quick: quick}
+	if v.Keys, err = trustedKeys(trusted); err != nil {
+		return v, err
+	}
+	if len(args) == 1 {
+		if v.Kept, err = os.ReadFile(args[0]); err != nil {
+			return v, &exitError{code: exitUsage, err: fmt.Errorf("read the kept checkpoint: %w", err)}
+		}
+	}
+	return v, nil
+}
+
+func verifyFile(ctx context.Context, e *env, file string, from source, v admin.Verification) error {
+	if from.data != "" || from.remote.url != "" {
+		return usageError("--file is given beside --data or --url, expected one of them")
+	}
+	verdict, err := admin.VerifyFile(ctx, file, v)
+	if err != nil {
+		return failed(err)
+	}
+	_, err = fmt.Fprintln(e.stdout, verdict)
+	return err
+}

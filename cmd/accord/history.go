@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+)
+
+func newHistoryCommand(e *env) *cobra.Command {
+	var from source
+	var diff bool
+	var format string
+	cmd := &cobra.Command{
+		Use:   "history [OBJECT-ID] --agreement NAME",
+		Short: "Say what happened to an object under an agreement",
+		Long: `Says what happened to an object under an agreement: every version, also those
+that are gone, with who added it, when, its digest and marking, where it was
+released to, who received it, and who removed it and why. Without OBJECT-ID:
+the agreement's whole journal.
+
+--diff compares two versions that are still there, property by property. They
+are named by their version, or by the position at which they were added.
+
+` + sourceHelp,
+		Example: `  accord history indicator--2d3b4b6c-2a54-4d5a-9f4a-0a6f1c1c7a10 --agreement gsp --data /var/lib/accord
+  accord history indicator--2d3b4b6c-2a54-4d5a-9f4a-0a6f1c1c7a10 --agreement gsp --data /var/lib/accord --diff 2026-03-01T00:00:00.000Z 2026-04-01T00:00:00.000Z`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if diff {
+				return exactArgs("OBJECT-ID", "V1", "V2")(cmd, args)
+			}
+			return cobra.MaximumNArgs(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return from.ask(e, func(a *admin.Auditor) error {
+				if diff {
+					return diffVersions(cmd.Context(), e, a, from, args[0], [2]string{args[1], args[2]}, format)
+				}
+				return history(cmd.Context(), e, a, from, strings.Join(args, ""), format)
+			})
+		},
+	}
+	from.addFlags(cmd, true)
+	cmd.Flags().BoolVar(&diff, "diff", false, "compare two versions, given as V1 V2")
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`; json: an entry a line")
+	return cmd
+}
+
+// eachRecord calls visit with all entries of an object, or of the journal.
+func eachRecord(ctx context.Context, a *admin.Auditor, from source, object string, visit func(admin.Record) error) error {
+	h := admin.History{More: true}
+	for h.More {
+		var err error
+		if h, err = a.History(ctx, from.agreement(), object, h.Next); err != nil {
+			return err
+		}
+		for _, r := range h.Entries {
+			if err := visit(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func history(ctx context.Context, e *env, a *admin.Auditor, from source, object, format string) error {
+	return eachRecord(ctx, a, from, object, func(r admin.Record) error {
+		if format == "json" {
+			return writeJSONLine(e.stdout, r)
+		}
+		return writeRecord(e.stdout, r, object == "")
+	})
+}
+
+// writeRecord tells one entry in a few lines.
+func writeRecord(w io.Writer, r admin.Record, named bool) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d  %s  %s", r.Position, r.At.UTC().Format("2006-01-02T15:04:05.000000Z"), r.Kind)
+	if named && r.Object != "" {
+		fmt.Fprintf(&b, " %s", r.Object)
+	}
+	if r.Object != "" {
+		fmt.Fprintf(&b, " version %s (STIX %s)", orNone(r.Version), r.SpecVersion)
+	}
+	if r.Act != "" {
+		fmt.Fprintf(&b, ": %s", r.Act)
+	}
+	line := func(format string, args ...any) { fmt.Fprintf(&b, "\n    "+format, args...) }
+	switch {
+	case r.Account != "" && r.Party != "":
+		line("by %s of %s", r.Account, r.Party)
+	case r.Account != "":
+		line("by %s", r.Account)
+	default:
+		line("by the system")
+	}
+	if r.Of != 0 {
+		line("removed what was added at %d", r.Of)
+	}
+	if r.Reason != "" {
+		line("reason: %s", r.Reason)
+	}
+	if r.Kind == "added" {
+		line("SHA-256 %s, %d bytes%s", r.Digest, r.Size, markedText(r.TLP))
+	}
+	if r.Status != "" {
+		line("status %s", r.Status)
+	}
+	if len(r.Warnings) > 0 {
+		line("warnings: %s", strings.Join(r.Warnings, ", "))
+	}
+	if r.From != nil {
+		line("released here from %s, position %d", elsewhereText(*r.From), r.From.Position)
+	}
+	line("terms of entry %d, %s", r.Terms.Since, shortDigest(r.Terms.Digest))
+	if r.Present != nil && !*r.Present {
+		line("no longer there")
+	}
+	for _, to := range r.Released {
+		text := fmt.Sprintf("released to %s %s, position %d", elsewhereText(to), moment(to.At), to.Position)
+		if gone := to.Withdrawn; gone != nil {
+			text += fmt.Sprintf("; withdrawn there %s", moment(gone.At))
+			if gone.Reason != "" {
+				text += ": " + gone.Reason
+			}
+		}
+		line("%s", text)
+	}
+	for _, receipt := range r.Received {
+		line("%s", receiptText(receipt))
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}
+
+func markedText(tlp string) string {
+	if tlp == "" {
+		return ""
+	}
+	return ", TLP " + tlp
+}
+
+func elsewhereText(x admin.Elsewhere) string {
+	if x.Agreement != "" {
+		return x.Agreement
+	}
+	return "the collection " + x.Collection.String()
+}
+
+func shortDigest(digest string) string { return digest[:min(len(digest), 12)] }
