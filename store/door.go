@@ -263,4 +263,4 @@ func microseconds(t time.Time) uint64 { return uint64(max(t.UnixMicro(), 1)) }
 
 // growth is by how much a file grows when it is full: a little of what it has, so that small ones stay small and large
 // ones seldom wait for it.
-func growth(size int64) int { return int(max(512<<10, min(size/16, max(size/64, 2<<20)))) }
+func growth(size int64) int { return int(max(size/64, 512<<10)) }
