@@ -88,8 +88,6 @@ var commands = []commandRow{
 	{groupClient, newPullCommand},
 	{groupAudit, newHistoryCommand},
 	{groupAudit, newAuditCommand},
-	{groupAudit, newHistoryCommand},
-	{groupAudit, newAuditCommand},
 	{groupAudit, newBackupCommand},
 	{groupAudit, newRestoreCommand},
 	{groupAudit, newCheckCommand},
