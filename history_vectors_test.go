@@ -1,0 +1,221 @@
+package accord_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+var update = flag.Bool("update", false, "write the vectors anew")
+
+const historyVectors = "testdata/vectors/history"
+
+// vectorKey makes a signer of a key whose seed is one byte, repeated: nobody should trust it.
+func vectorKey(t *testing.T, seed byte) (note.Signer, string) {
+	t.Helper()
+	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+	verifier, err := note.NewEd25519VerifierKey("vectors.example", private.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := strings.Split(verifier, "+")[1]
+	secret := append([]byte{1}, private.Seed()...)
+	signer, err := note.NewSigner("PRIVATE+KEY+vectors.example+" + hash + "+" + base64.StdEncoding.EncodeToString(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, verifier
+}
+
+var vectorCollection = uuid.MustParse("91a7b528-80eb-42ed-a74d-c6fbd5a26116")
+
+// vectorObjects are the texts of the objects that the entries of the vectors are about.
+func vectorObjects() [][]byte {
+	var list [][]byte
+	for i := range 7 {
+		list = append(list, fmt.Appendf(nil, `{"type":"campaign","spec_version":"2.1","id":"campaign--00000000-0000-4000-8000-%012d","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-0%dT00:00:00.000Z","name":"Number %d: é, \u00e9"}`, i/2, i+1, i))
+	}
+	return list
+}
+
+// vectorEntries is a small journal in which everything happens once.
+func vectorEntries() []journal.Entry {
+	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	terms := [2]journal.Digest{sha256.Sum256([]byte("the terms")), sha256.Sum256([]byte("the terms, renewed"))}
+	list := []journal.Entry{{Kind: journal.Terms, Account: "root", Act: "create", Digest: terms[0]}}
+	for i, text := range vectorObjects() {
+		var o struct{ ID, Modified string }
+		json.Unmarshal(text, &o)
+		e := journal.Entry{Kind: journal.Added, Account: "vendor-push", Party: "vendor", Object: o.ID, Version: o.Modified, SpecVersion: "2.1",
+			Size: uint64(len(text)), TLP: uint8(i % 6), Status: uuid.MustParse("0b0f2f1e-6f5c-4d7e-8a66-2f1f6d0d9a01"), Digest: sha256.Sum256(text)}
+		if i%3 == 1 {
+			e.Warnings = []string{"S-101", "S-207"}
+		}
+		if i == 6 {
+			e.Account, e.Party, e.Status = "", "", uuid.UUID{}
+			e.Source = journal.Source{Collection: uuid.MustParse("5f6c1a3e-2f43-4b7a-8a53-4a2f0c9d7e21"), Position: 300}
+		}
+		list = append(list, e)
+	}
+	remove := func(kind journal.Kind, of journal.Position, e journal.Entry) journal.Entry {
+		added := list[of-1]
+		e.Kind, e.Of, e.Object, e.Version, e.SpecVersion = kind, of, added.Object, added.Version, added.SpecVersion
+		return e
+	}
+	list = append(list,
+		remove(journal.Deleted, 3, journal.Entry{Account: "vendor-push", Party: "vendor"}),
+		journal.Entry{Kind: journal.Terms, Account: "root", Act: "renew", Before: terms[0], Digest: terms[1], Reason: "until 2030"},
+		remove(journal.Withdrawn, 8, journal.Entry{Source: journal.Source{Collection: list[7].Source.Collection, Position: 411}, Reason: "deleted at the source"}),
+		journal.Entry{Kind: journal.Terms, Account: "root", Act: "suspend", Before: terms[1], Digest: terms[0], Reason: "an incident"})
+	for i := range list {
+		list[i].At = at.Add(time.Duration(i*i) * 1001 * time.Microsecond)
+	}
+	return list
+}
+
+// vectorHashes are the stored hashes of the tree over entries.
+func vectorHashes(t *testing.T, entries [][]byte) tlog.HashReader {
+	var stored []tlog.Hash
+	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		list := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			list[i] = stored[index]
+		}
+		return list, nil
+	})
+	for i, b := range entries {
+		more, err := tlog.StoredHashes(int64(i), b, reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, more...)
+	}
+	return reader
+}
+
+// makeVectors makes the files of testdata/vectors/history.
+func makeVectors(t *testing.T) map[string][]byte {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := map[string][]byte{}
+	var raws [][]byte
+	for _, e := range vectorEntries() {
+		raws = append(raws, e.Append(nil))
+		files["entries.txt"] = fmt.Appendf(files["entries.txt"], "%s\n", hex.EncodeToString(raws[len(raws)-1]))
+	}
+	hashes, n := vectorHashes(t, raws), uint64(len(raws))
+	head := func(size uint64) journal.Checkpoint {
+		root, err := tlog.TreeHash(int64(size), hashes)
+		must(err)
+		return journal.Checkpoint{Origin: journal.Origin("vectors.example", vectorCollection), Size: size, Root: root}
+	}
+	for size := range n + 1 {
+		root := head(size).Root
+		files["roots.txt"] = fmt.Appendf(files["roots.txt"], "%d %s\n", size, root)
+	}
+	first, firstKey := vectorKey(t, 7)
+	second, secondKey := vectorKey(t, 8)
+	succession, err := journal.SignSuccession(first, firstKey, secondKey)
+	must(err)
+	kept, err := head(5).Sign(first)
+	must(err)
+	today, err := head(n).Sign(second)
+	must(err)
+	files["key.txt"] = []byte(firstKey + "\n")
+	files["succession.txt"], files["checkpoint-kept.txt"], files["checkpoint-today.txt"] = succession, kept, today
+	var proofs []admin.Proof
+	for size := uint64(1); size <= n; size++ {
+		for p := uint64(1); p <= size; p++ {
+			in, err := journal.ProveEntry(journal.Position(p), size, hashes)
+			must(err)
+			from, err := journal.ProveConsistency(p, size, hashes)
+			must(err)
+			proofs = append(proofs, admin.Proof{Entry: journal.Position(p), Size: size, Hashes: in}, admin.Proof{From: p, To: size, Hashes: from})
+		}
+	}
+	for _, p := range proofs {
+		if p.Hashes == nil {
+			p.Hashes = []tlog.Hash{}
+		}
+		line, err := json.Marshal(p)
+		must(err)
+		files["proofs.jsonl"] = append(append(files["proofs.jsonl"], line...), '\n')
+	}
+	files["evidence.json"] = vectorEvidence(t, raws, hashes, today, secondKey, succession)
+	return files
+}
+
+// vectorEvidence is about the object whose first version was deleted.
+func vectorEvidence(t *testing.T, raws [][]byte, hashes tlog.HashReader, signed []byte, key string, succession []byte) []byte {
+	ev := admin.Evidence{Format: "accord-evidence-1", Agreement: "gsp", Object: vectorEntries()[1].Object, Checkpoint: string(signed), Key: key, Successions: []string{string(succession)}}
+	for _, p := range []journal.Position{2, 3, 9} {
+		proof, err := journal.ProveEntry(p, uint64(len(raws)), hashes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := admin.EvidenceEntry{Position: p, Entry: raws[p-1], Proof: proof}
+		if p == 2 {
+			one.Content = vectorObjects()[0]
+		}
+		ev.Entries = append(ev.Entries, one)
+	}
+	text, err := json.MarshalIndent(ev, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(text, '\n')
+}
+
+// The vectors are what this program writes; the entries keep the rules of journals.
+func TestHistoryVectorsAreOurs(t *testing.T) {
+	for name, want := range makeVectors(t) {
+		path := filepath.Join(historyVectors, name)
+		if *update {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: it is not what is written today (error %v); -update writes it anew", path, err)
+		}
+	}
+	var v journal.Verification
+	for _, e := range vectorEntries() {
+		if _, err := v.Add(e.Append(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(historyVectors, "evidence.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := admin.ParseEvidence(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key := vectorKey(t, 7)
+	if proved, err := ev.Verify([]string{key}); err != nil || len(proved.Entries) != 3 || !proved.Entries[0].Content {
+		t.Errorf("got %+v and error %v", proved, err)
+	}
+}
