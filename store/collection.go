@@ -46,6 +46,7 @@ type Collection struct {
 
 	agreement atomic.Pointer[agreement.Agreement]
 	commits   atomic.Uint64
+	figures   atomic.Pointer[knownFigures] // of the newest transaction that a query has read
 
 	lengthening sync.Mutex
 	length      journal.Position // guarded by lengthening; entries in the journal

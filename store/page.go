@@ -32,21 +32,36 @@ func (c *Collection) Page(q Query, dst []byte) (Page, error) {
 	return page, nil
 }
 
+// typicalRecord is what the identifier and the version of an object take, in bytes.
+const typicalRecord = 80
+
 // Records answers a query with one record a version; the page's Body stays empty. MaxBytes does not apply.
 func (c *Collection) Records(q Query) ([]Record, Page, error) {
 	var page Page
 	var records []Record
+	var texts []byte // of all records, which share one string: two allocations each would be most of the work
+	var ends []int   // in texts, of the identifier and the version of each
 	err := c.answer(q, &page, false, func(r record, added uint64) bool {
 		if records == nil {
 			records = make([]Record, 0, cap(page.Positions))
+			ends = make([]int, 0, 2*cap(page.Positions))
+			texts = make([]byte, 0, typicalRecord*cap(page.Positions))
 		}
-		records = append(records, Record{
-			ID: stix.ID(r.id), Version: r.versionText(added), Spec: r.form.spec(), Added: timeOf(added), Position: r.position,
-		})
+		texts = append(texts, r.id...)
+		ends = append(ends, len(texts))
+		texts = r.appendVersion(texts, added)
+		ends = append(ends, len(texts))
+		records = append(records, Record{Spec: r.form.spec(), Added: timeOf(added), Position: r.position})
 		return true
 	})
 	if err != nil {
 		return nil, Page{}, fmt.Errorf("records of collection %s: %w", c.id, err)
+	}
+	all, start := string(texts), 0
+	for i := range records {
+		middle, end := ends[2*i], ends[2*i+1]
+		records[i].ID, records[i].Version = stix.ID(all[start:middle]), all[middle:end]
+		start = end
 	}
 	return records, page, nil
 }
@@ -56,14 +71,12 @@ func (c *Collection) Records(q Query) ([]Record, Page, error) {
 func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record, added uint64) bool) error {
 	limit := max(q.Limit, 1)
 	return c.view(func(tx *bolt.Tx) error {
-		if err := known(tx, q, page); err != nil {
+		in := &reading{tx: tx, collection: c}
+		if err := known(in, q, page); err != nil {
 			return err
 		}
-		s, err := choose(tx, q)
+		s, err := choose(in, q)
 		if err != nil {
-			return err
-		}
-		if err := makeRoom(tx, q, page, limit, texts); err != nil {
 			return err
 		}
 		var first uint64
@@ -75,6 +88,11 @@ func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record,
 			r, err := s.record()
 			if err != nil {
 				return err
+			}
+			if page.Count == 0 {
+				if err := makeRoom(in, q, page, limit, texts); err != nil {
+					return err
+				}
 			}
 			if !take(r, s.added) {
 				page.More = true
@@ -95,38 +113,38 @@ func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record,
 }
 
 // makeRoom makes the page large enough for what it probably gets, so that it is not copied as it grows.
-func makeRoom(tx *bolt.Tx, q Query, page *Page, limit int, texts bool) error {
-	f, err := readFigures(tx)
+func makeRoom(in *reading, q Query, page *Page, limit int, texts bool) error {
+	f, err := in.figures()
 	if err != nil || f.versions == 0 {
 		return err
 	}
-	const most = 1000 // beyond, growing is cheap beside the rest
+	const most = 128 // a poll that finds little should not take much; beyond, growing is cheap beside the rest
 	n := int(min(uint64(limit), f.versions, most))
 	if len(q.IDs) > 0 && !q.Versions.All {
 		n = min(n, 2*len(q.IDs)+len(q.Versions.Exact))
 	}
 	page.Positions = make([]journal.Position, 0, n)
-	if !texts || page.Body != nil {
+	if !texts {
 		return nil
 	}
 	bytes := n * int(f.bytes/f.versions+1)
 	if q.MaxBytes > 0 {
 		bytes = min(bytes, q.MaxBytes)
 	}
-	page.Body = make([]byte, 0, bytes)
+	page.Body = slices.Grow(page.Body, bytes)
 	return nil
 }
 
 // known answers, when exactly one identifier is asked for, whether it and the versions asked for are here at all.
-func known(tx *bolt.Tx, q Query, page *Page) error {
+func known(in *reading, q Query, page *Page) error {
 	if len(q.IDs) != 1 {
 		return nil
 	}
-	id, ok := idKeyOf(tx, q.IDs[0])
+	id, ok := in.idKey(q.IDs[0])
 	if !ok {
 		return nil
 	}
-	c := tx.Bucket(bucketVersions).Cursor()
+	c := in.versionKeys().Cursor()
 	k, _ := c.Seek(id)
 	if _, page.KnownID = cutPrefix(k, id); !page.KnownID {
 		return nil

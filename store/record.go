@@ -159,10 +159,13 @@ func (s spanned) in(text []byte) ([]byte, bool) {
 	return text[s.start:end:end], true
 }
 
-// versionText is the version as TAXII states it (T-065): the object's own text, else its date_added.
-func (r record) versionText(added uint64) string {
+// appendVersion appends the version as TAXII states it (T-065): the object's own text, else its date_added.
+func (r record) appendVersion(dst []byte, added uint64) []byte {
 	if r.form&formUnversioned != 0 {
-		return taxiiTime(added)
+		return append(dst, taxiiTime(added)...)
 	}
-	return string(r.version)
+	return append(dst, r.version...)
 }
+
+// versionText is what appendVersion appends.
+func (r record) versionText(added uint64) string { return string(r.appendVersion(nil, added)) }

@@ -13,7 +13,7 @@ import (
 // selection is the answer to a query as a walk: it merges the runs of keys that hold what the query selects, each in
 // ascending date_added and each entered after Query.After. What stands in several runs is met once.
 type selection struct {
-	tx    *bolt.Tx
+	in    *reading
 	want  wanted
 	after []byte // first date_added that may be met, as a key
 	runs  []*run // a heap: the one with the smallest date_added in front
@@ -35,8 +35,8 @@ type run struct {
 }
 
 // choose finds the runs for a query.
-func choose(tx *bolt.Tx, q Query) (*selection, error) {
-	s := &selection{tx: tx, want: wantedBy(q), after: addedKey(0)}
+func choose(in *reading, q Query) (*selection, error) {
+	s := &selection{in: in, want: wantedBy(q), after: addedKey(0)}
 	if !q.After.IsZero() {
 		s.after = addedKey(microseconds(q.After) + 1)
 	}
@@ -47,7 +47,7 @@ func choose(tx *bolt.Tx, q Query) (*selection, error) {
 	if len(q.IDs) > 0 {
 		return s, s.chooseByID(q)
 	}
-	f, err := readFigures(tx)
+	f, err := in.figures()
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,10 @@ func choose(tx *bolt.Tx, q Query) (*selection, error) {
 
 // chooseTypes looks up the numbers of the types asked for; known is false when some are asked for and none is here.
 func (s *selection) chooseTypes(names []string) (known bool, err error) {
-	types := s.tx.Bucket(bucketTypes)
+	if len(names) == 0 {
+		return true, nil
+	}
+	types := s.in.typeNumbers()
 	for _, name := range names {
 		if name == "" {
 			continue
@@ -81,16 +84,16 @@ func (s *selection) chooseTypes(names []string) (known bool, err error) {
 			s.types = append(s.types, typ)
 		}
 	}
-	return len(names) == 0 || len(s.types) > 0, nil
+	return len(s.types) > 0, nil
 }
 
 // chooseByID makes the runs for objects that are named: one list for those with a single version and for exact versions,
 // and for objects with several a run of byid for each class.
 func (s *selection) chooseByID(q Query) error {
 	var list []uint64
-	c := s.tx.Bucket(bucketVersions).Cursor()
+	c := s.in.versionKeys().Cursor()
 	for _, id := range q.IDs {
-		key, ok := idKeyOf(s.tx, id)
+		key, ok := s.in.idKey(id)
 		if !ok || len(q.Types) > 0 && !slices.Contains(q.Types, id.Type()) {
 			continue
 		}
@@ -153,7 +156,7 @@ func (s *selection) chooseByVersion(q Query) {
 // addRuns adds a run for each class that is wanted among the keys with a prefix; types says how many type numbers stand
 // between prefix and class. It costs a seek for each class that is there.
 func (s *selection) addRuns(index, prefix []byte, types int, wants func(class) bool) {
-	b := s.tx.Bucket(index)
+	b := s.in.tx.Bucket(index)
 	c := b.Cursor()
 	next := slices.Clone(prefix)
 	for {
@@ -227,7 +230,7 @@ func (r *run) at(k []byte) bool {
 // walk makes the objects themselves the only run.
 func (s *selection) walk() {
 	s.walking = true
-	s.objects = s.tx.Bucket(bucketObjects).Cursor()
+	s.objects = s.in.records().Cursor()
 }
 
 // next moves to the next version; false when there is none.
@@ -284,7 +287,7 @@ func (s *selection) record() (record, error) {
 func (s *selection) fetch() error {
 	key := addedKey(s.added)
 	if s.objects == nil {
-		s.objects = s.tx.Bucket(bucketObjects).Cursor()
+		s.objects = s.in.records().Cursor()
 	} else if k, stored := s.objects.Next(); string(k) == string(key) {
 		s.stored = stored
 		return nil
@@ -326,16 +329,20 @@ func (s *selection) down(i int) {
 
 // idKeyOf is the key of an identifier; ok is false when no object of its type is here.
 func idKeyOf(tx *bolt.Tx, id stix.ID) (key idKey, ok bool) {
+	return idKeyIn(tx.Bucket(bucketTypes), id)
+}
+
+func idKeyIn(types *bolt.Bucket, id stix.ID) (key idKey, ok bool) {
 	name := id.Type()
 	if name == "" {
 		return nil, false
 	}
-	number := tx.Bucket(bucketTypes).Get([]byte(name))
+	number := types.Get([]byte(name))
 	if number == nil {
 		return nil, false
 	}
 	typ, _ := binary.Uvarint(number)
-	return appendIDKey(nil, typ, id)
+	return appendIDKey(make([]byte, 0, 48), typ, id)
 }
 
 // versionsAt are the versions of an object at an instant: one in each form at most.

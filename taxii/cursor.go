@@ -53,7 +53,10 @@ func digest(filters []byte) []byte {
 }
 
 // String is the cursor's text: 39 characters without filters, below 200 with a few, never more than longestCursor.
-func (c Cursor) String() string {
+func (c Cursor) String() string { return string(c.AppendTo(nil)) }
+
+// AppendTo appends what String returns to dst.
+func (c Cursor) AppendTo(dst []byte) []byte {
 	b := make([]byte, 0, cursorHead+len(c.filters)+len(c.digest)+cursorTail)
 	kind := byte(cursorPlain)
 	if c.digest != nil {
@@ -65,7 +68,7 @@ func (c Cursor) String() string {
 	b = append(b, c.filters...)
 	b = append(b, c.digest...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	return cursorText.EncodeToString(b)
+	return cursorText.AppendEncode(dst, b)
 }
 
 // ParseCursor reads what String wrote and nothing else: a text that parses is written back the same. The error is a

@@ -63,11 +63,13 @@ func parseBasic(text string) (credentials, error) {
 	if !ok {
 		return credentials{}, &WrongError{"the Basic credentials have no colon between name and password"}
 	}
-	if strings.ContainsFunc(name+secret, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if strings.ContainsFunc(name, isControl) || strings.ContainsFunc(secret, isControl) {
 		return credentials{}, &WrongError{"the Basic credentials hold control characters"}
 	}
 	return credentials{scheme: basic, name: name, secret: secret}, nil
 }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // utf8Text reads credentials as the UTF-8 our challenge asks for, and what
 // cannot be UTF-8 as ISO 8859-1: Python's requests library sends that.

@@ -55,7 +55,9 @@ func (s *Server) begin(w http.ResponseWriter) *exchange {
 func newID() string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], rand.Uint64())
-	return hex.EncodeToString(b[:])
+	var text [16]byte
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // set gives a header one value. The values of an answer share one piece of memory.

@@ -86,8 +86,12 @@ func (q *question) dates(x *exchange, p *store.Page) {
 	}
 	h := x.Header()
 	// Set as the Standard spells them, not as Go would.
-	x.set(h, taxii.HeaderFirst, taxii.FormatTime(first))
-	x.set(h, taxii.HeaderLast, taxii.FormatTime(last))
+	var buf [64]byte
+	text := taxii.AppendTime(buf[:0], first)
+	cut := len(text)
+	both := string(taxii.AppendTime(text, last))
+	x.set(h, taxii.HeaderFirst, both[:cut])
+	x.set(h, taxii.HeaderLast, both[cut:])
 }
 
 // appendTail closes a page: its list, and where the next page is. A page that holds anything always says more, and next
@@ -97,7 +101,7 @@ func (q *question) appendTail(dst []byte, col *store.Collection, p *store.Page) 
 		return append(dst, `],"more":false}`...)
 	}
 	dst = append(dst, `],"more":true,"next":"`...)
-	dst = append(dst, q.filter.Cursor(col.ID(), p.Last).String()...)
+	dst = q.filter.Cursor(col.ID(), p.Last).AppendTo(dst)
 	return append(dst, `"}`...)
 }
 
