@@ -6,7 +6,7 @@ BENCH   ?= .
 COUNT   ?= 1
 PACKAGES = ./...
 
-.PHONY: run test check bench build fuzz fmt clean
+.PHONY: run test check bench build fuzz fmt torture clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -45,6 +45,11 @@ fuzz:
 # Benchmarks, in the form that benchstat reads: make bench BENCH=Page COUNT=6 > new.txt
 bench:
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES)
+
+# Kills a server that is at work, ROUNDS times, and looks whether anything was lost.
+ROUNDS ?= 200
+torture: build
+	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS)
 
 clean:
 	rm -rf bin demo-data

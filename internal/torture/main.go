@@ -1,0 +1,71 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	log.SetFlags(log.Ltime)
+	t := &torture{}
+	flag.StringVar(&t.program, "accord", "bin/accord", "the program to torture")
+	rounds := flag.Int("rounds", 200, "how often it is killed")
+	life := flag.Int("life", 25, "rounds with one data folder")
+	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
+	flag.Parse()
+	t.random = rand.New(rand.NewPCG(*seed, 1))
+	log.Printf("seed %d", *seed)
+	began := time.Now()
+	if err := t.all(*rounds, *life); err != nil {
+		log.Printf("FAILED after %d kills: %v", t.kills, err)
+		log.Printf("the data folder is kept: %s", t.dir)
+		os.Exit(1)
+	}
+	fmt.Printf("kills %d, envelopes acknowledged %d, versions acknowledged %d, deletions acknowledged %d, versions polled %d, "+
+		"backups restored %d, releases compared %d, versions looked for after a kill %d, lost 0, took %v\n",
+		t.kills, t.envelopes, t.versions, t.deletions, t.polled, t.backups, t.compared, t.looked, time.Since(began).Round(time.Second))
+}
+
+// torture is a run, with what it has counted.
+type torture struct {
+	program string
+	random  *rand.Rand
+	dir     string
+
+	kills, envelopes, versions, deletions, polled, backups, compared, looked int
+}
+
+func (t *torture) all(rounds, life int) error {
+	for rounds > 0 {
+		dir, err := os.MkdirTemp("", "accord-torture-")
+		if err != nil {
+			return err
+		}
+		t.dir = dir
+		w, err := newWorld(t, filepath.Join(dir, "data"))
+		if err != nil {
+			return err
+		}
+		n := min(life, rounds)
+		for i := range n {
+			if err := w.round(); err != nil {
+				return fmt.Errorf("round %d of this folder: %w", i+1, err)
+			}
+		}
+		if err := w.finish(); err != nil {
+			return fmt.Errorf("at the end of a folder's life: %w", err)
+		}
+		t.versions += len(w.acknowledged)
+		rounds -= n
+		log.Printf("%d kills, %d versions acknowledged, none lost", t.kills, t.versions)
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}

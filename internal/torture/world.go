@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// The collections: everything in source is released to target; alone has neither releases nor retention.
+const (
+	source = "/x/collections/11111111-1111-4111-8111-111111111111/"
+	target = "/x/collections/22222222-2222-4222-8222-222222222222/"
+	alone  = "/x/collections/33333333-3333-4333-8333-333333333333/"
+)
+
+const applied = `
+api_roots: [{name: x, title: Torture}]
+parties: [{name: p, title: P}]
+accounts: [{name: tool, party: p, password_env: PW}]
+agreements:
+  - name: source
+    title: Source
+    api_root: x
+    collection: {id: 11111111-1111-4111-8111-111111111111}
+    parties: [{party: p, roles: [producer, consumer, auditor]}]
+    release: [{to: target}]
+    retention: {versions: 4}
+  - name: target
+    title: Target
+    api_root: x
+    collection: {id: 22222222-2222-4222-8222-222222222222}
+    parties: [{party: p, roles: [producer, consumer, auditor]}]
+  - name: alone
+    title: Alone
+    api_root: x
+    collection: {id: 33333333-3333-4333-8333-333333333333}
+    parties: [{party: p, roles: [producer, consumer, auditor]}]
+`
+
+// version is one version of an object in a collection.
+type version struct{ collection, id, version string }
+
+// world is a data folder and what is known about it from outside.
+type world struct {
+	t           *torture
+	data, apply string
+
+	mu           sync.Mutex
+	acknowledged map[version]bool // guarded by mu: answered with success
+	deleted      map[version]bool // guarded by mu: a deletion of the whole object was asked for, whatever was answered
+	objects      []string         // guarded by mu: ids that exist, for new versions and deletions
+	next         int              // guarded by mu
+	pollers      []*poller
+}
+
+func newWorld(t *torture, data string) (*world, error) {
+	w := &world{t: t, data: data, apply: filepath.Join(filepath.Dir(data), "apply.yaml"), acknowledged: map[version]bool{}, deleted: map[version]bool{}}
+	for _, c := range []string{source, target, alone, alone} {
+		w.pollers = append(w.pollers, &poller{collection: c, seen: map[version]string{}})
+	}
+	return w, os.WriteFile(w.apply, []byte(applied), 0o600)
+}
+
+// object is the n-th object in a version. Its name and id are all that tells it apart.
+func object(n int, modified time.Time) (id, at string, text string) {
+	id = fmt.Sprintf("indicator--7d3f9c2a-51b4-4e08-9a6d-%012x", n)
+	at = modified.UTC().Format("2006-01-02T15:04:05.000Z")
+	return id, at, fmt.Sprintf(`{"type":"indicator","spec_version":"2.1","id":%q,"created":"2020-03-01T12:00:00.000Z","modified":%q,`+
+		`"name":"Beacon %d","indicator_types":["malicious-activity"],"pattern":"[domain-name:value = 'c%d.example']","pattern_type":"stix",`+
+		`"valid_from":"2024-03-01T12:00:00Z"}`, id, at, n, n)
+}
