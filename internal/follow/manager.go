@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // Config is what a Manager is made of. Store is required; zero values are the defaults.
@@ -36,9 +37,13 @@ type Manager struct {
 	turns  chan struct{} // one token a target that may work at the same moment
 	chunks chunks
 
-	mu      sync.Mutex
-	bells   map[uuid.UUID]bell    // guarded by mu; by target
-	places  map[string][]byte     // guarded by mu: how far taking back has come, by flow
+	mu     sync.Mutex
+	bells  map[uuid.UUID]bell // guarded by mu; by target
+	places map[string][]byte  // guarded by mu: how far taking back has come, by flow
+
+	// seen is up to where a target's own journal has been looked at, by flow; guarded by mu.
+	seen map[string]journal.Position
+
 	targets map[uuid.UUID]*target // guarded by mu
 	working int                   // guarded by mu: steps in progress
 }
@@ -50,7 +55,7 @@ type target struct{ sync.Mutex }
 func New(c Config) *Manager {
 	m := &Manager{
 		store: c.Store, now: c.Now, log: c.Log, batchEntries: c.BatchEntries, batchBytes: c.BatchBytes,
-		bells: make(map[uuid.UUID]bell), places: make(map[string][]byte), targets: make(map[uuid.UUID]*target),
+		bells: make(map[uuid.UUID]bell), places: make(map[string][]byte), seen: make(map[string]journal.Position), targets: make(map[uuid.UUID]*target),
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -86,18 +91,33 @@ func (m *Manager) leave() { <-m.turns }
 func (m *Manager) place(f flow) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.places[f.target.ID().String()+f.name]
+	return m.places[f.key()]
 }
 
 func (m *Manager) remember(f flow, place []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := f.target.ID().String() + f.name
+	key := f.key()
 	if place == nil {
 		delete(m.places, key)
 		return
 	}
 	m.places[key] = bytes.Clone(place)
+}
+
+func (f flow) key() string { return f.target.ID().String() + f.name }
+
+func (m *Manager) see(f flow, p journal.Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen[f.key()] = p
+}
+
+func (m *Manager) seenOf(f flow) (p journal.Position, known bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, known = m.seen[f.key()]
+	return p, known
 }
 
 // Settle brings every target up to date and returns when nothing is left to do: for tests, and for commands that work

@@ -104,6 +104,23 @@ func (m *memory) update(position journal.Position) *store.FollowerUpdate {
 	return u
 }
 
+// waits says whether anything waits for an object.
+func (m *memory) waits(id stix.ID) bool { return len(m.words(waitList(id))) > 0 }
+
+// waitedFor are the objects that something waits for, as of the last batch.
+func (m *memory) waitedFor() (ids []stix.ID) {
+	if m.look == nil {
+		return nil
+	}
+	m.look.MemoryWith(m.name, []byte(prefixWait), func(rest, _ []byte) {
+		id, _, ok := strings.Cut(string(rest), "\x00")
+		if ok && (len(ids) == 0 || ids[len(ids)-1] != stix.ID(id)) {
+			ids = append(ids, stix.ID(id))
+		}
+	})
+	return ids
+}
+
 func waitList(id stix.ID) string { return prefixWait + string(id) + "\x00" }
 
 func referList(id stix.ID) string { return prefixRefer + string(id) + "\x00" }

@@ -229,6 +229,32 @@ func TestWhatTwoSourcesVouchForStaysUntilBothTakeItBack(t *testing.T) {
 	x.want("target")
 }
 
+func TestARelationshipGoesWhenSomebodyElseBroughtWhatItRefersTo(t *testing.T) {
+	for name, bring := range map[string]func(*exchange){
+		"another release": func(x *exchange) { x.add("two", object("campaign", "b", 1, "")) },
+		"an account":      func(x *exchange) { x.add("target", object("campaign", "b", 1, "")) },
+	} {
+		for again, fresh := range map[string]bool{"": false, " while the server was stopped": true} {
+			t.Run(name+again, func(t *testing.T) {
+				x := open(t, t.TempDir())
+				x.agreement("one", releaseTo("target", 0))
+				x.agreement("two", releaseTo("target", 0))
+				x.agreement("target", nil)
+				m := x.manager(follow.Config{})
+				x.add("one", object("campaign", "a", 1, ""), relationship("r", idOf("campaign", "a"), idOf("campaign", "b"), 1, ""))
+				x.must(m.Settle(t.Context()))
+				x.want("target", "a@1")
+				bring(x)
+				if fresh {
+					m = x.manager(follow.Config{})
+				}
+				x.must(m.Settle(t.Context()))
+				x.want("target", "a@1", "b@1", "r@1")
+			})
+		}
+	}
+}
+
 func TestTermsBeginAndEndByTheClock(t *testing.T) {
 	x := open(t, t.TempDir())
 	begin, end := x.now.Add(24*time.Hour), x.now.Add(48*time.Hour)

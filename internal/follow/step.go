@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store"
@@ -19,6 +20,18 @@ type plan struct {
 	more  bool // there may be something left to do
 	none  bool // there is nothing to write
 	work  *work
+	seen  journal.Position // up to which the target's own journal has been looked at
+}
+
+// small is a batch that costs little more than its way to the disk, in objects and bytes.
+const (
+	smallChanges = 20
+	smallBytes   = 64 << 10
+)
+
+// small says whether a plan needs no turn to be carried out: what one push leads to goes to forty targets side by side.
+func (p *plan) small() bool {
+	return len(p.batch.Changes) <= smallChanges && (p.work == nil || p.work.bytes <= smallBytes)
 }
 
 // step does one transaction of a release, and says whether there may be more to do.
@@ -30,7 +43,8 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 	if err := m.enter(ctx); err != nil {
 		return false, err
 	}
-	defer m.leave()
+	leave := sync.OnceFunc(m.leave)
+	defer leave()
 	var p plan
 	if state == takingBack {
 		p, err = m.planTakingBack(f, reason)
@@ -38,7 +52,13 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 		p, err = m.planRelease(f)
 	}
 	if err == nil && !p.none {
+		if p.small() {
+			leave()
+		}
 		_, err = f.target.Append(ctx, p.batch)
+	}
+	if err == nil && p.seen > 0 {
+		m.see(f, p.seen)
 	}
 	if err != nil {
 		return false, fmt.Errorf("release from %s to %s: %w", f.source.Agreement().Name, f.target.Agreement().Name, err)
@@ -65,10 +85,16 @@ func (m *Manager) planRelease(f flow) (p plan, err error) {
 		return plan{}, err
 	}
 	err = f.target.Look(func(target *store.Look) error {
-		return f.source.Look(func(source *store.Look) error {
-			if was := target.Memory(f.name, []byte(keyRule)); was != nil && !bytes.Equal(was, print) {
-				p, err = planReset(f, source, print)
+		return f.source.Look(func(source *store.Look) (err error) {
+			length, err := source.Length()
+			if err != nil {
 				return err
+			}
+			was := target.Memory(f.name, []byte(keyRule))
+			// A source that is shorter than what was read of it has been restored from an older backup.
+			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
+				p = planReset(f, length, print)
+				return nil
 			}
 			w := newWork(m.store, f, source, target)
 			p, err = m.planEntries(w, journal.Position(position), c, print)
@@ -92,6 +118,10 @@ func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, prin
 	full := func() bool { return len(w.changes) >= m.batchEntries || w.bytes >= m.batchBytes }
 	tasks, words := w.memory.loadQueue()
 	w.tasks = tasks
+	seen, seenAll, err := m.wakeForOthers(w)
+	if err != nil {
+		return plan{}, err
+	}
 	finished, err := w.do(full)
 	for _, it := range c.items {
 		if err != nil || !finished || full() {
@@ -106,7 +136,7 @@ func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, prin
 	if err != nil {
 		return plan{}, err
 	}
-	more := !finished || w.entries < len(c.items) || c.whole
+	more := !finished || w.entries < len(c.items) || c.whole || !seenAll
 	if resetting && !more && position >= positionOf(string(reset)) {
 		if more, err = w.dropAids(full); err != nil {
 			return plan{}, err
@@ -119,24 +149,20 @@ func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, prin
 	if len(words) > 0 || len(w.tasks) > 0 {
 		w.memory.keepQueue(w.tasks, words)
 	}
-	p := plan{more: more, work: w}
+	p := plan{more: more, work: w, seen: seen}
 	p.none = w.entries == 0 && len(w.changes) == 0 && len(w.memory.over) == 0
 	p.batch = store.Batch{Changes: w.changes, Follower: w.memory.update(position)}
 	return p, nil
 }
 
 // planReset begins to judge everything anew, under other terms than before.
-func planReset(f flow, source *store.Look, print []byte) (plan, error) {
-	length, err := source.Length()
-	if err != nil {
-		return plan{}, err
-	}
+func planReset(f flow, length journal.Position, print []byte) plan {
 	u := &store.FollowerUpdate{Name: f.name}
 	for _, prefix := range []string{prefixOver, prefixWait, prefixQueue, keyEnded} {
 		u.Clear = append(u.Clear, []byte(prefix))
 	}
 	u.Set = []store.KeyValue{{Key: []byte(keyRule), Value: print}, {Key: []byte(keyReset), Value: []byte(positionWord(length))}}
-	return plan{batch: store.Batch{Follower: u}, more: true}, nil
+	return plan{batch: store.Batch{Follower: u}, more: true}
 }
 
 // dropAids takes back, once everything has been judged anew, identities and marking definitions that are not of the

@@ -166,7 +166,7 @@ func (w *work) release(it *item) error {
 		there.mine = true
 		return nil
 	}
-	if len(h.versions) == 0 && len(w.memory.words(waitList(id))) > 0 {
+	if len(h.versions) == 0 && w.memory.waits(id) {
 		w.tasks = append(w.tasks, task{taskWake, id})
 	}
 	h.versions = append(h.versions, held{
@@ -278,6 +278,40 @@ func (w *work) task(t task, full func() bool) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// lookBack is how many entries of a target's own journal one step looks at.
+const lookBack = 5000
+
+// wakeForOthers finds what waits for an object that others have brought to the target since the last step: accounts, or
+// other releases. It returns up to where the target's journal has been looked at, and whether that is all of it. The first
+// time it looks at what waits instead.
+func (m *Manager) wakeForOthers(w *work) (seen journal.Position, all bool, err error) {
+	length, err := w.target.Length()
+	if err != nil {
+		return 0, false, err
+	}
+	seen, known := m.seenOf(w.flow)
+	if !known {
+		for _, id := range w.memory.waitedFor() {
+			if w.target.Holds(id) {
+				w.tasks = append(w.tasks, task{taskWake, id})
+			}
+		}
+		return length, true, nil
+	}
+	for n := 0; seen < length && n < lookBack; n++ {
+		seen++
+		e, err := w.target.Entry(seen)
+		if err != nil {
+			return 0, false, err
+		}
+		id := stix.ID(e.Object)
+		if e.Kind == journal.Added && e.Source.Collection != w.flow.source.ID() && w.memory.waits(id) {
+			w.tasks = append(w.tasks, task{taskWake, id})
+		}
+	}
+	return seen, seen >= length, nil
 }
 
 // wake tries again to release a version that waited.
