@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// applyFile describes the exchange that is measured. Nothing is restricted, so that only validation refuses.
+const applyFile = `server: {title: Measured, description: "", contact: ""}
+api_roots:
+  - {name: bench, title: Measured, description: "", max_content_length: 104857600}
+parties:
+  - {name: both, title: Gives and takes}
+accounts:
+  - {name: tool, party: both, password_env: BENCH_PASSWORD}
+agreements:
+  - name: bench
+    title: Measured
+    description: ""
+    api_root: bench
+    collection: {id: 5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e6f, alias: bench}
+    parties:
+      - {party: both, roles: [producer, consumer]}
+    term: {from: 2020-01-01}
+`
+
+const (
+	password   = "a password for measuring"
+	collection = "/bench/collections/5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e6f/"
+	mediaType  = "application/taxii+json;version=2.1"
+)
+
+// unlimited are the flags that keep the limits of one account out of what is measured.
+var unlimited = []string{"--max-account-rate", "1000000000", "--max-account-requests", "2048", "--max-account-memory", "512MiB"}
+
+// accord is the real program, serving a folder of its own.
+type accord struct {
+	cmd     *exec.Cmd
+	url     string
+	data    string
+	started time.Duration // from its start until it listened
+}
+
+// build makes the program from the sources in this folder.
+func build(scratch string) (string, error) {
+	bin := filepath.Join(scratch, "accord")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/accord")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build accord: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// startAccord starts the program on a folder, which it makes the first time, and waits until it listens.
+func startAccord(bin, data string, flags ...string) (*accord, error) {
+	file := data + ".yaml"
+	if err := os.WriteFile(file, []byte(applyFile), 0o600); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(data + ".log")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--log-format", "json"}, unlimited...)
+	if !strings.Contains(strings.Join(flags, " "), "--tls") {
+		args = append(args, "--plain-http")
+	}
+	if _, err := os.Stat(data); err != nil {
+		args = append(args, "--apply", file)
+	}
+	a := &accord{data: data, cmd: exec.Command(bin, append(args, flags...)...)}
+	a.cmd.Env = append(os.Environ(), "BENCH_PASSWORD="+password)
+	a.cmd.Stderr = log
+	began := time.Now()
+	if err := a.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if a.url, err = listening(log.Name(), 20*time.Second); err != nil {
+		a.stop()
+		return nil, err
+	}
+	a.started = time.Since(began)
+	return a, nil
+}
+
+// listening waits for the line of a log that says where the server listens.
+func listening(log string, patience time.Duration) (string, error) {
+	until := time.Now().Add(patience)
+	for time.Now().Before(until) {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			return "", err
+		}
+		for line := range bytes.Lines(text) {
+			var said struct{ Message, URL string }
+			if json.Unmarshal(line, &said) == nil && said.Message == "listening" {
+				return strings.TrimSuffix(said.URL, "/taxii2/"), nil
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(log)
+	return "", fmt.Errorf("accord does not listen:\n%s", text)
+}
+
+func (a *accord) stop() error {
+	a.cmd.Process.Signal(syscall.SIGTERM)
+	return a.cmd.Wait()
+}
+
+// resident is the memory of the process that is its own, in bytes, page cache aside.
+func (a *accord) resident() int64 {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "RssAnon:"); ok {
+			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}
+
+// fileSize is the size of the agreement's file.
+func (a *accord) fileSize() int64 {
+	list, _ := filepath.Glob(filepath.Join(a.data, "agreements", "*.db"))
+	var size int64
+	for _, name := range list {
+		if strings.Contains(filepath.Base(name), "5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e6f.") {
+			if info, err := os.Stat(name); err == nil {
+				size += info.Size()
+			}
+		}
+	}
+	return size
+}
+
+func (a *accord) address() string {
+	_, rest, _ := strings.Cut(a.url, "://")
+	return rest
+}
+
+var credentials = "Basic " + base64.StdEncoding.EncodeToString([]byte("tool:"+password))
+
+// headers are those of every request.
+func headers() map[string]string {
+	return map[string]string{"Authorization": credentials, "Accept": mediaType}
+}
+
+// get reads one answer whole.
+func get(url string) (body []byte, header http.Header, err error) {
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, value := range headers() {
+		r.Header.Set(name, value)
+	}
+	r.Header.Set("Accept-Encoding", "identity")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	if body, err = io.ReadAll(answer.Body); err != nil {
+		return nil, nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, nil, fmt.Errorf("get %s: %s: %s", url, answer.Status, body)
+	}
+	return body, answer.Header, nil
+}
+
+// getRequest is a GET as it goes over a connection.
+func getRequest(path string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\n\r\n", path, credentials, mediaType)
+}
+
+// postRequest is the POST of an envelope as it goes over a connection.
+func postRequest(objects [][]byte) []byte {
+	size := len(`{"objects":[]}`) + len(objects) - 1
+	for _, o := range objects {
+		size += len(o)
+	}
+	b := make([]byte, 0, size+300)
+	b = fmt.Appendf(b, "POST %sobjects/ HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+		collection, credentials, mediaType, mediaType, size)
+	b = append(b, `{"objects":[`...)
+	b = append(b, bytes.Join(objects, []byte(","))...)
+	return append(b, `]}`...)
+}
