@@ -1,0 +1,449 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+	"github.com/accord-taxii/accord/taxii"
+	"github.com/accord-taxii/accord/taxii/server"
+)
+
+// audited is a server that keeps account and serves /accord/v1/.
+func audited(t *testing.T) *accordtest.Server {
+	t.Helper()
+	var deliveries *store.Deliveries
+	s := accordtest.New(t, accordtest.WithDelivered(func(d server.Delivery) {
+		deliveries.Note(store.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
+	}))
+	deliveries = s.Store.OpenDeliveries(func(err error) { t.Error(err) })
+	t.Cleanup(func() { deliveries.Close() })
+	far := &admin.Far{API: &admin.API{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries},
+		Auth: auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{})}
+	s.TAXII.Mount(admin.FarPrefix, far.Handler())
+	return s
+}
+
+// auditorAs asks a server as an account.
+func auditorAs(t *testing.T, s *accordtest.Server, account string) *admin.Auditor {
+	t.Helper()
+	client, err := taxii.NewClient(taxii.ClientOptions{User: account, Password: accordtest.Password(account)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &admin.Auditor{Fetch: func(ctx context.Context, path string) ([]byte, error) {
+		return client.Fetch(ctx, s.URL+admin.FarPrefix+path)
+	}}
+}
+
+// fill adds objects of both parties of intake, and removes one: entry 1 is the terms, 2 to 6 are the vendor's, 7 to 9 the
+// agency's, 10 the removal of the agency's first.
+func fill(t *testing.T, s *accordtest.Server) {
+	t.Helper()
+	path := accordtest.Path(accordtest.Intake)
+	for as, objects := range map[string][][]byte{accordtest.Vendor: accordtest.Indicators(0, 5)} {
+		if got := s.Post(as, path, objects...); got.Status != 202 {
+			t.Fatalf("add: %d %s", got.Status, got.Body)
+		}
+	}
+	if got := s.Post(accordtest.Agency, path, accordtest.Indicators(5, 8)...); got.Status != 202 {
+		t.Fatalf("add: %d %s", got.Status, got.Body)
+	}
+	if got := s.Do(accordtest.Request{As: accordtest.Agency, Method: http.MethodDelete, Path: path + "objects/" + accordtest.IndicatorID(5) + "/"}); got.Status != 200 {
+		t.Fatalf("delete: %d %s", got.Status, got.Body)
+	}
+}
+
+// Who may ask what: operators everything, auditors everything of their agreement, producers what their party added, others
+// nothing; to whom has no role the agreement does not exist.
+func TestWhoMayAudit(t *testing.T) {
+	s := audited(t)
+	fill(t, s)
+	const auditor, producer, consumer, outsider, operator = 0, 1, 2, 3, 4
+	who := []string{accordtest.Agency, accordtest.Vendor, accordtest.Agency, accordtest.Outsider, accordtest.Operator}
+	agreements := []string{accordtest.Programme, accordtest.Intake, accordtest.Intake, accordtest.Intake, accordtest.Intake}
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 8)...)
+	// The agency produces and consumes in intake, so the consumer is the member in circle.
+	who[consumer], agreements[consumer] = accordtest.Member, accordtest.Circle
+	for path, want := range map[string][5]int{
+		"checkpoint":             {200, 200, 403, 404, 200},
+		"checkpoint/":            {200, 200, 403, 404, 200},
+		"proof/?from=1":          {200, 200, 403, 404, 200},
+		"proof/?from=1&to=2":     {200, 200, 403, 404, 200},
+		"proof/?entry=2":         {200, 200, 403, 404, 200},
+		"proof/?entry=8":         {200, 403, 403, 404, 200},
+		"proof/?entry=99":        {400, 400, 403, 404, 400},
+		"proof/?entry=2&size=99": {400, 400, 403, 404, 400},
+		"proof/?entry=0":         {400, 400, 403, 404, 400},
+		"proof/?entry=x":         {400, 400, 403, 404, 400},
+		"proof/?from=0":          {400, 400, 403, 404, 400},
+		"proof/?from=3&to=2":     {400, 400, 403, 404, 400},
+		"proof/":                 {400, 400, 403, 404, 400},
+		"proof/?entry=1&from=2":  {400, 400, 403, 404, 400},
+		"entries/":               {200, 403, 403, 404, 200},
+		"entries/?limit=0":       {400, 403, 403, 404, 400},
+		"entry/?entry=2":         {200, 200, 403, 404, 200},
+		"entry/?entry=8":         {200, 403, 403, 404, 200},
+		"entry/?entry=99":        {404, 404, 403, 404, 404},
+		"content/?entry=2":       {200, 200, 403, 404, 200},
+		"content/?entry=8":       {200, 403, 403, 404, 200},
+		"content/?entry=1":       {404, 403, 403, 404, 404},
+		"history/":               {200, 200, 403, 404, 200},
+		"history/?object=" + accordtest.IndicatorID(0):    {200, 200, 403, 404, 200},
+		"history/?object=" + accordtest.IndicatorID(6):    {200, 404, 403, 404, 200},
+		"history/?object=" + accordtest.IndicatorID(77):   {404, 404, 403, 404, 404},
+		"history/?object=indicator":                       {400, 400, 403, 404, 400},
+		"history/?objects=x":                              {400, 400, 403, 404, 400},
+		"history/?after=1&after=2":                        {400, 400, 403, 404, 400},
+		"deliveries/":                                     {200, 403, 403, 404, 200},
+		"deliveries/?object=" + accordtest.IndicatorID(0): {200, 200, 403, 404, 200},
+		"deliveries/?object=" + accordtest.IndicatorID(6): {200, 404, 403, 404, 200},
+		"":          {200, 200, 200, 404, 200},
+		"renew/":    {405, 405, 405, 405, 405},
+		"nonsense/": {404, 404, 404, 404, 404},
+	} {
+		for i, account := range who {
+			got := s.Get(account, admin.FarPrefix+"agreements/"+agreements[i]+"/"+path)
+			if got.Status != want[i] {
+				t.Errorf("%q as %s in %s: got %d %s, want %d", path, account, agreements[i], got.Status, got.Body, want[i])
+			}
+			var body struct {
+				Title  string
+				Status string `json:"http_status"`
+			}
+			if got.Status >= 400 && (json.Unmarshal(got.Body, &body) != nil || body.Title == "" || body.Status != fmt.Sprint(got.Status)) {
+				t.Errorf("%q as %s: got the error %s", path, account, got.Body)
+			}
+		}
+	}
+	for _, path := range []string{"openapi.json", "keys/", "agreements/"} {
+		if got := s.Get(accordtest.Outsider, admin.FarPrefix+path); got.Status != 200 || strings.Contains(string(got.Body), "gsp") {
+			t.Errorf("%s as an outsider: got %d %s", path, got.Status, got.Body)
+		}
+	}
+	if got := s.Get("", admin.FarPrefix+"keys/"); got.Status != 401 || got.Header.Get("Www-Authenticate") == "" {
+		t.Errorf("without credentials: got %d %v", got.Status, got.Header)
+	}
+	for _, act := range []string{"renew", "suspend", "resume", "terminate"} {
+		got := s.Do(accordtest.Request{As: accordtest.Vendor, Method: http.MethodPost, Path: admin.FarPrefix + "agreements/gsp/" + act + "/", Body: []byte("{}")})
+		if got.Status != 403 {
+			t.Errorf("%s as a producer: got %d %s, want 403", act, got.Status, got.Body)
+		}
+	}
+	if got := s.Do(accordtest.Request{As: accordtest.Operator, Method: http.MethodPost, Path: admin.FarPrefix + "keys/rotate/"}); got.Status != 404 {
+		t.Errorf("the key is rotated from afar: got %d %s", got.Status, got.Body)
+	}
+}
+
+func TestHistoryTellsWhatHappened(t *testing.T) {
+	s := audited(t)
+	fill(t, s)
+	path := accordtest.Path(accordtest.Intake)
+	s.Get(accordtest.Agency, path+"objects/?limit=3")
+	s.Get(accordtest.Agency, path+"objects/"+accordtest.IndicatorID(0)+"/")
+	s.Get(accordtest.Agency, "/taxii2/") // what was told before is over
+	ctx, root := context.Background(), auditorAs(t, s, accordtest.Operator)
+	whole, err := root.History(ctx, accordtest.Intake, "", 0)
+	if err != nil || len(whole.Entries) != 10 || whole.More || len(whole.Terms) != 1 {
+		t.Fatalf("got %+v and error %v", whole, err)
+	}
+	gone, err := root.History(ctx, accordtest.Intake, accordtest.IndicatorID(5), 0)
+	if err != nil || len(gone.Entries) != 2 {
+		t.Fatalf("got %+v and error %v", gone, err)
+	}
+	added, deleted := gone.Entries[0], gone.Entries[1]
+	if added.Kind != "added" || *added.Present || added.Account != accordtest.Agency || added.Status == "" || added.Digest == "" || added.Terms.Since != 1 {
+		t.Errorf("got %+v", added)
+	}
+	if deleted.Kind != "deleted" || deleted.Of != added.Position || deleted.Account != accordtest.Agency {
+		t.Errorf("got %+v", deleted)
+	}
+	first, err := root.History(ctx, accordtest.Intake, accordtest.IndicatorID(0), 0)
+	if err != nil || len(first.Entries) != 1 || !*first.Entries[0].Present || len(first.Entries[0].Received) != 1 || first.Entries[0].Received[0].Times != 2 {
+		t.Errorf("got %+v and error %v", first, err)
+	}
+	own, err := auditorAs(t, s, accordtest.Vendor).History(ctx, accordtest.Intake, "", 0)
+	if err != nil || len(own.Entries) != 5 || len(own.Terms) != 0 {
+		t.Errorf("the vendor: got %d entries, %d terms and error %v, want 5 of its own", len(own.Entries), len(own.Terms), err)
+	}
+	var paged []admin.Record
+	for page := (admin.History{More: true}); page.More; {
+		body, err := root.Fetch(ctx, fmt.Sprintf("agreements/intake/history/?limit=3&after=%d", page.Next))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page = admin.History{}
+		if err := json.Unmarshal(body, &page); err != nil {
+			t.Fatal(err)
+		}
+		paged = append(paged, page.Entries...)
+	}
+	if len(paged) != 10 || paged[9].Position != 10 {
+		t.Errorf("got %d entries in pages of three, want 10", len(paged))
+	}
+	consumers, err := root.Consumers(ctx, accordtest.Intake)
+	if err != nil || len(consumers.Consumers) != 1 || consumers.Consumers[0].Positions != 4 || consumers.Consumers[0].Behind != 5 || consumers.Size != 10 {
+		t.Errorf("got %+v and error %v", consumers, err)
+	}
+}
+
+// forged is an auditor whose other side changes what the server says.
+func forged(honest *admin.Auditor, change func(path string, body []byte) []byte) *admin.Auditor {
+	return &admin.Auditor{Fetch: func(ctx context.Context, path string) ([]byte, error) {
+		body, err := honest.Fetch(ctx, path)
+		if err == nil {
+			body = change(path, body)
+		}
+		return body, err
+	}}
+}
+
+// liar is a server that has the true key and signs another history.
+func liar(t *testing.T, s *accordtest.Server, raws [][]byte) *admin.Auditor {
+	t.Helper()
+	honest := auditorAs(t, s, accordtest.Operator)
+	var v journal.Verification
+	for _, raw := range raws {
+		if _, err := v.Add(raw); err != nil {
+			t.Fatalf("a forgery that any verifier notices: %v", err)
+		}
+	}
+	secret, err := readKey(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := journal.Checkpoint{Origin: journal.Origin(store.DefaultServerName, accordtest.IntakeID), Size: v.Size(), Root: v.Root()}
+	signed, err := head.Sign(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return forged(honest, func(path string, body []byte) []byte {
+		switch {
+		case strings.HasSuffix(path, "checkpoint"):
+			return signed
+		case strings.Contains(path, "entries/"):
+			var page admin.RawEntries
+			for i, raw := range raws {
+				page.Entries = append(page.Entries, admin.RawEntry{Position: journal.Position(i + 1), Bytes: raw})
+			}
+			body, _ = json.Marshal(page)
+		}
+		return body
+	})
+}
+
+func readKey(s *accordtest.Server) (note.Signer, error) {
+	f, err := http.Dir(s.Store.Dir()).Open("/keys/key")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return note.NewSigner(line)
+}
+
+// TestForgersAreCaught holds what an auditor relies on: whoever has yesterday's checkpoint notices every change of what was
+// before it, even by a server that signs its lies.
+func TestForgersAreCaught(t *testing.T) {
+	s := audited(t)
+	fill(t, s)
+	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
+	kept, err := honest.Checkpoint(ctx, accordtest.Intake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Intake), accordtest.Indicators(20, 25)...)
+	keys, err := honest.Keys(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := honest.Entries(ctx, accordtest.Intake, 0, 1000)
+	if err != nil || len(page.Entries) != 15 {
+		t.Fatalf("got %d entries and error %v, want 15", len(page.Entries), err)
+	}
+	var raws [][]byte
+	for _, e := range page.Entries {
+		raws = append(raws, e.Bytes)
+	}
+	edit := func(i int, change func(*journal.Entry)) []byte {
+		e, err := journal.ParseEntry(raws[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&e)
+		return e.Append(nil)
+	}
+	swapped := slices.Clone(raws)
+	at3, at4 := mustEntry(t, raws[3]).At, mustEntry(t, raws[4]).At
+	swapped[3] = edit(4, func(e *journal.Entry) { e.At = at3 })
+	swapped[4] = edit(3, func(e *journal.Entry) { e.At = at4 })
+	rewritten := slices.Clone(raws)
+	rewritten[2] = edit(2, func(e *journal.Entry) { e.Party = "agency" })
+
+	verification := func(quick bool) admin.Verification {
+		return admin.Verification{Agreement: accordtest.Intake, Kept: kept, Keys: []string{keys.Key}, Quick: quick}
+	}
+	verdict, err := honest.Verify(ctx, verification(false))
+	if err != nil || verdict.KeptSize != 10 || verdict.Size != 15 || !verdict.Entries || !verdict.Trusted || verdict.Removed != 1 {
+		t.Fatalf("an honest server: got %+v and error %v", verdict, err)
+	}
+	for _, row := range []struct {
+		name  string
+		lying *admin.Auditor
+	}{
+		{"an entry is rewritten, and the lie is signed", liar(t, s, rewritten)},
+		{"two entries change places, and the lie is signed", liar(t, s, swapped)},
+		{"the last of then is dropped, and the lie is signed", liar(t, s, slices.Delete(slices.Clone(raws), 9, 10))},
+		{"everything since, and some before, is dropped, and the lie is signed", liar(t, s, raws[:8])},
+	} {
+		for _, quick := range []bool{false, true} {
+			var proof *journal.ProofError
+			if _, err := row.lying.Verify(ctx, verification(quick)); !errors.As(err, &proof) {
+				t.Errorf("%s (quick %v): got %v, want a *journal.ProofError", row.name, quick, err)
+			}
+		}
+	}
+	replace := func(part string, change func([]byte) []byte) *admin.Auditor {
+		return forged(honest, func(path string, body []byte) []byte {
+			if strings.Contains(path, part) {
+				return change(body)
+			}
+			return body
+		})
+	}
+	var signature *journal.SignatureError
+	var proof *journal.ProofError
+	var entry *journal.EntryError
+	var mismatch *admin.MismatchError
+	for _, row := range []struct {
+		name  string
+		lying *admin.Auditor
+		want  any
+	}{
+		{"the head is not signed by the key", replace("checkpoint", func(b []byte) []byte { return bytes.Replace(b, []byte("\n15\n"), []byte("\n14\n"), 1) }), &signature},
+		{"the head is of another agreement", replace("checkpoint", func([]byte) []byte {
+			b, err := honest.Checkpoint(ctx, accordtest.Programme)
+			if err != nil {
+				t.Error(err)
+			}
+			return b
+		}), &mismatch},
+		{"the proof of consistency is another", replace("proof/", func([]byte) []byte { return []byte(`{"hashes":[]}`) }), &proof},
+		{"an entry is left out", replace("entries/", func(b []byte) []byte { return changePage(b, func(p *admin.RawEntries) { p.Entries = p.Entries[1:] }) }), &entry},
+		{"no entries come", replace("entries/", func(b []byte) []byte { return changePage(b, func(p *admin.RawEntries) { p.Entries = nil }) }), &proof},
+		{"an entry is cut", replace("entries/", func(b []byte) []byte {
+			return changePage(b, func(p *admin.RawEntries) { p.Entries[12].Bytes = p.Entries[12].Bytes[:9] })
+		}), &entry},
+		{"an entry since then is rewritten, without a lie in the head", replace("entries/", func(b []byte) []byte {
+			return changePage(b, func(p *admin.RawEntries) { p.Entries[12].Bytes = edit(12, func(e *journal.Entry) { e.Size++ }) })
+		}), &proof},
+	} {
+		if _, err := row.lying.Verify(ctx, verification(false)); err == nil || !errors.As(err, row.want) {
+			t.Errorf("%s: got %v, want a %T", row.name, err, row.want)
+		}
+	}
+	// A new key that the old one did not name is not trusted; one that it did is.
+	rotated, err := s.Store.Keys("")
+	if err == nil {
+		err = rotated.Rotate()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := honest.Verify(ctx, verification(false)); err != nil {
+		t.Errorf("after a rotation: got %v", err)
+	}
+	if _, err := replace("keys/", func([]byte) []byte { return []byte(`{"name":"accord","key":"` + rotated.Key() + `"}`) }).Verify(ctx, verification(false)); !errors.As(err, &signature) {
+		t.Errorf("a key without its succession: got %v, want a *journal.SignatureError", err)
+	}
+}
+
+func mustEntry(t *testing.T, raw []byte) journal.Entry {
+	t.Helper()
+	e, err := journal.ParseEntry(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func changePage(body []byte, change func(*admin.RawEntries)) []byte {
+	var page admin.RawEntries
+	if json.Unmarshal(body, &page) != nil {
+		return nil
+	}
+	change(&page)
+	body, _ = json.Marshal(page)
+	return body
+}
+
+// A damaged evidence file says what of it failed.
+func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
+	s := audited(t)
+	fill(t, s)
+	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
+	keys, err := honest.Keys(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound := func() admin.Evidence {
+		ev, err := honest.Prove(ctx, accordtest.Intake, accordtest.IndicatorID(1), 0)
+		if err != nil || len(ev.Entries) != 1 || ev.Entries[0].Content == nil {
+			t.Fatalf("got %+v and error %v", ev, err)
+		}
+		return ev
+	}
+	if proved, err := sound().Verify([]string{keys.Key}); err != nil || !proved.Entries[0].Content || !strings.Contains(proved.String(), accordtest.IndicatorID(1)) {
+		t.Errorf("sound evidence: got %v and error %v", proved, err)
+	}
+	for _, row := range []struct {
+		name   string
+		damage func(*admin.Evidence)
+		want   string
+	}{
+		{"the head", func(ev *admin.Evidence) { ev.Checkpoint = strings.Replace(ev.Checkpoint, "\n10\n", "\n11\n", 1) }, "signature:"},
+		{"the key", func(ev *admin.Evidence) { ev.Key = "accord+00000000+AAAA" }, "signature:"},
+		{"the proof", func(ev *admin.Evidence) { ev.Entries[0].Proof[0][0] ^= 1 }, "proof:"},
+		{"the position", func(ev *admin.Evidence) { ev.Entries[0].Position++ }, "proof:"},
+		{"the entry", func(ev *admin.Evidence) { ev.Entries[0].Entry[0] = 9 }, "entry:"},
+		{"the object", func(ev *admin.Evidence) { ev.Object = accordtest.IndicatorID(2) }, "entry:"},
+		{"the content", func(ev *admin.Evidence) { ev.Entries[0].Content[5] ^= 1 }, "content:"},
+	} {
+		ev := sound()
+		row.damage(&ev)
+		if proved, err := ev.Verify(nil); err == nil || !strings.HasPrefix(err.Error(), row.want) || proved.Entries != nil {
+			t.Errorf("%s: got %v, want it to begin with %s", row.name, err, row.want)
+		}
+	}
+	for _, text := range []string{"", "{}", `{"format":"accord-evidence-1"}`, `{"format":"other"}`, "[1]"} {
+		if _, err := admin.ParseEvidence([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "file:") {
+			t.Errorf("%q: got %v, want it to begin with file:", text, err)
+		}
+	}
+	gone, err := honest.Prove(ctx, accordtest.Intake, accordtest.IndicatorID(5), 0)
+	if err != nil || len(gone.Entries) != 2 || gone.Entries[0].Content != nil {
+		t.Errorf("an object that was deleted: got %+v and error %v", gone, err)
+	}
+	own, err := auditorAs(t, s, accordtest.Vendor).Prove(ctx, accordtest.Intake, accordtest.IndicatorID(1), 0)
+	if err != nil || own.Entries[0].Content == nil {
+		t.Errorf("a producer about what it added: got error %v", err)
+	}
+}
