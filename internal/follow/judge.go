@@ -35,6 +35,9 @@ func (w *work) judge(it *item, aid bool) []agreement.Refusal {
 
 func (w *work) offer(it *item) agreement.Offer {
 	o := agreement.Offer{Object: it.object, Level: stix.TLP(it.entry.TLP), Warnings: it.entry.Warnings}
+	if it.object.Type == "marking-definition" {
+		o.Level, _ = it.object.EffectiveTLP() // it says how others are marked, and counts as nothing itself
+	}
 	if w.terms.Accept.CreatedBy == agreement.CreatedByParty {
 		o.Party = w.producer(it)
 	}

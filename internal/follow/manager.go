@@ -3,6 +3,7 @@ package follow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -148,17 +149,19 @@ func (m *Manager) advance(ctx context.Context, col *store.Collection) (did bool,
 	if err != nil {
 		return false, err
 	}
+	var errs []error // one source that is damaged does not keep the others away
 	for _, f := range flows {
 		before := col.Commits()
 		for more := true; more; {
 			if more, err = m.step(ctx, f); err != nil {
-				return did, err
+				errs = append(errs, err)
+				break
 			}
 			f = f.current()
 		}
 		did = did || col.Commits() != before
 	}
-	return did, nil
+	return did, errors.Join(errs...)
 }
 
 // current is a flow under the terms as they are now.

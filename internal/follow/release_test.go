@@ -34,6 +34,8 @@ func TestRelease(t *testing.T) {
 	statement := write(map[string]any{"type": "marking-definition", "id": custom, "name": "statement",
 		"definition_type": "statement", "definition": map[string]any{"statement": "s"}}, 1, "")
 	statement = strings.Replace(statement, `"modified":"2026-01-01T00:00:00.000Z",`, "", 1)
+	green := `{"type":"marking-definition","spec_version":"2.1","id":"` + string(stix.TLP2Green) + `","created":"2022-10-01T00:00:00.000Z","name":"TLP:GREEN","extensions":{"` +
+		string(stix.TLP2Extension) + `":{"extension_type":"property-extension","tlp_2_0":"green"}}}`
 	author := strings.Replace(object("identity", "author", 1, ""), string(idOf("identity", "author")), string(creator), 1)
 
 	for _, row := range []struct {
@@ -69,6 +71,9 @@ func TestRelease(t *testing.T) {
 		{name: "the producer of what is released is who added it first", rule: agreement.Release{},
 			to:    func(a *agreement.Agreement) { a.Accept.CreatedBy = agreement.CreatedByParty },
 			steps: []step{adds(by(creator, object("campaign", "a", 1, "")), object("campaign", "b", 1, ""))}, want: "a@1"},
+		{name: "a marking definition goes although unmarked objects count as amber", rule: agreement.Release{MaxTLP: stix.Green, Types: []string{"campaign"}},
+			terms: func(a *agreement.Agreement) { a.Accept.DefaultTLP = stix.Amber },
+			steps: []step{adds(green, object("campaign", "a", 1, "green"))}, want: "TLP:GREEN a@1"},
 		{name: "the creator goes along, whatever the types", rule: agreement.Release{Types: []string{"campaign"}},
 			steps: []step{adds(author, by(creator, object("campaign", "a", 1, "")))}, want: "a@1 author@1"},
 		{name: "the creator follows when it comes later, and so do its later versions", rule: agreement.Release{Types: []string{"campaign"}},
