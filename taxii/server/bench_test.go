@@ -20,18 +20,22 @@ func BenchmarkGetObjects(b *testing.B) {
 	}
 	h := s.TAXII.Handler()
 	objects := accordtest.Path("gsp") + "objects/"
-	for _, row := range []struct{ name, path string }{
-		{"limit=1", objects + "?limit=1"},
-		{"limit=100", objects + "?limit=100"},
-		{"limit=1000", objects + "?limit=1000"},
-		{"type", objects + "?limit=100&match[type]=indicator"},
-		{"by_id", objects + accordtest.IndicatorID(77) + "/"},
-		{"empty_poll", objects + "?added_after=2099-01-01T00:00:00.000Z"},
-		{"manifest=100", accordtest.Path("gsp") + "manifest/?limit=100"},
+	for _, row := range []struct{ name, path, coding string }{
+		{"limit=1", objects + "?limit=1", ""},
+		{"limit=100", objects + "?limit=100", ""},
+		{"limit=1000", objects + "?limit=1000", ""},
+		{"type", objects + "?limit=100&match[type]=indicator", ""},
+		{"by_id", objects + accordtest.IndicatorID(77) + "/", ""},
+		{"empty_poll", objects + "?added_after=2099-01-01T00:00:00.000Z", ""},
+		{"limit=100/gzip", objects + "?limit=100", "gzip"},
+		{"manifest=100", accordtest.Path("gsp") + "manifest/?limit=100", ""},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			r := httptest.NewRequest("GET", row.path, nil)
 			r.SetBasicAuth("agency", accordtest.Password("agency"))
+			if row.coding != "" {
+				r.Header.Set("Accept-Encoding", row.coding)
+			}
 			w := &sink{header: http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {

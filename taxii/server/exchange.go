@@ -117,6 +117,20 @@ func (x *exchange) write(status int, body []byte) error {
 	return nil
 }
 
+// packs says whether the answer to r, of that many bytes, is compressed, and sets the headers that tell.
+func (x *exchange) packs(r *http.Request, size int) bool {
+	if size < leastPacked {
+		return false
+	}
+	h := x.Header()
+	h["Vary"] = varyCoding
+	if !takesGzip(r.Header["Accept-Encoding"]) {
+		return false
+	}
+	h["Content-Encoding"] = gzipCoding
+	return true
+}
+
 // writeJSON sends a TAXII resource that is seldom asked for or small.
 func (x *exchange) writeJSON(status int, resource any) error {
 	var b bytes.Buffer

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"slices"
@@ -42,7 +43,11 @@ func (s *Server) getManifest(c echo.Context) error {
 		body = appendRecord(body, &records[i], held)
 	}
 	body = q.appendTail(body, col, &page)
-	err = x.write(http.StatusOK, body)
+	answer := body
+	if x.packs(c.Request(), len(body)) {
+		answer = s.packed.get(sha256.Sum256(body), body)
+	}
+	err = x.write(http.StatusOK, answer)
 	releaseBuffer(buf, body)
 	return err
 }

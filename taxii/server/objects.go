@@ -51,6 +51,7 @@ func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question
 	buf := acquireBuffer()
 	body := append((*buf)[:0], `{"objects":[`...)
 	var page store.Page
+	tail := 0 // where it begins in body
 	if !q.none {
 		var err error
 		if page, err = col.Page(q.query, body); err != nil {
@@ -68,6 +69,7 @@ func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question
 	if page.Count == 0 {
 		body = append(body[:0], empty...)
 	} else {
+		tail = len(body)
 		body = q.appendTail(body, col, &page)
 	}
 	q.dates(x, &page)
@@ -79,7 +81,11 @@ func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question
 			return fmt.Errorf("note the delivery of a page of %s: %w", col.ID(), err)
 		}
 	}
-	err := x.write(http.StatusOK, body)
+	answer := body
+	if x.packs(c.Request(), len(body)) {
+		answer = s.packed.get(pageOf(col.ID(), page.Positions, body[tail:]), body)
+	}
+	err := x.write(http.StatusOK, answer)
 	releaseBuffer(buf, body)
 	if err == nil && told && s.delivered != nil {
 		s.delivered(delivery(c, col, q, &page, s.now()))

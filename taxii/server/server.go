@@ -30,6 +30,7 @@ type Server struct {
 	refused    func(agreement.Name, string)
 	proxied    bool
 	gate       *gate
+	packed     *packedPages
 
 	echo   *echo.Echo
 	allow  map[string]string // by route: the methods it has, for Allow
@@ -56,6 +57,7 @@ func New(c Config) (*Server, error) {
 		echo: echo.New(), allow: map[string]string{},
 	}
 	s.gate = newGate(s.limits)
+	s.packed = newPackedPages(packedBytes)
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		x := exchangeOf(c)
 		x.allow = s.allow[c.Path()]

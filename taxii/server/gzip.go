@@ -1,0 +1,142 @@
+package server
+
+import (
+	"bytes"
+	"container/list"
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+const (
+	// leastPacked is the smallest body that is compressed: a smaller one fits into one packet as it is.
+	leastPacked = 1400
+
+	// packedBytes bounds what is kept compressed. A typical page of 100 objects takes some 20 kB.
+	packedBytes = 32 << 20
+)
+
+var (
+	gzipCoding = []string{"gzip"}
+	varyCoding = []string{"Accept-Encoding"}
+)
+
+// takesGzip decides whether the values of the Accept-Encoding header lines ask for gzip (RFC 9110, section 12.5.3). What
+// names no coding gets the plain text, as that section allows.
+func takesGzip(lines []string) bool {
+	named, any := -1.0, -1.0 // the weights given to gzip and to *
+	for _, line := range lines {
+		for line != "" {
+			var item string
+			item, line, _ = strings.Cut(line, ",")
+			coding, parameters, _ := strings.Cut(item, ";")
+			weight := 1.0
+			if q, ok := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(parameters, " ", "")), "q="); ok {
+				n, err := strconv.ParseFloat(q, 64)
+				if err != nil {
+					n = 0
+				}
+				weight = n
+			}
+			switch coding = strings.TrimSpace(coding); {
+			case strings.EqualFold(coding, "gzip"), strings.EqualFold(coding, "x-gzip"):
+				named = weight
+			case coding == "*":
+				any = weight
+			}
+		}
+	}
+	return named > 0 || named < 0 && any > 0
+}
+
+// packers keeps the tables of compressors, some hundred kilobytes each, between requests.
+var packers = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is one of the package's own
+	}
+	return w
+}}
+
+// pack compresses body at the fastest level, some 100 MB/s, and returns it in memory of its own.
+func pack(body []byte) []byte {
+	var out bytes.Buffer
+	out.Grow(len(body)/4 + 64)
+	w := packers.Get().(*gzip.Writer)
+	w.Reset(&out)
+	w.Write(body) // into memory, which does not fail
+	w.Close()
+	packers.Put(w)
+	return out.Bytes()
+}
+
+// pageID says what is in a page. Pages with the same one have the same bytes.
+type pageID [sha256.Size]byte
+
+// pageOf identifies a page of objects: a position names one version, whose text never changes, and tail is what follows
+// the last of them. Hashing that is fifty times faster than hashing the page.
+func pageOf(collection uuid.UUID, positions []journal.Position, tail []byte) pageID {
+	b := make([]byte, 0, 1024)
+	b = append(append(b, 'o'), collection[:]...)
+	b = binary.AppendUvarint(b, uint64(len(positions)))
+	for _, p := range positions {
+		b = binary.BigEndian.AppendUint64(b, uint64(p))
+	}
+	return sha256.Sum256(append(b, tail...))
+}
+
+// packedPages keeps pages compressed, the least recently asked for going first. It holds no rights: whoever asks has read
+// the same page from the store a moment ago, and what was deleted is in no page any more.
+type packedPages struct {
+	most int // bytes
+
+	mu    sync.Mutex
+	bytes int                      // guarded by mu
+	order list.List                // guarded by mu; of *packedPage, the most recently asked for first
+	pages map[pageID]*list.Element // guarded by mu
+}
+
+type packedPage struct {
+	id   pageID
+	body []byte // not changed any more
+}
+
+func newPackedPages(most int) *packedPages {
+	return &packedPages{most: most, pages: make(map[pageID]*list.Element)}
+}
+
+// get returns a page compressed, from what is kept or from body.
+func (p *packedPages) get(id pageID, body []byte) []byte {
+	p.mu.Lock()
+	if e, ok := p.pages[id]; ok {
+		p.order.MoveToFront(e)
+		p.mu.Unlock()
+		return e.Value.(*packedPage).body
+	}
+	p.mu.Unlock()
+	packed := pack(body)
+	if len(packed) > p.most/8 { // one reader of huge pages must not drive out everybody else's
+		return packed
+	}
+	kept := bytes.Clone(packed) // without the room it grew into
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e, ok := p.pages[id]; ok {
+		return e.Value.(*packedPage).body
+	}
+	p.pages[id] = p.order.PushFront(&packedPage{id, kept})
+	p.bytes += len(kept)
+	for p.bytes > p.most {
+		last := p.order.Remove(p.order.Back()).(*packedPage)
+		delete(p.pages, last.id)
+		p.bytes -= len(last.body)
+	}
+	return kept
+}

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+func TestWhatAsksForGzip(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lines []string
+		want  bool
+	}{
+		"no header":                         {nil, false},
+		"an empty header":                   {[]string{""}, false},
+		"gzip":                              {[]string{"gzip"}, true},
+		"what Python sends":                 {[]string{"gzip, deflate, br"}, true},
+		"in upper case":                     {[]string{"GZIP"}, true},
+		"on a second line":                  {[]string{"br", "gzip"}, true},
+		"with a weight":                     {[]string{"br;q=1.0, gzip; q=0.5"}, true},
+		"gzip excluded":                     {[]string{"gzip;q=0"}, false},
+		"gzip excluded with more digits":    {[]string{"gzip;q=0.000, *"}, false},
+		"anything":                          {[]string{"*"}, true},
+		"nothing":                           {[]string{"*;q=0"}, false},
+		"identity":                          {[]string{"identity"}, false},
+		"a coding whose name contains gzip": {[]string{"notgzip"}, false},
+		"a weight that is no number":        {[]string{"gzip;q=x"}, false},
+	} {
+		if got := takesGzip(tc.lines); got != tc.want {
+			t.Errorf("%s: got %t, want %t", name, got, tc.want)
+		}
+	}
+}
+
+func unpacked(t *testing.T, packed []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestPackedPagesAreBounded(t *testing.T) {
+	p := newPackedPages(4000)
+	col := uuid.New()
+	body := func(n int) []byte { return bytes.Repeat([]byte{byte(n), byte(n >> 8), 7, 9}, 500) }
+	id := func(n int) pageID {
+		return pageOf(col, []journal.Position{journal.Position(n)}, []byte(`],"more":false}`))
+	}
+	first := p.get(id(0), body(0))
+	for n := range 1000 {
+		if got := unpacked(t, p.get(id(n), body(n))); !bytes.Equal(got, body(n)) {
+			t.Fatalf("page %d does not unpack to what it was", n)
+		}
+		if again := p.get(id(0), body(0)); &again[0] != &first[0] {
+			t.Fatalf("after page %d the first one, asked for each time, is gone", n)
+		}
+		if p.bytes > p.most || p.order.Len() != len(p.pages) {
+			t.Fatalf("after page %d it keeps %d bytes in %d of %d pages, want at most %d", n, p.bytes, p.order.Len(), len(p.pages), p.most)
+		}
+	}
+}
+
+func TestPagesThatDifferAreNotTakenForEachOther(t *testing.T) {
+	a, b := uuid.New(), uuid.New()
+	seen := map[pageID]string{}
+	for name, id := range map[string]pageID{
+		"a page":                   pageOf(a, []journal.Position{1, 2}, []byte("]}")),
+		"in another collection":    pageOf(b, []journal.Position{1, 2}, []byte("]}")),
+		"one version fewer":        pageOf(a, []journal.Position{1}, []byte("]}")),
+		"another version":          pageOf(a, []journal.Position{1, 3}, []byte("]}")),
+		"another end":              pageOf(a, []journal.Position{1, 2}, []byte("],}")),
+		"the same bytes otherwise": pageOf(a, []journal.Position{1}, append([]byte{0, 0, 0, 0, 0, 0, 0, 2}, "]}"...)),
+	} {
+		if other, taken := seen[id]; taken {
+			t.Errorf("%s has the identity of %s", name, other)
+		}
+		seen[id] = name
+	}
+}
