@@ -91,7 +91,13 @@ func start(t *testing.T, vars []string, args ...string) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{t: t, cmd: exec.Command(path, args...), stdout: filepath.Join(t.TempDir(), "stdout"), log: &lockedText{},
+	return startCommand(t, vars, append([]string{path}, args...)...)
+}
+
+// startCommand is start with the whole command line.
+func startCommand(t *testing.T, vars []string, args ...string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: exec.Command(args[0], args[1:]...), stdout: filepath.Join(t.TempDir(), "stdout"), log: &lockedText{},
 		lines: make(chan logLine, 10_000), ended: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), vars...)
 	stdout, err := os.Create(c.stdout)
