@@ -63,6 +63,11 @@ type across struct {
 	members []member
 	byID    map[string]int // id -> place of the last member that has it
 
+	// What several members look at is put in order once, so that the time does not grow with the product of both.
+	sorted  map[int][]int           // last place of an id -> its places by modified
+	indexed map[int]map[string]int  // node of an object -> its values
+	sets    map[int]map[string]bool // node of a list -> its strings
+
 	rule  *Rule // that is running
 	found map[int][]Finding
 }
@@ -134,23 +139,79 @@ func (a *across) sameTime(x, y int) bool {
 // version is the member that id names: the one whose modified is the given instant, or the latest when modified is nil; -1
 // for none at hand.
 func (a *across) version(id, modified []byte) int {
-	place, ok := a.byID[string(id)]
-	if !ok {
+	last, ok := a.byID[string(id)]
+	switch {
+	case !ok:
+		return -1
+	case a.members[last].earlier < 0: // the usual case: one version
+		if modified == nil || compareModified(a.time(a.members[last].modified), modified) == 0 {
+			return last
+		}
 		return -1
 	}
-	latest := -1
-	for ; place >= 0; place = a.members[place].earlier {
-		at := a.time(a.members[place].modified)
-		switch {
-		case modified != nil:
-			if at != nil && compareTimes(at, modified) == 0 {
-				return place
-			}
-		case latest < 0 || at != nil && (a.time(a.members[latest].modified) == nil || compareTimes(at, a.time(a.members[latest].modified)) > 0):
-			latest = place
-		}
+	sorted := a.sortedVersions(last)
+	if modified == nil {
+		return sorted[len(sorted)-1]
 	}
-	return latest
+	at, found := slices.BinarySearchFunc(sorted, modified, func(place int, want []byte) int {
+		return compareModified(a.time(a.members[place].modified), want)
+	})
+	if !found {
+		return -1
+	}
+	return sorted[at]
+}
+
+// sortedVersions are the places of the versions of an object by modified, the object named by the last that came.
+func (a *across) sortedVersions(last int) []int {
+	sorted, ok := a.sorted[last]
+	if !ok {
+		for place := last; place >= 0; place = a.members[place].earlier {
+			sorted = append(sorted, place)
+		}
+		slices.SortStableFunc(sorted, func(x, y int) int {
+			return compareModified(a.time(a.members[x].modified), a.time(a.members[y].modified))
+		})
+		a.sorted = put(a.sorted, last, sorted)
+	}
+	return sorted
+}
+
+// named are the values of an object by their names. Many others may look into one, so it is indexed once.
+func (a *across) named(object int) map[string]int {
+	values, ok := a.indexed[object]
+	if !ok {
+		values = map[string]int{}
+		for name, value := range a.t.Members(object) {
+			values[a.t.Str(name)] = value
+		}
+		a.indexed = put(a.indexed, object, values)
+	}
+	return values
+}
+
+// listed are the strings of a list.
+func (a *across) listed(list int) map[string]bool {
+	set, ok := a.sets[list]
+	if !ok {
+		set = map[string]bool{}
+		for item := range a.t.Items(list) {
+			if b := a.str(item); b != nil {
+				set[string(b)] = true
+			}
+		}
+		a.sets = put(a.sets, list, set)
+	}
+	return set
+}
+
+// put stores a value in a map that is made when the first is stored.
+func put[V any](m map[int]V, key int, value V) map[int]V {
+	if m == nil {
+		m = map[int]V{}
+	}
+	m[key] = value
+	return m
 }
 
 // is reports whether the member is of the object type.

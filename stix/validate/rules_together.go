@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/accord-taxii/accord/stix/ijson"
 )
@@ -74,10 +75,7 @@ func (a *across) mirrors(place int, path string, translation, original int) {
 			item, i = int(a.t.Nodes[item].Next), i+1
 		}
 	case want == ijson.Object:
-		originals := make(map[string]int, a.t.Nodes[original].Count)
-		for name, value := range a.t.Members(original) {
-			originals[a.t.Str(name)] = value
-		}
+		originals := a.named(original)
 		for name, value := range a.t.Members(translation) {
 			if other, ok := originals[a.t.Str(name)]; ok {
 				a.mirrors(place, path+"/"+ijson.EscapePointer(a.t.Str(name)), value, other)
@@ -105,31 +103,33 @@ func variantOfInstance(a *across) {
 	}
 }
 
+// mostExtensions is up to how many extensions with top-level properties on one object the properties are compared: each is
+// looked for in the definition of each.
+const mostExtensions = 16
+
 func definedUse(a *across) {
 	for i := range a.members {
-		allowed, complete, toplevel := map[string]bool{}, true, false
+		var allowed []map[string]bool
+		complete := true
 		for name, value := range a.t.Members(a.members[i].extensions) {
 			kind := a.t.Member(value, "extension_type")
-			place := a.version(a.t.Bytes(name), nil)
 			isTop := a.t.Is(kind, "toplevel-property-extension")
-			toplevel = toplevel || isTop
+			place := a.version(a.t.Bytes(name), nil)
 			if place < 0 || !a.members[place].is("extension-definition") {
 				complete = complete && !isTop
 				continue
 			}
 			definition := a.members[place].node
-			if types := a.t.Member(definition, "extension_types"); a.t.Kind(kind) == ijson.String && a.t.Kind(types) == ijson.Array && !a.lists(types, a.t.Bytes(kind)) {
+			if types := a.t.Member(definition, "extension_types"); a.t.Kind(kind) == ijson.String && a.t.Kind(types) == ijson.Array && !a.listed(types)[a.t.Str(kind)] {
 				a.report(i, "/extensions/"+ijson.EscapePointer(a.t.Str(name))+"/extension_type", "extension_type is %s, and the extension definition has %s", a.show(kind), a.show(types))
 			}
 			if isTop {
 				properties := a.t.Member(definition, "extension_properties")
 				complete = complete && a.t.Kind(properties) == ijson.Array
-				for property := range a.t.Items(properties) {
-					allowed[a.t.Str(property)] = true
-				}
+				allowed = append(allowed, a.listed(properties))
 			}
 		}
-		if toplevel && complete {
+		if len(allowed) > 0 && len(allowed) <= mostExtensions && complete {
 			a.namedProperties(i, allowed)
 		}
 	}
@@ -137,7 +137,7 @@ func definedUse(a *across) {
 
 // namedProperties reports top-level properties that neither the Standard nor an extension definition names. Those that begin
 // with x_ are custom properties, which need no definition.
-func (a *across) namedProperties(place int, allowed map[string]bool) {
+func (a *across) namedProperties(place int, allowed []map[string]bool) {
 	m := &a.members[place]
 	d, known := a.m.types[string(m.typ)]
 	if !known {
@@ -146,21 +146,17 @@ func (a *across) namedProperties(place int, allowed map[string]bool) {
 	for name := range a.t.Members(m.node) {
 		b := a.t.Bytes(name)
 		id, standard := names[string(b)]
-		if standard && (d.prop(id) != nil || isCommonName(id)) || allowed[string(b)] || bytes.HasPrefix(b, []byte("x_")) {
+		if standard && (d.prop(id) != nil || isCommonName(id)) || bytes.HasPrefix(b, []byte("x_")) {
 			continue
 		}
-		a.report(place, "/"+ijson.EscapePointer(string(b)), "%s is no property of %s, and not among the extension_properties of its extension definitions", a.show(name), m.typ)
+		if !slices.ContainsFunc(allowed, func(set map[string]bool) bool { return set[string(b)] }) {
+			a.report(place, "/"+ijson.EscapePointer(string(b)), "%s is no property of %s, and not among the extension_properties of its extension definitions", a.show(name), m.typ)
+		}
 	}
 }
 
-func (a *across) lists(list int, value []byte) bool {
-	for item := range a.t.Items(list) {
-		if bytes.Equal(a.str(item), value) {
-			return true
-		}
-	}
-	return false
-}
+// digests are the algorithms that give one binary one digest. Of fuzzy hashes one tool's may differ from another's.
+var digests = [...]string{"MD5", "SHA-1", "SHA-256", "SHA-512", "SHA3-256", "SHA3-512"}
 
 // oneSample compares the samples of a malware instance that are at hand, algorithm by algorithm.
 func oneSample(a *across) {
@@ -177,10 +173,14 @@ func oneSample(a *across) {
 			if place < 0 {
 				continue
 			}
-			for name, value := range a.t.Members(a.t.Member(a.members[place].node, "hashes")) {
-				algorithm, digest := a.t.Str(name), a.str(value)
+			hashes := a.named(a.t.Member(a.members[place].node, "hashes"))
+			for _, algorithm := range digests {
+				value, ok := hashes[algorithm]
+				if !ok || a.str(value) == nil {
+					continue
+				}
+				digest := a.str(value)
 				switch other, seen := first[algorithm]; {
-				case hashLengths[algorithm] == 0 || digest == nil: // of fuzzy hashes one binary has one too, but tools differ
 				case !seen:
 					first[algorithm] = digest
 				case !bytes.EqualFold(other, digest):
