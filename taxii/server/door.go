@@ -142,12 +142,28 @@ func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
 	}
 	s.explain(x, r, status, &e)
 	e.ErrorID, e.HTTPStatus = x.id, strconv.Itoa(status)
-	if !as[*bodyError](cause) { // of which nothing more will come
+	large := new(tooLargeError)
+	switch {
+	case errors.As(cause, &large) && x.answerFirst(r): // or who waits for the answer before sending more waits long
+		defer x.drain(r, large.most)
+	case !as[*bodyError](cause): // of which nothing more will come
 		x.drain(r, unreadBody)
 	}
 	if err := x.writeJSON(status, &e); err != nil {
 		s.log.Debug().Str("request", x.id).Err(err).Msg("the answer was cut short")
 	}
+}
+
+// answerFirst prepares for an answer that leaves while the body of the request is still coming, the last on its
+// connection.
+func (x *exchange) answerFirst(r *http.Request) bool {
+	if http.NewResponseController(x).EnableFullDuplex() != nil {
+		return false
+	}
+	if r.ProtoMajor == 1 {
+		x.Header()["Connection"] = []string{"close"}
+	}
+	return true
 }
 
 // retryAfter is when a request may be sent again, for errors that know (RFC 9110, section 10.2.3).
@@ -196,7 +212,11 @@ func (x *exchange) drain(r *http.Request, most int64) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	http.NewResponseController(x).SetReadDeadline(time.Now().Add(unreadTime)) // for net/http's own reading on, too
+	connection := http.NewResponseController(x)
+	connection.SetReadDeadline(time.Now().Add(unreadTime)) // for net/http's own reading on, too
+	if x.status != 0 {
+		connection.Flush()
+	}
 	if x.caller.Account != "" && r.Header.Get("Expect") == "" {
 		io.CopyN(io.Discard, r.Body, most)
 	}

@@ -94,7 +94,6 @@ const firstRead = 64 << 10
 // appends to dst and returns what dst has become, also with an error.
 func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) ([]byte, error) {
 	if r.ContentLength > most {
-		x.drain(r, most)
 		return dst, &tooLargeError{most}
 	}
 	if err := x.memory.grow(r.Context(), cap(dst)); err != nil { // a buffer that was used before may be large
@@ -115,7 +114,6 @@ func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) 
 		dst = dst[:len(dst)+n]
 		switch {
 		case int64(len(dst)) > most:
-			x.drain(r, most)
 			return dst, &tooLargeError{most}
 		case err == io.EOF:
 			connection.SetReadDeadline(time.Time{}) // or it would end the request while it is worked on

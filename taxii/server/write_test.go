@@ -263,6 +263,18 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	}
 }
 
+// T-043: a body that announces itself as too large is refused at once, though its octets are still to come.
+func TestABodyThatWillBeTooLargeIsRefusedBeforeItComes(t *testing.T) {
+	s := accordtest.New(t)
+	for _, length := range []string{"1048576000", "9223372036854775807"} {
+		began := time.Now()
+		resp := raw(t, s, rawHead+"Content-Length: "+length+"\n\n{\"objects\":", false)
+		if took := time.Since(began); resp.StatusCode != 413 || !resp.Close || took > 5*time.Second {
+			t.Errorf("Content-Length %s: got %d after %v, Connection: close %v; want 413 at once and the connection closed", length, resp.StatusCode, took, resp.Close)
+		}
+	}
+}
+
 // A client that asks before it sends (Expect: 100-continue) gets leave, or the refusal at once.
 func TestExpectContinue(t *testing.T) {
 	s := accordtest.New(t)
