@@ -111,7 +111,7 @@ func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 	c := start(t, exchangeVars, serveArgs(filepath.Join(disk, "data"), "--plain-http", "--apply", file, "--ops-listen", "127.0.0.1:0")...)
 	ops := strings.TrimSuffix(c.said("operation: /healthz, /readyz, /metrics").URL, "/")
 	c.serving()
-	w := newWriting(c, 20_000)
+	w := newWriting(c, 4000)
 	status, e, header := w.add(100)
 	for status == http.StatusAccepted {
 		status, e, header = w.add(100)
@@ -144,7 +144,7 @@ func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 func TestALimitOfFileSizesRefusesWrites(t *testing.T) {
 	file, data := exchange(t)
 	c := startFrom(t, exchangeVars, []string{"prlimit", "--fsize=3000000"}, serveArgs(data, "--plain-http", "--apply", file)...).serving()
-	w := newWriting(c, 20_000)
+	w := newWriting(c, 4000)
 	status := http.StatusAccepted
 	var e taxii.Error
 	for status == http.StatusAccepted {

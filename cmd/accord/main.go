@@ -88,6 +88,7 @@ var commands = []commandRow{
 	{groupClient, newPullCommand},
 	{groupAudit, newHistoryCommand},
 	{groupAudit, newAuditCommand},
+	{groupServer, newManCommand},
 	{groupAudit, newBackupCommand},
 	{groupAudit, newRestoreCommand},
 	{groupAudit, newCheckCommand},
