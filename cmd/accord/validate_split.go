@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/stix/validate"
@@ -48,7 +49,7 @@ func splitTree(text []byte, t *ijson.Tree) []document {
 		list = t.Member(root, "objects")
 		typ := t.Member(root, "type")
 		switch {
-		case t.Is(typ, "bundle"):
+		case t.Is(typ, "bundle"), typ < 0 && strings.HasPrefix(t.Str(t.Member(root, "id")), "bundle--"):
 			frame := document{index: bundleIndex, id: t.Str(t.Member(root, "id")), typ: "bundle", findings: validate.Bundle(t, validate.Options{})}
 			frame.aside = !validate.Invalid(frame.findings) && t.Kind(list) == ijson.Array
 			if len(frame.findings) > 0 || !frame.aside {

@@ -68,6 +68,7 @@ func TestValidateAnswersForEveryObjectOfAnInput(t *testing.T) {
 		{"a bundle without objects", strings.TrimSuffix(bundleHead, `,"objects":[`) + "}", "-1 bundle true", 0},
 		{"a bundle with an empty list", bundleHead + "]}", "-1 bundle false S-195 /objects", 1},
 		{"a bundle with a wrong identifier", `{"type":"bundle","id":"bundle--1","objects":[` + goodObject + `]}`, "-1 bundle false S-195 /id; 0 url true", 1},
+		{"a bundle without a type", strings.Replace(bundleHead, `"type":"bundle",`, "", 1) + goodObject + "]}", "-1 bundle false S-195; 0 url true", 1},
 		{"a bundle that says which STIX it is", strings.Replace(bundleHead, `"objects"`, `"spec_version":"2.1","objects"`, 1) + goodObject + "]}", "0 url true", 0},
 		{"a bundle in a bundle", bundleHead + bundleHead + goodObject + "]}]}", "0 bundle false S-196", 1},
 		{"a TAXII envelope", `{"more":false,"objects":[` + goodObject + `]}`, "0 url true", 0},

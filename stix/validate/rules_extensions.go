@@ -71,7 +71,7 @@ func typedExtension(s *subject, e extension) {
 }
 
 func knownExtensionType(s *subject, e extension) {
-	if !e.defined || e.kind < 0 {
+	if e.kind < 0 {
 		return
 	}
 	switch string(s.str(e.kind)) {

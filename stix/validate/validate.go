@@ -129,6 +129,9 @@ func (s *subject) specVersion() bool {
 	}
 	at := s.t.Member(s.t.Root(), "spec_version")
 	version := s.o.SpecVersion
+	if at < 0 && s.o.Category() == stix.SCO { // also one of a new type that has created
+		version = "2.1"
+	}
 	if at >= 0 && s.t.Kind(at) != ijson.String {
 		s.put("S-050", Error, at, "spec_version is %s, expected the string \"2.1\"", s.t.Kind(at))
 		return false
