@@ -17,11 +17,17 @@ import (
 
 // Look is a collection at one moment, for a follower that decides what to do. It is valid inside the function that got
 // it, and so are the bytes it returns, unless it says otherwise.
-type Look struct{ tx *bolt.Tx }
+type Look struct {
+	tx                              *bolt.Tx
+	followers, versions, tombstones *bolt.Bucket // asked most
+}
 
 // Look calls fn with the collection as it is now. fn must not wait for anything.
 func (c *Collection) Look(fn func(*Look) error) error {
-	if err := c.view(func(tx *bolt.Tx) error { return fn(&Look{tx}) }); err != nil {
+	err := c.view(func(tx *bolt.Tx) error {
+		return fn(&Look{tx, tx.Bucket(bucketFollowers), tx.Bucket(bucketVersions), tx.Bucket(bucketTombstones)})
+	})
+	if err != nil {
 		return fmt.Errorf("look into collection %s: %w", c.id, err)
 	}
 	return nil
@@ -68,13 +74,20 @@ func (l *Look) Releases() []uuid.UUID {
 
 // Memory is what a follower remembers under a key; nil for nothing, which is not the same as an empty value.
 func (l *Look) Memory(follower string, key []byte) []byte {
-	return l.tx.Bucket(bucketFollowers).Get(followerKey(follower, key))
+	return l.followers.Get(followerKey(follower, key))
+}
+
+// Remembers says whether a follower remembers anything under a key with a prefix.
+func (l *Look) Remembers(follower string, prefix []byte) bool {
+	full := followerKey(follower, prefix)
+	k, _ := l.followers.Cursor().Seek(full)
+	return k != nil && bytes.HasPrefix(k, full)
 }
 
 // MemoryWith calls visit with what a follower remembers under keys with a prefix, in order, without the prefix.
 func (l *Look) MemoryWith(follower string, prefix []byte, visit func(rest, value []byte)) {
 	full := followerKey(follower, prefix)
-	c := l.tx.Bucket(bucketFollowers).Cursor()
+	c := l.followers.Cursor()
 	for k, v := c.Seek(full); k != nil && bytes.HasPrefix(k, full); k, v = c.Next() {
 		visit(k[len(full):], v)
 	}
@@ -112,7 +125,7 @@ func (l *Look) Holds(id stix.ID) bool {
 	if !ok {
 		return false
 	}
-	k, _ := l.tx.Bucket(bucketVersions).Cursor().Seek(key)
+	k, _ := l.versions.Cursor().Seek(key)
 	_, ok = cutPrefix(k, key)
 	return ok
 }
@@ -123,7 +136,7 @@ func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
 	if !ok {
 		return nil, nil
 	}
-	vs, err := versionsOf(l.tx.Bucket(bucketVersions), key)
+	vs, err := versionsOf(l.versions, key)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +152,7 @@ func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
 // Walk calls visit with every stored version from a place on, object by object, until visit returns false. next is the
 // place of the version that comes after the one visited; nil is the beginning.
 func (l *Look) Walk(from []byte, visit func(v HeldVersion, next []byte) bool) error {
-	c := l.tx.Bucket(bucketVersions).Cursor()
+	c := l.versions.Cursor()
 	for k, value := c.Seek(from); k != nil; {
 		v, err := parseVersion(slices.Clone(k), value)
 		if err != nil {
@@ -187,5 +200,5 @@ func (l *Look) Buried(added journal.Entry) bool {
 		return false
 	}
 	key, err := tombstoneOf(id, added)
-	return err == nil && l.tx.Bucket(bucketTombstones).Get(key) != nil
+	return err == nil && l.tombstones.Get(key) != nil
 }

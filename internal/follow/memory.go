@@ -29,6 +29,7 @@ type memory struct {
 	name  string
 	over  map[string]change
 	added map[string][]string // by list: what was put into it in this batch
+	empty map[byte]bool       // by the first byte of a key: nothing was remembered under such before
 }
 
 type change struct {
@@ -37,14 +38,18 @@ type change struct {
 }
 
 func newMemory(l *store.Look, name string) *memory {
-	return &memory{look: l, name: name, over: make(map[string]change), added: make(map[string][]string)}
+	m := &memory{look: l, name: name, over: make(map[string]change), added: make(map[string][]string), empty: make(map[byte]bool)}
+	for _, prefix := range []string{prefixOver, prefixWait, prefixRefer, prefixQueue} {
+		m.empty[prefix[0]] = l == nil || !l.Remembers(name, []byte(prefix))
+	}
+	return m
 }
 
 func (m *memory) get(key string) ([]byte, bool) {
 	if ch, ok := m.over[key]; ok {
 		return ch.value, !ch.gone
 	}
-	if m.look == nil {
+	if m.look == nil || m.empty[key[0]] {
 		return nil, false
 	}
 	v := m.look.Memory(m.name, []byte(key))
@@ -66,7 +71,7 @@ func (m *memory) put(list, word string) {
 // words are those of a list, in order.
 func (m *memory) words(list string) []string {
 	var words []string
-	if m.look != nil {
+	if m.look != nil && !m.empty[list[0]] {
 		m.look.MemoryWith(m.name, []byte(list), func(rest, _ []byte) {
 			if ch, ok := m.over[list+string(rest)]; !ok || !ch.gone {
 				words = append(words, string(rest))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store"
@@ -43,6 +44,7 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 	if err := m.enter(ctx); err != nil {
 		return false, err
 	}
+	began := time.Now()
 	leave := sync.OnceFunc(m.leave)
 	defer leave()
 	var p plan
@@ -55,7 +57,9 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 		if p.small() {
 			leave()
 		}
-		_, err = f.target.Append(ctx, p.batch)
+		if _, err = f.target.Append(ctx, p.batch); err == nil && !p.small() {
+			m.rest(ctx, time.Since(began))
+		}
 	}
 	if err == nil && p.seen > 0 {
 		m.see(f, p.seen)
@@ -68,6 +72,20 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 			Int("released", w.released).Int("withdrawn", w.withdrawn).Msg("release")
 	}
 	return p.more, nil
+}
+
+// mostPause is how long a release rests at most after a large batch.
+const mostPause = 10 * time.Millisecond
+
+// rest leaves the processor alone after a large batch, for as long as that took, so that those who read meanwhile wait for
+// few batches, not for all of them.
+func (m *Manager) rest(ctx context.Context, took time.Duration) {
+	pause := time.NewTimer(min(took, mostPause))
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+	}
 }
 
 // planRelease plans the next batch of the source's journal.
