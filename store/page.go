@@ -120,7 +120,7 @@ func makeRoom(in *reading, q Query, page *Page, limit int, texts bool) error {
 	}
 	const most = 128 // a poll that finds little should not take much; beyond, growing is cheap beside the rest
 	n := int(min(uint64(limit), f.versions, most))
-	if len(q.IDs) > 0 && !q.Versions.All {
+	if len(q.IDs) > 0 {
 		n = min(n, 2*len(q.IDs)+len(q.Versions.Exact))
 	}
 	page.Positions = make([]journal.Position, 0, n)

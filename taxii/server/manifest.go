@@ -34,7 +34,7 @@ func (s *Server) getManifest(c echo.Context) error {
 		return x.write(http.StatusOK, empty)
 	}
 	held := specVersions(col.Agreement())
-	buf := acquireBuffer()
+	buf := acquireBuffer(0)
 	body := append((*buf)[:0], `{"objects":[`...)
 	for i := range records {
 		if i > 0 {

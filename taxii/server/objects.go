@@ -38,6 +38,9 @@ func (s *Server) getObject(c echo.Context) error {
 	return s.writeObjects(c, col, &q, q.checkKnown)
 }
 
+// typical is about what an object in a page takes.
+const typical = 1 << 10
+
 // typicalMost is what an object in a page takes at most, unless it is unusually large.
 const typicalMost = 16 << 10
 
@@ -48,7 +51,7 @@ func (s *Server) writeObjects(c echo.Context, col *store.Collection, q *question
 	if err := x.memory.grow(c.Request().Context(), min(s.limits.PageBytes, q.query.Limit*typicalMost)); err != nil {
 		return err
 	}
-	buf := acquireBuffer()
+	buf := acquireBuffer(q.query.Limit * typical)
 	body := append((*buf)[:0], `{"objects":[`...)
 	var page store.Page
 	tail := 0 // where it begins in body

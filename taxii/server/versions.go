@@ -34,7 +34,7 @@ func (s *Server) getVersions(c echo.Context) error {
 	if len(records) == 0 {
 		return x.write(http.StatusOK, empty)
 	}
-	buf := acquireBuffer()
+	buf := acquireBuffer(0)
 	body := append((*buf)[:0], `{"versions":[`...)
 	for i := range records {
 		if i > 0 {

@@ -25,7 +25,7 @@ func (s *Server) addObjects(c echo.Context) error {
 	if err := taxii.CheckContentType(r.Header["Content-Type"], r.Header["Content-Encoding"]); err != nil {
 		return err
 	}
-	buf := acquireBuffer()
+	buf := acquireBuffer(int(r.ContentLength))
 	body, err := s.readBody(x, r, (*buf)[:0], maxContentLength(root))
 	if err != nil {
 		releaseBuffer(buf, body)
