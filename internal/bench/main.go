@@ -19,6 +19,7 @@ type options struct {
 	turns  int
 	scale  int // objects of the scale run; 0: none
 	only   string
+	rows   string
 	out    io.Writer
 }
 
@@ -29,6 +30,7 @@ func main() {
 	flag.IntVar(&o.turns, "turns", 5, "turns of each subject; the median counts")
 	flag.IntVar(&o.scale, "scale", 100_000, "objects of the scale run")
 	flag.StringVar(&o.only, "only", "", "one of reads, writes, scale, mixed; by default all of them")
+	flag.StringVar(&o.rows, "rows", "", "of the reads, those rows whose name has this `TEXT`")
 	reference := flag.String("reference", "", "serve the files of a `FOLDER` from memory (the program starts itself so)")
 	flag.Parse()
 	if *reference != "" {

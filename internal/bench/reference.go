@@ -51,28 +51,28 @@ func serveReference(dir string) error {
 }
 
 // startBare starts the child process; stop ends it.
-func startBare(dir string) (url string, stop func(), err error) {
+func startBare(dir string) (url string, pid int, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	cmd := exec.Command(self, "-reference", dir)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	if _, err := fmt.Fscan(out, &url); err != nil {
-		return "", nil, fmt.Errorf("start the reference: %w", err)
+		return "", 0, nil, fmt.Errorf("start the reference: %w", err)
 	}
-	return url, func() { in.Close(); cmd.Wait() }, nil
+	return url, cmd.Process.Pid, func() { in.Close(); cmd.Wait() }, nil
 }
 
 const nginxConfig = `worker_processes 2;

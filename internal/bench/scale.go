@@ -36,11 +36,11 @@ func scale(o options, bin, scratch string) error {
 			"objects/" + middleID(size) + "/versions/",
 			fmt.Sprintf("manifest/?limit=100&added_after=%s", middle(a)),
 		} {
-			rates, err := compare(o, []subject{{"accord", a.url + collection + path, headers()}})
+			got, err := compare(o, []subject{{"accord", a.url + collection + path, headers(), a.cmd.Process.Pid}})
 			if err != nil {
 				return err
 			}
-			row = append(row, count(median(rates[0])))
+			row = append(row, count(median(ratesOf(got)[0]))+", "+microseconds(got[0]))
 		}
 		t.add(append(row, count(ingest), milliseconds(a.started), fmt.Sprintf("%.2f", float64(a.fileSize())/float64(size)/1024),
 			fmt.Sprintf("%.0f MB", float64(a.resident())/1e6))...)
