@@ -81,7 +81,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 		return nil, fmt.Errorf("listen on %s: %w", c.transport.listen, err)
 	}
 	scheme := "http"
-	hs := &http.Server{}
+	hs := &http.Server{DisableGeneralOptionsHandler: true} // or it answers OPTIONS * itself, to anybody
 	if certificate != nil {
 		scheme, hs.TLSConfig = "https", certificate.Config()
 	}
