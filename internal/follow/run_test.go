@@ -14,8 +14,8 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// running runs the releases until the test ends.
-func (x *exchange) running(c follow.Config) {
+// running runs the releases until stop is called or the test ends.
+func (x *exchange) running(c follow.Config) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	c.Store = x.store
@@ -23,10 +23,12 @@ func (x *exchange) running(c follow.Config) {
 		defer close(done)
 		follow.New(c).Run(ctx)
 	}()
-	x.t.Cleanup(func() { // runs before the store is closed
+	stop = func() {
 		cancel()
 		<-done
-	})
+	}
+	x.t.Cleanup(stop) // before the store is closed
+	return stop
 }
 
 // until waits until an agreement holds so many versions.
