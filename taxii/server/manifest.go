@@ -21,7 +21,7 @@ func (s *Server) getManifest(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := s.ask(c, col, taxii.ForManifest, "")
+	q, err := s.ask(c, col, taxii.ForManifest)
 	if err != nil {
 		return err
 	}

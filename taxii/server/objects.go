@@ -18,7 +18,7 @@ func (s *Server) getObjects(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := s.ask(c, col, taxii.ForObjects, "")
+	q, err := s.ask(c, col, taxii.ForObjects)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (s *Server) getObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := s.ask(c, col, taxii.ForObject, segment(c, "object"))
+	q, err := s.ask(c, col, taxii.ForObject)
 	if err != nil {
 		return err
 	}

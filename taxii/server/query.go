@@ -17,14 +17,14 @@ type question struct {
 	none   bool // nothing can match: every id asked for has a shape that no STIX id has (T-077)
 }
 
-// ask reads the filters of a request on a collection. object is the id that the path names, or "".
-func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamSet, object string) (question, error) {
+// ask reads the filters of a request on a collection. What has no match[id] is about the one object that the path names.
+func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamSet) (question, error) {
 	filter, err := taxii.ParseFilter(c.Request().URL.RawQuery, defined, s.filterLimits())
 	if err != nil {
 		return question{}, err
 	}
-	if object != "" {
-		filter = filter.OfObject(object)
+	if defined&taxii.ParamID == 0 {
+		filter = filter.OfObject(segment(c, "object"))
 	}
 	filter, err = filter.Resolve(col.ID())
 	if err != nil {

@@ -18,7 +18,7 @@ func (s *Server) getVersions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := s.ask(c, col, taxii.ForVersions, segment(c, "object"))
+	q, err := s.ask(c, col, taxii.ForVersions)
 	if err != nil {
 		return err
 	}
