@@ -155,7 +155,11 @@ func (w *work) release(it *item) error {
 		w.say(it, Gone, nil, "")
 		return nil
 	}
-	w.say(it, Goes, nil, "")
+	verdict := Goes
+	if there != nil {
+		verdict = There // somebody else brought it; from now on this source vouches for it too
+	}
+	w.say(it, verdict, nil, "")
 	w.change(store.Change{Add: &store.Addition{
 		Object: it.object, TLP: w.terms.ReleasedLevel(w.offer(it)), Warnings: it.entry.Warnings,
 		Source: journal.Source{Collection: w.flow.source.ID(), Position: it.position},
