@@ -195,12 +195,18 @@ func TestADamagedBlockIsNoticed(t *testing.T) {
 	}
 }
 
+// BenchmarkNote is what keeping account adds to a page, beside the writing in the background.
 func BenchmarkNote(b *testing.B) {
-	_, d := deliveriesOf(b, b.TempDir())
-	col, page := uuid.New(), positions(2, 1001, 1)
-	b.ReportAllocs()
-	at := time.Now()
-	for b.Loop() {
-		d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: page, At: at})
+	for name, page := range map[string][]journal.Position{
+		"ten new": positions(2, 11, 1), "thousand new": positions(2, 1001, 1), "thousand scattered": positions(2, 3000, 3),
+	} {
+		b.Run(name, func(b *testing.B) {
+			_, d := deliveriesOf(b, b.TempDir())
+			col, at := uuid.New(), time.Now()
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: page, At: at})
+			}
+		})
 	}
 }

@@ -24,7 +24,11 @@ const (
 // positionRun is a run of consecutive positions.
 type positionRun struct{ start, length uint64 }
 
+// runsOf are the runs of ascending positions.
 func runsOf(positions []journal.Position) []positionRun {
+	if n := len(positions); n > 0 && positions[n-1]-positions[0] == journal.Position(n-1) {
+		return []positionRun{{uint64(positions[0]), uint64(n)}}
+	}
 	var runs []positionRun
 	for _, p := range positions {
 		if n := len(runs); n > 0 && runs[n-1].start+runs[n-1].length == uint64(p) {

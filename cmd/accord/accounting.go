@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/admin"
@@ -91,6 +92,9 @@ func short(names []string) string {
 
 // mountFar serves /accord/v1/ beside TAXII.
 func (s *service) mountFar(taxii *server.Server, logins *auth.Authenticator) {
-	far := &admin.Far{API: &admin.API{Store: s.store, Now: s.config.now, Deliveries: s.deliveries}, Auth: logins, Address: taxii.Address}
+	api := &admin.API{Store: s.store, Now: s.config.now, Deliveries: s.deliveries, Failed: func(r *http.Request, err error) {
+		s.config.log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
+	}}
+	far := &admin.Far{API: api, Auth: logins, Address: taxii.Address}
 	taxii.Mount(admin.FarPrefix, far.Handler())
 }

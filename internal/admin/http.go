@@ -27,6 +27,9 @@ type API struct {
 	// Deliveries, when set, knows who was given what.
 	Deliveries *store.Deliveries
 
+	// Failed, when set, is told of what the server itself failed at, when the one who asked is not.
+	Failed func(*http.Request, error)
+
 	// Local adds the routes that are for the machine itself: apply files and password hashes.
 	Local bool
 }
@@ -75,7 +78,7 @@ func (a *API) Handler(prefix string) http.Handler {
 		serve := func(w http.ResponseWriter, req *http.Request) {
 			v, err := a.ask(r, req)
 			if err != nil {
-				writeError(w, err)
+				writeError(w, a.told(req, err))
 				return
 			}
 			if p, ok := v.(plain); ok {
@@ -284,35 +287,64 @@ type errorBody struct {
 	File *FileError `json:"apply_file,omitempty"`
 }
 
+// errInternal is what the network is told when the server failed: the cause is for its log.
+var errInternal = errors.New("the server failed; its operator finds the cause in the log, at the time of this answer")
+
+// told is what whoever asked is told of an error. At the machine that is all of it.
+func (a *API) told(r *http.Request, err error) error {
+	if a.Local || statusOf(err) != http.StatusInternalServerError {
+		return err
+	}
+	if a.Failed != nil {
+		a.Failed(r, err)
+	}
+	return errInternal
+}
+
 func writeError(w http.ResponseWriter, err error) {
-	status := http.StatusInternalServerError
+	status := statusOf(err)
+	body := errorBody{Title: err.Error(), Status: strconv.Itoa(status)}
+	errors.As(err, &body.File)
+	var method *wrongMethod
+	var slow *auth.SlowError
+	switch {
+	case errors.As(err, &method):
+		w.Header().Set("Allow", method.allowed)
+	case errors.As(err, &slow):
+		w.Header().Set("Retry-After", strconv.Itoa(int(slow.After.Seconds())+1))
+	case status == http.StatusUnauthorized:
+		w.Header()["Www-Authenticate"] = auth.Challenge()
+	case status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	writeJSON(w, status, body)
+}
+
+// statusOf is what an error means in HTTP; what it does not know is the server's own failure.
+func statusOf(err error) int {
+	var file *FileError
 	var bad *badRequest
 	var method *wrongMethod
 	var slow *auth.SlowError
-	body := errorBody{Title: err.Error()}
 	switch {
-	case errors.As(err, &body.File):
-		status = http.StatusUnprocessableEntity
+	case errors.As(err, &file):
+		return http.StatusUnprocessableEntity
 	case errors.As(err, &bad):
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	case errors.As(err, &method):
-		status = http.StatusMethodNotAllowed
-		w.Header().Set("Allow", method.allowed)
+		return http.StatusMethodNotAllowed
 	case errors.Is(err, ErrNotFound), errors.Is(err, agreement.ErrNoRole):
-		status = http.StatusNotFound
+		return http.StatusNotFound
 	case errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly):
-		status = http.StatusForbidden
+		return http.StatusForbidden
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
-		status = http.StatusUnauthorized
-		w.Header()["Www-Authenticate"] = auth.Challenge()
+		return http.StatusUnauthorized
 	case errors.Is(err, auth.ErrBusy), errors.Is(err, store.ErrClosed):
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "1")
+		return http.StatusServiceUnavailable
 	case errors.As(err, &slow):
-		status = http.StatusTooManyRequests
+		return http.StatusTooManyRequests
 	case errors.Is(err, ErrRefused):
-		status = http.StatusConflict
+		return http.StatusConflict
 	}
-	body.Status = strconv.Itoa(status)
-	writeJSON(w, status, body)
+	return http.StatusInternalServerError
 }
