@@ -200,9 +200,21 @@ func TestCursors(t *testing.T) {
 			t.Errorf("got %d %s, want 200 {}", a.Status, a.Body)
 		}
 	})
-	t.Run("with long filters it asks for them again", func(t *testing.T) {
+	t.Run("it carries the identifiers it was made under", func(t *testing.T) {
 		var ids []string
 		for n := range 10 {
+			ids = append(ids, accordtest.IndicatorID(n))
+		}
+		var p pageOf
+		s.JSON(s.Get("agency", path+"?limit=4&match[id]="+strings.Join(ids, ",")), &p)
+		s.JSON(s.Get("agency", path+"?next="+url.QueryEscape(p.Next)), &p)
+		if len(p.Objects) != 6 {
+			t.Errorf("got %d objects, want the other 6", len(p.Objects))
+		}
+	})
+	t.Run("with long filters it asks for them again", func(t *testing.T) {
+		var ids []string
+		for n := range 100 {
 			ids = append(ids, accordtest.IndicatorID(n))
 		}
 		filter := "match[id]=" + strings.Join(ids, ",")
@@ -211,9 +223,14 @@ func TestCursors(t *testing.T) {
 		if len(p.Next) > 200 || p.Next == "" {
 			t.Fatalf("got the cursor %q", p.Next)
 		}
-		s.JSON(s.Get("agency", path+"?"+filter+"&next="+url.QueryEscape(p.Next)), &p)
-		if len(p.Objects) != 6 {
-			t.Errorf("got %d objects, want the other 6", len(p.Objects))
+		next := "&next=" + url.QueryEscape(p.Next)
+		if e := refused(t, s, s.Get("agency", path+"?limit=4"+next), 400); !strings.Contains(e.Description, "repeat exactly the filters") {
+			t.Errorf("without them: got %q, want to be told to repeat them", e.Description)
+		}
+		p = pageOf{}
+		s.JSON(s.Get("agency", path+"?limit=4&"+filter+next), &p)
+		if len(p.Objects) != 4 {
+			t.Errorf("got %d objects, want the next 4", len(p.Objects))
 		}
 	})
 }
