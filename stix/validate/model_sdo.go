@@ -101,7 +101,7 @@ extension-definition: type*:str spec_version*:str id*:str created_by_ref*:->iden
  object_marking_refs:[->marking-definition!S-056] granular_markings:[{granular-marking}]
  name*:str description:str schema*:str version*:str extension_types*:[enum=extension-type-enum] extension_properties:[str]
 language-content: type*:str spec_version*:str id*:str created_by_ref:->identity!S-052 created*:ts!S-025
- modified*:ts!S-025 revoked:bool labels:[str] confidence:int lang:str!S-054 external_references:[{external-reference}]
+ modified*:ts!S-025 revoked:bool labels:[str] confidence:int external_references:[{external-reference}]
  object_marking_refs:[->marking-definition!S-056] granular_markings:[{granular-marking}] extensions:extensions
  object_ref*:->any!S-180 object_modified:ts contents*:any!S-181
 marking-definition: type*:str spec_version*:str id*:str created_by_ref:->identity!S-052 created*:ts!S-025
