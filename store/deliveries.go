@@ -27,7 +27,7 @@ type Delivery struct {
 const (
 	deliveryPause = 500 * time.Millisecond // between two times of writing
 	notedMost     = 16 << 20               // bytes that wait to be written
-	deliverySlack = 96                     // bytes that a page takes while it waits, beside its runs
+	deliverySlack = 96                     // bytes that a page takes while it waits, beside its further runs
 )
 
 // Deliveries keeps account of who was given what, in a file beside each agreement's. Noting never waits for the disk: what
@@ -102,7 +102,10 @@ func ring(c chan struct{}) {
 }
 
 func (d *Deliveries) note(n Delivery, written chan error) bool {
-	runs := runsOf(n.Positions)
+	var page deliveredPage
+	if len(n.Positions) > 0 {
+		page = pageOf(uint64(max(n.At.Unix(), 0)), n.Positions)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -113,7 +116,7 @@ func (d *Deliveries) note(n Delivery, written chan error) bool {
 		f = &notedFile{readers: map[reader]*notedReader{}}
 		d.noted[n.Collection] = f
 	}
-	size := deliverySlack + 16*len(runs)
+	size := deliverySlack + len(page.rest)
 	if d.size+size > notedMost {
 		f.lost.add(n.At)
 		return false
@@ -128,10 +131,9 @@ func (d *Deliveries) note(n Delivery, written chan error) bool {
 	r.last = n.At
 	r.polls++
 	r.positions += uint64(len(n.Positions))
-	if len(runs) > 0 {
-		end := runs[len(runs)-1]
-		r.newest = max(r.newest, end.start+end.length-1)
-		size -= r.add(deliveredPage{uint64(max(n.At.Unix(), 0)), runs})
+	if page.end > 0 {
+		r.newest = max(r.newest, page.end-1)
+		size -= r.add(page)
 	}
 	d.size += size
 	if written != nil {
@@ -143,13 +145,8 @@ func (d *Deliveries) note(n Delivery, written chan error) bool {
 // add adds a page; one that goes on where the last ended, in the same second, becomes part of it. It returns how many bytes
 // that saved.
 func (r *notedReader) add(p deliveredPage) (saved int) {
-	if n := len(r.pages); n > 0 && r.pages[n-1].at == p.at {
-		last := &r.pages[n-1]
-		if end := &last.runs[len(last.runs)-1]; end.start+end.length == p.runs[0].start {
-			end.length += p.runs[0].length
-			last.runs = append(last.runs, p.runs[1:]...)
-			return deliverySlack + 16
-		}
+	if n := len(r.pages); n > 0 && r.pages[n-1].follow(p) {
+		return deliverySlack
 	}
 	r.pages = append(r.pages, p)
 	return 0

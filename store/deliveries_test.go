@@ -129,7 +129,7 @@ func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
 	col := uuid.New()
 	d.writing.Lock() // the disk stands still
 	scattered, lost := positions(1, 20_000, 2), 0
-	for range 200 {
+	for range 1000 {
 		if !d.note(Delivery{Collection: col, Account: "a", Positions: scattered, At: time.Now()}, nil) {
 			lost++
 		}
@@ -179,7 +179,7 @@ func TestOrdinaryPollingTakesLessThanTwoBytesAPosition(t *testing.T) {
 }
 
 func TestADamagedBlockIsNoticed(t *testing.T) {
-	b, err := appendPage(nil, deliveredPage{100, []positionRun{{2, 5}, {9, 1}}})
+	b, err := appendPage(nil, pageOf(100, []journal.Position{2, 3, 4, 5, 6, 9}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestADamagedBlockIsNoticed(t *testing.T) {
 		if eachRun(bad, func(uint64, positionRun) {}) == nil {
 			t.Errorf("byte %d changed: got no error", i)
 		}
-		if _, err := appendPage(bad, deliveredPage{101, []positionRun{{10, 1}}}); err == nil {
+		if _, err := appendPage(bad, pageOf(101, []journal.Position{10})); err == nil {
 			t.Errorf("byte %d changed: got a page appended", i)
 		}
 	}

@@ -24,26 +24,56 @@ const (
 // positionRun is a run of consecutive positions.
 type positionRun struct{ start, length uint64 }
 
-// runsOf are the runs of ascending positions.
-func runsOf(positions []journal.Position) []positionRun {
-	if n := len(positions); n > 0 && positions[n-1]-positions[0] == journal.Position(n-1) {
-		return []positionRun{{uint64(positions[0]), uint64(n)}}
-	}
-	var runs []positionRun
-	for _, p := range positions {
-		if n := len(runs); n > 0 && runs[n-1].start+runs[n-1].length == uint64(p) {
-			runs[n-1].length++
-			continue
-		}
-		runs = append(runs, positionRun{uint64(p), 1})
-	}
-	return runs
-}
-
 // deliveredPage is one page, or several that followed each other within a second.
 type deliveredPage struct {
-	at   uint64 // seconds since 1970
-	runs []positionRun
+	at    uint64 // seconds since 1970
+	first positionRun
+	rest  []byte // further runs as they stand in a block; nil: none
+	end   uint64 // one more than the last position
+}
+
+// pageOf is a page of ascending positions, of which there is at least one.
+func pageOf(at uint64, positions []journal.Position) deliveredPage {
+	n := len(positions)
+	p := deliveredPage{at: at, first: positionRun{uint64(positions[0]), 0}, end: uint64(positions[n-1]) + 1}
+	if p.end-p.first.start == uint64(n) {
+		p.first.length = uint64(n)
+		return p
+	}
+	i := runLength(positions)
+	p.first.length = uint64(i)
+	p.rest = make([]byte, 0, 2*(n-i))
+	for end := p.first.start + p.first.length; i < n; {
+		length := runLength(positions[i:])
+		more := 0
+		if i+length < n {
+			more = 1
+		}
+		p.rest = binary.AppendVarint(p.rest, int64(uint64(positions[i])-end))
+		p.rest = binary.AppendUvarint(p.rest, uint64(length<<1|more))
+		end = uint64(positions[i]) + uint64(length)
+		i += length
+	}
+	return p
+}
+
+// runLength is how many positions at the front follow each other.
+func runLength(positions []journal.Position) int {
+	n := 1
+	for n < len(positions) && positions[n] == positions[n-1]+1 {
+		n++
+	}
+	return n
+}
+
+// follow makes next a part of p, if it goes on where p ends, in the same second.
+func (p *deliveredPage) follow(next deliveredPage) bool {
+	if p.rest != nil || p.at != next.at || p.end != next.first.start {
+		return false
+	}
+	p.first.length += next.first.length
+	p.rest, p.end = next.rest, next.end
+	return true
 }
 
 var (
@@ -75,16 +105,14 @@ func appendPage(b []byte, p deliveredPage) ([]byte, error) {
 	}
 	at := max(p.at, h.at) // a clock that was set back does not go back here
 	b = binary.AppendUvarint(b, at-h.at)
-	for i, r := range p.runs {
-		more := uint64(0)
-		if i+1 < len(p.runs) {
-			more = 1
-		}
-		b = binary.AppendVarint(b, int64(r.start-h.end))
-		b = binary.AppendUvarint(b, r.length<<1|more)
-		h.end = r.start + r.length
-		h.low, h.high = min(h.low, r.start), max(h.high, h.end-1)
+	more := uint64(0)
+	if p.rest != nil {
+		more = 1
 	}
+	b = binary.AppendVarint(b, int64(p.first.start-h.end))
+	b = binary.AppendUvarint(b, p.first.length<<1|more)
+	b = append(b, p.rest...)
+	h.low, h.high, h.end = min(h.low, p.first.start), max(h.high, p.end-1), p.end
 	binary.BigEndian.PutUint64(b[4:], h.low)
 	binary.BigEndian.PutUint64(b[12:], h.high)
 	binary.BigEndian.PutUint64(b[20:], at)

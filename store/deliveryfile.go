@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -243,13 +244,7 @@ func (f *deliveryFile) received(positions []journal.Position) (list []Receipt, e
 		})
 	})
 	slices.SortFunc(list, func(a, b Receipt) int {
-		if a.Position != b.Position {
-			return int(int64(a.Position) - int64(b.Position))
-		}
-		if c := a.First.Compare(b.First); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Account+"\x00"+a.Filter, b.Account+"\x00"+b.Filter)
+		return cmp.Or(cmp.Compare(a.Position, b.Position), a.First.Compare(b.First), strings.Compare(a.Account, b.Account), strings.Compare(a.Filter, b.Filter))
 	})
 	return list, err
 }
@@ -295,6 +290,9 @@ func (f *deliveryFile) consumers() (list []Consumer, lost Lost, err error) {
 				return nil
 			})
 		})
+	})
+	slices.SortFunc(list, func(a, b Consumer) int {
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Party, b.Party), strings.Compare(a.Filter, b.Filter))
 	})
 	return list, lost, err
 }
