@@ -42,7 +42,7 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 	f := flow{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
 	made := make(map[journal.Position]*Decision)
 	w := newWork(s, f, nil, nil)
-	w.memory = newMemory(nil, f.name)
+	w.memory, w.reset = newMemory(nil, f.name), true
 	w.note = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
 		d := made[p]
 		if d == nil {

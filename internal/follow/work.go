@@ -104,7 +104,7 @@ func (w *work) added(it *item) error {
 	if len(refusals) > 0 {
 		w.say(it, Refused, refusals, "")
 		if w.reset && canAid(it.object.Type) && onlyTypes(refusals) {
-			return nil // perhaps something released needs it: see Manager.dropAids
+			return w.sayIfThere(it) // perhaps something released needs it: see work.dropAids
 		}
 		return w.takeBack(id, func(h *held) bool { return h.key == this }, refusals[0].Message, it.position)
 	}
@@ -116,6 +116,17 @@ func (w *work) added(it *item) error {
 		}
 	}
 	return w.release(it)
+}
+
+// sayIfThere tells a preview that the target has a version all the same.
+func (w *work) sayIfThere(it *item) error {
+	h, err := w.holding(it.id())
+	if err == nil {
+		if v := h.find(versionKey(it.entry)); v != nil && v.mine {
+			w.say(it, There, nil, "")
+		}
+	}
+	return err
 }
 
 func onlyTypes(refusals []agreement.Refusal) bool {
@@ -187,34 +198,50 @@ func (w *work) refers(it *item) {
 	}
 }
 
-// releaseNeeds lets the newest versions of what an object needs go first, whatever the types of the rule. What is marked
-// above the ceiling, or not there yet, does not hold the object back; once it comes, it goes.
+// releaseNeeds lets what an object needs go first, whatever the types of the rule. What is marked above the ceiling, or not
+// there yet, does not hold the object back; once it comes, it goes.
 func (w *work) releaseNeeds(o stix.Object) error {
 	for _, id := range needs(o) {
 		if _, known := w.memory.get(prefixAid + string(id)); known {
 			continue
 		}
 		w.memory.set(prefixAid+string(id), nil)
-		vs, err := w.source.Versions(id)
+		versions, err := w.needed(id)
 		if err != nil {
 			return err
 		}
-		if len(vs) == 0 {
-			continue
-		}
-		it, err := readItem(w.source, vs[len(vs)-1].Position)
-		if err != nil {
-			return err
-		}
-		over, blocked := w.memory.get(prefixOver + string(id))
-		if !it.present || blocked && it.at <= string(over) || len(w.judge(it, true)) > 0 {
-			continue
-		}
-		if err := w.release(it); err != nil {
-			return err
+		for _, it := range versions {
+			if err := w.release(it); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// needed are the versions of an object that go because another needs it: those after the last one that is marked above the
+// ceiling. From now on its versions go as their entries come; these are those that came before.
+func (w *work) needed(id stix.ID) (versions []*item, err error) {
+	vs, err := w.source.Versions(id)
+	if err != nil {
+		return nil, err
+	}
+	over, blocked := w.memory.get(prefixOver + string(id))
+	for _, v := range slices.Backward(vs) {
+		it, err := readItem(w.source, v.Position)
+		if err != nil {
+			return nil, err
+		}
+		refusals := w.judge(it, true)
+		if blocked && it.at <= string(over) || slices.ContainsFunc(refusals, func(r agreement.Refusal) bool { return r.Marking }) {
+			break
+		}
+		if it.present && len(refusals) == 0 {
+			versions = append(versions, it)
+		}
+	}
+	slices.Reverse(versions)
+	return versions, nil
 }
 
 // removed takes a version back that the source has lost.
