@@ -6,7 +6,7 @@ BENCH   ?= .
 COUNT   ?= 1
 PACKAGES = ./...
 
-.PHONY: run test check bench build fuzz fmt torture clean
+.PHONY: run test check bench build fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -50,6 +50,10 @@ bench:
 ROUNDS ?= 200
 torture: build
 	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS)
+
+# Answers a second to honest clients, and the server's memory, during attacks of several kinds.
+attack: build
+	$(GO) run ./internal/torture -accord bin/accord -attack 5s
 
 clean:
 	rm -rf bin demo-data

@@ -277,4 +277,3 @@ func TestAReadOnlyDiskIsSaidAtTheStart(t *testing.T) {
 	}
 	wantOutcome(t, once(t, nil, "check", "--data", data), 0, "faults: 0")
 }
-

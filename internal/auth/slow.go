@@ -11,13 +11,14 @@ import (
 // Wrong passwords for one account from one address slow down the following ones. The account itself is never locked: from
 // elsewhere, and with a token, it works as ever, and credentials that were verified before are not held up at all.
 const (
-	freeFailures = 10               // wrong passwords that cost nothing but their verification
-	firstGap     = time.Second / 2  // between attempts after those; it doubles with each
-	longestGap   = 2 * time.Second  // however many there were
-	longestWait  = 10 * time.Second // an attempt that would wait longer is turned away
-	failuresKept = 15 * time.Minute // without a further one, they are forgotten
-	mostFailures = 16 << 10         // pairs of account and address that are remembered
-	mostHeld     = 256              // attempts that wait at the same time
+	freeFailures    = 10               // wrong passwords that cost nothing but their verification
+	firstGap        = time.Second / 2  // between attempts after those; it doubles with each
+	longestGap      = 2 * time.Second  // however many there were
+	longestWait     = 10 * time.Second // an attempt that would wait longer is turned away
+	turnedAwayAfter = time.Second      // how long it is held up before
+	failuresKept    = 15 * time.Minute // without a further one, they are forgotten
+	mostFailures    = 16 << 10         // pairs of account and address that are remembered
+	mostHeld        = 256              // attempts that wait at the same time
 )
 
 // SlowError says that too many wrong passwords came for an account from an address: answer 429. The credentials were not
@@ -58,8 +59,9 @@ func (f *failures) await(ctx context.Context, p pair) error {
 	if wait <= 0 {
 		return nil
 	}
-	if wait > longestWait {
-		return &SlowError{wait}
+	turnedAway := wait > longestWait
+	if turnedAway {
+		wait = turnedAwayAfter // asking again at once gains nothing
 	}
 	select {
 	case f.held <- struct{}{}:
@@ -71,6 +73,9 @@ func (f *failures) await(ctx context.Context, p pair) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		if turnedAway {
+			return &SlowError{longestWait}
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

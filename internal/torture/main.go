@@ -17,9 +17,16 @@ func main() {
 	rounds := flag.Int("rounds", 200, "how often it is killed")
 	life := flag.Int("life", 25, "rounds with one data folder")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
+	attack := flag.Duration("attack", 0, "instead of killing, measure honest clients for so long during each of several attacks")
 	flag.Parse()
 	t.random = rand.New(rand.NewPCG(*seed, 1))
 	log.Printf("seed %d", *seed)
+	if *attack > 0 {
+		if err := t.attacked(*attack); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	began := time.Now()
 	if err := t.all(*rounds, *life); err != nil {
 		log.Printf("FAILED after %d kills: %v", t.kills, err)

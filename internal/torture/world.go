@@ -18,7 +18,9 @@ const (
 const applied = `
 api_roots: [{name: x, title: Torture}]
 parties: [{name: p, title: P}]
-accounts: [{name: tool, party: p, password_env: PW}]
+accounts: [{name: tool, party: p, password_env: PW}, {name: slow, party: p, password_env: PW},
+  {name: honest1, party: p, password_env: PW}, {name: honest2, party: p, password_env: PW},
+  {name: honest3, party: p, password_env: PW}, {name: honest4, party: p, password_env: PW}]
 agreements:
   - name: source
     title: Source

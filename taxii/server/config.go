@@ -68,7 +68,7 @@ type Limits struct {
 
 	Requests        int     // going on at once; default 2,048 (503)
 	AccountRequests int     // going on at once of one account; default 256 (429)
-	AccountRate     float64 // requests a second of one account, which may save up two seconds' worth; default 2,000 (429)
+	AccountRate     float64 // requests a second of one account, which may save up ten seconds' worth; default 2,000 (429)
 	Memory          int64   // bytes of bodies and pages at once; default 512 MiB (503)
 	AccountMemory   int64   // bytes of bodies and pages of one account; default a quarter of Memory (429)
 }

@@ -93,6 +93,7 @@ var (
 	taxiiType = []string{taxii.MediaType}
 	noStore   = []string{"no-store"}
 	noSniff   = []string{"nosniff"}
+	noContent = []string{"default-src 'none'; frame-ancestors 'none'"} // for browsers that are led here: nothing of it is a page
 )
 
 // smallAnswer fits into the buffers of a connection: writing it seldom waits for the client, and the server's own time
@@ -103,6 +104,7 @@ const smallAnswer = 16 << 10
 func (x *exchange) write(status int, body []byte) error {
 	h := x.Header()
 	h["Content-Type"] = taxiiType
+	h["Content-Security-Policy"] = noContent
 	h["Cache-Control"] = noStore // what a caller may see is for that caller, at that moment
 	x.set(h, "Content-Length", strconv.Itoa(len(body)))
 	if len(body) > smallAnswer {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type allowance struct {
 	going  atomic.Int64
 	earned atomic.Int64 // nanoseconds since 1970: the time that the account's requests have used up, at its rate
 	memory *budget
+	work   chan struct{} // a place for each body that is taken apart: as many as there are processors
 }
 
 func newGate(l Limits) *gate {
@@ -75,31 +77,50 @@ func (g *gate) allowanceOf(account agreement.AccountName) *allowance {
 	if a, ok := g.accounts.Load(account); ok {
 		return a.(*allowance)
 	}
-	a, _ := g.accounts.LoadOrStore(account, &allowance{memory: newBudget(g.limits.AccountMemory)})
+	a, _ := g.accounts.LoadOrStore(account, &allowance{
+		memory: newBudget(g.limits.AccountMemory), work: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	})
 	return a.(*allowance)
 }
 
-// enterAccount lets an account's request in; leaveAccount must be called when it is answered.
-func (g *gate) enterAccount(account agreement.AccountName) (*allowance, error) {
+// enterAccount lets an account's request in; leave must be called when it is answered. One that comes too early is held up
+// for a while before it is refused, so that asking again at once gains nothing.
+func (g *gate) enterAccount(ctx context.Context, account agreement.AccountName) (*allowance, error) {
 	a := g.allowanceOf(account)
 	if n := a.going.Add(1); n > int64(g.limits.AccountRequests) {
 		a.going.Add(-1)
 		return nil, tooMany(time.Second, "the account %s has %d requests going on, as many as one may; wait for an answer before asking more", account, g.limits.AccountRequests)
 	}
 	if wait := a.spend(g.now(), g.limits.AccountRate); wait > 0 {
+		pause(ctx, min(wait, longestPause))
 		a.going.Add(-1)
 		return nil, tooMany(wait, "the account %s sent more than %g requests a second; try again in a while", account, g.limits.AccountRate)
 	}
 	return a, nil
 }
 
+// longestPause is how long a request is held up before it is refused.
+const longestPause = time.Second
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 func (a *allowance) leave() { a.going.Add(-1) }
 
-// spend takes one request from what the account has earned: rate a second, and as many as two seconds earn at once. It
+// savedUp is how long an account can save up what it earns: a client that comes now and then may ask faster for a while.
+const savedUp = 10 * time.Second
+
+// spend takes one request from what the account has earned: rate a second, and as many as ten seconds earn at once. It
 // returns how long to wait for the next one when there is none; then nothing is taken.
 func (a *allowance) spend(now time.Time, rate float64) time.Duration {
 	each := time.Duration(float64(time.Second) / rate)
-	most := max(2*time.Second, each) // of time that may be saved up
+	most := max(savedUp, each) // of time that may be saved up
 	for {
 		used := a.earned.Load()
 		from := max(used, now.Add(-most).UnixNano())

@@ -19,8 +19,8 @@ func TestAnAccountSpendsWhatItEarns(t *testing.T) {
 		}
 		return passed
 	}
-	if got := spent(50); got != 20 {
-		t.Errorf("from rest: got %d of 50 requests let in, want the 20 that two seconds earn", got)
+	if got := spent(500); got != 100 {
+		t.Errorf("from rest: got %d of 500 requests let in, want the 100 that ten seconds earn", got)
 	}
 	if wait := a.spend(now, 10); wait != 100*time.Millisecond {
 		t.Errorf("got a wait of %v, want 100ms", wait)
@@ -30,8 +30,8 @@ func TestAnAccountSpendsWhatItEarns(t *testing.T) {
 		t.Errorf("a second later: got %d of 50, want 10", got)
 	}
 	now = now.Add(time.Hour)
-	if got := spent(50); got != 20 {
-		t.Errorf("an hour later: got %d of 50, want no more than 20", got)
+	if got := spent(500); got != 100 {
+		t.Errorf("an hour later: got %d of 500, want no more than 100", got)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestABudgetServesThoseWhoWaitInOrder(t *testing.T) {
 
 func TestMemoryComesBackWhateverHappens(t *testing.T) {
 	g := newGate(Limits{Memory: 100, AccountMemory: 60, AccountRequests: 10, AccountRate: 1000, Requests: 10})
-	a, err := g.enterAccount("one")
+	a, err := g.enterAccount(context.Background(), "one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestMemoryComesBackWhateverHappens(t *testing.T) {
 	if err := other.grow(ctx, 20); !errors.As(err, &limit) || limit.status != http.StatusTooManyRequests {
 		t.Errorf("beyond the account's share: got %v, want 429", err)
 	}
-	b, _ := g.enterAccount("two")
+	b, _ := g.enterAccount(context.Background(), "two")
 	third := holding{gate: g, of: b}
 	if err := third.grow(ctx, 55); !errors.As(err, &limit) || limit.status != http.StatusServiceUnavailable {
 		t.Errorf("beyond the server's: got %v, want 503", err)

@@ -187,7 +187,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.refuse(x, r, err)
 		return
 	}
-	allowance, err := s.gate.enterAccount(x.caller.Account)
+	allowance, err := s.gate.enterAccount(r.Context(), x.caller.Account)
 	if err != nil {
 		s.refuse(x, r, err)
 		return

@@ -45,10 +45,13 @@ func (s *Server) take(c echo.Context, col *store.Collection, body []byte) (*inge
 	if err := s.noFilters(c); err != nil {
 		return nil, err
 	}
+	work := exchangeOf(c).memory.of.work
+	work <- struct{}{}
 	raws, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{
 		Objects: s.limits.Objects, ObjectBytes: s.limits.ObjectBytes,
 		Depth: envelopeDepth,
 	})
+	<-work
 	if err != nil {
 		return nil, err
 	}
