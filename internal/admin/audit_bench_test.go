@@ -1,10 +1,12 @@
 package admin_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -35,4 +37,47 @@ func BenchmarkPage(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkVerify verifies a journal of a million entries over HTTP, every one of them, and gathers the evidence for one
+// of its objects. The entries are changes of terms, which are as long as others and quicker to make.
+func BenchmarkVerify(b *testing.B) {
+	auditor := longJournal(b)
+	kept, err := auditor.Checkpoint(context.Background(), accordtest.Programme)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			verdict, err := auditor.Verify(context.Background(), admin.Verification{Agreement: accordtest.Programme, Kept: kept})
+			if err != nil || verdict.Size < longEntries {
+				b.Fatalf("got %v and error %v", verdict, err)
+			}
+		}
+	})
+	b.Run("prove", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := auditor.Prove(context.Background(), accordtest.Programme, accordtest.IndicatorID(0), 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+const longEntries = 1_000_000
+
+func longJournal(b *testing.B) *admin.Auditor {
+	s := audited(b)
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 1)...)
+	col := s.Collection(accordtest.Programme)
+	changes := make([]store.Change, 20_000)
+	for i := range changes {
+		changes[i] = store.Change{Terms: &store.TermsChange{Agreement: col.Agreement(), Act: "change", Reason: "to have something to verify"}}
+	}
+	for range longEntries / len(changes) {
+		if _, err := col.Append(context.Background(), store.Batch{Actor: store.Actor{Account: accordtest.Operator}, Changes: changes}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return auditorAs(b, s, accordtest.Operator)
 }

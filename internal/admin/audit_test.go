@@ -24,7 +24,7 @@ import (
 )
 
 // audited is a server that keeps account and serves /accord/v1/.
-func audited(t *testing.T) *accordtest.Server {
+func audited(t testing.TB) *accordtest.Server {
 	t.Helper()
 	var deliveries *store.Deliveries
 	s := accordtest.New(t, accordtest.WithDelivered(func(d server.Delivery) {
@@ -39,7 +39,7 @@ func audited(t *testing.T) *accordtest.Server {
 }
 
 // auditorAs asks a server as an account.
-func auditorAs(t *testing.T, s *accordtest.Server, account string) *admin.Auditor {
+func auditorAs(t testing.TB, s *accordtest.Server, account string) *admin.Auditor {
 	t.Helper()
 	client, err := taxii.NewClient(taxii.ClientOptions{User: account, Password: accordtest.Password(account)})
 	if err != nil {
