@@ -6,7 +6,7 @@ BENCH   ?= .
 COUNT   ?= 1
 PACKAGES = ./...
 
-.PHONY: run test check bench build fuzz fmt torture attack clean
+.PHONY: run test check bench build fuzz fmt bench-run torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -45,6 +45,11 @@ fuzz:
 # Benchmarks, in the form that benchstat reads: make bench BENCH=Page COUNT=6 > new.txt
 bench:
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES)
+
+# The real program under load, beside a bare handler and nginx: the tables of doc/performance.md. Some ten minutes; for less,
+# make bench-run BENCH_FLAGS='-only reads -turns 3 -turn 1s'.
+bench-run: build
+	$(GO) run ./internal/bench -accord bin/accord $(BENCH_FLAGS)
 
 # Kills a server that is at work, ROUNDS times, and looks whether anything was lost.
 ROUNDS ?= 200

@@ -13,7 +13,7 @@ func scale(o options, bin, scratch string) error {
 	}
 	defer func() { a.stop() }()
 	t := table{title: "Scale, objects of 1 kB", head: []string{"objects", "page of 100", "filtered page", "by id", "versions", "manifest of 100",
-		"ingest, objects/s", "start", "file / objects", "memory with 16 readers"}}
+		"ingest, objects/s", "start", "file / objects", "memory after 16 readers"}}
 	held := 0
 	for size := 1000; size <= o.scale; size *= 10 {
 		began := time.Now()
@@ -30,11 +30,11 @@ func scale(o options, bin, scratch string) error {
 		}
 		row := []string{count(float64(size))}
 		for _, path := range []string{
-			fmt.Sprintf("objects/?limit=100&added_after=%s", middle(a)),
-			fmt.Sprintf("objects/?limit=100&match%%5Btype%%5D=indicator&match%%5Bversion%%5D=first&added_after=%s", middle(a)),
+			fmt.Sprintf("objects/?limit=100&added_after=%s", early(a)),
+			fmt.Sprintf("objects/?limit=100&match%%5Btype%%5D=indicator&match%%5Bversion%%5D=first&added_after=%s", early(a)),
 			"objects/" + middleID(size) + "/",
 			"objects/" + middleID(size) + "/versions/",
-			fmt.Sprintf("manifest/?limit=100&added_after=%s", middle(a)),
+			fmt.Sprintf("manifest/?limit=100&added_after=%s", early(a)),
 		} {
 			got, err := compare(o, []subject{{"accord", a.url + collection + path, headers(), a.cmd.Process.Pid}})
 			if err != nil {
@@ -51,8 +51,8 @@ func scale(o options, bin, scratch string) error {
 	return nil
 }
 
-// middle is the date_added of an object about in the middle of the first ten thousand, or "" when it cannot be had.
-func middle(a *accord) string {
+// early is the date_added of the 500th object, which a collection of every size has.
+func early(a *accord) string {
 	_, header, err := get(a.url + collection + "manifest/?limit=500")
 	if err != nil {
 		return ""
