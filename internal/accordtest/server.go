@@ -47,6 +47,11 @@ func WithDelivered(f func(server.Delivery)) Option {
 	return func(s *setup) { s.config.Delivered = f }
 }
 
+// WithDelivering sets Config.Delivering.
+func WithDelivering(f func(context.Context, server.Delivery) error) Option {
+	return func(s *setup) { s.config.Delivering = f }
+}
+
 // WithMount mounts another room, as Server.Mount does.
 func WithMount(prefix string, h http.Handler) Option {
 	return func(s *setup) { s.mounts[prefix] = h }
