@@ -137,6 +137,7 @@ func newRoot(e *env) *cobra.Command {
 		return withHint(usageError("%w", err), "%s --help lists the flags", cmd.CommandPath())
 	})
 	root.SuggestionsMinimumDistance = 2
+	root.SetHelpCommand(newHelpCommand())
 	for _, c := range commands {
 		if !root.ContainsGroup(c.group) {
 			root.AddGroup(&cobra.Group{ID: c.group, Title: c.group})

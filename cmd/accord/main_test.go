@@ -50,6 +50,7 @@ func TestBadCommandLinesSayWhatIsWrongAndEndWith2(t *testing.T) {
 		{"a certificate without its key", []string{"serve", "--data", "d", "--listen", "127.0.0.1:0", "--tls-cert", "c"}, "belong together"},
 		{"an address for everybody without a certificate", []string{"serve", "--data", "d", "--listen", "0.0.0.0:6443"}, "needs a certificate"},
 		{"a log format that does not exist", []string{"serve", "--data", "d", "--listen", "127.0.0.1:0", "--log-format", "xml"}, "json or console"},
+		{"help for a command that does not exist", []string{"help", "frobnicate"}, "no command frobnicate to explain"},
 		{"a demo for everybody", []string{"demo", "--listen", "0.0.0.0:0"}, "passwords are public"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
