@@ -21,13 +21,13 @@ test:
 	$(GO) vet $(PACKAGES)
 	$(GO) test $(PACKAGES)
 
-# What must hold before a release: test, and formatting, staticcheck, the race detector, a short run of every fuzz target.
+# What must hold before a release: test, and formatting, staticcheck, the race detector, a minute of every fuzz target.
 check: fmt
 	$(GO) vet $(PACKAGES)
 	$(GO) tool staticcheck $(PACKAGES)
 	$(GO) test $(PACKAGES)
 	CGO_ENABLED=1 $(GO) test -race -short $(PACKAGES)
-	$(MAKE) fuzz
+	$(MAKE) fuzz FUZZTIME=1m
 
 fmt:
 	@unformatted=$$($$($(GO) env GOROOT)/bin/gofmt -l $$($(GO) list -f '{{.Dir}}' $(PACKAGES))); \
