@@ -29,6 +29,8 @@ Deliveries are written down within a second after the answer. A crash loses at
 most the last second of them, unless the server runs with --durable-deliveries.
 
 ` + sourceHelp,
+		Example: `  accord audit deliveries --agreement gsp --data /var/lib/accord
+  accord audit deliveries --agreement gsp --object indicator--5c6e9a7b-0b8d-4f2e-8c15-3e9c1f0a5d2b --url https://ti.example/ --user me`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(format); err != nil {
