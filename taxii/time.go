@@ -22,8 +22,26 @@ func FormatTime(t time.Time) string {
 
 // AppendTime appends what FormatTime returns, without allocating.
 func AppendTime(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, TimeFormat)
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, TimeFormat)
+	}
+	// AppendFormat reads its layout anew each time: that was a third of the time of a manifest.
+	hour, minute, second := t.Clock()
+	text := [len(timeShape)]byte([]byte(timeShape))
+	for _, field := range [...]struct{ last, value int }{
+		{3, year}, {6, int(month)}, {9, day}, {12, hour}, {15, minute}, {18, second}, {25, t.Nanosecond() / 1000},
+	} {
+		for i, n := field.last, field.value; n > 0; i, n = i-1, n/10 {
+			text[i] += byte(n % 10)
+		}
+	}
+	return append(dst, text[:]...)
 }
+
+// timeShape is where the digits of a timestamp go.
+const timeShape = "0000-00-00T00:00:00.000000Z"
 
 // ParseTime reads a TAXII timestamp. Clients write 0 to 9 digits of fraction, so those are read, cut to the microsecond;
 // the Z is required, and so are upper-case letters, two digits a field and a date that exists.

@@ -1,6 +1,7 @@
 package taxii
 
 import (
+	"math/rand/v2"
 	"regexp"
 	"testing"
 	"time"
@@ -88,4 +89,20 @@ func FuzzParseTime(f *testing.F) {
 			t.Errorf("%q is %v, its own form is %v (%v)", text, at, again, err)
 		}
 	})
+}
+
+func TestAppendTimeWritesWhatTheLayoutSays(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	zone := time.FixedZone("", 5400)
+	for range 10_000 {
+		at := time.Unix(r.Int64N(300e9)-70e9, r.Int64N(1e9)).In(zone) // from before year 0 to after year 9999
+		if got, want := string(AppendTime([]byte("x"), at)), "x"+at.UTC().Format(TimeFormat); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+	for _, at := range []time.Time{{}, time.Unix(0, 0), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)} {
+		if got, want := string(AppendTime(nil, at)), at.UTC().Format(TimeFormat); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 }
