@@ -19,8 +19,6 @@ type Verification struct {
 	Kept      []byte   // a checkpoint kept from earlier; nil: none
 	Keys      []string // verifier keys that are trusted; none: those of the server, on its word
 	Quick     bool     // heads and consistency only, not every entry
-
-	Progress func(done, size uint64) // told now and then; may be nil
 }
 
 // Verdict is what was proved.
@@ -135,20 +133,25 @@ func (a *Auditor) checkConsistency(ctx context.Context, name agreement.Name, kep
 	return journal.CheckConsistency(kept, now, proof.Hashes)
 }
 
-// walk reads the entries of a checkpoint in order. Whatever the server answers, it ends.
+// walk reads the entries of a checkpoint in order, a page ahead of those that it hands on. Whatever the server answers, it
+// ends.
 func (a *Auditor) walk(ctx context.Context, v Verification, now journal.Checkpoint, visit func([]byte) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ahead := a.fetchEntries(ctx, v.Agreement, 0)
 	for done := uint64(0); done < now.Size; {
-		page, err := a.Entries(ctx, v.Agreement, journal.Position(done), rowsMost)
-		if err != nil {
-			return err
+		got := <-ahead
+		if got.err != nil {
+			return got.err
 		}
-		if len(page.Entries) == 0 {
+		if len(got.page.Entries) == 0 {
 			return &journal.ProofError{Problem: fmt.Sprintf("the server gave %d entries, where the checkpoint has %d", done, now.Size)}
 		}
-		for _, e := range page.Entries {
-			if done == now.Size {
-				break // added since
-			}
+		entries := got.page.Entries[:min(uint64(len(got.page.Entries)), now.Size-done)] // the rest was added since
+		if next := done + uint64(len(entries)); next < now.Size {
+			ahead = a.fetchEntries(ctx, v.Agreement, journal.Position(next))
+		}
+		for _, e := range entries {
 			if e.Position != journal.Position(done+1) {
 				return &journal.EntryError{Position: journal.Position(done + 1), Problem: fmt.Sprintf("the server left it out, and gave %d", e.Position)}
 			}
@@ -157,11 +160,24 @@ func (a *Auditor) walk(ctx context.Context, v Verification, now journal.Checkpoi
 			}
 			done++
 		}
-		if v.Progress != nil {
-			v.Progress(done, now.Size)
-		}
 	}
 	return nil
+}
+
+// fetchedEntries is a page of entries, or why there is none.
+type fetchedEntries struct {
+	page RawEntries
+	err  error
+}
+
+// fetchEntries begins to fetch a page of entries.
+func (a *Auditor) fetchEntries(ctx context.Context, name agreement.Name, after journal.Position) <-chan fetchedEntries {
+	fetched := make(chan fetchedEntries, 1)
+	go func() {
+		page, err := a.Entries(ctx, name, after, rowsMost)
+		fetched <- fetchedEntries{page, err}
+	}()
+	return fetched
 }
 
 // trustedKeys are the given keys and those they lead to; without any, those of the server.
