@@ -64,7 +64,7 @@ func reads(o options, bin, scratch string) error {
 		}
 		defer stop()
 	}
-	t := table{title: "Reading, 16 connections", head: []string{"what", "bytes", "accord", "bare echo handler", "nginx",
+	t := table{title: "Reading, 16 connections", head: []string{"what", "bytes", "accord", "bare handler", "nginx",
 		"accord / bare", "of each turn", "accord / nginx", "accord's CPU", "bare's CPU"}}
 	for _, q := range asked {
 		if !strings.Contains(q.name, o.rows) {

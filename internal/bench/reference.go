@@ -9,14 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 // A reference answers /NAME with the bytes of the file NAME in a folder: what serving them costs when nothing is asked,
 // checked or looked up. It runs in a process of its own, as the server does.
 
-// serveReference is the child process: net/http with one echo handler, from memory. It ends when its input does.
+// serveReference is the child process: net/http alone, from memory. It ends when its input does.
 func serveReference(dir string) error {
 	bodies := map[string][]byte{}
 	files, err := os.ReadDir(dir)
@@ -28,16 +26,14 @@ func serveReference(dir string) error {
 			return err
 		}
 	}
-	e := echo.New()
-	e.GET("/:name", func(c echo.Context) error {
-		body := bodies[c.Param("name")]
-		h := c.Response().Header()
-		h.Set("Content-Type", "application/taxii+json;version=2.1")
+	bare := func(w http.ResponseWriter, r *http.Request) {
+		body := bodies[r.URL.Path[1:]]
+		h := w.Header()
+		h.Set("Content-Type", mediaType)
 		h.Set("Content-Length", strconv.Itoa(len(body)))
-		c.Response().WriteHeader(http.StatusOK)
-		_, err := c.Response().Write(body)
-		return err
-	})
+		w.WriteHeader(http.StatusOK)
+		w.Write(body)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -47,7 +43,7 @@ func serveReference(dir string) error {
 		os.Stdin.Read(make([]byte, 1))
 		os.Exit(0)
 	}()
-	return http.Serve(l, e)
+	return http.Serve(l, http.HandlerFunc(bare))
 }
 
 // startBare starts the child process; stop ends it.
