@@ -201,6 +201,10 @@ func (d *Deliveries) write() {
 			err = f.keep(n)
 		}
 		if err == nil {
+			if n.lost.Polls > 0 && d.failed != nil {
+				d.failed(fmt.Errorf("%d polls of collection %s could not be noted, between %s and %s: the disk does not keep up, or has failed",
+					n.lost.Polls, id, n.lost.First.UTC().Format(time.RFC3339), n.lost.Last.UTC().Format(time.RFC3339)))
+			}
 			continue
 		}
 		err = fmt.Errorf("write down deliveries of collection %s: %w", id, err)

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,7 +127,9 @@ func TestDeliveriesAgreeWithAPlainList(t *testing.T) {
 
 // What waits is bounded; what does not fit is counted, and said.
 func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
-	_, d := deliveriesOf(t, t.TempDir())
+	s := openFolder(t, t.TempDir(), Options{})
+	var said []string
+	d := s.OpenDeliveries(func(err error) { said = append(said, err.Error()) })
 	col := uuid.New()
 	d.writing.Lock() // the disk stands still
 	scattered, lost := positions(1, 20_000, 2), 0
@@ -138,6 +142,12 @@ func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
 	_, got, err := d.Consumers(col)
 	if err != nil || lost == 0 || got.Polls != uint64(lost) {
 		t.Errorf("got %+v lost and error %v, want %d", got, err, lost)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], fmt.Sprintf("%d polls", lost)) {
+		t.Errorf("got %q, want one that says how many were lost", said)
 	}
 }
 
