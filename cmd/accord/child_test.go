@@ -63,7 +63,7 @@ type child struct {
 // logLine is what tests look at in a line of the log.
 type logLine struct {
 	Message, URL, SHA256 string
-	Level                string
+	Level, Advice        string
 }
 
 // lockedText collects what a process writes.

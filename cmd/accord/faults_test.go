@@ -119,8 +119,8 @@ func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 	if status != http.StatusInsufficientStorage || e.HTTPStatus != "507" || header.Get("Retry-After") == "" {
 		t.Errorf("with a full disk: got %d %+v, want 507 and when to try again", status, e)
 	}
-	if !strings.Contains(c.log.String(), "make room") {
-		t.Error("the log does not say what to do")
+	if advice := c.said("the disk failed a request").Advice; !strings.Contains(advice, "make room") {
+		t.Errorf("got the advice %q in the log, want what to do", advice)
 	}
 	w.wantAll(c) // reads go on
 	wantHealthy(t, ops)
@@ -193,8 +193,8 @@ func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
 		inject.Wait()
 		t.Skip("strace could not make fdatasync fail here")
 	}
-	if !strings.Contains(c.log.String(), "restart the server") {
-		t.Error("the log does not say what to do")
+	if advice := c.said("the disk failed a request").Advice; !strings.Contains(advice, "restart the server") {
+		t.Errorf("got the advice %q in the log, want what to do", advice)
 	}
 	w.wantAll(c)
 	inject.Process.Signal(os.Interrupt)
@@ -257,8 +257,8 @@ func TestAFileThatIsDamagedWhileServedHurtsNobodyElse(t *testing.T) {
 	if c.get("agency-siem", "/nicp/collections/", &list); len(list.Collections) != 2 {
 		t.Errorf("got %d collections, want 2", len(list.Collections))
 	}
-	if !strings.Contains(c.log.String(), "accord check --rebuild") {
-		t.Error("the log does not say what to do")
+	if advice := c.said("the disk failed a request").Advice; !strings.Contains(advice, "accord check --rebuild") {
+		t.Errorf("got the advice %q in the log, want what to do", advice)
 	}
 }
 
