@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -97,60 +95,6 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A byte flipped anywhere is found, or it lies where nothing is kept.
-func TestCheckFindsFlippedBytes(t *testing.T) {
-	id := uuid.New()
-	path := filepath.Join(t.TempDir(), "a.db")
-	col, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{Now: clockFrom(testEpoch, 1700000)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(3)
-	m := &model{gone: map[string]bool{}}
-	for range 15 {
-		w.do(t, col, m)
-	}
-	want := dump(t, col)
-	if err := col.close(); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	flips := 300
-	if testing.Short() {
-		flips = 40
-	}
-	r := rand.New(rand.NewPCG(5, 5))
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	write := func(at int, b byte) {
-		if _, err := file.WriteAt([]byte{b}, int64(at)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	found := 0
-	for range flips {
-		at := r.IntN(len(whole))
-		for whole[at] == 0 && r.IntN(20) > 0 { // mostly where something is
-			at = r.IntN(len(whole))
-		}
-		write(at, whole[at]^byte(1<<r.IntN(8)))
-		if got := dumpOrFault(t, path); got != want {
-			found++
-			if !strings.HasPrefix(got, "fault:") {
-				t.Errorf("the byte at %d is flipped, the content is another, and check finds nothing: %s", at, firstDifference(got, want))
-			}
-		}
-		write(at, whole[at])
-	}
-	t.Logf("%d of %d flips changed something", found, flips)
 }
 
 // dumpOrFault opens a file and returns what it holds, or "fault:" and what check has to say.
