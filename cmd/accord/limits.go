@@ -65,7 +65,7 @@ func (l *limits) flags(f *pflag.FlagSet) {
 	f.Var(&l.pageBytes, "max-page-bytes", "`SIZE` of the objects in a page (the page is shorter)")
 	f.IntVar(&l.requests, "max-requests", l.requests, "requests at once (503)")
 	f.IntVar(&l.accountRequests, "max-account-requests", l.accountRequests, "requests at once of one account (429)")
-	f.Float64Var(&l.accountRate, "max-account-rate", l.accountRate, "requests a second of one account, which may save up ten seconds' worth (429)")
+	f.Float64Var(&l.accountRate, "max-account-rate", l.accountRate, "requests a second of one account, which may save up ten seconds' worth, five minutes' from 2,000 on (429)")
 	f.Var(&l.memory, "max-memory", "`SIZE` of bodies and pages in memory at once (503)")
 	f.Var(&l.accountMemory, "max-account-memory", "`SIZE` of bodies and pages of one account in memory at once (429)")
 }

@@ -68,7 +68,7 @@ type Limits struct {
 
 	Requests        int     // going on at once; default 2,048 (503)
 	AccountRequests int     // going on at once of one account; default 256 (429)
-	AccountRate     float64 // requests a second of one account, which may save up ten seconds' worth; default 2,000 (429)
+	AccountRate     float64 // requests a second of one account, which may save up ten seconds' worth, five minutes' from 2,000 on; default 2,000 (429)
 	Memory          int64   // bytes of bodies and pages at once; default 512 MiB (503)
 	AccountMemory   int64   // bytes of bodies and pages of one account; default a quarter of Memory (429)
 }
@@ -88,7 +88,7 @@ func (l Limits) withDefaults() Limits {
 	l.AnswerRate = cmp.Or(l.AnswerRate, 32<<10)
 	l.Requests = cmp.Or(l.Requests, 2048)
 	l.AccountRequests = cmp.Or(l.AccountRequests, 256)
-	l.AccountRate = cmp.Or(l.AccountRate, 2000)
+	l.AccountRate = cmp.Or(l.AccountRate, generousRate)
 	l.Memory = cmp.Or(l.Memory, 512<<20)
 	l.AccountMemory = cmp.Or(l.AccountMemory, l.Memory/4)
 	return l

@@ -114,13 +114,23 @@ func pause(ctx context.Context, d time.Duration) {
 func (a *allowance) leave() { a.going.Add(-1) }
 
 // savedUp is how long an account can save up what it earns: a client that comes now and then may ask faster for a while.
-const savedUp = 10 * time.Second
+// A low rate is chosen to hold somebody back, so little can be saved; the default only keeps out what has run away, and
+// a mirror that catches up after a night is not that.
+func savedUp(rate float64) time.Duration {
+	if rate >= generousRate {
+		return 5 * time.Minute
+	}
+	return 10 * time.Second
+}
 
-// spend takes one request from what the account has earned: rate a second, and as many as ten seconds earn at once. It
+// generousRate is the default of Limits.AccountRate, requests a second.
+const generousRate = 2000
+
+// spend takes one request from what the account has earned: rate a second, and as many as savedUp earns at once. It
 // returns how long to wait for the next one when there is none; then nothing is taken.
 func (a *allowance) spend(now time.Time, rate float64) time.Duration {
 	each := time.Duration(float64(time.Second) / rate)
-	most := max(savedUp, each) // of time that may be saved up
+	most := max(savedUp(rate), each) // of time that may be saved up
 	for {
 		used := a.earned.Load()
 		from := max(used, now.Add(-most).UnixNano())

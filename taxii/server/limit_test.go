@@ -33,6 +33,16 @@ func TestAnAccountSpendsWhatItEarns(t *testing.T) {
 	if got := spent(500); got != 100 {
 		t.Errorf("an hour later: got %d of 500, want no more than 100", got)
 	}
+	var generous allowance
+	passed := 0
+	for range 700_000 {
+		if generous.spend(now, generousRate) == 0 {
+			passed++
+		}
+	}
+	if passed != 600_000 {
+		t.Errorf("at the default rate: got %d of 700000 requests let in, want the 600000 that five minutes earn", passed)
+	}
 }
 
 func TestARateBelowOneRequestASecondLetsOneIn(t *testing.T) {
