@@ -65,7 +65,8 @@ func entriesOf(tx *bolt.Tx, id stix.ID) ([]journal.Position, error) {
 func (c *Collection) TermsAt(p journal.Position) (since journal.Position, digest journal.Digest, document []byte, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		cur := tx.Bucket(bucketTermed).Cursor()
-		k, v := cur.Seek(positionKey(p + 1))
+		k, _ := cur.Seek(positionKey(p + 1))
+		var v []byte
 		if k == nil {
 			k, v = cur.Last()
 		} else {
