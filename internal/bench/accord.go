@@ -66,8 +66,13 @@ func build(scratch string) (string, error) {
 
 // startAccord starts the program on a folder, which it makes the first time, and waits until it listens.
 func startAccord(bin, data string, flags ...string) (*accord, error) {
+	return startExchange(bin, data, applyFile, flags...)
+}
+
+// startExchange is startAccord for an exchange that is described by another apply file.
+func startExchange(bin, data, description string, flags ...string) (*accord, error) {
 	file := data + ".yaml"
-	if err := os.WriteFile(file, []byte(applyFile), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(description), 0o600); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(data + ".log")

@@ -29,7 +29,7 @@ func main() {
 	flag.DurationVar(&o.turn, "turn", 2*time.Second, "how long a subject is measured before the next one has its turn")
 	flag.IntVar(&o.turns, "turns", 5, "turns of each subject; the median counts")
 	flag.IntVar(&o.scale, "scale", 100_000, "objects of the scale run")
-	flag.StringVar(&o.only, "only", "", "one of reads, writes, scale, mixed; by default all of them")
+	flag.StringVar(&o.only, "only", "", "one of reads, writes, scale, mixed, onward; by default all of them")
 	flag.StringVar(&o.rows, "rows", "", "of the reads, those rows whose name has this `TEXT`")
 	reference := flag.String("reference", "", "serve the files of a `FOLDER` from memory (the program starts itself so)")
 	flag.Parse()
@@ -70,7 +70,7 @@ func run(o options) error {
 	for _, part := range []struct {
 		name string
 		run  func(o options, bin, scratch string) error
-	}{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}} {
+	}{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}} {
 		if o.only == "" || o.only == part.name {
 			if err := part.run(o, bin, filepath.Join(scratch, part.name)); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)

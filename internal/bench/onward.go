@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	targets       = 40
+	onwardObjects = 10_000
+)
+
+// onward measures release: how long objects that are pushed to one agreement take into forty others, what a poller of the
+// source waits for its pages meanwhile, and how soon one object is visible in a target when nothing else happens.
+func onward(o options, bin, scratch string) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	ops := fmt.Sprintf("127.0.0.1:%d", port)
+	a, err := startExchange(bin, scratch, onwardFile(), "--ops-listen", ops)
+	if err != nil {
+		return err
+	}
+	defer a.stop()
+	if err := visibleOnward(o, a); err != nil {
+		return err
+	}
+	before, err := released(ops)
+	if err != nil {
+		return err
+	}
+	page := getRequest(collection + "objects/?limit=100")
+	var pushing atomic.Bool
+	pushing.Store(true)
+	// A poller that is always in flight would itself be the load.
+	poll := func(_, n int) []byte {
+		if n > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !pushing.Load() {
+			return nil
+		}
+		return page
+	}
+	if err := fill(a, 0, 1000); err != nil {
+		return err
+	}
+	if err := awaitReleased(ops, before+targets*1000); err != nil {
+		return err
+	}
+	idle, err := drive(a.address(), 1, 5*time.Second, poll)
+	if err != nil {
+		return err
+	}
+	var busy *load
+	var pollError error
+	var group sync.WaitGroup
+	group.Go(func() { busy, pollError = drive(a.address(), 1, 5*time.Minute, poll) })
+	began := time.Now()
+	err = fill(a, 1000, 1000+onwardObjects)
+	pushed := time.Since(began)
+	if err == nil {
+		err = awaitReleased(ops, before+targets*(1000+onwardObjects))
+	}
+	took := time.Since(began)
+	pushing.Store(false)
+	group.Wait()
+	if err != nil {
+		return err
+	}
+	if pollError != nil {
+		return pollError
+	}
+	t := table{title: fmt.Sprintf("Onward, %d objects into %d targets", onwardObjects, targets), head: []string{"a page of the source", "answers", "p50", "p90", "p99", "longest"}}
+	for _, row := range []struct {
+		name string
+		l    *load
+	}{{"nobody pushes", idle}, {"meanwhile", busy}} {
+		t.add(row.name, count(float64(row.l.answers)), milliseconds(row.l.quantile(0.5)), milliseconds(row.l.quantile(0.9)),
+			milliseconds(row.l.quantile(0.99)), milliseconds(row.l.quantile(1)))
+	}
+	t.print(o.out)
+	fmt.Fprintf(o.out, "Pushed in %.1f s, in all targets after %.1f s.\n\n", pushed.Seconds(), took.Seconds())
+	return nil
+}
+
+// onwardFile is applyFile with forty targets of the one agreement.
+func onwardFile() string {
+	var b strings.Builder
+	b.WriteString(applyFile)
+	b.WriteString("    release:\n")
+	for n := range targets {
+		fmt.Fprintf(&b, "      - {to: target%02d}\n", n)
+	}
+	for n := range targets {
+		fmt.Fprintf(&b, `  - name: target%02d
+    title: Target %02d
+    description: ""
+    api_root: bench
+    collection: {id: %s}
+    parties:
+      - {party: both, roles: [consumer]}
+    term: {from: 2020-01-01}
+`, n, n, targetID(n))
+	}
+	return b.String()
+}
+
+func targetID(n int) string { return fmt.Sprintf("5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d60%02d", n) }
+
+// visibleOnward measures from when a POST is sent until a poller of a target has the object.
+func visibleOnward(o options, a *accord) error {
+	var waits []time.Duration
+	path := "/bench/collections/" + targetID(targets/2) + "/objects/"
+	for n := range 40 * o.turns {
+		object := kilobyte(20_000_000 + n)
+		id := string(object[bytes.Index(object, []byte("indicator--")):][:len("indicator--")+36])
+		sent := time.Now()
+		if _, err := drive(a.address(), 1, time.Minute, func(_, n int) []byte {
+			if n > 0 {
+				return nil
+			}
+			return postRequest([][]byte{object})
+		}); err != nil {
+			return err
+		}
+		for {
+			body, _, err := get(a.url + path + "?match%5Bid%5D=" + id)
+			if err != nil {
+				return err
+			}
+			if len(body) > len("{}") {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		waits = append(waits, time.Since(sent))
+		time.Sleep(20 * time.Millisecond)
+	}
+	slices.Sort(waits)
+	l := load{waits: waits}
+	fmt.Fprintf(o.out, "From sending a POST until a poller of one of %d targets has the object, %d times: p50 %s, p99 %s, longest %s.\n\n",
+		targets, len(waits), milliseconds(l.quantile(0.5)), milliseconds(l.quantile(0.99)), milliseconds(l.quantile(1)))
+	return nil
+}
+
+// awaitReleased waits until that many objects are in the targets.
+func awaitReleased(ops string, want int) error {
+	until := time.Now().Add(5 * time.Minute)
+	for {
+		n, err := released(ops)
+		if err != nil || n >= want {
+			return err
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("%d objects are in the targets after five minutes, of %d", n, want)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// released is how many objects the targets have, from the figures of the server.
+func released(ops string) (int, error) {
+	body, _, err := get("http://" + ops + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	for lines := bufio.NewScanner(bytes.NewReader(body)); lines.Scan(); {
+		line := lines.Text()
+		if strings.HasPrefix(line, `accord_agreement_objects{`) && strings.Contains(line, `"target`) {
+			n, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+			if err != nil {
+				return 0, fmt.Errorf("read %q: %w", line, err)
+			}
+			sum += int(n)
+		}
+	}
+	return sum, nil
+}
