@@ -65,10 +65,11 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 	if err := t.check(); err != nil {
 		return withHint(err, "the demo's passwords are public: it is for one machine. accord serve is for more")
 	}
-	log, err := newLogger(e.stderr, f.logFormat)
+	log, flush, err := newLogger(e.stderr, f.logFormat)
 	if err != nil {
 		return err
 	}
+	defer flush()
 	d := demoRun{now: e.now}
 	config := serviceConfig{dataDir: f.data, transport: t, opsListen: f.opsListen, limits: defaultLimits(), now: e.now,
 		log: log.Level(zerolog.WarnLevel), prepare: d.prepare}

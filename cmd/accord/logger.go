@@ -15,8 +15,9 @@ const (
 	logConsole = "console"
 )
 
-// newLogger makes the log of a server. An empty format is console on a terminal and json elsewhere.
-func newLogger(w io.Writer, format string) (zerolog.Logger, error) {
+// newLogger makes the log of a server. An empty format is console on a terminal and json elsewhere. flush writes what has
+// not been written yet.
+func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() error, err error) {
 	if format == "" {
 		format = logJSON
 		if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
@@ -25,12 +26,15 @@ func newLogger(w io.Writer, format string) (zerolog.Logger, error) {
 	}
 	switch format {
 	case logJSON:
+		b := newBatchedLog(w)
+		w, flush = b, b.Flush
 	case logConsole:
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}
+		flush = func() error { return nil }
 	default:
-		return zerolog.Nop(), withHint(usageError("--log-format %q is not known", format), "json or console")
+		return zerolog.Nop(), nil, withHint(usageError("--log-format %q is not known", format), "json or console")
 	}
-	return zerolog.New(w).With().Timestamp().Logger(), nil
+	return zerolog.New(w).With().Timestamp().Logger(), flush, nil
 }
 
 // lineWriter hands the lines of a standard library log to zerolog.

@@ -83,10 +83,11 @@ func serve(ctx context.Context, e *env, f serveFlags) error {
 	if err := f.limits.check(); err != nil {
 		return err
 	}
-	log, err := newLogger(e.stderr, f.logFormat)
+	log, flush, err := newLogger(e.stderr, f.logFormat)
 	if err != nil {
 		return err
 	}
+	defer flush()
 	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, limits: f.limits, log: log, now: e.now}
 	config.serverName, config.durableDeliveries = f.serverName, f.durableDeliveries
 	if f.apply != "" {

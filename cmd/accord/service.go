@@ -50,6 +50,7 @@ type service struct {
 // startService opens the data folder and listens. When it returns without an error, connections are accepted, and the
 // caller must stop the service.
 func startService(ctx context.Context, c serviceConfig) (_ *service, err error) {
+	tuneCollector(int64(c.limits.memory))
 	s := &service{config: c, failed: make(chan error, 4)}
 	if s.store, err = store.Open(c.dataDir, store.Options{Now: c.now}); err != nil {
 		return nil, openError(err)
