@@ -11,14 +11,15 @@ type Code uint8
 
 // The faults. The first four say that the text is not JSON at all; the others that it is JSON which is refused.
 const (
-	Syntax    Code = iota + 1 // RFC 8259 grammar
-	UTF8                      // an invalid byte sequence (RFC 8259, section 8.1)
-	BOM                       // a byte order mark in front
-	Empty                     // nothing but white space
-	Surrogate                 // an unpaired surrogate (RFC 7493, section 2.1)
-	Duplicate                 // a member name twice in one object (RFC 7493, section 2.3)
-	Depth                     // nested deeper than Limits.Depth
-	TooLarge                  // longer than 4 GiB, which spans cannot address
+	Syntax     Code = iota + 1 // RFC 8259 grammar
+	UTF8                       // an invalid byte sequence (RFC 8259, section 8.1)
+	BOM                        // a byte order mark in front
+	Empty                      // nothing but white space
+	Surrogate                  // an unpaired surrogate (RFC 7493, section 2.1)
+	Duplicate                  // a member name twice in one object (RFC 7493, section 2.3)
+	Depth                      // nested deeper than Limits.Depth
+	TooLarge                   // longer than 4 GiB, which spans cannot address
+	LongString                 // a string longer than Limits.StringBytes
 )
 
 // Malformed reports whether the code means that the text is not JSON at all.
@@ -29,7 +30,7 @@ type Error struct {
 	Code    Code
 	Offset  int    // bytes from the start of the text that was given
 	Message string // what was found and what would be right
-	Path    string // JSON pointer of the member, for Duplicate and Surrogate where it is known
+	Path    string // JSON pointer of the member, for Duplicate and LongString, and Surrogate where it is known
 }
 
 func (e *Error) Error() string {

@@ -10,9 +10,13 @@ import (
 // DefaultDepth is how deep values may nest when Limits does not say. STIX content stays below 20.
 const DefaultDepth = 100
 
+// DefaultStringBytes is a bound of strings that suits STIX content: nine megabytes of an artifact fit into one as Base64.
+const DefaultStringBytes = 12 << 20
+
 // Limits bounds what Parse accepts.
 type Limits struct {
-	Depth int // how deep lists and objects may nest; 0 means DefaultDepth
+	Depth       int // how deep lists and objects may nest; 0 means DefaultDepth
+	StringBytes int // bytes of one string or member name as it stands in the text, without its quotes; 0 means no bound
 }
 
 // Parse reads one JSON value, which must be the whole text, into t and takes time and memory in proportion to the text.
@@ -22,6 +26,9 @@ func (t *Tree) Parse(text []byte, limits Limits) error {
 	if limits.Depth == 0 {
 		limits.Depth = DefaultDepth
 	}
+	if limits.StringBytes == 0 {
+		limits.StringBytes = math.MaxInt
+	}
 	if uint64(len(text)) > math.MaxUint32 {
 		t.reset()
 		return &Error{Code: TooLarge, Message: fmt.Sprintf("the text has %d bytes, more than %d", len(text), uint32(math.MaxUint32))}
@@ -29,11 +36,11 @@ func (t *Tree) Parse(text []byte, limits Limits) error {
 	inner := bytes.TrimLeft(text, whiteSpace)
 	lead := len(text) - len(inner)
 	inner = bytes.TrimRight(inner, whiteSpace)
-	p := parser{tree: t, text: inner, depth: limits.Depth}
+	p := parser{tree: t, text: inner, limits: limits}
 	err := p.run()
 	if p.spaced {
 		t.buf = appendCompact(t.buf[:0], inner)
-		p = parser{tree: t, text: t.buf, depth: limits.Depth, compacted: true}
+		p = parser{tree: t, text: t.buf, limits: limits, compacted: true}
 		err = p.run()
 		if err != nil {
 			err.Offset = offsetBefore(inner, err.Offset)
@@ -67,7 +74,7 @@ func Compact(text []byte) ([]byte, error) {
 type parser struct {
 	tree      *Tree
 	text      []byte
-	depth     int
+	limits    Limits
 	compacted bool
 	spaced    bool
 	refused   *Error // first fault of well-formed text
@@ -192,8 +199,8 @@ func (p *parser) closing(top *Node) string {
 
 func (p *parser) open(pos int) (int, *Error) {
 	t := p.tree
-	if len(t.stack) >= p.depth {
-		return pos, &Error{Code: Depth, Offset: pos, Message: fmt.Sprintf("lists and objects nest deeper than %d levels", p.depth)}
+	if len(t.stack) >= p.limits.Depth {
+		return pos, &Error{Code: Depth, Offset: pos, Message: fmt.Sprintf("lists and objects nest deeper than %d levels", p.limits.Depth)}
 	}
 	kind := Array
 	if p.text[pos] == '{' {
@@ -309,6 +316,9 @@ func (p *parser) str(pos int) (int, *Error) {
 		}
 		switch c := text[pos]; {
 		case c == '"':
+			if pos-start-1 > p.limits.StringBytes {
+				p.tooLong(start, pos-start-1)
+			}
 			p.leaf(String, start, pos+1, escaped)
 			return pos + 1, nil
 		case c == '\\':

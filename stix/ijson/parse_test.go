@@ -69,6 +69,40 @@ func TestDepthIsBounded(t *testing.T) {
 	}
 }
 
+func TestStringsAreBounded(t *testing.T) {
+	for _, row := range []struct {
+		name, text string
+		code       Code
+		offset     int
+		path       string
+		says       string
+	}{
+		{"eight bytes", `{"abcdefgh":"12345678"}`, 0, 0, "", ""},
+		{"eight bytes as a name with an escape", `{"x":"\u00e9ab"}`, 0, 0, "", ""},
+		{"nine bytes of a member", `{"a":1,"b":"123456789"}`, LongString, 11, "/b", "the string has 9 bytes, at most 8 are allowed"},
+		{"nine bytes of a member among white space", "{ \"a\" : 1,\n \"b\" : \"123456789\" }", LongString, 18, "/b", "9 bytes"},
+		{"nine bytes, counted as they are written", `["\u00e9abc"]`, LongString, 1, "/0", "9 bytes"},
+		{"deep inside", `{"x":[0,{"a/b":{"y":[1,"123456789"]}}]}`, LongString, 23, "/x/1/a~1b/y/1", "9 bytes"},
+		{"a member's name", `{"x":{"y":1,"123456789":2}}`, LongString, 12, "/x", "the member name has 9 bytes"},
+		{"the whole text", `"123456789"`, LongString, 0, "", "9 bytes"},
+		{"a string that goes on without end", `["123456789`, Syntax, 11, "", "ends inside a string"},
+		{"a syntax error after it", `["123456789",`, Syntax, 13, "", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var tree Tree
+			err := tree.Parse([]byte(row.text), Limits{StringBytes: 8})
+			var fault *Error
+			errors.As(err, &fault)
+			if codeOf(fault) != row.code {
+				t.Fatalf("got %v, want code %d", err, row.code)
+			}
+			if fault != nil && (fault.Offset != row.offset || fault.Path != row.path || !strings.Contains(fault.Message, row.says)) {
+				t.Errorf("got %q at %d path %q, want %q at %d path %q", fault.Message, fault.Offset, fault.Path, row.says, row.offset, row.path)
+			}
+		})
+	}
+}
+
 func codeOf(e *Error) Code {
 	if e == nil {
 		return 0

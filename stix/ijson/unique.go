@@ -67,11 +67,37 @@ func (p *parser) duplicate(obj, name int) {
 	})
 }
 
-// pointer is the JSON pointer of the object at node obj while its ancestors are still open: the path along the stack.
+// tooLong refuses the string that opens at start and has that many bytes: as a value, which its pointer names, or as a
+// member's name, where the pointer is that of the object.
+func (p *parser) tooLong(start, bytes int) {
+	if p.refused != nil {
+		return
+	}
+	t, what := p.tree, "the string"
+	path := p.pointerAlong(t.stack)
+	if n := len(t.stack); n > 0 {
+		switch top := &t.Nodes[t.stack[n-1]]; {
+		case top.Kind == Array:
+			path += fmt.Sprintf("/%d", top.Count-1)
+		case p.text[start-1] == ':':
+			path += "/" + EscapePointer(string(p.nameAt(uint32(len(t.Nodes)-1))))
+		default:
+			what = "the member name"
+		}
+	}
+	p.refuse(&Error{Code: LongString, Offset: start, Path: path,
+		Message: fmt.Sprintf("%s has %d bytes, at most %d are allowed", what, bytes, p.limits.StringBytes)})
+}
+
+// pointer is the JSON pointer of the object at node obj while its ancestors are still open.
 func (p *parser) pointer(obj int) string {
+	return p.pointerAlong(append(append([]uint32{}, p.tree.stack...), uint32(obj)))
+}
+
+// pointerAlong is the JSON pointer of the last of the containers that are open, given from the outermost on.
+func (p *parser) pointerAlong(open []uint32) string {
 	t := p.tree
 	var path string
-	open := append(append([]uint32{}, t.stack...), uint32(obj))
 	for k := 0; k+1 < len(open); k++ {
 		parent, child := open[k], open[k+1]
 		if t.Nodes[parent].Kind == Object {
