@@ -40,6 +40,10 @@ func (c Checkpoint) Text() string {
 
 var errCheckpoint = errors.New("it is no checkpoint: expected the lines origin, size and root hash")
 
+// mostEntries is more entries than a journal will have, and as many as tlog can reckon with: what splits a larger tree in
+// two overflows, and never ends.
+const mostEntries = 1 << 62
+
 // ParseCheckpoint reads the body of a note. Lines after the third are extensions, which it leaves alone.
 func ParseCheckpoint(text string) (Checkpoint, error) {
 	lines := strings.SplitN(text, "\n", 4)
@@ -49,6 +53,9 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	size, err := strconv.ParseUint(lines[1], 10, 63)
 	if err != nil || strconv.FormatUint(size, 10) != lines[1] {
 		return Checkpoint{}, fmt.Errorf("the size %q of the checkpoint is no number without leading zeros", lines[1])
+	}
+	if size > mostEntries {
+		return Checkpoint{}, fmt.Errorf("the size %d of the checkpoint is more than any journal has", size)
 	}
 	c := Checkpoint{Origin: lines[0], Size: size}
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
@@ -87,11 +94,20 @@ func OpenCheckpoint(signed []byte, keys []note.Verifier) (c Checkpoint, by note.
 
 // ReadCheckpoint reads a signed note without checking who signed it: what it says is somebody's claim.
 func ReadCheckpoint(signed []byte) (Checkpoint, error) {
+	text, err := claimedText(signed)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return ParseCheckpoint(text)
+}
+
+// claimedText is the body of a signed note, whoever signed it.
+func claimedText(signed []byte) (string, error) {
 	var unverified *note.UnverifiedNoteError
 	if _, err := note.Open(signed, note.VerifierList()); !errors.As(err, &unverified) {
-		return Checkpoint{}, fmt.Errorf("it is no signed note: %w", err)
+		return "", fmt.Errorf("it is no signed note: %w", err)
 	}
-	return ParseCheckpoint(unverified.Note.Text)
+	return unverified.Note.Text, nil
 }
 
 func openNote(signed []byte, keys []note.Verifier) (*note.Note, note.Verifier, error) {

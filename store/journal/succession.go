@@ -45,8 +45,11 @@ func Successors(trusted []note.Verifier, notes [][]byte) []note.Verifier {
 
 // ParseSuccession reads a note of succession without asking who trusts it: the key that signed it, and the one it names.
 func ParseSuccession(signed []byte) (key, successor string, err error) {
-	text, _, _ := strings.Cut(string(signed), "\n\n")
-	by, successor, err := readSuccession(text + "\n")
+	text, err := claimedText(signed)
+	if err != nil {
+		return "", "", err
+	}
+	by, successor, err := readSuccession(text)
 	if err != nil {
 		return "", "", err
 	}
