@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
@@ -22,6 +23,7 @@ type limits struct {
 	objects      int
 	objectBytes  byteSize
 	depth        int
+	stringBytes  byteSize
 	filterValues int
 	filterBytes  byteSize
 	pageObjects  int
@@ -40,7 +42,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		connections: 10_000, headerBytes: 64 << 10, headerTime: 10 * time.Second, idleTime: 2 * time.Minute, drainTime: 25 * time.Second,
-		objects: 100_000, objectBytes: 16 << 20, depth: 100, filterValues: 1000, filterBytes: 64 << 10,
+		objects: 100_000, objectBytes: 16 << 20, depth: 100, stringBytes: ijson.DefaultStringBytes, filterValues: 1000, filterBytes: 64 << 10,
 		pageObjects: 10_000, pageBytes: 32 << 20, bodyTime: 10 * time.Minute, answerTime: time.Minute,
 		requests: 2048, accountRequests: 256, accountRate: 2000, memory: 512 << 20, accountMemory: 128 << 20,
 	}
@@ -57,8 +59,9 @@ func (l *limits) flags(f *pflag.FlagSet) {
 	f.DurationVar(&l.idleTime, "idle-time", l.idleTime, "for a connection without a request (it is closed)")
 	f.DurationVar(&l.drainTime, "drain-time", l.drainTime, "for requests in flight when the server is told to stop")
 	f.IntVar(&l.objects, "max-objects", l.objects, "objects in one envelope (422)")
-	f.Var(&l.objectBytes, "max-object-bytes", "`SIZE` of one object, and so of every text in it (422)")
+	f.Var(&l.objectBytes, "max-object-bytes", "`SIZE` of one object (422)")
 	f.IntVar(&l.depth, "max-depth", l.depth, "nesting of JSON in one object (a failure of that object)")
+	f.Var(&l.stringBytes, "max-string-bytes", "`SIZE` of one string in an object (a failure of that object)")
 	f.IntVar(&l.filterValues, "max-filter-values", l.filterValues, "values of one match parameter (400)")
 	f.Var(&l.filterBytes, "max-filter-bytes", "`SIZE` of a query string (400)")
 	f.IntVar(&l.pageObjects, "max-page-objects", l.pageObjects, "objects of a page, whatever limit says (the page is shorter)")
@@ -74,7 +77,7 @@ func (l *limits) flags(f *pflag.FlagSet) {
 func (l *limits) check() error {
 	for name, n := range map[string]float64{
 		"max-connections": float64(l.connections), "max-header-bytes": float64(l.headerBytes), "max-objects": float64(l.objects),
-		"max-object-bytes": float64(l.objectBytes), "max-depth": float64(l.depth), "max-filter-values": float64(l.filterValues),
+		"max-object-bytes": float64(l.objectBytes), "max-depth": float64(l.depth), "max-string-bytes": float64(l.stringBytes), "max-filter-values": float64(l.filterValues),
 		"max-filter-bytes": float64(l.filterBytes), "max-page-objects": float64(l.pageObjects), "max-page-bytes": float64(l.pageBytes),
 		"max-requests": float64(l.requests), "max-account-requests": float64(l.accountRequests), "max-account-rate": l.accountRate,
 		"max-memory": float64(l.memory), "max-account-memory": float64(l.accountMemory), "header-time": float64(l.headerTime),
@@ -96,7 +99,7 @@ func (l *limits) check() error {
 // requestLimits are those that the TAXII server holds.
 func (l limits) requestLimits() server.Limits {
 	return server.Limits{
-		Objects: l.objects, ObjectBytes: int(l.objectBytes), Depth: l.depth,
+		Objects: l.objects, ObjectBytes: int(l.objectBytes), Depth: l.depth, StringBytes: int(l.stringBytes),
 		FilterValues: l.filterValues, FilterBytes: int(l.filterBytes),
 		PageDefault: min(1000, l.pageObjects), PageMax: l.pageObjects, PageBytes: int(l.pageBytes),
 		BodyTime: l.bodyTime, AnswerTime: l.answerTime,

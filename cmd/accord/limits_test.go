@@ -32,7 +32,7 @@ func TestEachLimitHasAFlagAndALineInTheManual(t *testing.T) {
 	}
 	cmd := newServeCommand(&env{})
 	for _, name := range []string{"max-connections", "max-header-bytes", "header-time", "body-time", "answer-time", "idle-time", "drain-time",
-		"max-objects", "max-object-bytes", "max-depth", "max-filter-values", "max-filter-bytes", "max-page-objects", "max-page-bytes",
+		"max-objects", "max-object-bytes", "max-depth", "max-string-bytes", "max-filter-values", "max-filter-bytes", "max-page-objects", "max-page-bytes",
 		"max-requests", "max-account-requests", "max-account-rate", "max-memory", "max-account-memory"} {
 		flag := cmd.Flags().Lookup(name)
 		if flag == nil {
@@ -64,7 +64,7 @@ func TestSizesAreWrittenAsPeopleWriteThem(t *testing.T) {
 func TestLimitsOfTheCommandLineHold(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--ops-listen", "127.0.0.1:0", "--max-objects", "5", "--max-object-bytes", "4KiB",
-		"--max-depth", "6", "--max-filter-values", "2", "--max-filter-bytes", "200", "--max-header-bytes", "4KiB", "--max-page-objects", "3")...)
+		"--max-depth", "6", "--max-string-bytes", "1KiB", "--max-filter-values", "2", "--max-filter-bytes", "200", "--max-header-bytes", "4KiB", "--max-page-objects", "3")...)
 	ops := strings.TrimSuffix(c.said("operation: /healthz, /readyz, /metrics").URL, "/")
 	c.serving()
 	for _, row := range []struct {
@@ -75,6 +75,8 @@ func TestLimitsOfTheCommandLineHold(t *testing.T) {
 		{"objects in one envelope", "POST", gsp + "objects/", string(envelope(demo.Generate(1, 6)...)), 422, "5"},
 		{"bytes of an object", "POST", gsp + "objects/", `{"objects":[{"type":"tool","name":"` + strings.Repeat("n", 5000) + `"}]}`, 422, "4096"},
 		{"depth, of that object alone", "POST", gsp + "objects/", `{"objects":[{"type":"tool","x":[[[[[[1]]]]]]}]}`, 202, "failure_count\":1"},
+		{"bytes of a string, of that object alone", "POST", gsp + "objects/", `{"objects":[{"type":"tool","external_references":[{"source_name":"` + strings.Repeat("n", 1025) + `"}]}]}`, 202,
+			"at /external_references/0/source_name: the string has 1025 bytes, at most 1024 are allowed"},
 		{"values of a match parameter", "GET", gsp + "objects/?match[type]=a,b,c", "", 400, "match[type]"},
 		{"bytes of the query", "GET", gsp + "objects/?match[id]=" + strings.Repeat("a", 300), "", 400, "200"},
 		{"header", "GET", "/taxii2/?h=" + strings.Repeat("h", 20_000), "", 431, ""},

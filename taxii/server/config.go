@@ -10,6 +10,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 	"github.com/accord-taxii/accord/taxii"
@@ -54,6 +55,7 @@ type Limits struct {
 	Objects     int // objects in one envelope; default 100,000 (422)
 	ObjectBytes int // bytes of one object's text; default 16 MiB (422)
 	Depth       int // nesting of JSON within one object; default 100 (a failure of that object)
+	StringBytes int // bytes of one string or member name in an object; default 12 MiB (a failure of that object)
 
 	FilterValues int // values of one match parameter; default 1,000 (400)
 	FilterBytes  int // bytes of the query string; default 64 KiB (400)
@@ -78,6 +80,7 @@ func (l Limits) withDefaults() Limits {
 	l.Objects = cmp.Or(l.Objects, 100_000)
 	l.ObjectBytes = cmp.Or(l.ObjectBytes, 16<<20)
 	l.Depth = cmp.Or(l.Depth, 100)
+	l.StringBytes = cmp.Or(l.StringBytes, ijson.DefaultStringBytes)
 	l.FilterValues = cmp.Or(l.FilterValues, 1000)
 	l.FilterBytes = cmp.Or(l.FilterBytes, 64<<10)
 	l.PageDefault = cmp.Or(l.PageDefault, 1000)

@@ -63,7 +63,7 @@ func (s *Server) take(c echo.Context, col *store.Collection, body []byte) (*inge
 	refusals := s.refusals(exchangeOf(c), col)
 	return ingest.Accept(c.Request().Context(), col, caller, party, raws, ingest.Options{
 		Now:     s.now(),
-		Limits:  ijson.Limits{Depth: s.limits.Depth},
+		Limits:  ijson.Limits{Depth: s.limits.Depth, StringBytes: s.limits.StringBytes},
 		Refused: refusals,
 	})
 }
