@@ -95,6 +95,6 @@ func (s *service) mountFar(taxii *server.Server, logins *auth.Authenticator) {
 	api := &admin.API{Store: s.store, Now: s.config.now, Deliveries: s.deliveries, Failed: func(r *http.Request, err error) {
 		s.config.log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
 	}}
-	far := &admin.Far{API: api, Auth: logins, Address: taxii.Address}
+	far := &admin.Far{API: api, Auth: logins, Address: taxii.Address, Enter: taxii.Enter}
 	taxii.Mount(admin.FarPrefix, far.Handler())
 }

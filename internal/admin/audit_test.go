@@ -24,16 +24,16 @@ import (
 )
 
 // audited is a server that keeps account and serves /accord/v1/.
-func audited(t testing.TB) *accordtest.Server {
+func audited(t testing.TB, options ...accordtest.Option) *accordtest.Server {
 	t.Helper()
 	var deliveries *store.Deliveries
-	s := accordtest.New(t, accordtest.WithDelivered(func(d server.Delivery) {
+	s := accordtest.New(t, append(options, accordtest.WithDelivered(func(d server.Delivery) {
 		deliveries.Note(store.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
-	}))
+	}))...)
 	deliveries = s.Store.OpenDeliveries(func(err error) { t.Error(err) })
 	t.Cleanup(func() { deliveries.Close() })
 	far := &admin.Far{API: &admin.API{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries},
-		Auth: auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{})}
+		Auth: auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{}), Address: s.TAXII.Address, Enter: s.TAXII.Enter}
 	s.TAXII.Mount(admin.FarPrefix, far.Handler())
 	return s
 }

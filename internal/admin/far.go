@@ -22,6 +22,10 @@ type Far struct {
 
 	// Address is where a request comes from, without a port; nil: the connection's other end.
 	Address func(*http.Request) string
+
+	// Enter lets a request in, and returns what is called once it is answered; nil: all are let in. An error that has a
+	// method RetryAfter says that the account has reached a limit (429).
+	Enter func(http.ResponseWriter, *http.Request, agreement.Caller) (leave func(), err error)
 }
 
 // Handler serves below FarPrefix.
@@ -42,6 +46,14 @@ func (f *Far) Handler() http.Handler {
 			Account:  agreement.AccountName(account.Name),
 			Party:    agreement.PartyName(account.Party),
 			Operator: account.Operator,
+		}
+		if f.Enter != nil {
+			leave, err := f.Enter(w, r, caller)
+			if err != nil {
+				writeError(w, err)
+				return
+			}
+			defer leave()
 		}
 		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
 	})

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,21 +111,31 @@ func (a *API) ask(r route, req *http.Request) (any, error) {
 
 // unrouted says why a request reaches no route: its path or its method is unknown.
 func unrouted(mux *http.ServeMux, req *http.Request) error {
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		other := req.Clone(req.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "" {
-			return &wrongMethod{req.Method, req.URL.Path, method}
+			allowed = append(allowed, method)
 		}
+	}
+	if len(allowed) > 0 {
+		return &wrongMethod{req.Method, req.URL.Path, strings.Join(allowed, ", ")}
 	}
 	return notFound("there is no %s here", req.URL.Path)
 }
 
-// wrongMethod is a request to a path that takes another method.
+// wrongMethod is a request to a path that takes other methods.
 type wrongMethod struct{ method, path, allowed string }
 
 func (e *wrongMethod) Error() string {
 	return fmt.Sprintf("%s takes %s, not %s", e.path, e.allowed, e.method)
+}
+
+// limited is the error of a request that will do later: its account has reached a limit.
+type limited interface {
+	error
+	RetryAfter() time.Duration
 }
 
 func (a *API) listAgreements(r *http.Request) (any, error) {
@@ -246,6 +258,8 @@ func (a *API) passwordHash(r *http.Request) (any, error) {
 // badRequest is an error in what a request says.
 type badRequest struct{ error }
 
+func (e *badRequest) Unwrap() error { return e.error }
+
 // maxBody bounds a request: an apply file, escaped as JSON.
 const maxBody = 2*MaxFile + 1<<20
 
@@ -307,11 +321,14 @@ func writeError(w http.ResponseWriter, err error) {
 	errors.As(err, &body.File)
 	var method *wrongMethod
 	var slow *auth.SlowError
+	var limit limited
 	switch {
 	case errors.As(err, &method):
 		w.Header().Set("Allow", method.allowed)
 	case errors.As(err, &slow):
-		w.Header().Set("Retry-After", strconv.Itoa(int(slow.After.Seconds())+1))
+		w.Header().Set("Retry-After", seconds(slow.After))
+	case errors.As(err, &limit):
+		w.Header().Set("Retry-After", seconds(limit.RetryAfter()))
 	case status == http.StatusUnauthorized:
 		w.Header()["Www-Authenticate"] = auth.Challenge()
 	case status == http.StatusServiceUnavailable:
@@ -320,13 +337,22 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, status, body)
 }
 
+// seconds is how Retry-After writes a time: whole seconds, at least one (RFC 9110, section 10.2.3).
+func seconds(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }
+
 // statusOf is what an error means in HTTP; what it does not know is the server's own failure.
 func statusOf(err error) int {
 	var file *FileError
 	var bad *badRequest
 	var method *wrongMethod
 	var slow *auth.SlowError
+	var limit limited
+	var large *http.MaxBytesError
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge
 	case errors.As(err, &file):
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &bad):
@@ -341,7 +367,7 @@ func statusOf(err error) int {
 		return http.StatusUnauthorized
 	case errors.Is(err, auth.ErrBusy), errors.Is(err, store.ErrClosed):
 		return http.StatusServiceUnavailable
-	case errors.As(err, &slow):
+	case errors.As(err, &slow), errors.As(err, &limit):
 		return http.StatusTooManyRequests
 	case errors.Is(err, ErrRefused):
 		return http.StatusConflict

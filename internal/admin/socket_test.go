@@ -288,6 +288,20 @@ func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d as JSON", path, w.Code, w.Body, want)
 		}
 	}
+	for path, want := range map[string]string{"agreements/vendors/": "GET, HEAD", "agreements/vendors/renew": "POST", "parties/": "GET, HEAD, POST"} {
+		w := httptest.NewRecorder()
+		far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest("DELETE", "/accord/v1/"+path, nil))
+		if got := w.Header().Get("Allow"); got != want {
+			t.Errorf("DELETE %s: got Allow %q, want %q", path, got, want)
+		}
+		for _, method := range strings.Split(want, ", ") {
+			w := httptest.NewRecorder()
+			far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest(method, "/accord/v1/"+path, nil))
+			if w.Code == 405 {
+				t.Errorf("%s %s: got 405 although it is allowed", method, path)
+			}
+		}
+	}
 	w := httptest.NewRecorder()
 	far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest("POST", "/accord/v1/agreements/vendors/suspend/", strings.NewReader(`{"reson":"x"}`)))
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "reson") {

@@ -23,6 +23,9 @@ type limitError struct {
 
 func (e *limitError) Error() string { return e.text }
 
+// RetryAfter is how long to wait before the same request is sent again.
+func (e *limitError) RetryAfter() time.Duration { return e.after }
+
 // tooMany is a limit of one account.
 func tooMany(after time.Duration, format string, args ...any) error {
 	return &limitError{status: http.StatusTooManyRequests, after: after, text: fmt.Sprintf(format, args...)}

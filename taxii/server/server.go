@@ -180,7 +180,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.gate.leave()
 	if h := s.mounted(r.URL.Path); h != nil {
-		h.ServeHTTP(x, r)
+		s.serveMounted(h, x, r)
 		return
 	}
 	if err := s.authenticate(x, r); err != nil {

@@ -1,0 +1,94 @@
+package admin_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/taxii/server"
+)
+
+// What an account may ask for counts wherever it asks.
+func TestTheLimitsOfAnAccountHoldHereToo(t *testing.T) { // T-035
+	s := audited(t, accordtest.WithLimits(server.Limits{AccountRate: 2.0 / 3600}))
+	path := admin.FarPrefix + "agreements/"
+	if got := s.Get(accordtest.Agency, path); got.Status != http.StatusOK {
+		t.Fatalf("the first request: got %d %s, want 200", got.Status, got.Body)
+	}
+	for _, path := range []string{path, "/taxii2/"} {
+		got := s.Get(accordtest.Agency, path)
+		wait, err := strconv.Atoi(got.Header.Get("Retry-After"))
+		if got.Status != http.StatusTooManyRequests || err != nil || wait < 1 || !strings.Contains(string(got.Body), `"http_status":"429"`) {
+			t.Errorf("GET %s after it: got %d %v %s, want 429 with Retry-After", path, got.Status, got.Header, got.Body)
+		}
+	}
+	if got := s.Get(accordtest.Vendor, path); got.Status != http.StatusOK {
+		t.Errorf("another account: got %d, want 200", got.Status)
+	}
+	if log := s.Log.String(); !strings.Contains(log, `"path":"/accord/v1/agreements/","route":"","status":429`) || strings.Count(log, `"account":"agency"`) != 3 {
+		t.Errorf("the log does not say whose requests they were:\n%s", log)
+	}
+}
+
+func TestRequestsAtOnceAreBoundedHereToo(t *testing.T) {
+	s := audited(t, accordtest.WithLimits(server.Limits{AccountRequests: 1}))
+	dial := func() (net.Conn, *bufio.Reader) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(time.Minute))
+		return conn, bufio.NewReader(conn)
+	}
+	// An operator's request is let in, and waits for its body: net/http says so once somebody reads it.
+	request, err := http.NewRequest("POST", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(accordtest.Operator, accordtest.Password(accordtest.Operator))
+	slow, answers := dial()
+	fmt.Fprintf(slow, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n", admin.FarPrefix, request.Header.Get("Authorization"))
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("got %q, %v, want 100 Continue", line, err)
+	}
+	answers.ReadString('\n')
+	if got := s.Get(accordtest.Operator, admin.FarPrefix+"parties/"); got.Status != http.StatusTooManyRequests || got.Header.Get("Retry-After") != "1" {
+		t.Errorf("beside it: got %d %v, want 429 with Retry-After", got.Status, got.Header)
+	}
+	io.WriteString(slow, `{"name":"newone"}`)
+	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("the slow one: got %v, %v, want 200", resp, err)
+	}
+	if got := s.Get(accordtest.Operator, admin.FarPrefix+"parties/"); got.Status != http.StatusOK {
+		t.Errorf("afterwards: got %d, want 200", got.Status)
+	}
+}
+
+// A body that is promised and never comes ends like any other that is slow.
+func TestABodyIsNotWaitedForWithoutEnd(t *testing.T) {
+	s := audited(t, accordtest.WithLimits(server.Limits{BodyTime: 200 * time.Millisecond}))
+	request, err := http.NewRequest("POST", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(accordtest.Operator, accordtest.Password(accordtest.Operator))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	fmt.Fprintf(conn, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\n\r\n", admin.FarPrefix, request.Header.Get("Authorization"))
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("got %v, %v, want 408", resp, err)
+	}
+}
