@@ -99,8 +99,8 @@ func (in *receiving) all(r *tar.Reader) (*BackupManifest, error) {
 			if err := readPart(r, &in.plan); err != nil {
 				return nil, err
 			}
-			if in.plan.Format != backupFormat {
-				return nil, fmt.Errorf("the backup has format %d, this program reads format %d: use the Accord that made it, or a newer one", in.plan.Format, backupFormat)
+			if err := knownFormat(in.plan.Format); err != nil {
+				return nil, fmt.Errorf("the backup %w", err)
 			}
 		case backupName:
 			return in.manifest(r)
@@ -110,6 +110,13 @@ func (in *receiving) all(r *tar.Reader) (*BackupManifest, error) {
 			}
 		}
 	}
+}
+
+func knownFormat(format int) error {
+	if format == backupFormat {
+		return nil
+	}
+	return fmt.Errorf("has format %d, this program reads format %d: use the Accord that made it, or a newer one", format, backupFormat)
 }
 
 func readPart(r io.Reader, v any) error {
@@ -174,6 +181,9 @@ func (in *receiving) manifest(r io.Reader) (*BackupManifest, error) {
 	if err := readPart(r, &m); err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
+	if err := knownFormat(m.Format); err != nil {
+		return nil, fmt.Errorf("the manifest %w", err)
+	}
 	for _, want := range m.Files {
 		if got, ok := in.got[want.Name]; !ok || got != want {
 			return nil, fmt.Errorf("%s did not come as it was sent", want.Name)
@@ -208,8 +218,8 @@ func ReadBackupManifest(dir string) (*BackupManifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the backup %s: %w", dir, err)
 	}
-	if m.Format != backupFormat {
-		return nil, fmt.Errorf("the backup %s has format %d, this program reads format %d: use the Accord that made it, or a newer one", dir, m.Format, backupFormat)
+	if err := knownFormat(m.Format); err != nil {
+		return nil, fmt.Errorf("the backup %s %w", dir, err)
 	}
 	return &m, nil
 }

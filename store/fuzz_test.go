@@ -1,0 +1,198 @@
+package store
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// FuzzBlock reads blocks of deliveries as they may be found in a file, checksum right or wrong.
+func FuzzBlock(f *testing.F) {
+	b, err := appendPage(nil, pageOf(1000, positions(2, 30, 3)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if b, err = appendPage(b, pageOf(1001, positions(31, 40, 1))); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(make([]byte, blockHead+12))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) >= blockHead {
+			b = slices.Clone(b)
+			binary.BigEndian.PutUint32(b, crc32.Checksum(b[4:], castagnoli))
+		}
+		runs := 0
+		if err := eachRun(b, func(uint64, positionRun) { runs++ }); err == nil && runs > len(b)-blockHead {
+			t.Errorf("got %d runs out of %d bytes", runs, len(b)-blockHead)
+		}
+	})
+}
+
+// FuzzPages keeps pages in a block and reads them back.
+func FuzzPages(f *testing.F) {
+	f.Add([]byte{1, 1, 1, 0, 5, 1, 200, 0, 0, 3})
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		type given struct{ at, position uint64 }
+		var want, got []given
+		var block []byte
+		var page []journal.Position
+		at, last := uint64(1e9), journal.Position(0)
+		flush := func() {
+			if len(page) == 0 {
+				return
+			}
+			var err error
+			if block, err = appendPage(block, pageOf(at, page)); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page {
+				want = append(want, given{at, uint64(p)})
+			}
+			page = nil
+		}
+		for _, step := range steps {
+			switch {
+			case step == 0: // the next page, some time later
+				flush()
+				at += uint64(len(steps))
+			case step == 255: // the next page, from the start on
+				flush()
+				last = 0
+			default:
+				last += journal.Position(step)
+				page = append(page, last)
+			}
+		}
+		flush()
+		if block == nil {
+			return
+		}
+		if err := eachRun(block, func(at uint64, r positionRun) {
+			for p := r.start; p < r.start+r.length; p++ {
+				got = append(got, given{at, p})
+			}
+		}); err != nil || !slices.Equal(got, want) {
+			t.Fatalf("got %v, %v, want %v", got, err, want)
+		}
+	})
+}
+
+// FuzzStatusRecord reads a kept status, checksum right or wrong.
+func FuzzStatusRecord(f *testing.F) {
+	enc, err := statusEncoder()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(enc.EncodeAll([]byte(`{"id":"x"}`), append(make([]byte, 8), "\x01a\x01p"...)))
+	f.Add(append(make([]byte, 8), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = binary.BigEndian.AppendUint32(slices.Clone(b), crc32.Checksum(b, castagnoli))
+		body, by, err := parseStatus(b)
+		if err != nil && (body != nil || by != Actor{}) {
+			t.Errorf("got %q and %+v beside %v", body, by, err)
+		}
+	})
+}
+
+// FuzzContent holds two texts against each other: equal values have one hash and plain numbers one spelling.
+func FuzzContent(f *testing.F) {
+	f.Add([]byte(`{"a":1.50,"b":[0,-0.0]}`), []byte(`{ "b":[0e9,0], "\u0061":15e-1}`))
+	f.Add([]byte(`1e99999999999999999999`), []byte(`10e99999999999999999998`))
+	f.Add([]byte(`-1`), []byte(`1`))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		var ta, tb ijson.Tree
+		if ta.Parse(a, ijson.Limits{}) != nil || tb.Parse(b, ijson.Limits{}) != nil {
+			if ijson.Equal(a, b) {
+				t.Errorf("%q and %q are equal, though they cannot both be read", a, b)
+			}
+			return
+		}
+		one := ijson.Equal(a, b)
+		if one != ijson.Equal(b, a) {
+			t.Errorf("%q equals %q, but not the other way round", a, b)
+		}
+		if same := contentHash(&ta) == contentHash(&tb); same != one {
+			t.Errorf("%q and %q: equal %t, hashed alike %t", a, b, one, same)
+		}
+		var again bytes.Buffer
+		if json.Indent(&again, a, "", " ") == nil && !sameContent(a, again.Bytes()) {
+			t.Errorf("%q is not what it is with other white space", a)
+		}
+	})
+}
+
+// FuzzReceiveBackup takes a backup from a server that may send anything: it becomes a backup that can be read, or leaves
+// nothing behind, and writes nothing beside its folder.
+func FuzzReceiveBackup(f *testing.F) {
+	sum := sha256.Sum256([]byte("x"))
+	file := `{"name":"tls/a","size":1,"sha256":"` + hex.EncodeToString(sum[:]) + `"}`
+	for _, parts := range [][]string{
+		{planName, `{"format":1,"bytes":1}`, "tls/a", "x", backupName, `{"format":1,"files":[` + file + `]}`},
+		{backupName, `{"format":9}`},
+		{planName, `{"format":1}`, "../a", "x", backupName, `{"format":1}`},
+		{planName, `{"format":1}`, "./backup.json", "x", backupName, `{"format":1}`},
+		{planName, `{"format":1}`, "a", "x", "a/b", "x", backupName, `{"format":1}`},
+	} {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for i := 0; i < len(parts); i += 2 {
+			w.WriteHeader(&tar.Header{Name: parts[i], Size: int64(len(parts[i+1])), Mode: 0o600, Typeflag: tar.TypeReg})
+			w.Write([]byte(parts[i+1]))
+		}
+		w.Close()
+		f.Add(b.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "backup")
+		m, err := ReceiveBackup(context.Background(), bytes.NewReader(stream), dir, nil)
+		beside, _ := os.ReadDir(parent)
+		if err != nil {
+			if m != nil || len(beside) != 0 {
+				t.Errorf("%v leaves %v and %+v", err, beside, m)
+			}
+			return
+		}
+		if len(beside) != 1 {
+			t.Errorf("got %v, want one folder", beside)
+		}
+		if again, err := ReadBackupManifest(dir); err != nil || len(again.Files) != len(m.Files) {
+			t.Errorf("what was received cannot be read: %v", err)
+		}
+	})
+}
+
+// FuzzIDKey makes keys of identifiers: no two have one key, and none is the beginning of another.
+func FuzzIDKey(f *testing.F) {
+	id := uuid.NewString()
+	f.Add("indicator--"+id, "indicator--"+id[:35]+"A", []byte{1})
+	f.Fuzz(func(t *testing.T, one, other string, rest []byte) {
+		a, ok := appendIDKey(nil, 7, stix.ID(one))
+		if !ok {
+			return
+		}
+		if n := idKeyLen(slices.Concat(a, rest)); n != len(a) {
+			t.Errorf("%q: got a key of %d bytes, want %d", one, n, len(a))
+		}
+		b, ok := appendIDKey(nil, 7, stix.ID(other))
+		if same := stix.ID(one).UUID() == stix.ID(other).UUID(); ok && bytes.HasPrefix(a, b) != same {
+			t.Errorf("%q and %q: got the keys %x and %x", one, other, a, b)
+		}
+	})
+}
