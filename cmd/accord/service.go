@@ -158,11 +158,12 @@ func (s *service) serve(hs *http.Server, l net.Listener) {
 	hs.ReadHeaderTimeout = s.config.limits.headerTime
 	hs.IdleTimeout = s.config.limits.idleTime
 	hs.MaxHeaderBytes = int(s.config.limits.headerBytes)
+	hs.ConnContext = server.ConnContext
 	hs.ErrorLog = log.New(lineWriter{s.config.log}, "", 0)
 	go func() {
 		var err error
 		if hs.TLSConfig != nil {
-			err = hs.ServeTLS(l, "", "")
+			err = hs.ServeTLS(server.Join(l), "", "")
 		} else {
 			err = hs.Serve(l)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -31,6 +32,7 @@ type exchange struct {
 	began  time.Time
 	limits *Limits
 	memory holding // of the body and the page
+	conn   *conn   // nil: its records cannot be joined
 
 	values []string // of the headers; the answer keeps them after the exchange has ended
 
@@ -41,9 +43,9 @@ type exchange struct {
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // begin opens an exchange; end closes it.
-func (s *Server) begin(w http.ResponseWriter) *exchange {
+func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits}
+	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits, conn: connOf(r)}
 	x.values = make([]string, 0, 4)
 	h := w.Header()
 	x.set(h, "X-Request-Id", x.id)
@@ -112,12 +114,22 @@ func (x *exchange) write(status int, body []byte) error {
 		http.NewResponseController(x).SetWriteDeadline(time.Now().Add(take))
 	}
 	x.WriteHeader(status)
-	_, err := x.Write(body)
+	var err error
+	if x.conn != nil && len(body) > oneWrite {
+		x.conn.hold()
+		_, err = x.Write(body)
+		err = errors.Join(err, x.conn.let())
+	} else {
+		_, err = x.Write(body)
+	}
 	if err != nil {
 		return &goneError{err}
 	}
 	return nil
 }
+
+// oneWrite is a body that goes out in one record with its head, in any case.
+const oneWrite = 2 << 10
 
 // packs says whether the answer to r, of that many bytes, is compressed, and sets the headers that tell.
 func (x *exchange) packs(r *http.Request, size int) bool {

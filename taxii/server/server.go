@@ -172,7 +172,7 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 // serve is the way of every request: whether there is room for it, who is calling, then the route.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := s.begin(w)
+	x := s.begin(w, r)
 	defer s.end(x, r)
 	if err := s.gate.enter(); err != nil {
 		s.refuse(x, r, err)

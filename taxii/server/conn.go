@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// TLS writes an answer as records of at most 16 KiB, each with a system call of its own. A conn lies below TLS and joins
+// them: 242 µs of processor time for a page of 103 kB became 192. Without TLS there is nothing to gain: net/http writes a
+// page in two pieces, and joining those made it slower.
+
+// Join makes the connections that l accepts write the records of an answer together. The http.Server that serves them, over
+// TLS, needs ConnContext; without it, they are ordinary connections.
+func Join(l net.Listener) net.Listener { return listener{l} }
+
+type listener struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c}, nil
+}
+
+type connKey struct{}
+
+// ConnContext is for an http.Server that serves connections of Join.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		if c, ok := t.NetConn().(*conn); ok {
+			return context.WithValue(ctx, connKey{}, c)
+		}
+	}
+	return ctx
+}
+
+// connOf is the connection of a request; nil when its records cannot be joined, or when several requests share it.
+func connOf(r *http.Request) *conn {
+	if r.TLS == nil || r.ProtoMajor != 1 {
+		return nil
+	}
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return c
+}
+
+// conn is a connection whose writes can be held back for a while.
+type conn struct {
+	net.Conn
+
+	mu      sync.Mutex
+	holding bool    // guarded by mu
+	held    *[]byte // guarded by mu; nil: nothing is held
+}
+
+// mostHeld is what is held back at most.
+const mostHeld = 128 << 10
+
+var heldBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, mostHeld)
+	return &b
+}}
+
+// hold holds writes back until let.
+func (c *conn) hold() {
+	c.mu.Lock()
+	c.holding = true
+	c.mu.Unlock()
+}
+
+// let writes what is held, and from then on everything at once.
+func (c *conn) let() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holding = false
+	if c.held == nil {
+		return nil
+	}
+	err := c.flush()
+	heldBuffers.Put(c.held)
+	c.held = nil
+	return err
+}
+
+// flush writes what is held; mu is held.
+func (c *conn) flush() error {
+	b := *c.held
+	*c.held = b[:0]
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := c.Conn.Write(b)
+	return err
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.holding {
+		return c.Conn.Write(b)
+	}
+	if c.held == nil {
+		c.held = heldBuffers.Get().(*[]byte)
+	}
+	if len(*c.held)+len(b) > mostHeld {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b) > mostHeld {
+		return c.Conn.Write(b)
+	}
+	*c.held = append(*c.held, b...)
+	return len(b), nil
+}
