@@ -44,7 +44,7 @@ func (s *subject) containerMembers(node int) {
 }
 
 // containerShape holds a member to the schema of its type. For that it is written as an object of its own: with an identifier
-// instead of none or any, and with identifiers instead of keys in its references.
+// instead of none or any, with identifiers instead of keys in its references, and header fields as lists.
 func (s *subject) containerShape(inner *subject, member int) {
 	if s.found.full(Error) {
 		return
@@ -112,6 +112,10 @@ func (s *subject) standAlone(dst []byte, node int, name string) []byte {
 			}
 			first = false
 			dst = append(append(dst, t.Raw(n)...), ':')
+			if headerFields[name] && t.Kind(value) == ijson.String {
+				dst = append(append(append(dst, '['), t.Raw(value)...), ']')
+				continue
+			}
 			dst = s.standAlone(dst, value, t.Str(n))
 		}
 		if name == "" {
@@ -121,6 +125,9 @@ func (s *subject) standAlone(dst []byte, node int, name string) []byte {
 	}
 	return append(dst, t.Raw(node)...)
 }
+
+// headerFields are the dictionaries whose values are lists in STIX 2.1 (S-150), where STIX 2.0 has one string for one value.
+var headerFields = map[string]bool{"additional_header_fields": true, "request_header": true}
 
 // containerReference holds a reference inside a container to a member of it (S-124) of an allowed type (S-125).
 func (s *subject) containerReference(p *property, node int) {

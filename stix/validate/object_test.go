@@ -82,6 +82,9 @@ func TestMembersOfAnObservableContainerAreHeldToTheirTypes(t *testing.T) { // S-
 		{"a bundle", `{"0":{"type":"bundle"}}`, "S-014 error /objects/0"},
 		{"no type", `{"0":{"name":"a"}}`, "S-013 error /objects/0"},
 		{"an empty extension", `{"0":{"type":"file","name":"a","extensions":{"ntfs-ext":{}}}}`, "S-155 error /objects/0/extensions/ntfs-ext"},
+		{"S-150: a header field of one string, as in STIX 2.0", `{"0":{"type":"email-message","is_multipart":false,"additional_header_fields":{"X-Mailer":"Mutt","Received":["a","b"]}}}`, ""},
+		{"S-150: a header field that is a number", `{"0":{"type":"email-message","is_multipart":false,"additional_header_fields":{"X-Mailer":7}}}`, "S-150 error /objects/0/additional_header_fields/X-Mailer"},
+		{"S-150: a request's header of one string, as in STIX 2.0", `{"0":{"type":"network-traffic","dst_ref":"1","protocols":["tcp","http"],"extensions":{"http-request-ext":{"request_method":"get","request_value":"/","request_header":{"Host":"quay.example"}}}},"1":{"type":"ipv4-addr","value":"198.51.100.3"}}`, ""},
 		{"an address block in a MIME part", `{"0":{"type":"email-message","is_multipart":true,"body_multipart":[{"body_raw_ref":"1"}]},"1":{"type":"artifact","payload_bin":""}}`, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ var scoRules = []Rule{
 	seen("S-142", mustNot, layerSchema, "6.1.1", "decryption_key without encryption_algorithm."),
 	seen("S-148", mustNot, layerSchema, "6.6.1", "body of an email message when is_multipart is true."),
 	seen("S-149", mustNot, layerSchema, "6.6.1", "body_multipart when is_multipart is false."),
-	seen("S-150", must, layerSchema, "6.6.1, 6.12.2", "Each value of additional_header_fields and request_header is a list of strings."),
+	seen("S-150", must, layerSchema, "6.6.1, 6.12.2", "Each value of additional_header_fields and request_header is a list of strings; in an observable container one string is taken, as in STIX 2.0."),
 	{ID: "S-151", Level: must, Severity: Error, Layer: layerSchema, Section: "6.6.2",
 		Summary: "A MIME part has body or body_raw_ref; both: a warning.", types: "email-message", object: twoBodies},
 	seen("S-152", must, layerSchema, "6.7", "A file has hashes or name."),

@@ -91,7 +91,7 @@ func hashNames(s *subject, _ *property, node int) {
 		if hashAlgorithms.has(key) {
 			continue
 		}
-		if known := spelledAs(string(key)); known != "" {
+		if known := spelledAs(key); known != "" {
 			s.report(value, "the hash algorithm %s is spelled %q in hash-algorithm-ov", s.show(name), known)
 			continue
 		}
@@ -100,17 +100,37 @@ func hashNames(s *subject, _ *property, node int) {
 }
 
 // spelledAs is the algorithm of the vocabulary that key means, "" for none.
-func spelledAs(key string) string {
-	for known := range hashAlgorithms.values {
-		if strings.EqualFold(plain(known), plain(key)) {
-			return known
-		}
+func spelledAs(key []byte) string {
+	const longest = len("sha3-256") + 4 // with room for a few more hyphens
+	if len(key) > longest {
+		return ""
 	}
-	return ""
+	var room [longest]byte
+	return hashSpellings[string(foldAlgorithm(room[:0], key))]
 }
 
-// plain is a name without its hyphens and underscores.
-func plain(s string) string { return strings.NewReplacer("-", "", "_", "").Replace(s) }
+// hashSpellings is the vocabulary by its folded names.
+var hashSpellings = func() map[string]string {
+	all := map[string]string{}
+	for known := range hashAlgorithms.values {
+		all[string(foldAlgorithm(nil, []byte(known)))] = known
+	}
+	return all
+}()
+
+// foldAlgorithm appends a name in lower case, without its hyphens and underscores.
+func foldAlgorithm(dst, name []byte) []byte {
+	for _, c := range name {
+		switch {
+		case c == '-' || c == '_':
+		case 'A' <= c && c <= 'Z':
+			dst = append(dst, c|0x20)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
 
 func hashStrength(s *subject, _ *property, node int) {
 	if s.t.Kind(node) == ijson.Object && s.t.Nodes[node].Count > 0 && s.t.Member(node, "SHA-256") < 0 {
@@ -221,6 +241,8 @@ func dictionaryValues(s *subject, p *property, node int) {
 				s.report(value, "%s is no integer of STIX", s.show(value))
 			}
 		case kind == ijson.Null: // S-005
+		case s.found.full(Error):
+			return
 		default:
 			want := strings.NewReplacer("int", "an integer", "str", "a string", "|", " or ").Replace(p.values)
 			s.report(value, "%s is %s, a value of %s is %s", s.show(value), kind, p.name, want)
