@@ -5,24 +5,48 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
 
-// connections bounds how many connections a server has open. A new one beyond the bound takes the place of the one that
-// has been idle for the longest time; when all are at work it is turned away.
+// connections bounds how many connections a server has open, in all and from one address. A new one beyond a bound takes
+// the place of the one that has been idle for the longest time, among those that the bound counts; when all of them are at
+// work it is turned away.
 type connections struct {
-	most int
+	most    int
+	mostOne int // from one address; 0: as many as in all
 
 	mu      sync.Mutex
-	open    map[net.Conn]*list.Element // guarded by mu; nil: at work
-	idle    list.List                  // guarded by mu: of net.Conn, the one that is idle longest first
-	evicted uint64                     // guarded by mu
-	refused uint64                     // guarded by mu
+	open    map[net.Conn]*connection  // guarded by mu
+	from    map[netip.Prefix]*origins // guarded by mu; only addresses that have connections
+	idle    list.List                 // guarded by mu: of net.Conn, the one that is idle longest first
+	evicted uint64                    // guarded by mu
+	refused uint64                    // guarded by mu
 }
 
-func newConnections(most int) *connections {
-	return &connections{most: most, open: map[net.Conn]*list.Element{}}
+// connection is where an open connection stands.
+type connection struct {
+	address  netip.Prefix
+	all, own *list.Element // among the idle ones; nil: at work
+}
+
+// origins are the connections of one address.
+type origins struct {
+	open int
+	idle list.List // of net.Conn, the one that is idle longest first
+}
+
+func newConnections(most, mostOne int) *connections {
+	return &connections{most: most, mostOne: mostOne, open: map[net.Conn]*connection{}, from: map[netip.Prefix]*origins{}}
+}
+
+// connections are the bounds of a service. Those from a proxy are everybody's.
+func (c serviceConfig) connections() *connections {
+	if c.transport.behindProxy {
+		return newConnections(c.limits.connections, 0)
+	}
+	return newConnections(c.limits.connections, c.limits.addressConnections)
 }
 
 // changed is the http.Server's ConnState.
@@ -31,23 +55,14 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	switch state {
 	case http.StateNew:
-		if len(c.open) >= c.most {
-			drop = c.makeRoom()
-			if drop == nil {
-				c.refused++
-				drop = conn
-				break
-			}
-		}
-		c.open[conn] = c.idle.PushBack(conn)
+		drop = c.add(conn)
 	case http.StateIdle:
-		if e, known := c.open[conn]; known && e == nil {
-			c.open[conn] = c.idle.PushBack(conn)
+		if at := c.open[conn]; at != nil && at.all == nil {
+			c.rest(conn, at)
 		}
 	case http.StateActive:
-		if e, known := c.open[conn]; known && e != nil {
-			c.idle.Remove(e)
-			c.open[conn] = nil
+		if at := c.open[conn]; at != nil && at.all != nil {
+			c.work(at)
 		}
 	case http.StateClosed, http.StateHijacked:
 		c.forget(conn)
@@ -58,25 +73,81 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// makeRoom picks the connection that has been idle longest; mu is held.
-func (c *connections) makeRoom() net.Conn {
-	e := c.idle.Front()
-	if e == nil {
-		return nil
+// add counts a new connection and returns the one that must be closed for it: itself when no other can; mu is held.
+func (c *connections) add(conn net.Conn) (drop net.Conn) {
+	address := addressOf(conn)
+	idle := &c.idle
+	full := len(c.open) >= c.most
+	if o := c.from[address]; o != nil && c.mostOne > 0 && o.open >= c.mostOne {
+		idle, full = &o.idle, true
 	}
-	conn := e.Value.(net.Conn)
-	c.evicted++
-	c.forget(conn)
-	return conn
+	if full {
+		longest := idle.Front()
+		if longest == nil {
+			c.refused++
+			return conn
+		}
+		c.evicted++
+		drop = longest.Value.(net.Conn)
+		c.forget(drop)
+	}
+	o := c.from[address]
+	if o == nil {
+		o = &origins{}
+		c.from[address] = o
+	}
+	o.open++
+	at := &connection{address: address}
+	c.open[conn] = at
+	c.rest(conn, at)
+	return drop
 }
 
+// rest puts a connection among the idle ones; mu is held.
+func (c *connections) rest(conn net.Conn, at *connection) {
+	at.all, at.own = c.idle.PushBack(conn), c.from[at.address].idle.PushBack(conn)
+}
+
+// work takes a connection from the idle ones; mu is held.
+func (c *connections) work(at *connection) {
+	c.idle.Remove(at.all)
+	c.from[at.address].idle.Remove(at.own)
+	at.all, at.own = nil, nil
+}
+
+// forget no longer counts a connection; mu is held.
 func (c *connections) forget(conn net.Conn) {
-	if e, known := c.open[conn]; known {
-		if e != nil {
-			c.idle.Remove(e)
-		}
-		delete(c.open, conn)
+	at := c.open[conn]
+	if at == nil {
+		return
 	}
+	if at.all != nil {
+		c.work(at)
+	}
+	delete(c.open, conn)
+	o := c.from[at.address]
+	if o.open--; o.open == 0 {
+		delete(c.from, at.address)
+	}
+}
+
+// addressOf is where a connection comes from: an IPv4 address, or the /64 of an IPv6 address, which is what one customer
+// or one machine usually has.
+func addressOf(conn net.Conn) netip.Prefix {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	address := tcp.AddrPort().Addr().Unmap().WithZone("")
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = 64
+	}
+	prefix, err := address.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return prefix
 }
 
 // cut closes a connection without waiting for its other side.

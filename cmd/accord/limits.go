@@ -14,11 +14,12 @@ import (
 
 // limits are the bounds of a server. doc/operations.md says what is answered when one is exceeded.
 type limits struct {
-	connections int
-	headerBytes byteSize
-	headerTime  time.Duration
-	idleTime    time.Duration
-	drainTime   time.Duration
+	connections        int
+	addressConnections int // 0: no bound
+	headerBytes        byteSize
+	headerTime         time.Duration
+	idleTime           time.Duration
+	drainTime          time.Duration
 
 	objects      int
 	objectBytes  byteSize
@@ -41,7 +42,7 @@ type limits struct {
 // defaultLimits are those of a server that is told none.
 func defaultLimits() limits {
 	return limits{
-		connections: 10_000, headerBytes: 64 << 10, headerTime: 10 * time.Second, idleTime: 2 * time.Minute, drainTime: 25 * time.Second,
+		connections: 10_000, addressConnections: 5000, headerBytes: 64 << 10, headerTime: 10 * time.Second, idleTime: 2 * time.Minute, drainTime: 25 * time.Second,
 		objects: 100_000, objectBytes: 16 << 20, depth: 100, stringBytes: ijson.DefaultStringBytes, filterValues: 1000, filterBytes: 64 << 10,
 		pageObjects: 10_000, pageBytes: 32 << 20, bodyTime: 10 * time.Minute, answerTime: time.Minute,
 		requests: 2048, accountRequests: 256, accountRate: 2000, memory: 512 << 20, accountMemory: 128 << 20,
@@ -52,6 +53,7 @@ func defaultLimits() limits {
 func (l *limits) flags(f *pflag.FlagSet) {
 	*l = defaultLimits()
 	f.IntVar(&l.connections, "max-connections", l.connections, "connections at once; beyond them idle ones are closed")
+	f.IntVar(&l.addressConnections, "max-address-connections", l.addressConnections, "connections at once from one address, or one /64 of IPv6; beyond them its idle ones are closed; 0: no bound; not counted with --behind-proxy")
 	f.Var(&l.headerBytes, "max-header-bytes", "`SIZE` of a request's header (431)")
 	f.DurationVar(&l.headerTime, "header-time", l.headerTime, "for a request's header to arrive (the connection is closed)")
 	f.DurationVar(&l.bodyTime, "body-time", l.bodyTime, "for a request's body to arrive (408)")
@@ -89,6 +91,9 @@ func (l *limits) check() error {
 	}
 	if l.drainTime < 0 {
 		return usageError("--drain-time cannot be negative")
+	}
+	if l.addressConnections < 0 {
+		return usageError("--max-address-connections cannot be negative; 0 means no bound")
 	}
 	if l.accountMemory > l.memory {
 		l.accountMemory = l.memory

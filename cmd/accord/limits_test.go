@@ -31,7 +31,7 @@ func TestEachLimitHasAFlagAndALineInTheManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := newServeCommand(&env{})
-	for _, name := range []string{"max-connections", "max-header-bytes", "header-time", "body-time", "answer-time", "idle-time", "drain-time",
+	for _, name := range []string{"max-connections", "max-address-connections", "max-header-bytes", "header-time", "body-time", "answer-time", "idle-time", "drain-time",
 		"max-objects", "max-object-bytes", "max-depth", "max-string-bytes", "max-filter-values", "max-filter-bytes", "max-page-objects", "max-page-bytes",
 		"max-requests", "max-account-requests", "max-account-rate", "max-memory", "max-account-memory"} {
 		flag := cmd.Flags().Lookup(name)

@@ -87,7 +87,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 		scheme, hs.TLSConfig = "https", certificate.Config()
 	}
 	s.url = origin(scheme, c.transport.listen, listener)
-	connections := newConnections(c.limits.connections)
+	connections := c.connections()
 	s.ops = newOperation(s.store, connections)
 	if hs.Handler, err = s.handler(); err != nil {
 		listener.Close()
