@@ -135,3 +135,22 @@ func FuzzNegotiate(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCheckContentType reads any Content-Type: what is read is TAXII's own, and white space around it changes nothing.
+func FuzzCheckContentType(f *testing.F) {
+	for _, value := range []string{MediaType, `Application/TAXII+json ; version = "2.1"`, `application/taxii+json;version="2\.1";version=2.1`, `application/taxii+json;version="`, StixMediaType, ""} {
+		f.Add(value, "")
+	}
+	f.Fuzz(func(t *testing.T, value, coding string) {
+		err := CheckContentType([]string{value}, []string{coding})
+		if spaced := CheckContentType([]string{" " + value + "\t"}, []string{" " + coding}); (err == nil) != (spaced == nil) {
+			t.Errorf("%q: white space around it changes %v to %v", value, err, spaced)
+		}
+		if err == nil && !strings.Contains(strings.ToLower(value), "application/taxii+json") {
+			t.Errorf("%q is read as TAXII", value)
+		}
+		if err == nil && CheckContentType([]string{value, value}, nil) == nil {
+			t.Errorf("%q twice is read", value)
+		}
+	})
+}

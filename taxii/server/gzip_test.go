@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -35,6 +36,22 @@ func TestWhatAsksForGzip(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", name, got, tc.want)
 		}
 	}
+}
+
+// FuzzTakesGzip reads any Accept-Encoding: lines are one list, and a coding that is excluded by name is not chosen.
+func FuzzTakesGzip(f *testing.F) {
+	for _, header := range []string{"gzip;q=0.5, *;q=0", "gzip;q=NaN", "x-gzip;Q=1e999", ", ;q=,*"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		got := takesGzip([]string{header})
+		if parts := strings.Split(header, ","); takesGzip(parts) != got {
+			t.Errorf("%q: got %t in one line, not in %d", header, got, len(parts))
+		}
+		if takesGzip([]string{header, "gzip;q=0"}) || !takesGzip([]string{header, "gzip"}) {
+			t.Errorf("%q: what is said of gzip by name behind it is not heard", header)
+		}
+	})
 }
 
 func unpacked(t *testing.T, packed []byte) []byte {
