@@ -37,15 +37,17 @@ type Deliveries struct {
 	store  *Store
 	failed func(error) // told of what could not be written; may be nil
 
-	mu      sync.Mutex
-	noted   map[uuid.UUID]*notedFile // guarded by mu
-	size    int                      // guarded by mu: bytes in noted
-	waiting []chan error             // guarded by mu: told when noted is written
-	closed  bool                     // guarded by mu
-	wake    chan struct{}
-	urgent  chan struct{}
-	stop    chan struct{}
-	done    chan struct{}
+	mu       sync.Mutex
+	noted    map[uuid.UUID]*notedFile // guarded by mu
+	size     int                      // guarded by mu: bytes in noted
+	underway map[uuid.UUID]Backlog    // guarded by mu: what is being written
+	lost     map[uuid.UUID]uint64     // guarded by mu: polls that could not be noted
+	waiting  []chan error             // guarded by mu: told when noted is written
+	closed   bool                     // guarded by mu
+	wake     chan struct{}
+	urgent   chan struct{}
+	stop     chan struct{}
+	done     chan struct{}
 
 	writing sync.Mutex                  // held by whoever uses files
 	files   map[uuid.UUID]*deliveryFile // guarded by writing
@@ -68,6 +70,7 @@ type notedReader struct {
 // it before the store.
 func (s *Store) OpenDeliveries(failed func(error)) *Deliveries {
 	d := &Deliveries{store: s, failed: failed, noted: map[uuid.UUID]*notedFile{}, files: map[uuid.UUID]*deliveryFile{},
+		underway: map[uuid.UUID]Backlog{}, lost: map[uuid.UUID]uint64{},
 		wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go d.serve()
 	return d
@@ -119,6 +122,7 @@ func (d *Deliveries) note(n Delivery, written chan error) bool {
 	size := deliverySlack + len(page.rest)
 	if d.size+size > notedMost {
 		f.lost.add(n.At)
+		d.lost[n.Collection]++
 		return false
 	}
 	who := reader{n.Account, n.Party, n.Filter}
@@ -188,8 +192,8 @@ func (d *Deliveries) write() {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	d.mu.Lock()
-	noted, waiting := d.noted, d.waiting
-	d.noted, d.waiting, d.size = map[uuid.UUID]*notedFile{}, nil, 0
+	noted, waiting := d.leave(), d.waiting
+	d.waiting = nil
 	d.mu.Unlock()
 	var errs []error
 	for id, n := range noted {
@@ -200,6 +204,7 @@ func (d *Deliveries) write() {
 		if err == nil {
 			err = f.keep(n)
 		}
+		d.arrived(id)
 		if err == nil {
 			if n.lost.Polls > 0 && d.failed != nil {
 				d.failed(fmt.Errorf("%d polls of collection %s could not be noted, between %s and %s: the disk does not keep up, or has failed",
@@ -239,6 +244,7 @@ func (d *Deliveries) lose(id uuid.UUID, n *notedFile) {
 		f = &notedFile{readers: map[reader]*notedReader{}}
 		d.noted[id] = f
 	}
+	d.lost[id] += lost.Polls - n.lost.Polls // the others were counted when they came
 	f.lost = Lost{Polls: f.lost.Polls + lost.Polls, First: lost.First, Last: lost.Last}
 }
 

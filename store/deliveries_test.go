@@ -138,8 +138,14 @@ func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
 			lost++
 		}
 	}
+	if got, want := d.Backlog()[col], (Backlog{Polls: uint64(1000 - lost), Lost: uint64(lost)}); got != want {
+		t.Errorf("while the disk stands still: got %+v, want %+v", got, want)
+	}
 	d.writing.Unlock()
 	_, got, err := d.Consumers(col)
+	if behind, want := d.Backlog()[col], (Backlog{Lost: uint64(lost)}); behind != want {
+		t.Errorf("once it goes on: got %+v, want %+v", behind, want)
+	}
 	if err != nil || lost == 0 || got.Polls != uint64(lost) {
 		t.Errorf("got %+v lost and error %v, want %d", got, err, lost)
 	}
@@ -218,5 +224,36 @@ func BenchmarkNote(b *testing.B) {
 				d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: page, At: at})
 			}
 		})
+	}
+}
+
+// What cannot be written is no longer behind: it is lost, and counted once.
+func TestTheBacklogCountsWhatIsBeingWrittenAndWhatIsLost(t *testing.T) {
+	s := openFolder(t, t.TempDir(), Options{})
+	d := s.OpenDeliveries(nil)
+	defer d.Close()
+	col := uuid.New()
+	d.writing.Lock()
+	for range 3 {
+		d.note(Delivery{Collection: col, Account: "a", Positions: positions(2, 4, 1), At: time.Now()}, nil)
+	}
+	d.mu.Lock()
+	noted := d.leave() // as write does before it waits for the disk
+	d.mu.Unlock()
+	d.note(Delivery{Collection: col, Account: "b", At: time.Now()}, nil)
+	if got, want := d.Backlog()[col], (Backlog{Polls: 4}); got != want {
+		t.Errorf("three on their way to disk and one noted: got %+v, want %+v", got, want)
+	}
+	d.arrived(col)
+	d.lose(col, noted[col])
+	if got, want := d.Backlog()[col], (Backlog{Polls: 1, Lost: 3}); got != want {
+		t.Errorf("after those three failed: got %+v, want %+v", got, want)
+	}
+	d.writing.Unlock()
+	if _, lost, err := d.Consumers(col); err != nil || lost.Polls != 3 {
+		t.Errorf("got %+v lost, %v, want 3", lost, err)
+	}
+	if got, want := d.Backlog()[col], (Backlog{Lost: 3}); got != want {
+		t.Errorf("after writing: got %+v, want %+v", got, want)
 	}
 }

@@ -59,7 +59,10 @@ func knownMethod(method string) string {
 }
 
 // storeFigures collects figures of every agreement when it is asked to.
-type storeFigures struct{ store *store.Store }
+type storeFigures struct {
+	store      *store.Store
+	deliveries *store.Deliveries
+}
 
 func agreementDesc(name, help string) *prometheus.Desc {
 	return prometheus.NewDesc("accord_agreement_"+name, help, []string{"agreement"}, nil)
@@ -72,24 +75,29 @@ var (
 	entriesDesc  = agreementDesc("journal_entries", "Length of an agreement's journal.")
 	commitsDesc  = agreementDesc("commits_total", "Transactions committed, each made durable once.")
 	batchesDesc  = agreementDesc("batches_total", "Batches in those transactions: divided by the commits, how many writers share one.")
+	behindDesc   = prometheus.NewDesc("accord_deliveries_behind", "Polls that are noted in memory and not on disk yet.", []string{"agreement"}, nil)
+	unnotedDesc  = prometheus.NewDesc("accord_deliveries_lost_total", "Polls that could not be noted: who was given what in them is not known.", []string{"agreement"}, nil)
 	lostDesc     = prometheus.NewDesc("accord_agreements_unavailable", "Agreements whose file could not be opened.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (f storeFigures) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{objectsDesc, versionsDesc, bytesDesc, entriesDesc, commitsDesc, batchesDesc, lostDesc} {
+	for _, d := range []*prometheus.Desc{objectsDesc, versionsDesc, bytesDesc, entriesDesc, commitsDesc, batchesDesc, behindDesc, unnotedDesc, lostDesc} {
 		descs <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (f storeFigures) Collect(metrics chan<- prometheus.Metric) {
+	backlog := f.deliveries.Backlog()
 	for _, col := range f.store.Collections() {
 		send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64) {
 			metrics <- prometheus.MustNewConstMetric(d, kind, v, string(col.Agreement().Name))
 		}
 		send(commitsDesc, prometheus.CounterValue, float64(col.Commits()))
 		send(batchesDesc, prometheus.CounterValue, float64(col.Batches()))
+		send(behindDesc, prometheus.GaugeValue, float64(backlog[col.ID()].Polls))
+		send(unnotedDesc, prometheus.CounterValue, float64(backlog[col.ID()].Lost))
 		stats, err := col.Stats()
 		if err != nil {
 			continue

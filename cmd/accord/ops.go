@@ -22,10 +22,10 @@ type operation struct {
 	refusals *prometheus.CounterVec
 }
 
-func newOperation(st *store.Store, c *connections) *operation {
+func newOperation(st *store.Store, d *store.Deliveries, c *connections) *operation {
 	o := &operation{registry: prometheus.NewRegistry(), requests: requestFigures(), refusals: refusalFigures()}
 	o.registry.MustRegister(processFigures()...)
-	o.registry.MustRegister(o.requests, o.refusals, storeFigures{st}, connectionFigures{c})
+	o.registry.MustRegister(o.requests, o.refusals, storeFigures{st, d}, connectionFigures{c})
 	return o
 }
 

@@ -88,7 +88,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 	}
 	s.url = origin(scheme, c.transport.listen, listener)
 	connections := c.connections()
-	s.ops = newOperation(s.store, connections)
+	s.ops = newOperation(s.store, s.deliveries, connections)
 	if hs.Handler, err = s.handler(); err != nil {
 		listener.Close()
 		return nil, err
