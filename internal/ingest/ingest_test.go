@@ -174,3 +174,29 @@ func BenchmarkAccept(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "objects/s")
 }
+
+// BenchmarkAcceptUnjudged is BenchmarkAccept without the rules and the terms: the difference is what they cost.
+func BenchmarkAcceptUnjudged(b *testing.B) {
+	col := accordtest.New(b).Collection("gsp")
+	n := 0
+	for b.Loop() {
+		if _, err := ingest.Accept(b.Context(), col, caller, party, accordtest.Indicators(n, n+100), ingest.Options{Unjudged: true}); err != nil {
+			b.Fatal(err)
+		}
+		n += 100
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "objects/s")
+}
+
+// What is not judged is kept all the same, and no part of the product leaves anything unjudged.
+func TestUnjudgedObjectsAreKept(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	wrong := []byte(strings.Replace(string(accordtest.Indicator(1, 0)), `"pattern_type":"stix"`, `"pattern_type":7`, 1))
+	if r := accept(t, col, ingest.Options{}, wrong); r.Details[0].Outcome != ingest.Refused {
+		t.Errorf("judged: got %+v, want a refusal", r.Details[0])
+	}
+	r := accept(t, col, ingest.Options{Unjudged: true}, wrong, []byte(`{"type":"tool"}`))
+	if r.Details[0].Outcome != ingest.Added || r.Details[1].Outcome != ingest.Refused {
+		t.Errorf("got %+v, want the first added and the second, which cannot be kept, refused", r.Details)
+	}
+}
