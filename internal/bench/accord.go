@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +26,14 @@ parties:
 accounts:
   - {name: tool, party: both, password_env: BENCH_PASSWORD}
 agreements:
+  - name: real
+    title: Published data
+    description: ""
+    api_root: bench
+    collection: {id: 5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e70, alias: real}
+    parties:
+      - {party: both, roles: [producer, consumer]}
+    term: {from: 2020-01-01}
   - name: bench
     title: Measured
     description: ""
@@ -37,9 +45,10 @@ agreements:
 `
 
 const (
-	password   = "a password for measuring"
-	collection = "/bench/collections/5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e6f/"
-	mediaType  = "application/taxii+json;version=2.1"
+	password       = "a password for measuring"
+	collection     = "/bench/collections/5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e6f/"
+	realCollection = "/bench/collections/5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d5e70/"
+	mediaType      = "application/taxii+json;version=2.1"
 )
 
 // unlimited are the flags that keep the limits of one account out of what is measured.
@@ -54,9 +63,9 @@ type accord struct {
 }
 
 // build makes the program from the sources in this folder.
-func build(scratch string) (string, error) {
+func build(ctx context.Context, scratch string) (string, error) {
 	bin := filepath.Join(scratch, "accord")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/accord")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", bin, "./cmd/accord")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build accord: %w\n%s", err, out)
@@ -64,13 +73,13 @@ func build(scratch string) (string, error) {
 	return bin, nil
 }
 
-// startAccord starts the program on a folder, which it makes the first time, and waits until it listens.
-func startAccord(bin, data string, flags ...string) (*accord, error) {
-	return startExchange(bin, data, applyFile, flags...)
+// startAccord starts the program on a folder, which it makes the first time, and waits until it listens. It ends with ctx.
+func startAccord(ctx context.Context, bin, data string, flags ...string) (*accord, error) {
+	return startExchange(ctx, bin, data, applyFile, flags...)
 }
 
 // startExchange is startAccord for an exchange that is described by another apply file.
-func startExchange(bin, data, description string, flags ...string) (*accord, error) {
+func startExchange(ctx context.Context, bin, data, description string, flags ...string) (*accord, error) {
 	file := data + ".yaml"
 	if err := os.WriteFile(file, []byte(description), 0o600); err != nil {
 		return nil, err
@@ -87,14 +96,14 @@ func startExchange(bin, data, description string, flags ...string) (*accord, err
 	if _, err := os.Stat(data); err != nil {
 		args = append(args, "--apply", file)
 	}
-	a := &accord{data: data, cmd: exec.Command(bin, append(args, flags...)...)}
+	a := &accord{data: data, cmd: child(ctx, bin, append(args, flags...)...)}
 	a.cmd.Env = append(os.Environ(), "BENCH_PASSWORD="+password)
 	a.cmd.Stderr = log
 	began := time.Now()
 	if err := a.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if a.url, err = listening(log.Name(), 20*time.Second); err != nil {
+	if a.url, err = listening(ctx, log.Name(), 20*time.Second); err != nil {
 		a.stop()
 		return nil, err
 	}
@@ -102,10 +111,18 @@ func startExchange(bin, data, description string, flags ...string) (*accord, err
 	return a, nil
 }
 
+// child is a process that is told to end when ctx does, and killed when it has not ended after five seconds more.
+func child(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
 // listening waits for the line of a log that says where the server listens.
-func listening(log string, patience time.Duration) (string, error) {
+func listening(ctx context.Context, log string, patience time.Duration) (string, error) {
 	until := time.Now().Add(patience)
-	for time.Now().Before(until) {
+	for time.Now().Before(until) && ctx.Err() == nil {
 		text, err := os.ReadFile(log)
 		if err != nil {
 			return "", err
@@ -116,7 +133,7 @@ func listening(log string, patience time.Duration) (string, error) {
 				return strings.TrimSuffix(said.URL, "/taxii2/"), nil
 			}
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	text, _ := os.ReadFile(log)
 	return "", fmt.Errorf("accord does not listen:\n%s", text)
@@ -125,22 +142,6 @@ func listening(log string, patience time.Duration) (string, error) {
 func (a *accord) stop() error {
 	a.cmd.Process.Signal(syscall.SIGTERM)
 	return a.cmd.Wait()
-}
-
-// resident is the memory of the process that is its own, in bytes, page cache aside.
-func (a *accord) resident() int64 {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "RssAnon:"); ok {
-			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return n << 10
-		}
-	}
-	return 0
 }
 
 // fileSize is the size of the agreement's file.
@@ -157,12 +158,16 @@ func (a *accord) fileSize() int64 {
 	return size
 }
 
-func (a *accord) address() string {
-	_, rest, _ := strings.Cut(a.url, "://")
-	return rest
+// peer is where connections of our own go to.
+func (a *accord) peer() peer {
+	scheme, rest, _ := strings.Cut(a.url, "://")
+	return peer{rest, scheme == "https"}
 }
 
 var credentials = "Basic " + base64.StdEncoding.EncodeToString([]byte("tool:"+password))
+
+// nothing is how long a page without an object is.
+const nothing = len("{}")
 
 // headers are those of every request.
 func headers() map[string]string {
@@ -170,8 +175,8 @@ func headers() map[string]string {
 }
 
 // get reads one answer whole.
-func get(url string) (body []byte, header http.Header, err error) {
-	r, err := http.NewRequest(http.MethodGet, url, nil)
+func get(ctx context.Context, url string) (body []byte, header http.Header, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -198,16 +203,39 @@ func getRequest(path string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\n\r\n", path, credentials, mediaType)
 }
 
+// envelope is the body of a POST.
+func envelope(objects [][]byte) []byte {
+	return slices.Concat([]byte(`{"objects":[`), bytes.Join(objects, []byte(",")), []byte(`]}`))
+}
+
 // postRequest is the POST of an envelope as it goes over a connection.
-func postRequest(objects [][]byte) []byte {
-	size := len(`{"objects":[]}`) + len(objects) - 1
-	for _, o := range objects {
-		size += len(o)
-	}
-	b := make([]byte, 0, size+300)
+func postRequest(to string, body []byte) []byte {
+	b := make([]byte, 0, len(body)+300)
 	b = fmt.Appendf(b, "POST %sobjects/ HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
-		collection, credentials, mediaType, mediaType, size)
-	b = append(b, `{"objects":[`...)
-	b = append(b, bytes.Join(objects, []byte(","))...)
-	return append(b, `]}`...)
+		to, credentials, mediaType, mediaType, len(body))
+	return append(b, body...)
+}
+
+// heldBy is how many versions of objects a collection has.
+func heldBy(ctx context.Context, a *accord, path string) (int, error) {
+	held, next := 0, ""
+	for {
+		body, _, err := get(ctx, a.url+path+"manifest/?limit=10000&match%5Bversion%5D=all"+next)
+		if err != nil {
+			return 0, err
+		}
+		var page struct {
+			Objects []json.RawMessage
+			More    bool
+			Next    string
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return 0, fmt.Errorf("read the manifest of %s: %w", path, err)
+		}
+		held += len(page.Objects)
+		if !page.More {
+			return held, nil
+		}
+		next = "&next=" + page.Next
+	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -16,9 +18,10 @@ import (
 type load struct {
 	took    time.Duration
 	answers int
-	others  int // answers with another status than the first one's class, 2xx
+	others  int // answers with another status than 2xx
 	bytes   int64
 	waits   []time.Duration // of each answer, ascending
+	each    []int           // answers of each connection
 }
 
 func (l *load) rate() float64 { return float64(l.answers) / l.took.Seconds() }
@@ -31,17 +34,47 @@ func (l *load) quantile(part float64) time.Duration {
 	return l.waits[min(len(l.waits)-1, int(part*float64(len(l.waits))))]
 }
 
-// drive keeps connections to an address busy until a time has passed or next has no more. next makes the request that a
-// connection sends as its n-th; nil ends that connection's work. Each connection has one request under way at a time.
-func drive(address string, connections int, last time.Duration, next func(connection, n int) []byte) (*load, error) {
+// answer is what a connection knows of the answer before.
+type answer struct {
+	status, size int
+	last         string // X-TAXII-Date-Added-Last
+}
+
+// asker makes the request that a connection sends as its n-th, knowing the answer to the one before; nil ends that
+// connection's work.
+type asker func(connection, n int, before answer) []byte
+
+// always asks the same.
+func always(request []byte) asker { return func(int, int, answer) []byte { return request } }
+
+// peer is whom connections go to.
+type peer struct {
+	address string
+	secure  bool // TLS; the certificate is not looked at
+}
+
+func (p peer) dial(ctx context.Context) (net.Conn, error) {
+	if !p.secure {
+		return new(net.Dialer).DialContext(ctx, "tcp", p.address)
+	}
+	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+	return d.DialContext(ctx, "tcp", p.address)
+}
+
+// patience is how long an answer may take after the time of a turn is over.
+const patience = 2 * time.Minute
+
+// drive keeps connections busy until a time has passed, ctx ends or next has no more. Each connection has one request
+// under way at a time.
+func drive(ctx context.Context, to peer, connections int, last time.Duration, next asker) (*load, error) {
 	var mu sync.Mutex
-	var all load
+	all := load{each: make([]int, connections)}
 	var first error
-	var each sync.WaitGroup
+	var group sync.WaitGroup
 	began := time.Now()
 	for i := range connections {
-		each.Go(func() {
-			one, err := driveOne(address, began.Add(last), func(n int) []byte { return next(i, n) })
+		group.Go(func() {
+			one, err := driveOne(ctx, to, began.Add(last), func(n int, before answer) []byte { return next(i, n, before) })
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil && first == nil {
@@ -51,24 +84,33 @@ func drive(address string, connections int, last time.Duration, next func(connec
 			all.others += one.others
 			all.bytes += one.bytes
 			all.waits = append(all.waits, one.waits...)
+			all.each[i] = one.answers
 		})
 	}
-	each.Wait()
+	group.Wait()
 	all.took = time.Since(began)
 	slices.Sort(all.waits)
+	if err := context.Cause(ctx); err != nil {
+		first = err
+	}
 	return &all, first
 }
 
-func driveOne(address string, until time.Time, next func(n int) []byte) (load, error) {
+func driveOne(ctx context.Context, to peer, until time.Time, next func(n int, before answer) []byte) (load, error) {
 	var l load
-	c, err := net.Dial("tcp", address)
+	c, err := to.dial(ctx)
 	if err != nil {
 		return l, err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	if err := c.SetDeadline(until.Add(patience)); err != nil {
+		return l, err
+	}
 	r := bufio.NewReaderSize(c, 64<<10)
+	var a answer
 	for n := 0; time.Now().Before(until); n++ {
-		request := next(n)
+		request := next(n, a)
 		if request == nil {
 			break
 		}
@@ -76,50 +118,63 @@ func driveOne(address string, until time.Time, next func(n int) []byte) (load, e
 		if _, err := c.Write(request); err != nil {
 			return l, fmt.Errorf("send: %w", err)
 		}
-		status, size, err := skipAnswer(r)
-		if err != nil {
+		if a, err = skipAnswer(r); err != nil {
 			return l, fmt.Errorf("read the answer: %w", err)
 		}
-		if status/100 != 2 {
+		if a.status/100 != 2 {
 			l.others++
 			continue
 		}
 		l.waits = append(l.waits, time.Since(sent))
 		l.answers++
-		l.bytes += int64(size)
+		l.bytes += int64(a.size)
 	}
 	return l, nil
 }
 
 // skipAnswer reads one answer that says its length.
-func skipAnswer(r *bufio.Reader) (status, size int, err error) {
+func skipAnswer(r *bufio.Reader) (a answer, err error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {
-		return 0, 0, err
+		return a, err
 	}
-	if len(line) < 12 {
-		return 0, 0, fmt.Errorf("%q is no status line", line)
+	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.")) {
+		return a, fmt.Errorf("%q is no status line", line)
 	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, 0, fmt.Errorf("%q is no status line", line)
+	if a.status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return a, fmt.Errorf("%q is no status line", line)
 	}
+	told := a.status == 204 || a.status == 304
 	for {
 		if line, err = r.ReadSlice('\n'); err != nil {
-			return 0, 0, err
+			return a, unexpected(err)
 		}
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
 			break
 		}
-		name, value, _ := bytes.Cut(line, []byte(": "))
-		if bytes.EqualFold(name, []byte("Content-Length")) {
-			if size, err = strconv.Atoi(string(value)); err != nil {
-				return 0, 0, err
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
+		switch {
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			if a.size, err = strconv.Atoi(string(value)); err != nil || a.size < 0 {
+				return a, fmt.Errorf("Content-Length: %q is no length", value)
 			}
+			told = true
+		case bytes.EqualFold(name, []byte("X-TAXII-Date-Added-Last")):
+			a.last = string(value)
 		}
 	}
-	_, err = r.Discard(size)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+	if !told {
+		return a, fmt.Errorf("an answer with the status %d does not say its length", a.status)
 	}
-	return status, size, err
+	_, err = r.Discard(a.size)
+	return a, unexpected(err)
+}
+
+// unexpected is the error of an answer that ends too early.
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

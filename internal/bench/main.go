@@ -1,43 +1,130 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // options are the flags.
 type options struct {
-	accord string        // a program that is built already
-	turn   time.Duration // how long a subject is measured before the next one has its turn
-	turns  int
-	scale  int // objects of the scale run; 0: none
-	only   string
-	rows   string
-	out    io.Writer
+	accord    string        // a program that is built already
+	turn      time.Duration // how long a subject is measured before the next one has its turn
+	turns     int
+	scale     int // objects of the largest collection of the scale run
+	mixed     time.Duration
+	only      string // names of parts, separated by commas; "" is all
+	rows      string
+	data      string // folder of real data
+	layers    string // the Go benchmarks, as go test takes them
+	layerTime string
+	count     int
+	write     string
 }
+
+// job is what every part is given.
+type job struct {
+	options
+	bin     string // the program that is measured
+	scratch string // a folder of this part's own
+	report  *report
+}
+
+// part is one thing that can be measured by itself. Its name is that of its markers.
+type part struct {
+	name string
+	run  func(context.Context, job) error
+}
+
+var parts = []part{{"layers", layers}, {"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}}
 
 func main() {
 	var o options
 	flag.StringVar(&o.accord, "accord", "", "a `FILE` to measure instead of the program built from these sources")
-	flag.DurationVar(&o.turn, "turn", 2*time.Second, "how long a subject is measured before the next one has its turn")
+	flag.DurationVar(&o.turn, "turn", 2*time.Second, "how long a subject is measured before the next one has its turn; wrk knows whole seconds only")
 	flag.IntVar(&o.turns, "turns", 5, "turns of each subject; the median counts")
-	flag.IntVar(&o.scale, "scale", 100_000, "objects of the scale run")
-	flag.StringVar(&o.only, "only", "", "one of reads, writes, scale, mixed, onward; by default all of them")
+	flag.IntVar(&o.scale, "scale", 1_000_000, "objects of the largest collection of the scale run; 10000000 takes a good half hour and 20 GB")
+	flag.DurationVar(&o.mixed, "mixed", time.Minute, "how long pollers and writers are at work together")
+	flag.StringVar(&o.only, "only", "", "some of layers, reads, writes, scale, mixed, onward, separated by commas; by default all of them")
 	flag.StringVar(&o.rows, "rows", "", "of the reads, those rows whose name has this `TEXT`")
-	reference := flag.String("reference", "", "serve the files of a `FOLDER` from memory (the program starts itself so)")
+	flag.StringVar(&o.data, "data", realData(), "a `FOLDER` with folders of STIX bundles; without it the generator's objects have to do")
+	flag.StringVar(&o.layers, "bench", ".", "those Go benchmarks whose name matches this `EXPRESSION`")
+	flag.StringVar(&o.layerTime, "benchtime", "1s", "how long each Go benchmark takes")
+	flag.IntVar(&o.count, "count", 1, "how often each Go benchmark is repeated")
+	flag.StringVar(&o.write, "write", "", "put the tables between the markers of this `FILE`, too")
+	quick := flag.Bool("quick", false, "a look in two minutes or three: one short turn each, 10,000 objects, no onward")
+	longest := flag.Duration("longest", 3*time.Hour, "after this time the run is given up")
+	kind := flag.String("reference", "", "serve the files of -files from memory with `net/http or echo` (the program starts itself so)")
+	files := flag.String("files", "", "a `FOLDER` for -reference")
+	cert := flag.String("cert", "", "a certificate `FILE` for -reference")
+	key := flag.String("key", "", "the `FILE` of its key")
 	flag.Parse()
-	if *reference != "" {
-		exit(serveReference(*reference))
+	if *kind != "" {
+		exit(serveReference(*kind, *files, *cert, *key))
 	}
-	o.out = os.Stdout
-	exit(run(o))
+	if *quick {
+		o.quicken()
+	}
+	if err := o.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, *longest, fmt.Errorf("given up after %s (-longest)", *longest))
+	defer cancel()
+	exit(run(ctx, o, os.Stdout))
+}
+
+// quicken cuts what was not asked for in so many words.
+func (o *options) quicken() {
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, cut := range map[string]func(){
+		"turn":      func() { o.turn = time.Second },
+		"turns":     func() { o.turns = 1 },
+		"scale":     func() { o.scale = 10_000 },
+		"mixed":     func() { o.mixed = 10 * time.Second },
+		"benchtime": func() { o.layerTime = "50ms" },
+		"only":      func() { o.only = "layers,reads,writes,scale,mixed" },
+	} {
+		if !given[name] {
+			cut()
+		}
+	}
+}
+
+func (o *options) check() error {
+	for name := range strings.SplitSeq(o.only, ",") {
+		known := name == ""
+		var names []string
+		for _, p := range parts {
+			known = known || p.name == name
+			names = append(names, p.name)
+		}
+		if !known {
+			return fmt.Errorf("-only %s: there is no such part; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	if o.turns < 1 || o.turn <= 0 || o.count < 1 || o.mixed <= 0 {
+		return errors.New("-turn, -turns, -count and -mixed must be more than nothing")
+	}
+	if o.scale < 1000 {
+		return fmt.Errorf("-scale %d: the smallest collection has 1000 objects", o.scale)
+	}
+	return nil
+}
+
+func (o *options) wants(name string) bool {
+	return o.only == "" || strings.Contains(","+o.only+",", ","+name+",")
 }
 
 func exit(err error) {
@@ -48,54 +135,50 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run measures what was asked for, in a folder that it removes.
-func run(o options) error {
+// run measures what was asked for, in a folder that it removes. What is finished is written even when a later part fails.
+func run(ctx context.Context, o options, out io.Writer) (err error) {
 	scratch, err := os.MkdirTemp("", "accord-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	bin := o.accord
 	if bin == "" {
-		if bin, err = build(scratch); err != nil {
+		if bin, err = build(ctx, scratch); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(o.out, "%s\n\n", machine())
+	r := newReport(ctx, out)
+	fmt.Fprintf(out, "%s\n\n", r.machine)
 	for _, tool := range []string{"wrk", "nginx"} {
 		if !installed(tool) {
-			fmt.Fprintf(o.out, "%s is not installed; the run goes on without it. Debian: apt-get install wrk nginx-light\n\n", tool)
+			fmt.Fprintf(out, "%s is not installed; the run goes on without it. Debian: apt-get install wrk nginx-light\n\n", tool)
 		}
 	}
-	for _, part := range []struct {
-		name string
-		run  func(o options, bin, scratch string) error
-	}{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}} {
-		if o.only == "" || o.only == part.name {
-			if err := part.run(o, bin, filepath.Join(scratch, part.name)); err != nil {
-				return fmt.Errorf("%s: %w", part.name, err)
+	began := time.Now()
+	for _, p := range parts {
+		if !o.wants(p.name) {
+			continue
+		}
+		j := job{options: o, bin: bin, scratch: filepath.Join(scratch, p.name), report: r}
+		if err := os.Mkdir(j.scratch, 0o755); err != nil {
+			return err
+		}
+		if err := p.run(ctx, j); err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if err := os.RemoveAll(j.scratch); err != nil {
+			return err
+		}
+		if o.write != "" {
+			if err := r.writeInto(o.write); err != nil {
+				return err
 			}
 		}
 	}
+	fmt.Fprintf(out, "All of it took %s.\n", time.Since(began).Round(time.Second))
 	return nil
-}
-
-// machine says what all of it was measured on.
-func machine() string {
-	model := "unknown processor"
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if _, rest, ok := strings.Cut(string(text), "model name"); ok {
-			line, _, _ := strings.Cut(rest, "\n")
-			model = strings.Trim(line, "\t :")
-		}
-	}
-	busy := ""
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		busy = ", load at the start " + strings.Fields(string(text))[0]
-	}
-	revision := ""
-	if out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
-		revision = ", commit " + strings.TrimSpace(string(out))
-	}
-	return fmt.Sprintf("%s, %d processors, %s %s/%s%s%s", model, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, busy, revision)
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,21 +21,21 @@ const (
 
 // onward measures release: how long objects that are pushed to one agreement take into forty others, what a poller of the
 // source waits for its pages meanwhile, and how soon one object is visible in a target when nothing else happens.
-func onward(o options, bin, scratch string) error {
-	port, err := freePort()
+func onward(ctx context.Context, j job) error {
+	ops, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	ops := fmt.Sprintf("127.0.0.1:%d", port)
-	a, err := startExchange(bin, scratch, onwardFile(), "--ops-listen", ops)
+	a, err := startExchange(ctx, j.bin, filepath.Join(j.scratch, "data"), onwardFile(), "--ops-listen", ops)
 	if err != nil {
 		return err
 	}
 	defer a.stop()
-	if err := visibleOnward(o, a); err != nil {
+	s := j.report.begin("onward")
+	if err := j.visibleOnward(ctx, s, a); err != nil {
 		return err
 	}
-	before, err := released(ops)
+	before, err := released(ctx, ops)
 	if err != nil {
 		return err
 	}
@@ -41,7 +43,7 @@ func onward(o options, bin, scratch string) error {
 	var pushing atomic.Bool
 	pushing.Store(true)
 	// A poller that is always in flight would itself be the load.
-	poll := func(_, n int) []byte {
+	poll := func(_, n int, _ answer) []byte {
 		if n > 0 {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -50,25 +52,25 @@ func onward(o options, bin, scratch string) error {
 		}
 		return page
 	}
-	if err := fill(a, 0, 1000); err != nil {
+	if err := fill(ctx, a, 0, 1000); err != nil {
 		return err
 	}
-	if err := awaitReleased(ops, before+targets*1000); err != nil {
+	if err := awaitReleased(ctx, ops, before+targets*1000); err != nil {
 		return err
 	}
-	idle, err := drive(a.address(), 1, 5*time.Second, poll)
+	idle, err := drive(ctx, a.peer(), 1, 5*time.Second, poll)
 	if err != nil {
 		return err
 	}
 	var busy *load
 	var pollError error
 	var group sync.WaitGroup
-	group.Go(func() { busy, pollError = drive(a.address(), 1, 5*time.Minute, poll) })
+	group.Go(func() { busy, pollError = drive(ctx, a.peer(), 1, 5*time.Minute, poll) })
 	began := time.Now()
-	err = fill(a, 1000, 1000+onwardObjects)
+	err = fill(ctx, a, 1000, 1000+onwardObjects)
 	pushed := time.Since(began)
 	if err == nil {
-		err = awaitReleased(ops, before+targets*(1000+onwardObjects))
+		err = awaitReleased(ctx, ops, before+targets*(1000+onwardObjects))
 	}
 	took := time.Since(began)
 	pushing.Store(false)
@@ -79,7 +81,7 @@ func onward(o options, bin, scratch string) error {
 	if pollError != nil {
 		return pollError
 	}
-	t := table{title: fmt.Sprintf("Onward, %d objects into %d targets", onwardObjects, targets), head: []string{"a page of the source", "answers", "p50", "p90", "p99", "longest"}}
+	t := table{title: fmt.Sprintf("%d objects into %d targets", onwardObjects, targets), head: []string{"a page of the source", "answers", "p50", "p90", "p99", "longest"}}
 	for _, row := range []struct {
 		name string
 		l    *load
@@ -87,8 +89,9 @@ func onward(o options, bin, scratch string) error {
 		t.add(row.name, count(float64(row.l.answers)), milliseconds(row.l.quantile(0.5)), milliseconds(row.l.quantile(0.9)),
 			milliseconds(row.l.quantile(0.99)), milliseconds(row.l.quantile(1)))
 	}
-	t.print(o.out)
-	fmt.Fprintf(o.out, "Pushed in %.1f s, in all targets after %.1f s.\n\n", pushed.Seconds(), took.Seconds())
+	s.table(t)
+	s.say("Pushed in %.1f s, in all targets after %.1f s.", pushed.Seconds(), took.Seconds())
+	s.end()
 	return nil
 }
 
@@ -117,23 +120,23 @@ func onwardFile() string {
 func targetID(n int) string { return fmt.Sprintf("5d3c1f2e-8a4b-4c6d-9e70-1b2a3c4d60%02d", n) }
 
 // visibleOnward measures from when a POST is sent until a poller of a target has the object.
-func visibleOnward(o options, a *accord) error {
+func (j *job) visibleOnward(ctx context.Context, s *section, a *accord) error {
 	var waits []time.Duration
 	path := "/bench/collections/" + targetID(targets/2) + "/objects/"
-	for n := range 40 * o.turns {
-		object := kilobyte(20_000_000 + n)
-		id := string(object[bytes.Index(object, []byte("indicator--")):][:len("indicator--")+36])
+	for n := range 40 * j.turns {
+		number := 20_000_000 + n*cycle // objects with one version each
+		object, id := kilobyte(number), kilobyteID(number)
 		sent := time.Now()
-		if _, err := drive(a.address(), 1, time.Minute, func(_, n int) []byte {
+		if _, err := drive(ctx, a.peer(), 1, time.Minute, func(_, n int, _ answer) []byte {
 			if n > 0 {
 				return nil
 			}
-			return postRequest([][]byte{object})
+			return postRequest(collection, envelope([][]byte{object}))
 		}); err != nil {
 			return err
 		}
 		for {
-			body, _, err := get(a.url + path + "?match%5Bid%5D=" + id)
+			body, _, err := get(ctx, a.url+path+"?match%5Bid%5D="+id)
 			if err != nil {
 				return err
 			}
@@ -147,16 +150,16 @@ func visibleOnward(o options, a *accord) error {
 	}
 	slices.Sort(waits)
 	l := load{waits: waits}
-	fmt.Fprintf(o.out, "From sending a POST until a poller of one of %d targets has the object, %d times: p50 %s, p99 %s, longest %s.\n\n",
+	s.say("From sending a POST until a poller of one of %d targets has the object, %d times: p50 %s, p99 %s, longest %s.",
 		targets, len(waits), milliseconds(l.quantile(0.5)), milliseconds(l.quantile(0.99)), milliseconds(l.quantile(1)))
 	return nil
 }
 
 // awaitReleased waits until that many objects are in the targets.
-func awaitReleased(ops string, want int) error {
+func awaitReleased(ctx context.Context, ops string, want int) error {
 	until := time.Now().Add(5 * time.Minute)
 	for {
-		n, err := released(ops)
+		n, err := released(ctx, ops)
 		if err != nil || n >= want {
 			return err
 		}
@@ -168,8 +171,8 @@ func awaitReleased(ops string, want int) error {
 }
 
 // released is how many objects the targets have, from the figures of the server.
-func released(ops string) (int, error) {
-	body, _, err := get("http://" + ops + "/metrics")
+func released(ctx context.Context, ops string) (int, error) {
+	body, _, err := get(ctx, "http://"+ops+"/metrics")
 	if err != nil {
 		return 0, err
 	}

@@ -1,240 +1,197 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/accord-taxii/accord/internal/tlsconf"
 )
 
-// subject is what takes part in a comparison: an URL, and whether it needs our headers.
-type subject struct {
-	name    string
-	url     string
-	headers map[string]string
-	pid     int // whose processor time is counted; 0: nobody's
-}
+// readObjects is how many objects of 1 kB the collection has that is read.
+const readObjects = 10_000
 
-// measured is what a subject did in one turn.
-type measured struct {
-	rate float64       // answers a second
-	cpu  time.Duration // of the process, for each answer
-}
-
-// reads compares what readers ask for with a bare handler and with nginx, which send the same bytes.
-func reads(o options, bin, scratch string) error {
-	a, err := startAccord(bin, scratch)
+// reads compares what readers ask for with bare handlers and with nginx, which send the same bytes.
+func reads(ctx context.Context, j job) error {
+	data := filepath.Join(j.scratch, "data")
+	a, err := startAccord(ctx, j.bin, data)
 	if err != nil {
 		return err
 	}
-	defer a.stop()
-	if err := fill(a, 0, 10_000); err != nil {
+	defer func() { a.stop() }()
+	s := j.report.begin("reads")
+	if err := fill(ctx, a, 0, readObjects); err != nil {
 		return err
 	}
-	asked, err := questions(a)
+	real, err := j.fillReal(ctx, a, s)
 	if err != nil {
 		return err
 	}
-	files := scratch + "-files"
+	asked, err := questions(ctx, a, readObjects, real)
+	if err != nil {
+		return err
+	}
+	files := filepath.Join(j.scratch, "files")
 	if err := os.Mkdir(files, 0o755); err != nil {
 		return err
 	}
 	for _, q := range asked {
-		body, _, err := get(a.url + q.path)
+		body, header, err := get(ctx, a.url+q.path)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(files, q.file), body, 0o644); err != nil {
+		if err := record(files, q.file, body, header); err != nil {
 			return err
 		}
 	}
-	bare, barePID, stop, err := startBare(files)
+	if err := j.plainReads(ctx, s, a, asked, files); err != nil {
+		return err
+	}
+	if err := j.filteredReads(ctx, s, a, asked[0]); err != nil {
+		return err
+	}
+	if err := j.compressedReads(ctx, s, a, asked); err != nil {
+		return err
+	}
+	if err := a.stop(); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	if err := j.secureReads(ctx, s, data, asked, files); err != nil {
+		return err
+	}
+	s.end()
+	return nil
+}
+
+// fillReal adds the real objects, where they are, and says so.
+func (j *job) fillReal(ctx context.Context, a *accord, s *section) (held int, err error) {
+	objects, err := realObjects(j.data)
+	if err != nil {
+		return 0, err
+	}
+	if len(objects) == 0 {
+		s.say("There is no real data in %s: all rows are of generated objects.", filepath.ToSlash(j.data))
+		return 0, nil
+	}
+	held, rate, err := fillReal(ctx, a, objects)
+	if err != nil {
+		return 0, err
+	}
+	s.say("Answers a second over 16 connections. Real data: of %s objects of published bundles, sent by one client in envelopes of 100 at "+
+		"%s objects a second, %s were taken; the others are there already or have another content under the same version. All other rows: %s objects of 1 kB.",
+		count(float64(len(objects))), count(rate), count(float64(held)), count(readObjects))
+	return held, nil
+}
+
+// wanted are those questions that were asked for with -rows.
+func (j *job) wanted(list []question) []question {
+	var some []question
+	for _, q := range list {
+		if strings.Contains(q.name, j.rows) {
+			some = append(some, q)
+		}
+	}
+	return some
+}
+
+// plainReads compares over plain HTTP.
+func (j *job) plainReads(ctx context.Context, s *section, a *accord, asked []question, files string) error {
+	bare, err := startReference(ctx, kindNetHTTP, files, tlsconf.Files{})
 	if err != nil {
 		return err
 	}
-	defer stop()
-	nginx := ""
-	if installed("nginx") {
-		var stop func()
-		if nginx, stop, err = startNginx(filepath.Dir(scratch), files); err != nil {
-			return err
-		}
-		defer stop()
+	defer bare.stop()
+	echo, err := startReference(ctx, kindEcho, files, tlsconf.Files{})
+	if err != nil {
+		return err
 	}
-	t := table{title: "Reading, 16 connections", head: []string{"what", "bytes", "accord", "bare handler", "nginx",
-		"accord / bare", "of each turn", "accord / nginx", "accord's CPU", "bare's CPU"}}
-	for _, q := range asked {
-		if !strings.Contains(q.name, o.rows) {
-			continue
+	defer echo.stop()
+	nginx, err := j.nginx(ctx, "nginx", files, tlsconf.Files{})
+	if err != nil {
+		return err
+	}
+	defer nginx.stop()
+	t := table{title: "Pages beside bare handlers and nginx", head: []string{"what", "bytes", "accord", "net/http", "echo", "nginx",
+		"accord / net/http", "accord / echo", "of each turn", "accord / nginx", "of each turn", "accord's CPU", "net/http's", "echo's", "nginx's"}}
+	for _, q := range j.wanted(asked) {
+		subjects := []subject{q.ask("accord", a), q.askReference("net/http", bare), q.askReference("echo", echo)}
+		if nginx.url != "" {
+			subjects = append(subjects, q.askReference("nginx", nginx))
 		}
-		subjects := []subject{
-			{"accord", a.url + q.path, q.headers(), a.cmd.Process.Pid},
-			{"bare", bare + "/" + q.file, headers(), barePID},
-		}
-		if nginx != "" {
-			subjects = append(subjects, subject{"nginx", nginx + "/" + q.file, headers(), 0})
-		}
-		got, err := compare(o, subjects)
+		got, err := compare(ctx, j.options, subjects)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", q.name, err)
 		}
+		got = append(got, nil)[:4]
+		toBare, toEcho, toNginx := ratios(got[0].rates(), got[1].rates()), ratios(got[0].rates(), got[2].rates()), ratios(got[0].rates(), got[3].rates())
 		info, err := os.Stat(filepath.Join(files, q.file))
 		if err != nil {
 			return err
 		}
-		rates := ratesOf(got)
-		row := []string{q.name, count(float64(info.Size())), count(median(rates[0])), count(median(rates[1])), "", "", "", "",
-			microseconds(got[0]), microseconds(got[1])}
-		toBare := ratios(rates[0], rates[1])
-		row[5], row[6] = fmt.Sprintf("%.2f", median(toBare)), spread(toBare)
-		if nginx != "" {
-			row[4], row[7] = count(median(rates[2])), fmt.Sprintf("%.2f", median(ratios(rates[0], rates[2])))
+		t.add(q.name, count(float64(info.Size())), got[0].rate(), got[1].rate(), got[2].rate(), got[3].rate(),
+			ratio(toBare), ratio(toEcho), spread(toEcho), ratio(toNginx), spread(toNginx), got[0].cpu(), got[1].cpu(), got[2].cpu(), got[3].cpu())
+		if q.ofEcho > 0 {
+			s.atLeast(q.name+", of the bare echo handler", q.ofEcho, median(toEcho))
 		}
-		t.add(row...)
+		if q.ofNginx > 0 && nginx.url != "" {
+			s.atLeast(q.name+", of nginx", q.ofNginx, median(toNginx))
+		}
 	}
-	t.print(o.out)
+	s.table(t)
 	return nil
 }
 
-type asked struct {
-	name, file, path string
-	coding           string // of Accept-Encoding; "" sends none
-}
-
-func (q *asked) headers() map[string]string {
-	h := headers()
-	if q.coding != "" {
-		h["Accept-Encoding"] = q.coding
+// nginx starts nginx where it is installed; otherwise what is returned has no URL.
+func (j *job) nginx(ctx context.Context, name, files string, cert tlsconf.Files) (*process, error) {
+	if !installed("nginx") {
+		return &process{stop: func() {}}, nil
 	}
-	return h
-}
-
-// questions are what readers ask of a collection that is filled.
-func questions(a *accord) ([]asked, error) {
-	_, header, err := get(a.url + collection + "objects/?limit=5000")
-	if err != nil {
+	own := filepath.Join(j.scratch, name)
+	if err := os.Mkdir(own, 0o755); err != nil {
 		return nil, err
 	}
-	half := url.QueryEscape(header.Get("X-TAXII-Date-Added-Last"))
-	objects := collection + "objects/"
-	list := []asked{
-		{"page of 100", "page", objects + "?limit=100", ""},
-		{"the same, compressed", "page", objects + "?limit=100", "gzip"},
-		{"page of 100, added_after in the middle", "after", objects + "?limit=100&added_after=" + half, ""},
-		{"page of 100, match[type]", "type", objects + "?limit=100&match%5Btype%5D=indicator", ""},
-		{"page of 100, match[version]=all", "all", objects + "?limit=100&match%5Bversion%5D=all", ""},
-		{"page of 100, match[spec_version]", "spec", objects + "?limit=100&match%5Bspec_version%5D=2.1", ""},
-		{"page of 100, type, version and added_after", "three", objects + "?limit=100&match%5Btype%5D=indicator&match%5Bversion%5D=first&added_after=" + half, ""},
-		{"one object by id", "one", objects + "indicator--00000457-5b1c-4a7e-9d20-6f1e8c3b2a90/", ""},
-		{"its versions", "versions", objects + "indicator--00000457-5b1c-4a7e-9d20-6f1e8c3b2a90/versions/", ""},
-		{"manifest of 100", "manifest", collection + "manifest/?limit=100", ""},
-		{"empty poll", "empty", objects + "?added_after=2099-01-01T00:00:00.000Z", ""},
-	}
-	return list, nil
+	return startNginx(ctx, own, files, cert)
 }
 
-// compare lets subjects take turns, and returns what each did in each of its turns.
-func compare(o options, subjects []subject) ([][]measured, error) {
-	got := make([][]measured, len(subjects))
-	for range o.turns {
-		for i, s := range subjects {
-			before, began := processorTime(s.pid), time.Now()
-			rate, err := s.rate(o.turn)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", s.name, err)
-			}
-			answers := rate * time.Since(began).Seconds()
-			got[i] = append(got[i], measured{rate, time.Duration(float64(processorTime(s.pid)-before) / answers)})
-		}
-	}
-	return got, nil
-}
-
-// processorTime is how long a process has had a processor since it was started. What it took for an answer depends less
-// on who else is busy than how many answers a second there were.
-func processorTime(pid int) time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+// filteredReads compares filtered pages with the plain one.
+func (j *job) filteredReads(ctx context.Context, s *section, a *accord, page question) error {
+	list, err := filters(ctx, a, readObjects)
 	if err != nil {
-		return 0
+		return err
 	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest) // from the third field of proc(5) on
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	const tick = time.Second / 100
-	return time.Duration(user+system) * tick
-}
-
-func ratesOf(got [][]measured) [][]float64 {
-	rates := make([][]float64, len(got))
-	for i, turns := range got {
-		for _, m := range turns {
-			rates[i] = append(rates[i], m.rate)
+	t := table{title: "Filtered pages of 100 beside the plain one", head: []string{"filter", "filtered", "plain", "filtered / plain", "of each turn", "CPU, filtered", "CPU, plain"}}
+	for _, q := range j.wanted(list) {
+		got, err := compare(ctx, j.options, []subject{q.ask("filtered", a), page.ask("plain", a)})
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.name, err)
 		}
+		of := ratios(got[0].rates(), got[1].rates())
+		t.add(q.name, got[0].rate(), got[1].rate(), ratio(of), spread(of), got[0].cpu(), got[1].cpu())
+		s.atLeast(q.name+", of the plain page", 0.8, median(of))
 	}
-	return rates
+	s.table(t)
+	return nil
 }
 
-// microseconds is the median of the processor time of an answer.
-func microseconds(turns []measured) string {
-	var list []float64
-	for _, m := range turns {
-		list = append(list, float64(m.cpu.Nanoseconds())/1000)
-	}
-	return fmt.Sprintf("%.0f µs", median(list))
-}
-
-// rate is how often a second a subject answers.
-func (s *subject) rate(last time.Duration) (float64, error) {
-	if installed("wrk") {
-		return wrk(s.url, s.headers, last)
-	}
-	u, err := url.Parse(s.url)
-	if err != nil {
-		return 0, err
-	}
-	var head strings.Builder
-	for name, value := range s.headers {
-		fmt.Fprintf(&head, "%s: %s\r\n", name, value)
-	}
-	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench\r\n%s\r\n", u.RequestURI(), head.String())
-	l, err := drive(u.Host, 16, last, func(int, int) []byte { return request })
-	if err == nil && l.others > 0 {
-		err = fmt.Errorf("%d answers were refusals", l.others)
-	}
-	return l.rate(), err
-}
-
-// ratios divides turn by turn.
-func ratios(a, b []float64) []float64 {
-	list := make([]float64, len(a))
-	for i := range a {
-		list[i] = a[i] / b[i]
-	}
-	return list
-}
-
-// fill adds objects of 1 kB over HTTP, from one number on up to another.
-func fill(a *accord, from, to int) error {
-	l, err := drive(a.address(), 4, time.Hour, func(connection, n int) []byte {
-		first := from + (n*4+connection)*100
-		if first >= to {
-			return nil
+// compressedReads compares compressed pages, which are cached after the first time, with plain ones.
+func (j *job) compressedReads(ctx context.Context, s *section, a *accord, asked []question) error {
+	t := table{title: "Compressed pages, cached, beside plain ones", head: []string{"what", "compressed", "plain", "compressed / plain", "of each turn", "CPU, compressed", "CPU, plain"}}
+	for _, q := range j.wanted(asked) {
+		if !strings.HasPrefix(q.name, "page") {
+			continue
 		}
-		list := make([][]byte, min(100, to-first))
-		for i := range list {
-			list[i] = kilobyte(first + i)
+		compressed := q
+		compressed.coding = "gzip"
+		got, err := compare(ctx, j.options, []subject{compressed.ask("compressed", a), q.ask("plain", a)})
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.name, err)
 		}
-		return postRequest(list)
-	})
-	if err == nil && l.others > 0 {
-		err = fmt.Errorf("%d of the requests that fill the collection were refused", l.others)
+		of := ratios(got[0].rates(), got[1].rates())
+		t.add(q.name, got[0].rate(), got[1].rate(), ratio(of), spread(of), got[0].cpu(), got[1].cpu())
+		s.atLeast(q.name+", compressed and cached, of the plain one", 1, median(of))
 	}
-	return err
+	s.table(t)
+	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 // table is a table of Markdown.
 type table struct {
-	title string
+	title string // "" for none
 	head  []string
 	rows  [][]string
 }
@@ -18,7 +18,10 @@ type table struct {
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (t *table) print(w io.Writer) {
-	fmt.Fprintf(w, "### %s\n\n| %s |\n|%s\n", t.title, strings.Join(t.head, " | "), strings.Repeat(" --- |", len(t.head)))
+	if t.title != "" {
+		fmt.Fprintf(w, "**%s**\n\n", t.title)
+	}
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(t.head, " | "), strings.Repeat(" --- |", len(t.head)))
 	for _, row := range t.rows {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
 	}
@@ -30,12 +33,36 @@ func median(list []float64) float64 {
 		return 0
 	}
 	list = slices.Sorted(slices.Values(list))
-	return list[len(list)/2]
+	middle := len(list) / 2
+	if len(list)%2 == 0 {
+		return (list[middle-1] + list[middle]) / 2
+	}
+	return list[middle]
+}
+
+// ratios divides turn by turn.
+func ratios(a, b []float64) []float64 {
+	list := make([]float64, min(len(a), len(b)))
+	for i := range list {
+		list[i] = a[i] / b[i]
+	}
+	return list
 }
 
 // spread is the smallest and the largest of a list, as people write it.
 func spread(list []float64) string {
+	if len(list) == 0 {
+		return ""
+	}
 	return fmt.Sprintf("%.2f–%.2f", slices.Min(list), slices.Max(list))
+}
+
+// ratio is the median of a list of ratios; "" of none.
+func ratio(list []float64) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", median(list))
 }
 
 // count writes a number with commas.
@@ -47,6 +74,8 @@ func count(n float64) string {
 	return text
 }
 
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000)
-}
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2f ms", inMilliseconds(d)) }
+
+func inMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func megabytes(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }

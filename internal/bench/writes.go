@@ -1,115 +1,248 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"github.com/accord-taxii/accord/taxii"
 )
 
-// writes measures what producers wait for: envelopes of 100 objects as the generator makes them, from one client and from
-// four; single objects, from one and from sixteen; and how soon a poller has what was sent.
-func writes(o options, bin, scratch string) error {
-	a, err := startAccord(bin, scratch)
+// perEnvelope is how many objects the envelopes of a batch have.
+const perEnvelope = 100
+
+// batch is what every writer gets in a turn: the same objects, as envelopes. No turn has objects of another.
+type batch struct {
+	bodies  [][]byte
+	objects [][]byte
+}
+
+func newBatch(objects [][]byte) batch {
+	b := batch{objects: objects}
+	for list := range slices.Chunk(objects, perEnvelope) {
+		b.bodies = append(b.bodies, envelope(list))
+	}
+	return b
+}
+
+// writer is something that a batch can be given to. It has a folder or a server of its own, and everything is durable
+// when write returns.
+type writer struct {
+	name  string
+	write func(context.Context, batch) error
+}
+
+// rates lets writers take turns with the same objects; what is returned is objects a second, by writer and turn.
+func (j *job) rates(ctx context.Context, writers []writer, next func() batch) ([][]float64, error) {
+	rates := make([][]float64, len(writers))
+	for round := -1; round < j.turns; round++ { // the first round warms up
+		b := next()
+		for k := range writers {
+			i := (max(round, 0) + k) % len(writers)
+			began := time.Now()
+			if err := writers[i].write(ctx, b); err != nil {
+				return nil, fmt.Errorf("%s: %w", writers[i].name, err)
+			}
+			if round >= 0 {
+				rates[i] = append(rates[i], float64(len(b.objects))/time.Since(began).Seconds())
+			}
+		}
+	}
+	return rates, nil
+}
+
+// writes measures what producers wait for, and what it is made of.
+func writes(ctx context.Context, j job) error {
+	a, err := startAccord(ctx, j.bin, filepath.Join(j.scratch, "data"))
 	if err != nil {
 		return err
 	}
 	defer a.stop()
-	last := o.turn * time.Duration(o.turns)
-	t := table{title: "Writing, with validation and fsync", head: []string{"what", "objects/s", "p50", "p99"}}
-	fed := newSupply(1)
-	number := 1_000_000
-	for _, row := range []struct {
-		name             string
-		clients, objects int
-		single           bool
-	}{
-		{"envelopes of 100, one client", 1, 100, false},
-		{"envelopes of 100, four clients", 4, 100, false},
-		{"single objects of 1 kB, one client", 1, 1, true},
-		{"single objects of 1 kB, 16 clients", 16, 1, true},
-	} {
-		// What is sent is made beforehand: making it takes longer than the server takes.
-		requests := make([][][]byte, row.clients)
-		for c := range requests {
-			for range envelopes(row.objects, last) / row.clients {
-				list := [][]byte{kilobyte(number)}
-				if number++; !row.single {
-					list = fed.take(row.objects)
-				}
-				requests[c] = append(requests[c], postRequest(list))
-			}
-		}
-		l, err := drive(a.address(), row.clients, last, func(connection, n int) []byte {
-			if n >= len(requests[connection]) {
-				return nil
-			}
-			return requests[connection][n]
-		})
-		if err != nil {
-			return err
-		}
-		if l.others > 0 {
-			return fmt.Errorf("%s: %d answers were refusals", row.name, l.others)
-		}
-		t.add(row.name, count(l.rate()*float64(row.objects)), milliseconds(l.quantile(0.5)), milliseconds(l.quantile(0.99)))
+	s := j.report.begin("writes")
+	if err := j.envelopes(ctx, s, a); err != nil {
+		return err
 	}
-	t.print(o.out)
-	decode, err := decoding(fed.take(5000))
+	number := 1_000_000
+	if err := j.singles(ctx, s, a, &number); err != nil {
+		return err
+	}
+	if err := j.visible(ctx, s, a, number); err != nil {
+		return err
+	}
+	s.end()
+	return nil
+}
+
+// envelopes compares the whole way of a POST with its parts.
+func (j *job) envelopes(ctx context.Context, s *section, a *accord) error {
+	judged, err := newPipeline(ctx, filepath.Join(j.scratch, "judged"), false)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.out, "For comparison, `json.Unmarshal` of such objects into maps, on one processor: %s objects/s.\n\n", count(decode))
-	return visible(o, a, number)
-}
-
-// envelopes is how many are enough for a time, at a rate that no server here reaches.
-func envelopes(objects int, last time.Duration) int {
-	if objects == 1 {
-		return int(8000 * last.Seconds())
+	defer judged.close()
+	unjudged, err := newPipeline(ctx, filepath.Join(j.scratch, "unjudged"), true)
+	if err != nil {
+		return err
 	}
-	return int(15_000*last.Seconds()) / objects
+	defer unjudged.close()
+	raw, err := newRaw(filepath.Join(j.scratch, "raw.db"))
+	if err != nil {
+		return err
+	}
+	defer raw.close()
+	var lone, four load
+	writers := []writer{
+		{"over HTTP, four clients", func(ctx context.Context, b batch) error { return post(ctx, a, 4, b, &four) }},
+		{"in process, four callers", judged.write},
+		{"in process, four callers, no validation", unjudged.write},
+		{"bbolt alone: the same objects with three index keys each, 100 a transaction", raw.write},
+		{"`json.Unmarshal` into maps, one goroutine", decode},
+	}
+	fed := newSupply(1)
+	// A turn of two seconds is 16,000 objects, which is what the goal for four clients comes to.
+	size := max(1, int(8000*j.turn.Seconds())/perEnvelope) * perEnvelope
+	rates, err := j.rates(ctx, writers, func() batch { return newBatch(fed.take(size)) })
+	if err != nil {
+		return err
+	}
+	loneRates, err := j.rates(ctx, []writer{{"over HTTP, one client", func(ctx context.Context, b batch) error { return post(ctx, a, 1, b, &lone) }}},
+		func() batch { return newBatch(fed.take(size / 2)) })
+	if err != nil {
+		return err
+	}
+	slices.Sort(lone.waits)
+	slices.Sort(four.waits)
+	t := table{title: fmt.Sprintf("Envelopes of %d generated objects, every one durable when it is answered", perEnvelope),
+		head: []string{"what", "objects/s", "least–most", "an envelope, p50", "p99", "of no validation"}}
+	t.add("over HTTP, one client", count(median(loneRates[0])), counts(loneRates[0]), milliseconds(lone.quantile(0.5)), milliseconds(lone.quantile(0.99)), "")
+	for i, w := range writers {
+		row := []string{w.name, count(median(rates[i])), counts(rates[i]), "", "", ""}
+		switch i {
+		case 0:
+			row[3], row[4] = milliseconds(four.quantile(0.5)), milliseconds(four.quantile(0.99))
+		case 1:
+			row[5] = ratio(ratios(rates[1], rates[2]))
+		}
+		t.add(row...)
+	}
+	s.say("Turns of %s objects, the same for every writer, each of which has a file of its own. In process means without HTTP: envelopes "+
+		"are split, judged and appended by the server's own functions.", count(float64(size)))
+	s.table(t)
+	s.atLeast("objects a second over HTTP, four clients", 8000, median(rates[0]))
+	s.atLeast("with validation, of the same without", 0.6, median(ratios(rates[1], rates[2])))
+	return nil
 }
 
-// decoding is how many objects a second the standard library decodes.
-func decoding(objects [][]byte) (float64, error) {
-	began := time.Now()
-	for _, text := range objects {
-		var m map[string]any
-		if err := json.Unmarshal(text, &m); err != nil {
-			return 0, err
+// counts is the smallest and the largest of a list.
+func counts(list []float64) string {
+	return count(slices.Min(list)) + "–" + count(slices.Max(list))
+}
+
+// post sends a batch over HTTP from a number of clients, and adds what they waited.
+func post(ctx context.Context, a *accord, clients int, b batch, all *load) error {
+	var next atomic.Int64
+	l, err := drive(ctx, a.peer(), clients, time.Hour, func(int, int, answer) []byte {
+		i := int(next.Add(1)) - 1
+		if i >= len(b.bodies) {
+			return nil
+		}
+		return postRequest(collection, b.bodies[i])
+	})
+	if err != nil {
+		return err
+	}
+	if l.others > 0 {
+		return fmt.Errorf("%d envelopes were refused", l.others)
+	}
+	all.waits = append(all.waits, l.waits...)
+	return nil
+}
+
+// decode is what reading objects costs in the way most programs do.
+func decode(_ context.Context, b batch) error {
+	for _, body := range b.bodies {
+		objects, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{})
+		if err != nil {
+			return err
+		}
+		for _, text := range objects {
+			var m map[string]any
+			if err := json.Unmarshal(text, &m); err != nil {
+				return err
+			}
 		}
 	}
-	return float64(len(objects)) / time.Since(began).Seconds(), nil
+	return nil
+}
+
+// singles compares 16 clients that add one object at a time with one, and with bbolt alone.
+func (j *job) singles(ctx context.Context, s *section, a *accord, number *int) error {
+	raw, err := newRaw(filepath.Join(j.scratch, "raw-singles.db"))
+	if err != nil {
+		return err
+	}
+	defer raw.close()
+	var lone, many []float64
+	var bolt []float64
+	var waits [2]load
+	for range j.turns {
+		for k, clients := range []int{1, 16} {
+			base := *number
+			*number += 200_000
+			l, err := drive(ctx, a.peer(), clients, j.turn, func(connection, n int, _ answer) []byte {
+				return postRequest(collection, envelope([][]byte{kilobyte(base + n*clients + connection)}))
+			})
+			if err != nil {
+				return err
+			}
+			if l.others > 0 {
+				return fmt.Errorf("single objects: %d were refused", l.others)
+			}
+			waits[k].waits = append(waits[k].waits, l.waits...)
+			if k == 0 {
+				lone = append(lone, l.rate())
+			} else {
+				many = append(many, l.rate())
+			}
+		}
+		rate, err := raw.singles(ctx, j.turn, number)
+		if err != nil {
+			return err
+		}
+		bolt = append(bolt, rate)
+	}
+	t := table{title: "Single objects of 1 kB, each in a POST of its own", head: []string{"what", "objects/s", "least–most", "p50", "p99", "of one client"}}
+	for k, row := range []struct {
+		name  string
+		rates []float64
+	}{{"one client", lone}, {"16 clients", many}} {
+		slices.Sort(waits[k].waits)
+		t.add(row.name, count(median(row.rates)), counts(row.rates), milliseconds(waits[k].quantile(0.5)), milliseconds(waits[k].quantile(0.99)),
+			ratio(ratios(row.rates, lone)))
+	}
+	t.add("bbolt alone, one object a transaction", count(median(bolt)), counts(bolt), "", "", ratio(ratios(bolt, lone)))
+	s.table(t)
+	s.atLeast("single objects, 16 clients, of one", 4, median(ratios(many, lone)))
+	return nil
 }
 
 // visible measures from when a POST is sent until a poller that asks without a pause has the object.
-func visible(o options, a *accord, number int) error {
+func (j *job) visible(ctx context.Context, s *section, a *accord, number int) error {
+	after, err := endOf(ctx, a)
+	if err != nil {
+		return err
+	}
 	var waits []time.Duration
-	after := "2020-01-01T00:00:00.000000Z"
-	for n := range 40 * o.turns {
-		if _, header, err := get(a.url + collection + "objects/?limit=10000&added_after=" + after); err != nil {
-			return err
-		} else if at := header.Get("X-TAXII-Date-Added-Last"); at != "" {
-			after = at
-		}
-		if n == 0 { // a collection may be large: read on to its end
-			for {
-				body, header, err := get(a.url + collection + "objects/?limit=10000&added_after=" + after)
-				if err != nil {
-					return err
-				}
-				if len(body) <= len("{}") {
-					break
-				}
-				after = header.Get("X-TAXII-Date-Added-Last")
-			}
-		}
-		request := postRequest([][]byte{kilobyte(number + n)})
+	for n := range 40 * j.turns {
+		request := postRequest(collection, envelope([][]byte{kilobyte(number + n)}))
 		posted := make(chan error, 1)
 		sent := time.Now()
 		go func() {
-			_, err := drive(a.address(), 1, time.Minute, func(_, n int) []byte {
+			_, err := drive(ctx, a.peer(), 1, time.Minute, func(_, n int, _ answer) []byte {
 				if n > 0 {
 					return nil
 				}
@@ -118,11 +251,12 @@ func visible(o options, a *accord, number int) error {
 			posted <- err
 		}()
 		for {
-			body, _, err := get(a.url + collection + "objects/?limit=10&added_after=" + after)
+			body, header, err := get(ctx, a.url+collection+"objects/?limit=10&added_after="+after)
 			if err != nil {
 				return err
 			}
-			if len(body) > len("{}") {
+			if len(body) > nothing {
+				after = header.Get("X-TAXII-Date-Added-Last")
 				break
 			}
 		}
@@ -133,7 +267,24 @@ func visible(o options, a *accord, number int) error {
 	}
 	slices.Sort(waits)
 	l := load{waits: waits}
-	fmt.Fprintf(o.out, "From sending a POST until a poller has the object, %d times: p50 %s, p99 %s.\n\n",
+	s.say("From sending a POST until a poller has the object, %d times, nobody else being there: p50 %s, p99 %s.",
 		len(waits), milliseconds(l.quantile(0.5)), milliseconds(l.quantile(0.99)))
+	s.atMost("POST to visible, p50 in ms", 5, inMilliseconds(l.quantile(0.5)))
+	s.atMost("POST to visible, p99 in ms", 25, inMilliseconds(l.quantile(0.99)))
 	return nil
+}
+
+// endOf reads on to the end of a collection and returns the date_added there.
+func endOf(ctx context.Context, a *accord) (string, error) {
+	after := "2020-01-01T00:00:00.000000Z"
+	for {
+		body, header, err := get(ctx, a.url+collection+"manifest/?limit=10000&match%5Bversion%5D=all&added_after="+after)
+		if err != nil {
+			return "", err
+		}
+		if len(body) <= nothing {
+			return after, nil
+		}
+		after = header.Get("X-TAXII-Date-Added-Last")
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -9,28 +10,49 @@ import (
 )
 
 var (
+	wrkTotal  = regexp.MustCompile(`(\d+) requests in ([0-9.]+)(us|ms|s|m)`)
 	wrkRate   = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 	wrkOthers = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`)
+	wrkErrors = regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+)`)
 )
 
-// wrk measures how often a second an URL is answered, under 16 connections. Its threads share the processors with the server.
-func wrk(url string, headers map[string]string, last time.Duration) (float64, error) {
+// wrk measures how often a second an URL is answered, under 16 connections, and how many answers there were. Its threads
+// share the processors with the server.
+func wrk(ctx context.Context, url string, headers map[string]string, last time.Duration) (rate, answers float64, err error) {
 	args := []string{"-t2", "-c16", "-d" + strconv.Itoa(max(1, int(last.Seconds()))) + "s"}
 	for name, value := range headers {
 		args = append(args, "-H", name+": "+value)
 	}
-	out, err := exec.Command("wrk", append(args, url)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "wrk", append(args, url)...).CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("wrk %s: %w: %s", url, err, out)
+		return 0, 0, fmt.Errorf("wrk %s: %w: %s", url, err, out)
 	}
+	if rate, answers, err = readWrk(out); err != nil {
+		return 0, 0, fmt.Errorf("wrk %s: %w", url, err)
+	}
+	return rate, answers, nil
+}
+
+// readWrk reads what wrk prints. Refusals and broken connections are errors: their rate says nothing. Answers that took
+// longer than wrk's two seconds are none: they count when they come.
+func readWrk(out []byte) (rate, answers float64, err error) {
 	if m := wrkOthers.FindSubmatch(out); m != nil {
-		return 0, fmt.Errorf("wrk %s: %s answers were refusals", url, m[1])
+		return 0, 0, fmt.Errorf("%s answers were refusals", m[1])
 	}
-	m := wrkRate.FindSubmatch(out)
-	if m == nil {
-		return 0, fmt.Errorf("wrk %s: no rate in %s", url, out)
+	if m := wrkErrors.FindSubmatch(out); m != nil && string(m[1])+string(m[2])+string(m[3]) != "000" {
+		return 0, 0, fmt.Errorf("%s", m[0])
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	total, second := wrkTotal.FindSubmatch(out), wrkRate.FindSubmatch(out)
+	if total == nil || second == nil {
+		return 0, 0, fmt.Errorf("no rate in %q", out)
+	}
+	if answers, err = strconv.ParseFloat(string(total[1]), 64); err == nil {
+		rate, err = strconv.ParseFloat(string(second[1]), 64)
+	}
+	if err == nil && answers == 0 {
+		err = fmt.Errorf("nothing was answered")
+	}
+	return rate, answers, err
 }
 
 // installed says whether a program is there.
