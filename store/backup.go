@@ -178,7 +178,7 @@ func holdWriters(ctx context.Context, cols []*Collection) (release func(), err e
 	return release, nil
 }
 
-func (c *cut) add(name string, db *bolt.DB, done func() error) error {
+func (c *cut) add(name string, db *soundFile, done func() error) error {
 	tx, err := db.Begin(false)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)

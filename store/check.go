@@ -57,9 +57,12 @@ func (k *checking) step() error {
 	return nil
 }
 
-func (k *checking) all(db *bolt.DB) error {
+func (k *checking) all(db *soundFile) error {
 	if err := k.heads(db); err != nil {
 		return err
+	}
+	if !k.pages() {
+		return nil
 	}
 	var t tables
 	for _, l := range t.layout() {

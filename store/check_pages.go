@@ -2,26 +2,15 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"os"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// bbolt keeps two heads, in the first two pages, and writes them in turn. A head whose checksum is wrong counts as not
-// written, so that a harmed newest head makes the transaction before it the last one: the file is sound, but less. Of
-// such a head this much is read:
-const (
-	headStart    = 16 // behind the page's own header
-	headChecksum = headStart + 56
-	headLen      = headChecksum + 8
-)
-
 // heads checks the file's two heads.
-func (k *checking) heads(db *bolt.DB) error {
+func (k *checking) heads(db *soundFile) error {
 	f, err := os.Open(db.Path())
 	if err != nil {
 		return err
@@ -46,9 +35,23 @@ func soundHead(f io.ReaderAt, at int64) (bool, error) {
 	if _, err := f.ReadAt(b[:], at); err != nil {
 		return false, fmt.Errorf("read head: %w", err)
 	}
-	sum := fnv.New64a()
-	sum.Write(b[headStart:headChecksum])
-	return sum.Sum64() == binary.NativeEndian.Uint64(b[headChecksum:]), nil
+	_, ok := parseHead(b[:])
+	return ok, nil
+}
+
+// pages looks at every page, and says whether the others can be led by them.
+func (k *checking) pages() bool {
+	var s survey
+	err := guard(func() (err error) {
+		s, err = surveyOf(k.tx, true)
+		return err
+	})
+	for _, err := range append(s.faults(), err) {
+		if err != nil {
+			k.fault("%v", err)
+		}
+	}
+	return err == nil && len(s.broken) == 0
 }
 
 // buckets reads every key and value once: they must be there, and keys in order.

@@ -39,7 +39,7 @@ var ErrNoEntry = errors.New("the journal has no such entry")
 
 // Collection is one agreement's file, open. Its methods may be called from several goroutines.
 type Collection struct {
-	db   *bolt.DB
+	db   *soundFile
 	id   uuid.UUID
 	opts collectionOptions
 	door *door // nil when read-only
@@ -120,7 +120,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	c := &Collection{db: db, opts: opts, longer: make(chan struct{}), closing: make(chan struct{})}
-	if err := guard(func() error { return db.View(c.load) }); err != nil {
+	if err := db.View(c.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	if !opts.ReadOnly {
@@ -129,22 +129,30 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	return c, nil
 }
 
-func openBolt(path string, opts collectionOptions) (*bolt.DB, error) {
-	db, err := openSound(path, &bolt.Options{
+func openBolt(path string, opts collectionOptions) (*soundFile, error) {
+	db, err := openWhole(path, boltOptions(opts))
+	if err != nil {
+		return nil, agreementFault(err)
+	}
+	db.AllocSize = growth(0)
+	return db, nil
+}
+
+func boltOptions(opts collectionOptions) *bolt.Options {
+	return &bolt.Options{
 		ReadOnly:        opts.ReadOnly,
 		Timeout:         time.Second, // whoever holds the file is no Accord of this folder: see lockFolder
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: mappedSize,
 		PageSize:        pageSize,
-	})
+	}
+}
+
+func agreementFault(err error) error {
 	if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
-		return nil, fmt.Errorf("it is no agreement's file, or damaged: %w", err)
+		return fmt.Errorf("it is no agreement's file, or damaged: %w", err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	db.AllocSize = growth(0)
-	return db, nil
+	return err
 }
 
 // load reads what the file says about itself.
@@ -214,7 +222,7 @@ func (c *Collection) Commits() uint64 { return c.commits.Load() }
 
 // view runs fn in a read transaction.
 func (c *Collection) view(fn func(*bolt.Tx) error) error {
-	err := guard(func() error { return c.db.View(fn) })
+	err := c.db.View(fn)
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}

@@ -50,7 +50,7 @@ type Lost struct {
 
 // deliveryFile is the deliveries of one agreement, open.
 type deliveryFile struct {
-	db      *bolt.DB
+	db      *soundFile
 	readers map[reader]uint32
 }
 
@@ -59,7 +59,7 @@ func openDeliveryFile(path string, readOnly bool) (*deliveryFile, error) {
 	if _, err := os.Stat(path); readOnly && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	db, err := openSound(path, &bolt.Options{ReadOnly: readOnly, Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+	db, err := openWhole(path, &bolt.Options{ReadOnly: readOnly, Timeout: time.Second, FreelistType: bolt.FreelistMapType})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

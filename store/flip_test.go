@@ -1,38 +1,124 @@
 package store
 
 import (
-	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
 )
 
-// flipFile names, in a child process, the file in which it flips bytes; flipFrom the first flip that is its own.
-const (
-	flipFile = "ACCORD_TEST_FLIP_FILE"
-	flipFrom = "ACCORD_TEST_FLIP_FROM"
-)
+// flipFile names, in a child process, the file in which it flips bytes.
+const flipFile = "ACCORD_TEST_FLIP_FILE"
 
-// A byte flipped anywhere is found, or it lies where nothing is kept. A child process looks: in rare cases what bbolt
-// makes of a damaged page ends the process in a way that nothing can catch, which is a way of finding it, too.
-func TestCheckFindsFlippedBytes(t *testing.T) {
+// flips is how many flips to try: ACCORD_TEST_FLIPS, or what a test asks for.
+func flips(usual int) int {
+	if n, err := strconv.Atoi(os.Getenv("ACCORD_TEST_FLIPS")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return usual / 10
+	}
+	return usual
+}
+
+// inChild runs the rest of a test in a child process, with the path of a file that it may harm: whatever ends the process
+// fails the test, above all what nothing inside could catch.
+func inChild(t *testing.T, make func(path string), rest func(path string)) {
+	t.Helper()
 	if path := os.Getenv(flipFile); path != "" {
-		from, err := strconv.Atoi(os.Getenv(flipFrom))
-		if err != nil {
-			t.Fatal(err)
-		}
-		flipBytes(t, path, from)
+		rest(path)
 		return
 	}
-	id := uuid.New()
 	path := filepath.Join(t.TempDir(), "a.db")
+	make(path)
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-test.short=%v", testing.Short()))
+	child.Env = append(os.Environ(), flipFile+"="+path, "GOTRACEBACK=all", "GOGC=1") // collect garbage all the time: that looks at every pointer
+	out, err := child.CombinedOutput()
+	if err != nil {
+		at, _ := os.ReadFile(path + ".at")
+		t.Fatalf("the child: %v, at %s\n%s", err, at, out[:min(len(out), 40000)])
+	}
+	t.Logf("%s", out)
+}
+
+// flipped is a file in which one bit at a time is wrong.
+type flipped struct {
+	t     *testing.T
+	path  string
+	whole []byte
+	file  *os.File
+	r     *rand.Rand
+	lists []int // offsets of the pages that lead to others, or list buckets or free pages
+}
+
+func openFlipped(t *testing.T, path string) *flipped {
+	t.Helper()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &flipped{t: t, path: path, whole: whole, r: rand.New(rand.NewPCG(5, 5))}
+	if f.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.file.Close() })
+	col, err := openCollection(path, collectionOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer col.close()
+	listed := map[uint64]bool{}
+	for _, p := range col.db.listing.Load().pages {
+		listed[p.id] = true
+	}
+	for at := 2 * pageSize; at < len(whole); at += pageSize {
+		if p := page(whole[at:]); p.flags() == branchPage || p.flags() == freelistPage || listed[uint64(at/pageSize)] {
+			f.lists = append(f.lists, at)
+		}
+	}
+	return f
+}
+
+// flip flips a bit: half of the times in a page that leads to others, and mostly where something is. It writes down which.
+func (f *flipped) flip() (at int, undo func()) {
+	f.t.Helper()
+	start, size := 0, len(f.whole)
+	if f.r.IntN(2) == 0 {
+		start, size = f.lists[f.r.IntN(len(f.lists))], pageSize
+	}
+	at = start + f.r.IntN(size)
+	for f.whole[at] == 0 && f.r.IntN(20) > 0 {
+		at = start + f.r.IntN(size)
+	}
+	bit := byte(1 << f.r.IntN(8))
+	if err := os.WriteFile(f.path+".at", fmt.Appendf(nil, "%d bit %08b", at, bit), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	f.write(at, f.whole[at]^bit)
+	return at, func() { f.write(at, f.whole[at]) }
+}
+
+func (f *flipped) write(at int, b ...byte) {
+	f.t.Helper()
+	if _, err := f.file.WriteAt(b, int64(at)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// makeWorld makes a file with what a random world does, and so many objects more.
+func makeWorld(t *testing.T, path string, more int) {
+	t.Helper()
+	id := uuid.New()
 	col, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{Now: clockFrom(testEpoch, 1700000)})
 	if err != nil {
 		t.Fatal(err)
@@ -42,89 +128,153 @@ func TestCheckFindsFlippedBytes(t *testing.T) {
 	for range 15 {
 		w.do(t, col, m)
 	}
+	for n := range more {
+		add(t, col, address(testID("url", n), strings.Repeat("x", 100)))
+	}
 	if err := col.close(); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const mostDeaths = 30
-	from := 0
-	for deaths := 0; from < flips(); deaths++ {
-		if err := os.WriteFile(path, whole, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args := []string{"-test.run=^TestCheckFindsFlippedBytes$", "-test.v", fmt.Sprintf("-test.short=%v", testing.Short())}
-		child := exec.Command(os.Args[0], args...)
-		child.Env = append(os.Environ(), flipFile+"="+path, flipFrom+"="+strconv.Itoa(from))
-		out, err := child.CombinedOutput()
-		if err == nil {
-			break
-		}
-		if !bytes.Contains(out, []byte("fatal error:")) || deaths == mostDeaths {
-			t.Fatalf("the child from flip %d on: %v\n%s", from, err, out[:min(len(out), 4000)])
-		}
-		at, err := os.ReadFile(path + ".at")
-		if err != nil {
-			t.Fatal(err)
-		}
-		last, err := strconv.Atoi(string(at))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("flip %d ended the process", last)
-		from = last + 1
-	}
 }
 
-func flips() int {
-	if testing.Short() {
-		return 40
-	}
-	return 1000
+// A byte flipped anywhere is found, or it lies where nothing is kept.
+func TestCheckFindsFlippedBytes(t *testing.T) {
+	inChild(t, func(path string) { makeWorld(t, path, 0) }, func(path string) {
+		f := openFlipped(t, path)
+		want := dumpOrFault(t, path)
+		found := 0
+		for range flips(1000) {
+			at, undo := f.flip()
+			if got := dumpOrFault(t, path); got != want {
+				found++
+				if !strings.HasPrefix(got, "fault:") {
+					t.Errorf("the byte at %d is flipped, the content is another, and check finds nothing: %s", at, firstDifference(got, want))
+				}
+			}
+			runtime.GC() // it looks at every pointer that is left
+			undo()
+		}
+		t.Logf("%d of %d flips changed something", found, flips(1000))
+	})
 }
 
-// flipBytes flips a byte at a time and holds what check says against what the file then holds. Before each it writes
-// down which one it is.
-func flipBytes(t *testing.T, path string, from int) {
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := dumpOrFault(t, path)
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	write := func(at int, b byte) {
-		if _, err := file.WriteAt([]byte{b}, int64(at)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := rand.New(rand.NewPCG(5, 5))
-	found := 0
-	for n := range flips() {
-		at := r.IntN(len(whole))
-		for whole[at] == 0 && r.IntN(20) > 0 { // mostly where something is
-			at = r.IntN(len(whole))
-		}
-		bit := byte(1 << r.IntN(8))
-		if n < from {
-			continue
-		}
-		if err := os.WriteFile(path+".at", []byte(strconv.Itoa(n)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		write(at, whole[at]^bit)
-		if got := dumpOrFault(t, path); got != want {
-			found++
-			if !strings.HasPrefix(got, "fault:") {
-				t.Errorf("the byte at %d is flipped, the content is another, and check finds nothing: %s", at, firstDifference(got, want))
+// A byte flipped while a collection is open may make its answers errors. It does not end the process, nor keep anybody
+// waiting.
+func TestFlippedBytesUnderAnOpenCollectionAreSurvived(t *testing.T) {
+	inChild(t, func(path string) { makeWorld(t, path, 250) }, func(path string) {
+		f := openFlipped(t, path)
+		refused := 0
+		for n := range flips(300) {
+			if n%2 == 0 {
+				_, undo := f.flip() // found when it is opened, or later
+				refused += useHarmed(t, path, func() {})
+				undo()
+			} else {
+				refused += useHarmed(t, path, func() { f.flip() })
+			}
+			runtime.GC()
+			f.write(0, f.whole...)
+			if err := f.file.Truncate(int64(len(f.whole))); err != nil {
+				t.Fatal(err)
 			}
 		}
-		write(at, whole[at])
+		if refused == 0 {
+			t.Error("nothing was refused: the flips did not come to anything")
+		}
+		t.Logf("%d operations were refused", refused)
+	})
+}
+
+// useHarmed opens a collection, lets it be harmed, reads and writes in every way, and closes it. It returns how much of
+// that was refused; what is not over after a minute fails the test.
+func useHarmed(t *testing.T, path string, harm func()) (refused int) {
+	t.Helper()
+	stuck := time.AfterFunc(time.Minute, func() { panic("a damaged file keeps somebody waiting") })
+	defer stuck.Stop()
+	col, err := openCollection(path, collectionOptions{})
+	if err != nil {
+		return 1
 	}
-	t.Logf("%d of %d flips changed something", found, flips()-from)
+	col.db.NoSync = true
+	harm()
+	try := func(err error) {
+		if err != nil {
+			refused++
+		}
+	}
+	w := newWorld(9)
+	m := &model{gone: map[string]bool{}}
+	for range 2 {
+		for range 5 {
+			_, err := col.Page(w.query(m), nil)
+			try(err)
+		}
+		_, err := col.Append(t.Context(), Batch{Changes: []Change{
+			{Add: &Addition{Object: parsed(t, malware(testID("malware", w.IntN(50)), spec21, someVersions[w.IntN(len(someVersions))], ""))}},
+			{Remove: &Removal{ID: testID("tool", w.IntN(10))}},
+		}, Follower: &FollowerUpdate{Name: "f", Position: 3, Set: []KeyValue{{[]byte("k"), []byte("v")}}}})
+		try(err)
+	}
+	faults, err := col.Check(t.Context())
+	try(err)
+	refused += len(faults)
+	try(col.close())
+	return refused
+}
+
+// TestWhatLiesInsideABucketStaysThere points an element of a small bucket outside it. bbolt would make that a pointer into
+// memory that is none of its own.
+func TestWhatLiesInsideABucketStaysThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	makeWorld(t, path, 0)
+	f := openFlipped(t, path)
+	col, err := openCollection(path, collectionOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var small []int // offsets in the file of the small buckets' pages
+	for _, listed := range col.db.listing.Load().pages {
+		p := page(listed.text)
+		for i := range p.count() {
+			if _, key, value := p.leaf(i); binary.NativeEndian.Uint64(value) == 0 && page(value[bucketHeader:]).count() > 0 {
+				small = append(small, int(listed.id)*pageSize+p.end(key)+bucketHeader)
+			}
+		}
+	}
+	if len(small) < 5 {
+		t.Fatalf("got %d small buckets, want more", len(small))
+	}
+	use := func() error { return col.db.View(func(*bolt.Tx) error { return nil }) }
+	for _, at := range small {
+		for _, row := range []struct {
+			name   string
+			offset int // behind the page's start
+			value  []byte
+		}{
+			{"another kind of page", 8, []byte{branchPage, 0}},
+			{"more elements than there is room for", 10, []byte{0xff, 0xff}},
+			{"an offset behind the bucket", pageHeader + 4, []byte{0, 0, 1, 0}},
+			{"an offset among the elements", pageHeader + 4, []byte{0, 0, 0, 0}},
+			{"a key that ends behind the bucket", pageHeader + 8, []byte{0, 0, 1, 0}},
+			{"no key", pageHeader + 8, []byte{0, 0, 0, 0}},
+			{"a value that ends behind the bucket", pageHeader + 12, []byte{0, 0, 1, 0}},
+		} {
+			f.write(at+row.offset, row.value...)
+			if err := use(); TroubleOf(err) != Damaged {
+				t.Errorf("%s, at %d, while it is open: got %v, want damage", row.name, at, err)
+			}
+			if again, err := openCollection(path, collectionOptions{ReadOnly: true}); TroubleOf(err) != Damaged {
+				t.Errorf("%s, at %d, when it is opened: got %v, want damage", row.name, at, err)
+				if err == nil {
+					again.close()
+				}
+			}
+			f.write(at+row.offset, f.whole[at+row.offset:][:len(row.value)]...)
+			if err := use(); err != nil {
+				t.Fatalf("%s, at %d, mended: %v", row.name, at, err)
+			}
+		}
+	}
+	if err := col.close(); err != nil {
+		t.Fatal(err)
+	}
 }

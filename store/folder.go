@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -31,7 +30,7 @@ type Store struct {
 	dir  string
 	opts Options
 	lock *os.File
-	db   *bolt.DB // accord.db
+	db   *soundFile // accord.db
 
 	keyring keyring
 

@@ -107,7 +107,7 @@ func keepAside(path, why string) (string, error) {
 
 // salvageInto copies what is not derived into a new file and derives the rest.
 func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []string, err error) {
-	old, err := openBolt(path, collectionOptions{ReadOnly: true})
+	old, damage, err := openSound(path, boltOptions(collectionOptions{ReadOnly: true}))
 	if err != nil {
 		return nil, fmt.Errorf("%w; restore the agreement from a backup", err)
 	}
@@ -124,7 +124,10 @@ func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []s
 		if err != nil {
 			break
 		}
-		lost := copyBucket(ctx, old, db, name)
+		lost := damage.broken[string(name)]
+		if lost == nil {
+			lost = copyBucket(ctx, old, db, name)
+		}
 		switch {
 		case lost == nil:
 		case errors.Is(lost, errDamaged) && forgettable(name):
@@ -165,7 +168,7 @@ func forgettable(bucket []byte) bool {
 
 // copyBucket copies a bucket in several transactions: an agreement may be larger than memory. A page that is damaged ends
 // it with errDamaged; what came before is copied.
-func copyBucket(ctx context.Context, from, to *bolt.DB, name []byte) error {
+func copyBucket(ctx context.Context, from, to *soundFile, name []byte) error {
 	const most = 16 << 20
 	var next []byte
 	for first := true; first || next != nil; first = false {
@@ -247,7 +250,7 @@ func forgetHalf(tx *bolt.Tx) error {
 }
 
 // sameAgreement makes sure that a rebuilt file is the listed agreement's.
-func sameAgreement(db *bolt.DB, l Listed) error {
+func sameAgreement(db *soundFile, l Listed) error {
 	c := &Collection{db: db}
 	if err := db.View(c.load); err != nil {
 		return err

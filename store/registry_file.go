@@ -32,13 +32,13 @@ var (
 )
 
 // openRegistry opens accord.db and makes its buckets when it is new.
-func openRegistry(path string, readOnly bool) (*bolt.DB, error) {
+func openRegistry(path string, readOnly bool) (*soundFile, error) {
 	if readOnly {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("open accord.db: %w", err)
 		}
 	}
-	db, err := openSound(path, &bolt.Options{
+	db, err := openWhole(path, &bolt.Options{
 		ReadOnly: readOnly,
 		// The folder's lock keeps other Accords away; whatever else holds the file is not waited for.
 		Timeout:      time.Second,
@@ -97,7 +97,7 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 }
 
 // readRegistry reads all of accord.db but its journal.
-func readRegistry(db *bolt.DB) (*Registry, error) {
+func readRegistry(db *soundFile) (*Registry, error) {
 	r := &Registry{}
 	err := db.View(func(tx *bolt.Tx) error {
 		if doc := tx.Bucket(bucketServer).Get([]byte("server")); doc != nil {
