@@ -6,7 +6,7 @@ BENCH   ?= .
 COUNT   ?= 1
 PACKAGES = ./...
 
-.PHONY: run test check bench build fuzz fmt bench-run torture attack clean
+.PHONY: run test check bench bench-quick bench-run bench-layers build fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -42,14 +42,27 @@ fuzz:
 	  done; \
 	done
 
-# Benchmarks, in the form that benchstat reads: make bench BENCH=Page COUNT=6 > new.txt
-bench:
+# Everything of doc/performance.md, written into its tables: the Go benchmarks of every layer (their output, for benchstat,
+# in bench-out/layers.txt), then the real program under load, beside bare handlers, nginx, itself without validation and bbolt
+# alone. Half an hour. For less: make bench-quick, or make bench BENCH_FLAGS='-only reads -turns 3 -turn 1s'.
+bench: build bin/bench
+	./bin/bench -accord bin/accord -bench '$(BENCH)' -count $(COUNT) -write doc/performance.md $(BENCH_FLAGS)
+
+# A look in a few minutes that writes nothing: short turns, small collections.
+bench-quick: build bin/bench
+	./bin/bench -accord bin/accord -bench '$(BENCH)' -quick $(BENCH_FLAGS)
+
+# The real program under load, alone and printed only.
+bench-run: build bin/bench
+	./bin/bench -accord bin/accord -only reads,writes,scale,mixed,onward $(BENCH_FLAGS)
+
+# The Go benchmarks alone, in the form that benchstat reads: make bench-layers BENCH=Page COUNT=6 > new.txt
+bench-layers:
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES)
 
-# The real program under load, beside a bare handler and nginx: the tables of doc/performance.md. Some ten minutes; for less,
-# make bench-run BENCH_FLAGS='-only reads -turns 3 -turn 1s'.
-bench-run: build
-	$(GO) run ./internal/bench -accord bin/accord $(BENCH_FLAGS)
+.PHONY: bin/bench
+bin/bench:
+	@$(GO) build -o bin/bench ./internal/bench
 
 # Kills a server that is at work, ROUNDS times, and looks whether anything was lost.
 ROUNDS ?= 200
@@ -61,4 +74,4 @@ attack: build
 	$(GO) run ./internal/torture -accord bin/accord -attack 5s
 
 clean:
-	rm -rf bin demo-data
+	rm -rf bin demo-data bench-out
