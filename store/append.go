@@ -46,11 +46,17 @@ type preparedBatch struct {
 
 type preparedChange struct {
 	Change
+	Facts
+}
+
+// Facts is what the store reckons from an object's text alone, before a transaction. Whoever adds one object to many
+// collections has it reckoned once.
+type Facts struct {
 	digest      journal.Digest
 	idSpan      span
 	versionSpan span
 	form        form
-	content     uint64
+	content     uint64 // contentHash of an unversioned object
 }
 
 // prepare checks a batch and does the hashing, beside whoever else does theirs.
@@ -103,35 +109,43 @@ func checkTerms(ch *TermsChange, c *Collection) error {
 }
 
 func prepareAddition(ch Change) (preparedChange, error) {
-	o := ch.Add.Object
+	if ch.Add.Facts != nil {
+		return preparedChange{ch, *ch.Add.Facts}, nil
+	}
+	facts, err := FactsOf(ch.Add.Object)
+	return preparedChange{ch, facts}, err
+}
+
+// FactsOf reckons an object's Facts; an error says that it cannot be stored.
+func FactsOf(o stix.Object) (Facts, error) {
 	if o.Tree == nil || len(o.Raw()) == 0 {
-		return preparedChange{}, errors.New("an object without text")
+		return Facts{}, errors.New("an object without text")
 	}
 	if _, err := stix.ParseID(string(o.ID)); err != nil {
-		return preparedChange{}, err
+		return Facts{}, err
 	}
 	if len(o.Version) > MaxVersionText {
-		return preparedChange{}, fmt.Errorf("%s has a version of %d characters, more than %d", o.ID, len(o.Version), MaxVersionText)
+		return Facts{}, fmt.Errorf("%s has a version of %d characters, more than %d", o.ID, len(o.Version), MaxVersionText)
 	}
-	p := preparedChange{Change: ch, digest: sha256.Sum256(o.Raw()), idSpan: spanOf(o, "id")}
+	f := Facts{digest: sha256.Sum256(o.Raw()), idSpan: spanOf(o, "id")}
 	switch o.SpecVersion {
 	case spec21:
-		p.form |= formSpec21
+		f.form |= formSpec21
 	case spec20:
 	default:
-		return preparedChange{}, fmt.Errorf("%s has the spec version %q, expected 2.0 or 2.1", o.ID, o.SpecVersion)
+		return Facts{}, fmt.Errorf("%s has the spec version %q, expected 2.0 or 2.1", o.ID, o.SpecVersion)
 	}
 	if o.Instant.IsZero() {
-		p.form |= formUnversioned
-		p.content = contentHash(o.Tree)
-		return p, nil
+		f.form |= formUnversioned
+		f.content = contentHash(o.Tree)
+		return f, nil
 	}
 	member := "modified"
 	if o.Tree.Member(o.Tree.Root(), member) < 0 {
 		member = "created"
 	}
-	p.versionSpan = spanOf(o, member)
-	return p, nil
+	f.versionSpan = spanOf(o, member)
+	return f, nil
 }
 
 // group is what one transaction changes.

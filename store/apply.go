@@ -52,6 +52,7 @@ func apply(t *tables, g group) (done, error) {
 	if g.now > uint64(n) {
 		a.lastAt = max(a.lastAt, g.now-uint64(n))
 	}
+	a.pending = make([]pendingEntry, 0, n)
 	a.done.outcomes = make([][]Outcome, len(g.batches))
 	for i := range g.batches {
 		b := &g.batches[i]
@@ -113,14 +114,15 @@ func wholeMillisecond(added uint64) uint64 { return (added + 999) / 1000 * 1000 
 func (a *applying) add(ch *preparedChange, lastAddition bool) error {
 	o := &ch.Add.Object
 	typ, known := a.typeOf(o.ID.Type())
-	id, _ := appendIDKey(nil, typ, o.ID)
+	id, _ := appendIDKey(make([]byte, 0, idKeyRoom), typ, o.ID)
 	if known {
 		if found, err := a.held(id, ch); found || err != nil {
 			return err
 		}
 	}
-	grave := tombstoneKey(id, ch.form, o.Instant, ch.digest)
-	buried := known && a.tombstones.Get(grave) != nil
+	grave := tombstoneKey(a.scratch[:0], id, ch.form, o.Instant, ch.digest)
+	a.scratch = grave
+	buried := known && a.graves.get(grave) != nil
 	if buried && !ch.Add.Source.IsZero() {
 		*a.out = Outcome{Kind: Gone, Version: o.Version}
 		return nil
@@ -169,8 +171,8 @@ func (a *applying) held(id idKey, ch *preparedChange) (bool, error) {
 	o := &ch.Add.Object
 	if ch.form&formUnversioned == 0 {
 		v := newVersion(id, o.Instant, ch.form, 0)
-		value := a.versions.Get(v.key)
-		if value == nil {
+		key, value := a.places.Seek(v.key)
+		if !bytes.Equal(key, v.key) {
 			return false, nil
 		}
 		v, err := parseVersion(v.key, value)
@@ -180,7 +182,7 @@ func (a *applying) held(id idKey, ch *preparedChange) (bool, error) {
 		_, err = a.compare(v, ch, Conflict)
 		return true, err
 	}
-	vs, err := versionsOf(a.versions, id)
+	vs, err := versionsOf(a.places, id)
 	if err != nil {
 		return false, err
 	}
@@ -230,8 +232,12 @@ func readRecord(objects *bolt.Bucket, added uint64) (record, error) {
 
 // typeOf is the number of an object type, or the number that it would get.
 func (t *tables) typeOf(name string) (typ uint64, known bool) {
+	if typ, known = t.numbers[name]; known {
+		return typ, true
+	}
 	if v := t.types.Get([]byte(name)); v != nil {
 		typ, _ = binary.Uvarint(v)
+		t.numbers[name] = typ
 		return typ, true
 	}
 	return t.types.Sequence() + 1, false
@@ -243,6 +249,7 @@ func (t *tables) newType(name string) error {
 	if err == nil {
 		err = t.types.Put([]byte(name), binary.AppendUvarint(nil, typ))
 	}
+	t.numbers[name] = typ
 	if err != nil {
 		return fmt.Errorf("number type %s: %w", name, err)
 	}
@@ -276,6 +283,9 @@ func (a *applying) changeTerms(ch *preparedChange) error {
 	return nil
 }
 
+// usualEntry is about how many bytes an entry has.
+const usualEntry = 256
+
 // settle moves the last object that was added up to a whole millisecond, with all that came after it, and writes the
 // group's entries.
 func (a *applying) settle() error {
@@ -301,8 +311,11 @@ func (a *applying) settle() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range a.pending {
-		b := p.entry.Append(nil)
+	texts := make([]byte, 0, len(a.pending)*usualEntry)
+	for i := range a.pending {
+		p, start := &a.pending[i], len(texts)
+		texts = p.entry.Append(texts)
+		b := texts[start:len(texts):len(texts)]
 		a.figures.entries++
 		if err := a.journal.Put(positionKey(journal.Position(a.figures.entries)), b); err != nil {
 			return fmt.Errorf("keep entry %d: %w", a.figures.entries, err)
@@ -373,7 +386,7 @@ func (a *applying) move(p *pendingEntry, from, to uint64) error {
 // keepBeside keeps what a batch wants kept with its changes.
 func (a *applying) keepBeside(b *preparedBatch, outcomes []Outcome, now uint64) error {
 	if b.cursor != nil {
-		if err := a.cursors.Put([]byte(b.cursor.Name), binary.BigEndian.AppendUint64(nil, b.cursor.Position)); err != nil {
+		if err := putCursor(a.cursors, b.cursor.Name, b.cursor.Position); err != nil {
 			return fmt.Errorf("keep cursor %s: %w", b.cursor.Name, err)
 		}
 	}

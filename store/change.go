@@ -51,6 +51,7 @@ type Addition struct {
 	TLP      stix.TLP       // effective marking, recorded
 	Warnings []string       // ids of rules that warned, recorded
 	Source   journal.Source // set by followers: these never bring back a version that was deleted
+	Facts    *Facts         // of Object, when FactsOf has been asked for them already
 }
 
 // Removal deletes versions of one object.

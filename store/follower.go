@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +30,11 @@ func ReleaseFollower(source uuid.UUID) string { return releasePrefix + source.St
 
 // followerKey is the key of what a follower remembers.
 func followerKey(follower string, key []byte) []byte {
-	return append(append(append(make([]byte, 0, len(follower)+1+len(key)), follower...), 0), key...)
+	return appendFollowerKey(make([]byte, 0, len(follower)+1+len(key)), follower, key)
+}
+
+func appendFollowerKey[K string | []byte](dst []byte, follower string, key K) []byte {
+	return append(append(append(dst, follower...), 0), key...)
 }
 
 func (u *FollowerUpdate) check() error {
@@ -43,7 +46,7 @@ func (u *FollowerUpdate) check() error {
 
 // keepFollower keeps a follower's position and memory.
 func (a *applying) keepFollower(u *FollowerUpdate) error {
-	err := a.cursors.Put([]byte(u.Name), binary.BigEndian.AppendUint64(nil, u.Position))
+	err := putCursor(a.cursors, u.Name, u.Position)
 	for _, prefix := range u.Clear {
 		if err == nil {
 			err = deletePrefix(a.followers, followerKey(u.Name, prefix))
@@ -56,7 +59,8 @@ func (a *applying) keepFollower(u *FollowerUpdate) error {
 	}
 	for _, kv := range u.Set {
 		if err == nil {
-			err = a.followers.Put(followerKey(u.Name, kv.Key), kv.Value)
+			key := followerKey(u.Name, kv.Key)
+			err = a.followers.Put(key, sealed(key, kv.Value))
 		}
 	}
 	if err != nil {
@@ -151,13 +155,25 @@ func (a *applying) takeBack(vs []version, source uuid.UUID) (alone []version, er
 	return alone, nil
 }
 
-// followersSound checks that what followers remember is some follower's, and that vouchers are those of a version.
+// followersSound checks that what followers keep is sealed, and some follower's, and that vouchers are those of a version.
 func (k *checking) followersSound() error {
 	cursors := k.tx.Bucket(bucketCursors)
+	err := cursors.ForEach(func(name, _ []byte) error {
+		if _, err := k.collection.cursorIn(k.tx, string(name)); err != nil {
+			k.fault("%v", err)
+		}
+		return k.step()
+	})
+	if err != nil {
+		return err
+	}
 	c := k.tx.Bucket(bucketFollowers).Cursor()
-	for key, _ := c.First(); key != nil; key, _ = c.Next() {
+	for key, value := c.First(); key != nil; key, value = c.Next() {
 		if err := k.step(); err != nil {
 			return err
+		}
+		if _, err := k.collection.unseal(key, value); err != nil {
+			k.fault("%v", err)
 		}
 		name, _, ok := bytes.Cut(key, []byte{0})
 		if !ok || cursors.Get(name) == nil {

@@ -188,7 +188,7 @@ func (t *tables) unlink(vs []version) error {
 
 // relink classifies all versions of an object anew, with one more when it is given.
 func (t *tables) relink(id idKey, more *version) error {
-	held, err := versionsOf(t.versions, id)
+	held, err := versionsOf(t.places, id)
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (t *tables) relink(id idKey, more *version) error {
 
 // neighbours are the versions of the same object before and after a new one.
 func (t *tables) neighbours(v version) (prev, next *version, err error) {
-	c := t.versions.Cursor()
+	c := t.places
 	key, value := c.Seek(v.key)
 	if next, err = sameObject(v.id(), key, value); err != nil {
 		return nil, nil, err
@@ -242,7 +242,7 @@ func (t *tables) neighbours(v version) (prev, next *version, err error) {
 
 // ends are the first and last version of an object.
 func (t *tables) ends(id idKey) (first, last *version, err error) {
-	c := t.versions.Cursor()
+	c := t.places
 	key, value := c.Seek(id)
 	if first, err = sameObject(id, key, value); err != nil || first == nil {
 		return nil, nil, err
@@ -273,9 +273,8 @@ func sameObject(id idKey, key, value []byte) (*version, error) {
 }
 
 // versionsOf reads all versions of an object, in order. They own their memory.
-func versionsOf(versions *bolt.Bucket, id idKey) ([]version, error) {
+func versionsOf(c *bolt.Cursor, id idKey) ([]version, error) {
 	var vs []version
-	c := versions.Cursor()
 	for key, value := c.Seek(id); ; key, value = c.Next() {
 		v, err := sameObject(id, key, value)
 		if err != nil {

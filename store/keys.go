@@ -48,6 +48,9 @@ var (
 // they are not all lower-case: identifiers are equal when their texts are. No idKey is a prefix of another.
 type idKey []byte
 
+// idKeyRoom is enough for nearly every idKey.
+const idKeyRoom = 48
+
 const (
 	uuidPacked = 0
 	uuidText   = 1
@@ -133,9 +136,14 @@ const (
 	spec21 = "2.1"
 )
 
-func positionKey(p journal.Position) []byte { return binary.BigEndian.AppendUint64(nil, uint64(p)) }
+func positionKey(p journal.Position) []byte { return addedKey(uint64(p)) }
 
-func addedKey(added uint64) []byte { return binary.BigEndian.AppendUint64(nil, added) }
+// addedKey, once inlined, costs no memory where the key does not outlive its caller: bbolt copies keys.
+func addedKey(added uint64) []byte {
+	k := make([]byte, 8)
+	binary.BigEndian.PutUint64(k, added)
+	return k
+}
 
 // timeOf is the time of a date_added.
 func timeOf(added uint64) time.Time { return time.UnixMicro(int64(added)).UTC() }

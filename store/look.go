@@ -18,14 +18,35 @@ import (
 // Look is a collection at one moment, for a follower that decides what to do. It is valid inside the function that got
 // it, and so are the bytes it returns, unless it says otherwise.
 type Look struct {
-	tx                              *bolt.Tx
-	followers, versions, tombstones *bolt.Bucket // asked most
+	tx *bolt.Tx
+
+	// What is asked most, without the memory that a search of its own costs.
+	versions  *bolt.Cursor
+	followers lookup
+	graves    lookup
+	buried    bool              // there is any tombstone
+	types     *bolt.Bucket      // numbers of types
+	numbers   map[string]uint64 // of types, as far as they were asked for
+	scratch   []byte
+
+	collection *Collection
+	damage     error // found where no error can be returned
 }
 
-// Look calls fn with the collection as it is now. fn must not wait for anything.
+// Look calls fn with the collection as it is now. fn must not wait for anything. When something that fn asked for turned
+// out to be damaged, it was told that there is nothing, and Look returns an error, whatever fn returns.
 func (c *Collection) Look(fn func(*Look) error) error {
 	err := c.view(func(tx *bolt.Tx) error {
-		return fn(&Look{tx, tx.Bucket(bucketFollowers), tx.Bucket(bucketVersions), tx.Bucket(bucketTombstones)})
+		l := &Look{
+			collection: c, tx: tx, versions: tx.Bucket(bucketVersions).Cursor(), followers: lookup{tx.Bucket(bucketFollowers).Cursor()},
+			graves: lookup{tx.Bucket(bucketTombstones).Cursor()}, types: tx.Bucket(bucketTypes), numbers: make(map[string]uint64),
+		}
+		first, _ := l.graves.cursor.First()
+		l.buried = first != nil
+		if err := fn(l); l.damage == nil {
+			return err
+		}
+		return l.damage
 	})
 	if err != nil {
 		return fmt.Errorf("look into collection %s: %w", c.id, err)
@@ -53,10 +74,18 @@ func (l *Look) Length() (journal.Position, error) {
 
 // Cursor is how far a follower has come, 0 when it has not begun.
 func (l *Look) Cursor(follower string) uint64 {
-	if b := l.tx.Bucket(bucketCursors).Get([]byte(follower)); len(b) == 8 {
-		return binary.BigEndian.Uint64(b)
+	position, err := l.collection.cursorIn(l.tx, follower)
+	l.damage = errors.Join(l.damage, err)
+	return position
+}
+
+// unseal is a value that a follower keeps.
+func (l *Look) unseal(key, kept []byte) []byte {
+	value, err := l.collection.unseal(key, kept)
+	if err != nil {
+		l.damage = err
 	}
-	return 0
+	return value
 }
 
 // Releases lists the collections from which something was ever released here, in order of their id.
@@ -73,23 +102,24 @@ func (l *Look) Releases() []uuid.UUID {
 }
 
 // Memory is what a follower remembers under a key; nil for nothing, which is not the same as an empty value.
-func (l *Look) Memory(follower string, key []byte) []byte {
-	return l.followers.Get(followerKey(follower, key))
+func (l *Look) Memory(follower, key string) []byte {
+	l.scratch = appendFollowerKey(l.scratch[:0], follower, key)
+	return l.unseal(l.scratch, l.followers.get(l.scratch))
 }
 
 // Remembers says whether a follower remembers anything under a key with a prefix.
 func (l *Look) Remembers(follower string, prefix []byte) bool {
 	full := followerKey(follower, prefix)
-	k, _ := l.followers.Cursor().Seek(full)
+	k, _ := l.followers.cursor.Seek(full)
 	return k != nil && bytes.HasPrefix(k, full)
 }
 
 // MemoryWith calls visit with what a follower remembers under keys with a prefix, in order, without the prefix.
 func (l *Look) MemoryWith(follower string, prefix []byte, visit func(rest, value []byte)) {
 	full := followerKey(follower, prefix)
-	c := l.followers.Cursor()
+	c := l.tx.Bucket(bucketFollowers).Cursor() // visit may ask for other things
 	for k, v := c.Seek(full); k != nil && bytes.HasPrefix(k, full); k, v = c.Next() {
-		visit(k[len(full):], v)
+		visit(k[len(full):], l.unseal(k, v))
 	}
 }
 
@@ -121,23 +151,23 @@ func (l *Look) Text(p journal.Position, e journal.Entry) ([]byte, error) {
 
 // Holds says whether any version of an object is here.
 func (l *Look) Holds(id stix.ID) bool {
-	key, ok := idKeyOf(l.tx, id)
+	key, ok := l.idKey(id)
 	if !ok {
 		return false
 	}
-	k, _ := l.versions.Cursor().Seek(key)
+	k, _ := l.versions.Seek(key)
 	_, ok = cutPrefix(k, key)
 	return ok
 }
 
 // Versions lists the stored versions of an object, in their order.
 func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
-	key, ok := idKeyOf(l.tx, id)
+	key, ok := l.idKey(id)
 	if !ok {
 		return nil, nil
 	}
 	vs, err := versionsOf(l.versions, key)
-	if err != nil {
+	if err != nil || len(vs) == 0 {
 		return nil, err
 	}
 	list := make([]HeldVersion, len(vs))
@@ -152,7 +182,7 @@ func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
 // Walk calls visit with every stored version from a place on, object by object, until visit returns false. next is the
 // place of the version that comes after the one visited; nil is the beginning.
 func (l *Look) Walk(from []byte, visit func(v HeldVersion, next []byte) bool) error {
-	c := l.versions.Cursor()
+	c := l.tx.Bucket(bucketVersions).Cursor() // visit may ask for other things
 	for k, value := c.Seek(from); k != nil; {
 		v, err := parseVersion(slices.Clone(k), value)
 		if err != nil {
@@ -195,10 +225,30 @@ func (l *Look) held(v version) (HeldVersion, error) {
 // Buried says whether the version that an entry, here or elsewhere, added was once here and was removed: followers do not
 // bring it back.
 func (l *Look) Buried(added journal.Entry) bool {
-	id, ok := idKeyOf(l.tx, stix.ID(added.Object))
+	if !l.buried {
+		return false
+	}
+	id, ok := l.idKey(stix.ID(added.Object))
 	if !ok {
 		return false
 	}
 	key, err := tombstoneOf(id, added)
-	return err == nil && l.tombstones.Get(key) != nil
+	return err == nil && l.graves.get(key) != nil
+}
+
+// idKey is the key of an identifier, valid until the next question; ok is false when no object of its type is here.
+func (l *Look) idKey(id stix.ID) (key idKey, ok bool) {
+	name := id.Type()
+	typ, known := l.numbers[name]
+	if !known {
+		v := l.types.Get([]byte(name))
+		if v == nil {
+			return nil, false
+		}
+		typ, _ = binary.Uvarint(v)
+		l.numbers[name] = typ
+	}
+	key, ok = appendIDKey(l.scratch[:0], typ, id)
+	l.scratch = key
+	return key, ok
 }

@@ -31,7 +31,7 @@ func entriesOf(tx *bolt.Tx, id stix.ID) ([]journal.Position, error) {
 	if !ok {
 		return nil, nil
 	}
-	held, err := versionsOf(tx.Bucket(bucketVersions), key)
+	held, err := versionsOf(tx.Bucket(bucketVersions).Cursor(), key)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func (a *applying) remove(ch *preparedChange) error {
 	if !known || !ok {
 		return nil
 	}
-	held, err := versionsOf(a.versions, id)
+	held, err := versionsOf(a.places, id)
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func (a *applying) entryOf(v version) (journal.Entry, error) {
 
 // tombstoneKey is under what a removed version is remembered: followers do not bring it back. Versioned objects go by
 // their version, others by their content.
-func tombstoneKey(id idKey, f form, instant stix.Instant, digest journal.Digest) []byte {
-	key := append(make([]byte, 0, len(id)+34), id...)
+func tombstoneKey(dst []byte, id idKey, f form, instant stix.Instant, digest journal.Digest) []byte {
+	key := append(dst, id...)
 	if f&formUnversioned == 0 {
 		key = instant.AppendKey(key)
 	} else {
@@ -163,11 +163,11 @@ func tombstoneOf(id idKey, added journal.Entry) ([]byte, error) {
 		f |= formSpec21
 	}
 	if added.Version == "" {
-		return tombstoneKey(id, f|formUnversioned, stix.Instant{}, added.Digest), nil
+		return tombstoneKey(nil, id, f|formUnversioned, stix.Instant{}, added.Digest), nil
 	}
 	instant, err := stix.ParseInstant(added.Version)
 	if err != nil {
 		return nil, fmt.Errorf("the version of %s: %w", added.Object, err)
 	}
-	return tombstoneKey(id, f, instant, added.Digest), nil
+	return tombstoneKey(nil, id, f, instant, added.Digest), nil
 }

@@ -20,6 +20,12 @@ type item struct {
 	object   stix.Object // of an Added entry
 	present  bool        // the object's text is still there
 	at       string      // of an Added entry: the version's instant as a key, whose order is that of versions
+	key      string      // of an Added entry: see versionKey
+
+	// What follows from the object alone, the same for every target.
+	facts      *store.Facts
+	needs      []stix.ID // see needs
+	references []stix.ID // see references
 }
 
 // id is the object that an entry is about.
@@ -39,7 +45,7 @@ func readItem(l *store.Look, p journal.Position) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	it.at = instantKey(e)
+	it.at, it.key = instantKey(e), versionKey(e)
 	if text == nil {
 		return it, nil
 	}
@@ -48,6 +54,10 @@ func readItem(l *store.Look, p journal.Position) (*item, error) {
 		return nil, fmt.Errorf("read the object added at %d: %w", p, err)
 	}
 	it.object, it.present = stix.FromTree(tree), true
+	if facts, err := store.FactsOf(it.object); err == nil { // else the store says so when it is asked to add it
+		it.facts = &facts
+	}
+	it.needs, it.references = needs(it.object), references(it.object)
 	return it, nil
 }
 
@@ -67,6 +77,9 @@ type chunk struct {
 	items []*item
 	bytes int
 	whole bool // it ended because it was full, not because the journal did
+
+	mu     sync.Mutex
+	passed map[string]passed // guarded by mu; see passedUnder
 }
 
 // chunks remembers the newest runs that were read, so that forty targets that read one source parse it once.

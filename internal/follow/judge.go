@@ -1,12 +1,16 @@
 package follow
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // Verdict is what becomes of a version in a release.
@@ -29,8 +33,80 @@ func (w *work) judge(it *item, aid bool) []agreement.Refusal {
 	if !it.present {
 		return w.flow.rule.RefusesUnseen(stix.TLP(it.entry.TLP), it.entry.Warnings)
 	}
+	if _, known := w.passed.level(it); known && !aid {
+		return nil
+	}
 	o := w.offer(it)
-	return append(w.flow.rule.Refuses(o, aid), w.terms.RefusesReleased(o, it.entry.At)...)
+	refusals := append(w.flow.rule.Refuses(o, aid), w.terms.RefusesReleased(o, it.entry.At)...)
+	if len(refusals) == 0 && !aid {
+		w.passed.note(it, w.terms.ReleasedLevel(o))
+	}
+	return refusals
+}
+
+// level is what a version that goes counts as in the target.
+func (w *work) level(it *item) stix.TLP {
+	if level, known := w.passed.level(it); known {
+		return level
+	}
+	return w.terms.ReleasedLevel(w.offer(it))
+}
+
+// passed remembers which items of a chunk a rule and terms let pass, and what they count as where they go. Most targets
+// of a source have the same, and each item is judged once for all of them. The zero passed remembers nothing.
+type passed struct {
+	from   journal.Position
+	levels []atomic.Uint32 // of the items from there on: 0 when nobody knows, else 1 + level
+}
+
+func (p passed) of(it *item) *atomic.Uint32 {
+	if i := it.position - p.from; it.position >= p.from && i < journal.Position(len(p.levels)) {
+		return &p.levels[i]
+	}
+	return nil
+}
+
+func (p passed) level(it *item) (level stix.TLP, known bool) {
+	if l := p.of(it); l != nil {
+		n := l.Load()
+		return stix.TLP(n - 1), n > 0
+	}
+	return 0, false
+}
+
+func (p passed) note(it *item, level stix.TLP) {
+	if l := p.of(it); l != nil {
+		l.Store(1 + uint32(level))
+	}
+}
+
+// passedUnder is what is remembered of a chunk's items under the rule and terms of a flow. Where a term looks at more than
+// the item, at who the party is that created it, nothing is.
+func (c *chunk) passedUnder(f flow) (passed, error) {
+	accept := f.target.Agreement().Accept
+	if accept.CreatedBy == agreement.CreatedByParty {
+		return passed{}, nil
+	}
+	rule := f.rule
+	rule.To = ""
+	text, err := json.Marshal(struct {
+		Rule   agreement.Release
+		Accept agreement.Accept
+	}{rule, accept})
+	if err != nil {
+		return passed{}, fmt.Errorf("write the rule of a release: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, known := c.passed[string(text)]
+	if !known {
+		p = passed{from: c.from, levels: make([]atomic.Uint32, len(c.items))}
+		if c.passed == nil {
+			c.passed = make(map[string]passed)
+		}
+		c.passed[string(text)] = p
+	}
+	return p, nil
 }
 
 func (w *work) offer(it *item) agreement.Offer {

@@ -29,7 +29,8 @@ type memory struct {
 	name  string
 	over  map[string]change
 	added map[string][]string // by list: what was put into it in this batch
-	empty map[byte]bool       // by the first byte of a key: nothing was remembered under such before
+	empty [256]bool           // by the first byte of a key: nothing was remembered under such before
+	begun [256]bool           // by the first byte of a key: something is since
 }
 
 type change struct {
@@ -38,8 +39,8 @@ type change struct {
 }
 
 func newMemory(l *store.Look, name string) *memory {
-	m := &memory{look: l, name: name, over: make(map[string]change), added: make(map[string][]string), empty: make(map[byte]bool)}
-	for _, prefix := range []string{prefixOver, prefixWait, prefixRefer, prefixQueue} {
+	m := &memory{look: l, name: name, over: make(map[string]change), added: make(map[string][]string)}
+	for _, prefix := range []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue} {
 		m.empty[prefix[0]] = l == nil || !l.Remembers(name, []byte(prefix))
 	}
 	return m
@@ -52,11 +53,27 @@ func (m *memory) get(key string) ([]byte, bool) {
 	if m.look == nil || m.empty[key[0]] {
 		return nil, false
 	}
-	v := m.look.Memory(m.name, []byte(key))
+	v := m.look.Memory(m.name, key)
 	return v, v != nil
 }
 
-func (m *memory) set(key string, value []byte) { m.over[key] = change{value: value} }
+// of is what is remembered of an object.
+func (m *memory) of(prefix string, id stix.ID) ([]byte, bool) {
+	if m.nothing(prefix) {
+		return nil, false
+	}
+	return m.get(prefix + string(id))
+}
+
+// nothing says that nothing is remembered under keys with a prefix.
+func (m *memory) nothing(prefix string) bool {
+	return !m.begun[prefix[0]] && (m.look == nil || m.empty[prefix[0]])
+}
+
+func (m *memory) set(key string, value []byte) {
+	m.over[key] = change{value: value}
+	m.begun[key[0]] = true
+}
 
 func (m *memory) unset(key string) { m.over[key] = change{gone: true} }
 
@@ -110,7 +127,9 @@ func (m *memory) update(position journal.Position) *store.FollowerUpdate {
 }
 
 // waits says whether anything waits for an object.
-func (m *memory) waits(id stix.ID) bool { return len(m.words(waitList(id))) > 0 }
+func (m *memory) waits(id stix.ID) bool {
+	return !m.nothing(prefixWait) && len(m.words(waitList(id))) > 0
+}
 
 // waitedFor are the objects that something waits for, as of the last batch.
 func (m *memory) waitedFor() (ids []stix.ID) {

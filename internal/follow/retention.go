@@ -183,7 +183,7 @@ func referencesOf(l *store.Look, vs []store.HeldVersion) (ids []stix.ID, err err
 			return nil, err
 		}
 		if it.present {
-			ids = append(ids, references(it.object)...)
+			ids = append(ids, it.references...)
 		}
 	}
 	return ids, nil

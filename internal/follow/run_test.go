@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,6 +121,42 @@ func releaseToMany(targets int) func(*agreement.Agreement) {
 			a.Release = append(a.Release, agreement.Release{To: nth(i), MaxTLP: stix.Green})
 		}
 	}
+}
+
+// BenchmarkRelease is what it costs the processor to release an object into one of forty targets.
+func BenchmarkRelease(b *testing.B) {
+	const targets, objects = 40, 5_000
+	for b.Loop() {
+		b.StopTimer()
+		x := open(b, b.TempDir())
+		for i := range targets {
+			x.agreement(nth(i), nil)
+		}
+		x.agreement("source", releaseToMany(targets))
+		for from := 0; from < objects; from += 1000 {
+			var texts []string
+			for i := range 1000 {
+				texts = append(texts, by(creator, indicator(from+i)))
+			}
+			x.add("source", texts...)
+		}
+		before := processor(b)
+		b.StartTimer()
+		x.settle()
+		b.StopTimer()
+		b.ReportMetric(float64((processor(b)-before).Microseconds())/(targets*objects), "cpu-µs/object")
+		x.want(nth(targets-1), x.holds("source")...)
+		b.StartTimer()
+	}
+}
+
+// processor is how much time the process has had of the processors.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkFortyTargets is how long 10,000 objects take to reach forty targets, and how long a page of the source takes

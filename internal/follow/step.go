@@ -102,19 +102,24 @@ func (m *Manager) planRelease(f flow) (p plan, err error) {
 	if err != nil {
 		return plan{}, err
 	}
+	passed, err := c.passedUnder(f)
+	if err != nil {
+		return plan{}, err
+	}
 	err = f.target.Look(func(target *store.Look) error {
 		return f.source.Look(func(source *store.Look) (err error) {
 			length, err := source.Length()
 			if err != nil {
 				return err
 			}
-			was := target.Memory(f.name, []byte(keyRule))
+			was := target.Memory(f.name, keyRule)
 			// A source that is shorter than what was read of it has been restored from an older backup.
 			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
 				p = planReset(f, length, print)
 				return nil
 			}
 			w := newWork(m.store, f, source, target)
+			w.passed = passed
 			p, err = m.planEntries(w, journal.Position(position), c, print)
 			return err
 		})
@@ -218,8 +223,8 @@ func containsType(r agreement.Release, typ string) bool {
 // planTakingBack takes back some of what is there; when nothing is, it notes that.
 func (m *Manager) planTakingBack(f flow, reason string) (p plan, err error) {
 	err = f.target.Look(func(target *store.Look) error {
-		ended := target.Memory(f.name, []byte(keyEnded)) != nil
-		if ended || target.Cursor(f.name) == 0 && target.Memory(f.name, []byte(keyRule)) == nil {
+		ended := target.Memory(f.name, keyEnded) != nil
+		if ended || target.Cursor(f.name) == 0 && target.Memory(f.name, keyRule) == nil {
 			p.none = true
 			return nil
 		}

@@ -29,7 +29,9 @@ type work struct {
 	withdrawn int
 	tasks     []task
 	holdings  map[stix.ID]*holding
-	buried    map[string]bool // what the batch took from the target, by id and versionKey
+	buried    map[string]bool  // what the batch took from the target, by id and versionKey
+	aided     map[stix.ID]bool // known to go because something released needs it
+	passed    passed           // which of the batch's items are known to pass
 
 	// note, of a preview, is told what becomes of a version, by where the source has it; e is nil for one that it has been
 	// told of.
@@ -40,6 +42,7 @@ func newWork(s *store.Store, f flow, source, target *store.Look) *work {
 	return &work{
 		flow: f, store: s, terms: f.target.Agreement(), source: source, target: target,
 		memory: newMemory(target, f.name), holdings: make(map[stix.ID]*holding), buried: make(map[string]bool),
+		aided: make(map[stix.ID]bool),
 	}
 }
 
@@ -80,10 +83,10 @@ func (w *work) entry(it *item) error {
 // added releases a version that was added to the source, if it may go.
 func (w *work) added(it *item) error {
 	id := it.id()
-	_, aid := w.memory.get(prefixAid + string(id))
+	_, aid := w.memory.of(prefixAid, id)
 	refusals := w.judge(it, aid)
 	i := slices.IndexFunc(refusals, func(r agreement.Refusal) bool { return r.Marking })
-	over, blocked := w.memory.get(prefixOver + string(id))
+	over, blocked := w.memory.of(prefixOver, id)
 	if i >= 0 {
 		if string(over) < it.at {
 			w.memory.set(prefixOver+string(id), []byte(it.at))
@@ -92,7 +95,7 @@ func (w *work) added(it *item) error {
 		reason := fmt.Sprintf("version %s is above the ceiling: %s", versionText(it), refusals[i].Message)
 		return w.takeBack(id, func(h *held) bool { return h.notAfter(it) }, reason, it.position)
 	}
-	this := versionKey(it.entry)
+	this := it.key
 	if blocked && it.at <= string(over) {
 		w.say(it, Blocked, nil, "")
 		return w.takeBack(id, func(h *held) bool { return h.key == this }, "a later version is above the ceiling", it.position)
@@ -108,7 +111,7 @@ func (w *work) added(it *item) error {
 		}
 		return w.takeBack(id, func(h *held) bool { return h.key == this }, refusals[0].Message, it.position)
 	}
-	for _, ref := range references(it.object) {
+	for _, ref := range it.references {
 		if ref != id && !w.holds(ref) {
 			w.memory.put(waitList(ref), positionWord(it.position))
 			w.say(it, Waits, nil, ref)
@@ -122,7 +125,7 @@ func (w *work) added(it *item) error {
 func (w *work) sayIfThere(it *item) error {
 	h, err := w.holding(it.id())
 	if err == nil {
-		if v := h.find(versionKey(it.entry)); v != nil && v.mine {
+		if v := h.find(it.key); v != nil && v.mine {
 			w.say(it, There, nil, "")
 		}
 	}
@@ -147,7 +150,7 @@ func versionText(it *item) string {
 
 // release adds a version that may go to the target, after what it needs to be understood.
 func (w *work) release(it *item) error {
-	if err := w.releaseNeeds(it.object); err != nil {
+	if err := w.releaseNeeds(it); err != nil {
 		return err
 	}
 	id := it.id()
@@ -155,7 +158,7 @@ func (w *work) release(it *item) error {
 	if err != nil {
 		return err
 	}
-	key := versionKey(it.entry)
+	key := it.key
 	there := h.find(key)
 	if there != nil && there.mine {
 		w.say(it, There, nil, "")
@@ -172,7 +175,7 @@ func (w *work) release(it *item) error {
 	}
 	w.say(it, verdict, nil, "")
 	w.change(store.Change{Add: &store.Addition{
-		Object: it.object, TLP: w.terms.ReleasedLevel(w.offer(it)), Warnings: it.entry.Warnings,
+		Object: it.object, Facts: it.facts, TLP: w.level(it), Warnings: it.entry.Warnings,
 		Source: journal.Source{Collection: w.flow.source.ID(), Position: it.position},
 	}}, len(it.object.Raw()))
 	w.released++
@@ -193,16 +196,20 @@ func (w *work) release(it *item) error {
 
 // refers remembers what a relationship object refers to.
 func (w *work) refers(it *item) {
-	for _, ref := range references(it.object) {
+	for _, ref := range it.references {
 		w.memory.put(referList(ref), string(it.id()))
 	}
 }
 
 // releaseNeeds lets what an object needs go first, whatever the types of the rule. What is marked above the ceiling, or not
 // there yet, does not hold the object back; once it comes, it goes.
-func (w *work) releaseNeeds(o stix.Object) error {
-	for _, id := range needs(o) {
-		if _, known := w.memory.get(prefixAid + string(id)); known {
+func (w *work) releaseNeeds(it *item) error {
+	for _, id := range it.needs {
+		if w.aided[id] {
+			continue
+		}
+		w.aided[id] = true
+		if _, known := w.memory.of(prefixAid, id); known {
 			continue
 		}
 		w.memory.set(prefixAid+string(id), nil)
@@ -226,7 +233,7 @@ func (w *work) needed(id stix.ID) (versions []*item, err error) {
 	if err != nil {
 		return nil, err
 	}
-	over, blocked := w.memory.get(prefixOver + string(id))
+	over, blocked := w.memory.of(prefixOver, id)
 	for _, v := range slices.Backward(vs) {
 		it, err := readItem(w.source, v.Position)
 		if err != nil {
