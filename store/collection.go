@@ -46,6 +46,7 @@ type Collection struct {
 
 	agreement atomic.Pointer[agreement.Agreement]
 	commits   atomic.Uint64
+	revision  atomic.Uint64                // odd while a transaction is being committed
 	figures   atomic.Pointer[knownFigures] // of the newest transaction that a query has read
 
 	lengthening sync.Mutex
@@ -120,6 +121,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	c := &Collection{db: db, opts: opts, longer: make(chan struct{}), closing: make(chan struct{})}
+	c.revision.Store(firstRevision.Add(1) << 32)
 	if err := db.View(c.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
@@ -219,6 +221,16 @@ func (c *Collection) Agreement() *agreement.Agreement { return c.agreement.Load(
 // Commits is how many transactions have been committed since the file was opened: many fewer than batches when many
 // write at once.
 func (c *Collection) Commits() uint64 { return c.commits.Load() }
+
+// firstRevision sets collections apart that were open one after the other.
+var firstRevision atomic.Uint64
+
+// Revision is a number that changes whenever what queries answer may change. settled is false while that is happening.
+// Two answers to the same query are the same when Revision was the same, and settled, before the first and at the second.
+func (c *Collection) Revision() (revision uint64, settled bool) {
+	revision = c.revision.Load()
+	return revision, revision%2 == 0
+}
 
 // view runs fn in a read transaction.
 func (c *Collection) view(fn func(*bolt.Tx) error) error {

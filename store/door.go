@@ -164,6 +164,7 @@ func (d *door) take() []*passage {
 // file is damaged where it looks, each batch is tried alone: the others may be well.
 func (d *door) let(ps []*passage) {
 	var got done
+	d.c.revision.Add(1)
 	err := guard(func() (err error) {
 		got, err = d.commit(ps)
 		return err
@@ -171,6 +172,7 @@ func (d *door) let(ps []*passage) {
 	if err != nil && len(ps) > 1 && d.broken == nil {
 		var failed *commitError
 		if !errors.As(err, &failed) {
+			d.c.revision.Add(1)
 			for _, p := range ps {
 				d.let([]*passage{p})
 			}
@@ -185,6 +187,7 @@ func (d *door) let(ps []*passage) {
 		}
 		d.c.grown(got.entries)
 	}
+	d.c.revision.Add(1) // before anybody is told
 	for i, p := range ps {
 		if err != nil {
 			p.end(nil, err)

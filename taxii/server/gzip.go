@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
@@ -92,51 +91,17 @@ func pageOf(collection uuid.UUID, positions []journal.Position, tail []byte) pag
 	return sha256.Sum256(append(b, tail...))
 }
 
-// packedPages keeps pages compressed, the least recently asked for going first. It holds no rights: whoever asks has read
-// the same page from the store a moment ago, and what was deleted is in no page any more.
-type packedPages struct {
-	most int // bytes
+// packedPages keeps pages compressed. It holds no rights: whoever asks has been given the same page uncompressed a moment
+// ago, and what was deleted is in no page any more.
+type packedPages struct{ pages *cache[pageID, []byte] }
 
-	mu    sync.Mutex
-	bytes int                      // guarded by mu
-	order list.List                // guarded by mu; of *packedPage, the most recently asked for first
-	pages map[pageID]*list.Element // guarded by mu
-}
-
-type packedPage struct {
-	id   pageID
-	body []byte // not changed any more
-}
-
-func newPackedPages(most int) *packedPages {
-	return &packedPages{most: most, pages: make(map[pageID]*list.Element)}
-}
+func newPackedPages(most int) *packedPages { return &packedPages{newCache[pageID, []byte](most)} }
 
 // get returns a page compressed, from what is kept or from body.
 func (p *packedPages) get(id pageID, body []byte) []byte {
-	p.mu.Lock()
-	if e, ok := p.pages[id]; ok {
-		p.order.MoveToFront(e)
-		p.mu.Unlock()
-		return e.Value.(*packedPage).body
-	}
-	p.mu.Unlock()
-	packed := pack(body)
-	if len(packed) > p.most/8 { // one reader of huge pages must not drive out everybody else's
+	if packed, ok := p.pages.get(id); ok {
 		return packed
 	}
-	kept := bytes.Clone(packed) // without the room it grew into
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if e, ok := p.pages[id]; ok {
-		return e.Value.(*packedPage).body
-	}
-	p.pages[id] = p.order.PushFront(&packedPage{id, kept})
-	p.bytes += len(kept)
-	for p.bytes > p.most {
-		last := p.order.Remove(p.order.Back()).(*packedPage)
-		delete(p.pages, last.id)
-		p.bytes -= len(last.body)
-	}
-	return kept
+	packed := bytes.Clone(pack(body)) // without the room it grew into
+	return p.pages.put(id, packed, len(packed))
 }

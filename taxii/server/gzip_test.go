@@ -82,8 +82,8 @@ func TestPackedPagesAreBounded(t *testing.T) {
 		if again := p.get(id(0), body(0)); &again[0] != &first[0] {
 			t.Fatalf("after page %d the first one, asked for each time, is gone", n)
 		}
-		if p.bytes > p.most || p.order.Len() != len(p.pages) {
-			t.Fatalf("after page %d it keeps %d bytes in %d of %d pages, want at most %d", n, p.bytes, p.order.Len(), len(p.pages), p.most)
+		if c := p.pages; c.bytes > c.most || c.order.Len() != len(c.entries) {
+			t.Fatalf("after page %d it keeps %d bytes in %d of %d pages, want at most %d", n, c.bytes, c.order.Len(), len(c.entries), c.most)
 		}
 	}
 }

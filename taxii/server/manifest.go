@@ -1,55 +1,31 @@
 package server
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// getManifest serves a page of records, one a version, under the same filters and in the same order as getObjects (TAXII
-// 2.1, section 5.3).
-func (s *Server) getManifest(c echo.Context) error {
-	x := exchangeOf(c)
-	col, _, err := s.collection(c, agreement.Read)
+// fillManifest makes a manifest (TAXII 2.1, section 3.8).
+func (s *Server) fillManifest(_ echo.Context, col *store.Collection, q *question, a *answer) error {
+	records, page, err := s.records(col, q)
 	if err != nil {
 		return err
-	}
-	q, err := s.ask(c, col, taxii.ForManifest)
-	if err != nil {
-		return err
-	}
-	records, page, err := s.records(col, &q)
-	if err != nil {
-		return err
-	}
-	q.dates(x, &page)
-	if len(records) == 0 {
-		return x.write(http.StatusOK, empty)
 	}
 	held := specVersions(col.Agreement())
-	buf := acquireBuffer(0)
-	body := append((*buf)[:0], `{"objects":[`...)
+	a.body = append(a.body, `{"objects":[`...)
 	for i := range records {
 		if i > 0 {
-			body = append(body, ',')
+			a.body = append(a.body, ',')
 		}
-		body = appendRecord(body, &records[i], held)
+		a.body = appendRecord(a.body, &records[i], held)
 	}
-	body = q.appendTail(body, col, &page)
-	answer := body
-	if x.packs(c.Request(), len(body)) {
-		answer = s.packed.get(sha256.Sum256(body), body)
-	}
-	err = x.write(http.StatusOK, answer)
-	releaseBuffer(buf, body)
-	return err
+	q.finish(a, col, &page)
+	return nil
 }
 
 // records asks the store, unless nothing can match.

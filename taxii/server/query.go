@@ -78,20 +78,17 @@ func (q *question) began() time.Time {
 	return epoch
 }
 
-// dates sets the headers that state when the first and the last item of an answer were added (TAXII 2.1, section 3.2).
-func (q *question) dates(x *exchange, p *store.Page) {
-	first, last := p.First, p.Last
+// dates are when the first and the last item of an answer were added, as its headers say it (TAXII 2.1, section 3.2).
+func (q *question) dates(p *store.Page) (first, last string) {
+	from, to := p.First, p.Last
 	if p.Count == 0 {
-		first, last = q.began(), q.began()
+		from, to = q.began(), q.began()
 	}
-	h := x.Header()
-	// Set as the Standard spells them, not as Go would.
 	var buf [64]byte
-	text := taxii.AppendTime(buf[:0], first)
+	text := taxii.AppendTime(buf[:0], from)
 	cut := len(text)
-	both := string(taxii.AppendTime(text, last))
-	x.set(h, taxii.HeaderFirst, both[:cut])
-	x.set(h, taxii.HeaderLast, both[cut:])
+	both := string(taxii.AppendTime(text, to))
+	return both[:cut], both[cut:]
 }
 
 // appendTail closes a page: its list, and where the next page is. A page that holds anything always says more, and next

@@ -31,6 +31,7 @@ type Server struct {
 	proxied    bool
 	gate       *gate
 	packed     *packedPages
+	answers    *answers
 
 	echo   *echo.Echo
 	allow  map[string]string // by route: the methods it has, for Allow
@@ -58,6 +59,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.gate = newGate(s.limits)
 	s.packed = newPackedPages(packedBytes)
+	s.answers = newAnswers(answerBytes)
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		x := exchangeOf(c)
 		x.allow = s.allow[c.Path()]
