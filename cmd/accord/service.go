@@ -89,9 +89,13 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 	s.url = origin(scheme, c.transport.listen, listener)
 	connections := c.connections()
 	s.ops = newOperation(s.store, s.deliveries, connections)
-	if hs.Handler, err = s.handler(); err != nil {
+	taxii, err := s.taxii()
+	if err != nil {
 		listener.Close()
 		return nil, err
+	}
+	if hs.Handler = taxii.Handler(); certificate == nil {
+		listener = taxii.Listener(listener)
 	}
 	if c.opsListen != "" {
 		if err := s.listenOps(c.opsListen); err != nil {
@@ -131,8 +135,8 @@ func openError(err error) error {
 	return err
 }
 
-// handler wires the rooms that speak HTTP.
-func (s *service) handler() (http.Handler, error) {
+// taxii wires the rooms that speak HTTP.
+func (s *service) taxii() (*server.Server, error) {
 	directory := auth.Current(func() auth.Directory { return s.store.Registry() })
 	logins := auth.New(directory, auth.Options{})
 	taxii, err := server.New(s.noting(server.Config{
@@ -150,7 +154,7 @@ func (s *service) handler() (http.Handler, error) {
 		return nil, err
 	}
 	s.mountFar(taxii, logins)
-	return taxii.Handler(), nil
+	return taxii, nil
 }
 
 // serve lets an HTTP server accept from l, and stops it with the service.
