@@ -15,7 +15,7 @@ const mostFaults = 1000
 // works on the state at one moment, while others write.
 func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
 	err = c.view(func(tx *bolt.Tx) (err error) {
-		k := &checking{tx: tx, ctx: ctx}
+		k := &checking{collection: c, tx: tx, ctx: ctx}
 		defer func() {
 			// Damaged pages lead bbolt to panic, or to addresses outside the file.
 			if p := recover(); p != nil {
@@ -34,12 +34,13 @@ func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
 
 // checking is one check in progress.
 type checking struct {
-	tx      *bolt.Tx
-	ctx     context.Context
-	steps   int
-	faults  []string
-	figures figures // as they should be
-	read    byte    // of all values, so that reading them is not left out
+	collection *Collection
+	tx         *bolt.Tx
+	ctx        context.Context
+	steps      int
+	faults     []string
+	figures    figures // as they should be
+	read       byte    // of all values, so that reading them is not left out
 }
 
 func (k *checking) fault(format string, args ...any) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -76,11 +75,10 @@ func (s *Store) checkCollection(ctx context.Context, col *Collection) (Checked, 
 func (s *Store) checkCursors(col *Collection) (faults []string) {
 	cursors := map[string]uint64{}
 	err := col.view(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketCursors).ForEach(func(k, v []byte) error {
-			if len(v) != 8 {
-				return fmt.Errorf("the cursor of %q has %d bytes, expected 8", k, len(v))
+		return tx.Bucket(bucketCursors).ForEach(func(k, _ []byte) error {
+			if position, err := col.cursorIn(tx, string(k)); err == nil { // Check says if not
+				cursors[string(k)] = position
 			}
-			cursors[string(k)] = binary.BigEndian.Uint64(v)
 			return nil
 		})
 	})

@@ -19,8 +19,9 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// collectionFormat is the version of the layout of an agreement's file that this program reads and writes.
-const collectionFormat = 1
+// collectionFormat is the version of the layout of an agreement's file that this program writes. It reads all before: of
+// what it opens for writing it makes a file of this one. In format 1 what followers keep has no checksums.
+const collectionFormat = 2
 
 const (
 	// pageSize is the size of a page of a new file. STIX objects of one or two kilobytes leave a third of a page of
@@ -39,10 +40,11 @@ var ErrNoEntry = errors.New("the journal has no such entry")
 
 // Collection is one agreement's file, open. Its methods may be called from several goroutines.
 type Collection struct {
-	db   *soundFile
-	id   uuid.UUID
-	opts collectionOptions
-	door *door // nil when read-only
+	db     *soundFile
+	id     uuid.UUID
+	opts   collectionOptions
+	format uint64
+	door   *door // nil when read-only
 
 	agreement atomic.Pointer[agreement.Agreement]
 	commits   atomic.Uint64
@@ -111,7 +113,7 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 	return os.Rename(unfinished, path)
 }
 
-// openCollection opens an agreement's file. It reads a few keys, however much is stored.
+// openCollection opens an agreement's file. It reads a few keys and pages, however much is stored.
 func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open collection: %w", err)
@@ -126,6 +128,12 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	if !opts.ReadOnly {
+		if c.format < collectionFormat {
+			if err := db.Update(upgrade); err != nil {
+				return nil, errors.Join(fmt.Errorf("upgrade %s from format %d: %w", path, c.format, err), db.Close())
+			}
+			c.format = collectionFormat
+		}
 		c.door = openDoor(c)
 	}
 	return c, nil
@@ -167,8 +175,9 @@ func (c *Collection) load(tx *bolt.Tx) error {
 	if len(format) != 8 {
 		return errors.New("it is no agreement's file: its meta bucket names no format")
 	}
-	if n := binary.BigEndian.Uint64(format); n != collectionFormat {
-		return fmt.Errorf("it has the format %d, this program reads format %d: use the version of Accord that wrote it, or a newer one", n, collectionFormat)
+	c.format = binary.BigEndian.Uint64(format)
+	if c.format == 0 || c.format > collectionFormat {
+		return fmt.Errorf("it has the format %d, this program reads the formats 1 to %d: use the version of Accord that wrote it, or a newer one", c.format, collectionFormat)
 	}
 	id, err := uuid.FromBytes(meta.Get(keyID))
 	if err != nil {

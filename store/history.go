@@ -111,10 +111,8 @@ func (c *Collection) ObjectAt(p journal.Position) (text []byte, ok bool, err err
 // CursorOf is how far a follower has come; 0 when it has not begun.
 func (c *Collection) CursorOf(follower string) (position uint64, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
-		if b := tx.Bucket(bucketCursors).Get([]byte(follower)); len(b) == 8 {
-			position = binary.BigEndian.Uint64(b)
-		}
-		return nil
+		position, err = c.cursorIn(tx, follower)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("read cursor %s: %w", follower, err)
