@@ -127,6 +127,8 @@ func TestMessagesNameWhatWasFoundAndWhatWouldBeRight(t *testing.T) {
 		{"location", `latitude  ; precision `, `latitude and longitude stand only together; found longitude -18, but no latitude`},
 		{"malware", `name `, `A malware family (is_family is true) has a name; found is_family true, but no name`},
 		{"email-message", `is_multipart true`, `body stands only in a message that is not multipart (is_multipart is false); found body "b" and is_multipart true`},
+		{"windows-registry-key", `key  ; values  ; modified_time  ; creator_user_ref  ; number_of_subkeys `, `A registry key has at least one of its own properties; found none of creator_user_ref, key, modified_time, number_of_subkeys and values`},
+		{"windows-registry-key", `values [{}]`, `A registry value has at least one of its properties; found none of data, data_type and name`},
 		{"observed-data", `object_refs `, `Observed data has exactly one of objects and object_refs; found none of them`},
 	} {
 		doc := sample(t, row.typ)

@@ -194,12 +194,24 @@ func (x *explainer) present(f fault) string {
 		}
 	}
 	if len(there) == 0 {
-		return "none of them"
+		return "none of " + unsaid(sentenceOf(f.schema), missing)
 	}
 	if len(missing) > 0 {
 		return enumerate(there, "and") + ", but no " + enumerate(missing, "or")
 	}
 	return enumerate(there, "and")
+}
+
+// unsaid names the properties that a sentence speaks of without naming each, as far as a reader wants to know.
+func unsaid(sentence string, names []string) string {
+	const most = 6
+	if !slices.ContainsFunc(names, func(name string) bool { return !strings.Contains(sentence, name) }) {
+		return "them"
+	}
+	if more := len(names) - most; more > 1 {
+		return enumerate(append(slices.Clone(names[:most]), fmt.Sprintf("%d more", more)), "and")
+	}
+	return enumerate(names, "and")
 }
 
 func enumerate(words []string, last string) string {

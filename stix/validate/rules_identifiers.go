@@ -133,7 +133,7 @@ func allowedTarget(s *subject, p *property, node int) {
 	if !ok || p.refs.has(typ) {
 		return
 	}
-	const message = "%s names a %s, expected %s"
+	const message = "%s names an object of type %s, expected %s"
 	if p.name == "analysis_sco_refs" && string(typ) != "bundle" {
 		s.warn(node, message, s.show(node), typ, p.refs.text)
 		return
