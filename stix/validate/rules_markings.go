@@ -42,8 +42,9 @@ func selectorTarget(s *subject, _ *property, node int) {
 	}
 }
 
-// isSelector reports whether b has the form of a selector: components without brackets or white space, or a bracketed index,
-// joined by dots. The first is a name, because it starts at the object.
+// isSelector reports whether b has the form of a selector: components without brackets, or a bracketed index, joined by dots.
+// The first is a property name, because it starts at the object; later ones may be dictionary keys with spaces in them, as
+// those of document_info_dict.
 func isSelector(b []byte) bool {
 	first := true
 	for {
@@ -57,7 +58,7 @@ func isSelector(b []byte) bool {
 			}
 		default:
 			for _, c := range component {
-				if c == '[' || c == ']' || c <= ' ' {
+				if c == '[' || c == ']' || c < ' ' || c == ' ' && first {
 					return false
 				}
 			}
