@@ -2,6 +2,7 @@ package store
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +21,8 @@ import (
 type Progress func(done, total int64)
 
 // ReceiveBackup reads what Backup writes and makes a backup of it: a new folder dir. The digest of each file is compared
-// as it comes, and what was written is made durable before the folder gets its name. What breaks off leaves no folder.
+// as it comes, and what was written is made durable before the folder gets its name, or, when it was there and empty, what it
+// holds. What breaks off leaves nothing.
 func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progress) (*BackupManifest, error) {
 	m, err := newFolder(dir, func(fresh string) (*BackupManifest, error) {
 		in := &receiving{ctx: ctx, dir: fresh, progress: progress, got: map[string]BackupFile{}}
@@ -31,18 +34,24 @@ func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progre
 	return m, nil
 }
 
-// newFolder fills a folder that gets its name when it is complete.
+// newFolder fills a folder: one that does not exist gets its name when it is complete. One that exists and is empty stays
+// the folder it is, such as a volume that somebody mounted, and gets what it holds when that is complete.
 func newFolder(dir string, fill func(fresh string) (*BackupManifest, error)) (*BackupManifest, error) {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+	entries, err := os.ReadDir(dir)
+	exists := err == nil
+	if len(entries) > 0 {
 		return nil, fmt.Errorf("%s is there and not empty: %w", dir, ErrExists)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	parent := filepath.Dir(filepath.Clean(dir))
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, err
+	within := dir
+	if !exists {
+		within = filepath.Dir(filepath.Clean(dir))
+		if err := os.MkdirAll(within, 0o700); err != nil {
+			return nil, err
+		}
 	}
-	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".")
+	fresh, err := os.MkdirTemp(within, "."+filepath.Base(dir)+".")
 	if err != nil {
 		return nil, err
 	}
@@ -50,19 +59,42 @@ func newFolder(dir string, fill func(fresh string) (*BackupManifest, error)) (*B
 	if err == nil {
 		err = syncTree(fresh)
 	}
-	if err == nil {
-		err = os.Remove(dir) // empty
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-	}
-	if err == nil {
+	if err == nil && exists {
+		err = moveOut(fresh, dir)
+	} else if err == nil {
 		err = os.Rename(fresh, dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(fresh))
 	}
-	return m, syncFolder(parent, false)
+	return m, syncFolder(within, false)
+}
+
+// moveOut moves what is in a folder to the one that it is in, and removes it. The list of agreements goes first, so that a
+// server that finds half of it misses the rest; the manifest of a backup goes last, so that half of one is none.
+func moveOut(fresh, dir string) error {
+	entries, err := os.ReadDir(fresh)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(moment(a.Name()), moment(b.Name())) })
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(fresh, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.Remove(fresh)
+}
+
+// moment is when moveOut moves a file or folder.
+func moment(name string) int {
+	switch name {
+	case registryName:
+		return 0
+	case backupName:
+		return 2
+	}
+	return 1
 }
 
 // syncTree makes the names in a folder and those below it durable.

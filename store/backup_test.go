@@ -264,3 +264,59 @@ func TestACheckOfTheFolderSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("got %q for a file that was cut, want a fault that names it", got["gsp"])
 	}
 }
+
+// A folder that is there may be a volume that somebody mounted, in a folder that is not to be written to.
+func TestAnEmptyFolderIsFilledWhereItIs(t *testing.T) {
+	dir, _, _ := filledFolder(t)
+	s := openFolder(t, dir, Options{})
+	var stream bytes.Buffer
+	if err := s.Backup(context.Background(), &stream, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	parent := t.TempDir()
+	backup, restored := filepath.Join(parent, "backup"), filepath.Join(parent, "restored")
+	inode := func(path string) os.FileInfo {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	for _, path := range []string{backup, restored} {
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := inode(restored)
+	if _, err := ReceiveBackup(context.Background(), bytes.NewReader(stream.Bytes()[:stream.Len()/2]), backup, nil); err == nil {
+		t.Fatal("half a backup was taken")
+	}
+	if left, err := os.ReadDir(backup); err != nil || len(left) != 0 {
+		t.Errorf("half a backup: got %v, %v, want nothing left of it", left, err)
+	}
+	if _, err := ReceiveBackup(context.Background(), bytes.NewReader(stream.Bytes()), backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(context.Background(), backup, restored, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(before, inode(restored)) {
+		t.Error("the folder is another one than before")
+	}
+	for _, path := range []string{backup, restored} {
+		entries, err := os.ReadDir(path)
+		for _, e := range entries {
+			if e.Name()[0] == '.' {
+				t.Errorf("%s is left in %s", e.Name(), path)
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		wantSound(t, path)
+	}
+	if around, err := os.ReadDir(parent); err != nil || len(around) != 2 {
+		t.Errorf("around it: got %v, %v, want nothing else", around, err)
+	}
+}
