@@ -17,12 +17,17 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
+// deliveryFormat is the version of the layout of a file of deliveries that this program reads and writes.
+const deliveryFormat = 1
+
 // The buckets of an agreement's deliveries.
 var (
 	bucketReaders = []byte("readers") // number of a reader, 4 bytes -> readerRecord as JSON
 	bucketBlocks  = []byte("blocks")  // number of a reader, number of a block, 4 bytes each -> block: see blockHead
 	bucketLost    = []byte("lost")    // one key, lostKey -> Lost as JSON
 	lostKey       = []byte("lost")
+
+	bucketDeliveryMeta = []byte("meta") // keyFormat -> deliveryFormat
 )
 
 // reader is an account that reads under a filter: what it is given is kept together.
@@ -76,7 +81,13 @@ func openDeliveryFile(path string, readOnly bool) (*deliveryFile, error) {
 }
 
 func (f *deliveryFile) load(tx *bolt.Tx) error {
+	if err := knownDeliveryFormat(tx); err != nil {
+		return err
+	}
 	if tx.Writable() {
+		if err := keepDeliveryFormat(tx); err != nil {
+			return err
+		}
 		for _, name := range [][]byte{bucketReaders, bucketBlocks, bucketLost} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
@@ -95,6 +106,31 @@ func (f *deliveryFile) load(tx *bolt.Tx) error {
 		f.readers[reader{r.Account, r.Party, r.Filter}] = binary.BigEndian.Uint32(k)
 		return nil
 	})
+}
+
+// keepDeliveryFormat notes the format in a file that has none yet.
+func keepDeliveryFormat(tx *bolt.Tx) error {
+	b, err := tx.CreateBucketIfNotExists(bucketDeliveryMeta)
+	if err == nil && b.Get(keyFormat) == nil {
+		err = b.Put(keyFormat, binary.BigEndian.AppendUint64(nil, deliveryFormat))
+	}
+	return err
+}
+
+// knownDeliveryFormat refuses a file of a format that this program does not know. Those of the first release name none.
+func knownDeliveryFormat(tx *bolt.Tx) error {
+	meta := tx.Bucket(bucketDeliveryMeta)
+	if meta == nil {
+		return nil
+	}
+	v := meta.Get(keyFormat)
+	if len(v) != 8 {
+		return errors.New("its meta bucket names no format: it is damaged, or no file of deliveries")
+	}
+	if n := binary.BigEndian.Uint64(v); n != deliveryFormat {
+		return fmt.Errorf("it has the format %d, this program reads format %d: use the version of Accord that wrote it, or a newer one", n, deliveryFormat)
+	}
+	return nil
 }
 
 // keep writes what was noted since the last time.
