@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +94,7 @@ func (a *API) Handler(prefix string) http.Handler {
 		mux.HandleFunc(r.method+" "+prefix+strings.TrimSuffix(r.path, "/"), serve)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if _, pattern := mux.Handler(req); pattern == "" {
+		if _, pattern := mux.Handler(req); pattern == "" || !isPlain(req.URL.EscapedPath()) {
 			writeError(w, unrouted(mux, req))
 			return
 		}
@@ -108,6 +109,9 @@ func (a *API) ask(r route, req *http.Request) (any, error) {
 	}
 	return r.do(a, req)
 }
+
+// isPlain says whether a path has no empty segment, "." or "..": the mux would answer those by leading to another path.
+func isPlain(p string) bool { return path.Clean(p) == strings.TrimSuffix(p, "/") }
 
 // unrouted says why a request reaches no route: its path or its method is unknown.
 func unrouted(mux *http.ServeMux, req *http.Request) error {

@@ -17,13 +17,18 @@ type Term struct {
 // or an RFC 3339 timestamp. So `until: 2029-01-01` ends with the last moment
 // of 2028.
 func ParseDate(s string) (time.Time, error) {
-	if t, err := time.Parse(time.DateOnly, s); err == nil {
-		return t, nil
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339, s)
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t.UTC(), nil
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a date: want YYYY-MM-DD (midnight UTC) or YYYY-MM-DDThh:mm:ssZ", s)
 	}
-	return time.Time{}, fmt.Errorf("%q is not a date: want YYYY-MM-DD (midnight UTC) or YYYY-MM-DDThh:mm:ssZ", s)
+	t = t.UTC()
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 { // a zero time says that there is no date, others cannot be written down
+		return time.Time{}, fmt.Errorf("%q is no date of a term: want one after the first moment of the year 1 and before the year 10000, in UTC", s)
+	}
+	return t, nil
 }
 
 // FormatDate writes a moment of a term the short way, if it is a midnight in
