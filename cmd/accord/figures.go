@@ -34,6 +34,7 @@ func refusalFigures() *prometheus.CounterVec {
 
 // observed is the server's Config.Observed.
 func (o *operation) observed(r server.Observation) {
+	o.answered.Add(1)
 	route := r.Route
 	if route == "" {
 		route = "none"

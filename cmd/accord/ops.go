@@ -18,6 +18,7 @@ type operation struct {
 	draining atomic.Bool
 
 	registry *prometheus.Registry
+	answered atomic.Uint64 // requests, for the pace of what is done beside
 	requests *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
 }

@@ -16,7 +16,7 @@ func (s *service) release() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	s.ops.registry.MustRegister(termFigures{s.store, s.config.now})
-	m := follow.New(follow.Config{Store: s.store, Now: s.config.now, Log: s.config.log})
+	m := follow.New(follow.Config{Store: s.store, Now: s.config.now, Log: s.config.log, Requests: s.ops.answered.Load})
 	go func() {
 		defer close(done)
 		if err := m.Run(ctx); err != nil {
@@ -39,11 +39,12 @@ func (s *service) retain() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		pace := follow.NewPace(s.ops.answered.Load)
 		tick := time.NewTicker(retentionInterval)
 		defer tick.Stop()
 		for {
 			for _, col := range s.store.Collections() {
-				n, err := follow.Sweep(ctx, col, s.config.now())
+				n, err := follow.Sweep(ctx, col, s.config.now(), pace)
 				if err != nil && ctx.Err() == nil {
 					s.config.log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("retention failed")
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type exchange struct {
 	t     testing.TB
 	store *store.Store
 	now   time.Time
+	pages atomic.Uint64 // that were read
 }
 
 var (

@@ -82,6 +82,14 @@ type chunk struct {
 	passed map[string]passed // guarded by mu; see passedUnder
 }
 
+// run is what a chunk has from some position on.
+type run struct {
+	*chunk
+	rest []*item
+}
+
+func (c *chunk) after(from journal.Position) run { return run{c, c.items[from-c.from:]} }
+
 // chunks remembers the newest runs that were read, so that forty targets that read one source parse it once.
 type chunks struct {
 	mu   sync.Mutex
@@ -100,29 +108,25 @@ type keptChunk struct {
 // mostChunks bounds how many are kept, and so the memory: a chunk holds a few megabytes.
 const mostChunks = 6
 
-// read returns the entries of a source from a position on, as many as fit in a batch.
-func (c *chunks) read(source *store.Collection, from journal.Position, entries, size int) (*chunk, error) {
-	var length journal.Position
+// read returns the entries of a source from a position on, as many as fit in a batch of so many entries and bytes, or as
+// others have read before.
+func (c *chunks) read(source *store.Collection, from journal.Position, entries, size int) (run, error) {
 	stats, err := source.Stats()
 	if err != nil {
-		return nil, err
+		return run{}, err
 	}
-	length = journal.Position(stats.Entries)
-	c.mu.Lock()
-	for i := range c.kept {
-		k := c.kept[i]
-		if k.source == source.ID() && k.from == from && k.length <= length {
-			c.mu.Unlock()
+	length := journal.Position(stats.Entries)
+	for _, k := range c.of(source.ID()) {
+		if k.chunk == nil && k.from == from { // somebody is reading it
 			<-k.ready
 			k = c.find(k.ready)
-			if k.err == nil && k.chunk != nil && (k.chunk.whole || k.length == length) {
-				return k.chunk, nil
-			}
-			c.mu.Lock()
-			break
+		}
+		if k.has(from, length) {
+			return k.chunk.after(from), nil
 		}
 	}
 	ready := make(chan struct{})
+	c.mu.Lock()
 	if len(c.kept) == mostChunks {
 		c.kept = append(c.kept[:0], c.kept[1:]...)
 	}
@@ -137,7 +141,32 @@ func (c *chunks) read(source *store.Collection, from journal.Position, entries, 
 	}
 	c.mu.Unlock()
 	close(ready)
-	return got, err
+	if err != nil {
+		return run{}, err
+	}
+	return got.after(from), nil
+}
+
+// has says whether a chunk that has been read has what follows from a position on, in a journal of a length: something
+// of a whole chunk, or what there is to the journal's end.
+func (k *keptChunk) has(from, length journal.Position) bool {
+	if k.err != nil || k.chunk == nil || from < k.from || k.length > length {
+		return false
+	}
+	end := k.from + journal.Position(len(k.chunk.items))
+	return k.chunk.whole && from < end || !k.chunk.whole && from <= end && k.length == length
+}
+
+// of lists what is kept of a source.
+func (c *chunks) of(source uuid.UUID) (list []keptChunk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.kept {
+		if k.source == source {
+			list = append(list, k)
+		}
+	}
+	return list
 }
 
 func (c *chunks) find(ready chan struct{}) keptChunk {

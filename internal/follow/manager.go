@@ -22,7 +22,11 @@ type Config struct {
 	Now   func() time.Time // default time.Now
 	Log   zerolog.Logger   // silent unless set
 
-	BatchEntries int // entries of a source that make one transaction; default 500
+	// Requests is how many requests have been answered, in all: while that grows, releases go easy, as Pace says. Without
+	// it they never do.
+	Requests func() uint64
+
+	BatchEntries int // entries of a source that make one transaction, at most; default 500
 	BatchBytes   int // bytes of objects in one transaction; default 2 MiB
 	AtOnce       int // targets that are written at the same moment; default half the processors
 }
@@ -34,6 +38,7 @@ type Manager struct {
 	log   zerolog.Logger
 
 	batchEntries, batchBytes int
+	pace                     *Pace
 
 	turns  chan struct{} // one token a target that may work at the same moment
 	chunks chunks
@@ -55,7 +60,7 @@ type target struct{ sync.Mutex }
 // New makes a Manager.
 func New(c Config) *Manager {
 	m := &Manager{
-		store: c.Store, now: c.Now, log: c.Log, batchEntries: c.BatchEntries, batchBytes: c.BatchBytes,
+		store: c.Store, now: c.Now, log: c.Log, batchEntries: c.BatchEntries, batchBytes: c.BatchBytes, pace: NewPace(c.Requests),
 		bells: make(map[uuid.UUID]bell), places: make(map[string][]byte), seen: make(map[string]journal.Position), targets: make(map[uuid.UUID]*target),
 	}
 	if m.now == nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// sweepAtOnce is how many versions one transaction of a sweep deletes.
+// sweepAtOnce is how many versions one transaction of a sweep deletes at most.
 const sweepAtOnce = 500
 
 // Sweep deletes the versions that an agreement's retention no longer keeps, as the system, in small transactions with a
-// reason each, and says how many. The newest version of an object stays as long as a relationship or sighting that stays
+// reason each and with rests as pace has it, and says how many. The newest version of an object stays as long as a relationship or sighting that stays
 // refers to it. Retention goes on whatever state the agreement is in.
-func Sweep(ctx context.Context, col *store.Collection, now time.Time) (deleted int, err error) {
+func Sweep(ctx context.Context, col *store.Collection, now time.Time, pace *Pace) (deleted int, err error) {
 	rule := col.Agreement().Retention
 	if rule == (agreement.Retention{}) {
 		return 0, nil
@@ -32,8 +32,9 @@ func Sweep(ctx context.Context, col *store.Collection, now time.Time) (deleted i
 		if err := ctx.Err(); err != nil {
 			return deleted, err
 		}
+		began := time.Now()
 		var changes []store.Change
-		if changes, more, err = s.next(col); err != nil {
+		if changes, more, err = s.next(col, pace.burst(sweepAtOnce)); err != nil {
 			return deleted, err
 		}
 		if len(changes) == 0 {
@@ -46,6 +47,7 @@ func Sweep(ctx context.Context, col *store.Collection, now time.Time) (deleted i
 		for _, o := range r.Outcomes {
 			deleted += len(o.Positions)
 		}
+		pace.rest(ctx, time.Since(began))
 	}
 	return deleted, nil
 }
@@ -59,12 +61,12 @@ type sweep struct {
 }
 
 // next plans the next transaction, and says whether another may follow.
-func (s *sweep) next(col *store.Collection) (changes []store.Change, more bool, err error) {
+func (s *sweep) next(col *store.Collection, most int) (changes []store.Change, more bool, err error) {
 	err = col.Look(func(l *store.Look) error {
 		return eachObject(l, s.from, func(vs []store.HeldVersion, next []byte) bool {
 			changes = append(changes, dropped(s.rule, vs, s.now, s.referred[vs[0].ID])...)
 			s.from, more = next, next != nil
-			return len(changes) < sweepAtOnce
+			return len(changes) < most
 		})
 	})
 	return changes, more, err

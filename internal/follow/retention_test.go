@@ -48,7 +48,7 @@ func TestRetention(t *testing.T) {
 				clock.Store(now.Add(-time.Hour).Unix())
 				x.add("kept", row.again...)
 			}
-			n, err := follow.Sweep(t.Context(), col, now)
+			n, err := follow.Sweep(t.Context(), col, now, nil)
 			x.must(err)
 			got := x.holds("kept")
 			if strings.Join(got, " ") != row.want {
@@ -63,7 +63,7 @@ func TestRetention(t *testing.T) {
 				}
 				return true
 			}))
-			if n, err := follow.Sweep(t.Context(), col, now); n != 0 || err != nil {
+			if n, err := follow.Sweep(t.Context(), col, now, nil); n != 0 || err != nil {
 				t.Errorf("a second sweep: got %d, %v, want nothing to do", n, err)
 			}
 		})

@@ -85,6 +85,38 @@ func TestARunningReleaseNoticesEverything(t *testing.T) {
 	}
 }
 
+// While requests are answered a release goes in short bursts; where nobody waits, in long ones.
+func TestAReleaseGoesEasyOnThoseWhoWait(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		requests    func(*exchange) func() uint64
+		least, most uint64
+	}{
+		{"requests are answered all the time", func(x *exchange) func() uint64 {
+			return func() uint64 { return x.pages.Add(1) }
+		}, 10, 12},
+		{"no request has been answered", func(x *exchange) func() uint64 { return x.pages.Load }, 2, 4},
+		{"nobody says whether requests are answered", func(*exchange) func() uint64 { return nil }, 2, 4},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			x := open(t, t.TempDir())
+			x.agreement("target", nil)
+			x.agreement("source", releaseTo("target", stix.Green))
+			var texts []string
+			for i := range 1000 {
+				texts = append(texts, indicator(i))
+			}
+			x.add("source", texts...)
+			before := x.col("target").Commits()
+			x.must(x.manager(follow.Config{Requests: row.requests(x)}).Settle(t.Context()))
+			if n := x.col("target").Commits() - before; n < row.least || n > row.most {
+				t.Errorf("got %d transactions, want %d to %d", n, row.least, row.most)
+			}
+			x.want("target", x.holds("source")...)
+		})
+	}
+}
+
 // BenchmarkLatency is how long an object that is added to an idle exchange takes until it can be read in every target.
 func BenchmarkLatency(b *testing.B) {
 	for _, targets := range []int{1, 40} {
@@ -140,12 +172,16 @@ func BenchmarkRelease(b *testing.B) {
 			}
 			x.add("source", texts...)
 		}
+		x.now = time.Now()
 		before := processor(b)
 		b.StartTimer()
-		x.settle()
+		stop := x.running(follow.Config{})
+		for i := range targets {
+			x.until(b.Context(), nth(i), objects)
+		}
 		b.StopTimer()
 		b.ReportMetric(float64((processor(b)-before).Microseconds())/(targets*objects), "cpu-µs/object")
-		x.want(nth(targets-1), x.holds("source")...)
+		stop()
 		b.StartTimer()
 	}
 }
@@ -185,7 +221,7 @@ func BenchmarkFortyTargets(b *testing.B) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			follow.New(follow.Config{Store: x.store}).Run(ctx)
+			follow.New(follow.Config{Store: x.store, Requests: x.pages.Load}).Run(ctx)
 		}()
 		reached := make(chan struct{})
 		go func() {
@@ -229,6 +265,7 @@ func pages(b *testing.B, x *exchange, n int, stop <-chan struct{}) []time.Durati
 		page, err := x.col("source").Page(store.Query{After: after, Limit: 1000}, buf[:0])
 		x.must(err)
 		took = append(took, time.Since(began))
+		x.pages.Add(1)
 		buf, after = page.Body, page.Last
 		if !page.More {
 			after = time.Time{}

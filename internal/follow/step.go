@@ -57,8 +57,12 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 		if p.small() {
 			leave()
 		}
-		if _, err = f.target.Append(ctx, p.batch); err == nil && !p.small() {
-			m.rest(ctx, time.Since(began))
+		var r store.Result
+		if r, err = f.target.Append(ctx, p.batch); err == nil {
+			p.seen = onlyOurs(p.seen, r.Outcomes)
+			if !p.small() {
+				m.pace.rest(ctx, time.Since(began))
+			}
 		}
 	}
 	if err == nil && p.seen > 0 {
@@ -74,18 +78,14 @@ func (m *Manager) step(ctx context.Context, f flow) (more bool, err error) {
 	return p.more, nil
 }
 
-// mostPause is how long a release rests at most after a large batch.
-const mostPause = 10 * time.Millisecond
-
-// rest leaves the processor alone after a large batch, for as long as that took, so that those who read meanwhile wait for
-// few batches, not for all of them.
-func (m *Manager) rest(ctx context.Context, took time.Duration) {
-	pause := time.NewTimer(min(took, mostPause))
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-	case <-ctx.Done():
+// onlyOurs moves up to where a target's journal has been looked at behind what a batch has added, if nothing came between.
+func onlyOurs(seen journal.Position, outcomes []store.Outcome) journal.Position {
+	for _, o := range outcomes {
+		if o.Kind == store.Added && o.Position == seen+1 {
+			seen++
+		}
 	}
+	return seen
 }
 
 // planRelease plans the next batch of the source's journal.
@@ -98,11 +98,12 @@ func (m *Manager) planRelease(f flow) (p plan, err error) {
 	if err != nil {
 		return plan{}, err
 	}
-	c, err := m.chunks.read(f.source, journal.Position(position)+1, m.batchEntries, m.batchBytes)
+	entries := m.pace.burst(m.batchEntries)
+	next, err := m.chunks.read(f.source, journal.Position(position)+1, entries, m.batchBytes)
 	if err != nil {
 		return plan{}, err
 	}
-	passed, err := c.passedUnder(f)
+	passed, err := next.passedUnder(f)
 	if err != nil {
 		return plan{}, err
 	}
@@ -119,16 +120,16 @@ func (m *Manager) planRelease(f flow) (p plan, err error) {
 				return nil
 			}
 			w := newWork(m.store, f, source, target)
-			w.passed = passed
-			p, err = m.planEntries(w, journal.Position(position), c, print)
+			w.passed, w.most = passed, entries
+			p, err = m.planEntries(w, journal.Position(position), next, print)
 			return err
 		})
 	})
 	return p, err
 }
 
-// planEntries does what is left from the batch before, and takes entries of c until the batch is full.
-func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, print []byte) (plan, error) {
+// planEntries does what is left from the batch before, and takes entries of the source until the batch is full.
+func (m *Manager) planEntries(w *work, position journal.Position, next run, print []byte) (plan, error) {
 	at := w.target.Cursor(w.flow.name)
 	if at != uint64(position) {
 		return plan{}, fmt.Errorf("the follower %s is at %d, it was at %d: somebody else moves it", w.flow.name, at, position)
@@ -138,7 +139,7 @@ func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, prin
 	if _, known := w.memory.get(keyRule); !known {
 		w.memory.set(keyRule, print)
 	}
-	full := func() bool { return len(w.changes) >= m.batchEntries || w.bytes >= m.batchBytes }
+	full := func() bool { return len(w.changes) >= w.most || w.bytes >= m.batchBytes }
 	tasks, words := w.memory.loadQueue()
 	w.tasks = tasks
 	seen, seenAll, err := m.wakeForOthers(w)
@@ -146,7 +147,7 @@ func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, prin
 		return plan{}, err
 	}
 	finished, err := w.do(full)
-	for _, it := range c.items {
+	for _, it := range next.rest {
 		if err != nil || !finished || full() {
 			break
 		}
@@ -159,7 +160,7 @@ func (m *Manager) planEntries(w *work, position journal.Position, c *chunk, prin
 	if err != nil {
 		return plan{}, err
 	}
-	more := !finished || w.entries < len(c.items) || c.whole || !seenAll
+	more := !finished || w.entries < len(next.rest) || next.whole || !seenAll
 	if resetting && !more && position >= positionOf(string(reset)) {
 		if more, err = w.dropAids(full); err != nil {
 			return plan{}, err
@@ -230,6 +231,7 @@ func (m *Manager) planTakingBack(f flow, reason string) (p plan, err error) {
 		}
 		w := newWork(m.store, f, nil, target)
 		p.work = w
+		most := m.pace.burst(m.batchEntries)
 		walked := 0
 		err := target.Walk(m.place(f), func(v store.HeldVersion, next []byte) bool {
 			walked++
@@ -240,7 +242,7 @@ func (m *Manager) planTakingBack(f flow, reason string) (p plan, err error) {
 				}
 			}
 			p.more = next != nil
-			return len(w.changes) < m.batchEntries && walked < 10*m.batchEntries
+			return len(w.changes) < most && walked < 10*most
 		})
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ type work struct {
 	target *store.Look
 	memory *memory
 	reset  bool // everything is being judged anew
+	most   int  // changes of a batch
 
 	changes   []store.Change
 	bytes     int
