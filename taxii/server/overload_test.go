@@ -1,9 +1,13 @@
 package server_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,5 +182,60 @@ func TestWrongPasswordsSlowDownAndLockNobodyOut(t *testing.T) {
 	}
 	if status, _ := attempt(accordtest.Password(accordtest.Agency)); status != http.StatusOK {
 		t.Errorf("the right password: got %d, want 200 after a while", status)
+	}
+}
+
+func TestPagesBeyondTheMemoryOfTheServerAreRefused(t *testing.T) {
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AccountMemory: 100 << 10, Memory: 100 << 10}))
+	_, finish := slowPost(t, s, accordtest.Vendor) // holds 64 KiB
+	path := accordtest.Path(accordtest.Programme) + "objects/"
+	wantRefused(t, do(t, s, request(t, s, accordtest.Agency, "GET", path, nil)), http.StatusServiceUnavailable)
+	finish()
+	// Once the body is taken in, there is room again: who asks meanwhile waits for it.
+	resp := do(t, s, request(t, s, accordtest.Agency, "GET", path, nil))
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: got %d, want 200", resp.StatusCode)
+	}
+}
+
+func TestAnAnswerThatIsNotTakenIsCut(t *testing.T) {
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AnswerTime: 300 * time.Millisecond, AnswerRate: 1 << 30}))
+	path := accordtest.Path(accordtest.Programme)
+	var objects [][]byte
+	for n := range 12 { // more than the buffers between two sockets
+		objects = append(objects, []byte(strings.Replace(string(accordtest.Indicator(n, 0)), `{`, `{"x_text":"`+strings.Repeat("x", 1<<20)+`",`, 1)))
+	}
+	if got := s.Post(accordtest.Vendor, path, objects...); got.Status != http.StatusAccepted {
+		t.Fatalf("got %d %s, want 202", got.Status, got.Body)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	if err := request(t, s, accordtest.Agency, "GET", path+"objects/", nil).Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing is read until the server has given up.
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(30 * time.Second); !strings.Contains(s.Log.String(), "the answer was cut short"); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the server still waits for its answer to be taken")
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, resp.Body); err == nil || errors.Is(err, os.ErrDeadlineExceeded) || n >= resp.ContentLength {
+		t.Errorf("got %d of %d bytes and %v, want less and an error", n, resp.ContentLength, err)
+	}
+	if resp := do(t, s, request(t, s, accordtest.Agency, "GET", path+"objects/?limit=1", nil)); resp.StatusCode != http.StatusOK {
+		t.Errorf("one who takes the answer: got %d, want 200", resp.StatusCode)
 	}
 }
