@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -71,6 +73,25 @@ func FuzzDifferences(f *testing.F) {
 		}
 		if same, err := differences(a, a); err != nil || len(same) != 0 {
 			t.Errorf("%q differs from itself: %+v (%v)", a, same, err)
+		}
+	})
+}
+
+// FuzzPathOf names files after objects that any server may have sent: below the folder, and such that they can be made.
+func FuzzPathOf(f *testing.F) {
+	for _, object := range []string{goodObject, `{"id":"../../x--d4004c0b-3083-54e9-8967-df23618b08d6","modified":"/etc/passwd"}`, `{"id":7}`, `[]`,
+		`{"id":"` + strings.Repeat("long", 60) + `--d4004c0b-3083-54e9-8967-df23618b08d6","created":"2024-01-01T00:00:00.` + strings.Repeat("0", 300) + `Z"}`} {
+		f.Add([]byte(object))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		name := pathOf(object)
+		if !filepath.IsLocal(name) {
+			t.Errorf("%q would be written to %q", object, name)
+		}
+		for _, part := range strings.Split(filepath.ToSlash(name+".partial"), "/") {
+			if len(part) > 255 || part == "" || part == "." {
+				t.Errorf("%q would be written to %q, whose %q no file system takes", object, name, part)
+			}
 		}
 	})
 }

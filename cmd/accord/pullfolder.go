@@ -66,7 +66,11 @@ func (f *folder) size() int64   { return 0 }
 func (f *folder) finish() error { return nil }
 func (f *folder) abandon()      {}
 
-// pathOf is TYPE/ID/VERSION.json for an object, below "other" when its id has no such form.
+// longestName is what every file system takes as the name of a file.
+const longestName = 255
+
+// pathOf is TYPE/ID/VERSION.json for an object, TYPE/UUID/VERSION.json when the id is too long for the name of a folder;
+// below "other" when its id has no such form.
 func pathOf(object json.RawMessage) string {
 	sum := sha256.Sum256(object)
 	digest := hex.EncodeToString(sum[:8])
@@ -84,8 +88,11 @@ func pathOf(object json.RawMessage) string {
 			return -1
 		}, version)
 	}
-	typ, _, _ := strings.Cut(string(id), "--")
-	return filepath.Join(typ, string(id), name+".json")
+	folder := string(id)
+	if len(folder) > longestName {
+		folder = id.UUID()
+	}
+	return filepath.Join(id.Type(), folder, name+".json")
 }
 
 // replaceFile writes a file so that under its name there is always the old or the new content, whole. When durable, the
