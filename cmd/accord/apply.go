@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
@@ -59,23 +60,14 @@ an API root may say reveal: true. What is left out is not restricted.`,
 		Example: `  VENDOR_PW=... accord apply -f exchange.yaml --data /var/lib/accord`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// A file with a fault does not even make the folder.
-			if _, err := admin.ReadFile(file); err != nil {
-				return err
-			}
-			a, err := admin.Open(data)
+			lines, err := admin.ApplyFileTo(cmd.Context(), data, file, e.getenv)
 			if err != nil {
-				return err
-			}
-			defer a.Close()
-			lines, err := admin.ApplyFile(cmd.Context(), a, file, e.getenv)
-			if err != nil {
-				return err
+				return notApplied(err)
 			}
 			for _, line := range lines {
 				fmt.Fprintln(e.stdout, line)
 			}
-			return a.Close()
+			return nil
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -86,11 +78,20 @@ an API root may say reveal: true. What is left out is not restricted.`,
 	return cmd
 }
 
+// notApplied begins the list of a file's faults, which has a line each.
+func notApplied(err error) error {
+	var faults *admin.FileError
+	if !errors.As(err, &faults) {
+		return err
+	}
+	return fmt.Errorf("nothing of %s has been applied, for there is something wrong in it:\n%w", faults.File, err)
+}
+
 // applyAtStart applies a file before a server listens, and logs what that changed.
 func applyAtStart(ctx context.Context, e *env, st *store.Store, path string, log zerolog.Logger) error {
 	lines, err := admin.ApplyFile(ctx, &admin.Local{Store: st, Now: e.now}, path, e.getenv)
 	if err != nil {
-		return err
+		return notApplied(err)
 	}
 	for _, line := range lines {
 		if line.Result != admin.Unchanged {

@@ -58,7 +58,7 @@ func (c *Client) Close() error {
 // Apply has the server apply a file whose passwords are resolved.
 func (c *Client) Apply(ctx context.Context, f *File) ([]Line, error) {
 	var answer applyAnswer
-	err := c.do(ctx, http.MethodPost, "apply/", applyRequest{Name: f.Name, Text: string(f.Text), Hashes: f.hashes()}, &answer)
+	err := c.do(ctx, http.MethodPost, "apply/", applyRequest{Name: f.Name, Text: string(f.Text), Hashes: f.hashes(), Faults: f.faults}, &answer)
 	return answer.Lines, err
 }
 

@@ -62,13 +62,18 @@ func (p *problems) add(line int, format string, args ...any) {
 	*p = append(*p, Problem{Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
-// err is a *FileError, or nil when nothing is wrong.
+// err is a *FileError in the order of lines, or nil when nothing is wrong.
 func (p problems) err(file string) error {
 	if len(p) == 0 {
 		return nil
 	}
+	said := make(map[Problem]bool) // an anchor that is used twice has its faults once
+	p = slices.DeleteFunc(slices.Clone(p), func(found Problem) bool {
+		again := said[found]
+		said[found] = true
+		return again
+	})
 	slices.SortStableFunc(p, func(a, b Problem) int { return a.Line - b.Line })
-	p = slices.Compact(p)
 	if more := len(p) - maxProblems; more > 0 {
 		p = append(p[:maxProblems:maxProblems], Problem{Message: fmt.Sprintf("and %d problems more", more)})
 	}

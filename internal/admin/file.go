@@ -25,6 +25,8 @@ type File struct {
 	parties    []partyEntry
 	accounts   []accountEntry
 	agreements []agreementEntry
+
+	faults problems // found on reading it and its passwords; with any, none of it is applied
 }
 
 type serverEntry struct {
@@ -62,6 +64,14 @@ type agreementEntry struct {
 	marks
 }
 
+// called is how messages begin.
+func (e agreementEntry) called() string {
+	if e.Name == "" {
+		return "an agreement without a name"
+	}
+	return "the agreement " + string(e.Name)
+}
+
 // marks are the lines on which the values of an entry stand, by their path in it; "" is the entry itself.
 type marks map[string]int
 
@@ -77,6 +87,14 @@ func (m marks) line(field string) int {
 
 // ReadFile reads and parses an apply file.
 func ReadFile(path string) (*File, error) {
+	text, err := fileText(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text)
+}
+
+func fileText(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read apply file: %w", err)
@@ -86,7 +104,7 @@ func ReadFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read apply file: %w", err)
 	}
-	return Parse(path, text)
+	return text, nil
 }
 
 // Passwords are where the passwords are that an apply file names.
@@ -99,7 +117,14 @@ type Passwords struct {
 // has now, "" for none: a password that verifies against it keeps it, so that applying a file again changes nothing. Its
 // errors are *FileError.
 func (f *File) Resolve(from Passwords, known func(account string) (string, error)) error {
-	var found problems
+	if err := f.resolve(from, known); err != nil {
+		return err
+	}
+	return f.faults.err(f.Name)
+}
+
+// resolve is Resolve that keeps the faults in the file. Its errors are known's.
+func (f *File) resolve(from Passwords, known func(account string) (string, error)) error {
 	for i := range f.accounts {
 		a := &f.accounts[i]
 		if !a.namesPassword() {
@@ -107,22 +132,24 @@ func (f *File) Resolve(from Passwords, known func(account string) (string, error
 		}
 		password, field, err := a.readPassword(from)
 		if err != nil {
-			found.add(a.line(field), "account %s: %v", a.name, err)
+			f.faults.add(a.line(field), "account %s: %v", a.name, err)
 			continue
 		}
-		hash, err := known(a.name)
-		if err != nil {
-			return fmt.Errorf("account %s: %w", a.name, err)
+		var hash string
+		if agreement.CheckName(a.name) == nil {
+			if hash, err = known(a.name); err != nil {
+				return fmt.Errorf("account %s: %w", a.name, err)
+			}
 		}
 		if !auth.VerifyPassword(hash, password) {
 			if hash, err = auth.HashPassword(password); err != nil {
-				found.add(a.line(field), "account %s: %v", a.name, err)
+				f.faults.add(a.line(field), "account %s: %v", a.name, err)
 				continue
 			}
 		}
 		a.passwordHash = hash
 	}
-	return found.err(f.Name)
+	return nil
 }
 
 func (a *accountEntry) readPassword(from Passwords) (password, field string, err error) {
@@ -155,9 +182,8 @@ func (f *File) hashes() map[string]string {
 	return hashes
 }
 
-// setHashes takes what hashes gave, in another process.
-func (f *File) setHashes(hashes map[string]string) error {
-	var found problems
+// setHashes takes what hashes gave, in another process. What is wrong with them is a fault of the file.
+func (f *File) setHashes(hashes map[string]string) {
 	for i := range f.accounts {
 		a := &f.accounts[i]
 		hash, ok := hashes[a.name]
@@ -165,9 +191,8 @@ func (f *File) setHashes(hashes map[string]string) error {
 			continue
 		}
 		if err := auth.CheckHash(hash); err != nil {
-			found.add(a.line("name"), "account %s: %v", a.name, err)
+			f.faults.add(a.line("name"), "account %s: %v", a.name, err)
 		}
 		a.passwordHash = hash
 	}
-	return found.err(f.Name)
 }

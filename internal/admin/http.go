@@ -227,6 +227,7 @@ type applyRequest struct {
 	Name   string            `json:"name"`
 	Text   string            `json:"text"`
 	Hashes map[string]string `json:"password_hashes,omitempty"` // by account
+	Faults []Problem         `json:"faults,omitempty"`          // what the client found, passwords included
 }
 
 // applyAnswer has a line a thing of the file.
@@ -239,13 +240,11 @@ func (a *API) apply(r *http.Request) (any, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	f, err := Parse(body.Name, []byte(body.Text))
-	if err != nil {
-		return nil, err
+	f := read(body.Name, []byte(body.Text))
+	if len(body.Faults) > 0 {
+		f.faults = body.Faults // the client has read it too
 	}
-	if err := f.setHashes(body.Hashes); err != nil {
-		return nil, err
-	}
+	f.setHashes(body.Hashes)
 	lines, err := Apply(r.Context(), a.Store, a.Actor(r), f)
 	return applyAnswer{lines}, err
 }

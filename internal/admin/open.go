@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -86,21 +87,50 @@ func OpenExisting(dir string) (Admin, error) {
 }
 
 // ApplyFile reads an apply file and the passwords it names, here, and has it applied. Password files are found beside the
-// apply file.
+// apply file. What is wrong with the file, wherever it is noticed, is one *FileError.
 func ApplyFile(ctx context.Context, a Admin, path string, getenv func(string) string) ([]Line, error) {
-	f, err := ReadFile(path)
+	f, err := readWithPasswords(path, getenv, func(account string) (string, error) { return a.PasswordHash(ctx, account) })
 	if err != nil {
-		return nil, err
-	}
-	if err := f.ResolveBeside(path, getenv, func(account string) (string, error) { return a.PasswordHash(ctx, account) }); err != nil {
 		return nil, err
 	}
 	return a.Apply(ctx, f)
 }
 
-// ResolveBeside is Resolve with password files found relative to the folder that path is in.
-func (f *File) ResolveBeside(path string, getenv func(string) string, known func(string) (string, error)) error {
-	return f.Resolve(Passwords{
+// ApplyFileTo is ApplyFile for a data folder, which is made when there is none; but a file with a fault does not make it.
+func ApplyFileTo(ctx context.Context, dir, path string, getenv func(string) string) (lines []Line, err error) {
+	var f *File
+	if _, err := os.Stat(filepath.Join(dir, "accord.db")); errors.Is(err, fs.ErrNotExist) {
+		f, err = readWithPasswords(path, getenv, func(string) (string, error) { return "", nil })
+		if err != nil {
+			return nil, err
+		}
+		if _, err := plan(nil, f); err != nil {
+			return nil, err
+		}
+	}
+	a, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closed := a.Close(); err == nil {
+			err = closed
+		}
+	}()
+	if f == nil {
+		return ApplyFile(ctx, a, path, getenv)
+	}
+	return a.Apply(ctx, f)
+}
+
+// readWithPasswords reads an apply file and the passwords that it names. Faults stay in the file.
+func readWithPasswords(path string, getenv func(string) string, known func(account string) (string, error)) (*File, error) {
+	text, err := fileText(path)
+	if err != nil {
+		return nil, err
+	}
+	f := read(path, text)
+	err = f.resolve(Passwords{
 		Getenv: getenv,
 		ReadFile: func(name string) ([]byte, error) {
 			if !filepath.IsAbs(name) {
@@ -109,6 +139,7 @@ func (f *File) ResolveBeside(path string, getenv func(string) string, known func
 			return readShort(name)
 		},
 	}, known)
+	return f, err
 }
 
 // readShort reads a file that should hold one password, and not more of it.

@@ -24,14 +24,23 @@ var reservedRoots = []string{"taxii2", "accord", "console", "healthz", "readyz",
 
 // Parse reads an apply file's text. name is for messages. Its errors are *FileError, with everything that was found.
 func Parse(name string, text []byte) (*File, error) {
+	f := read(name, text)
+	if err := f.faults.err(name); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// read is Parse that keeps the faults in the file: what could be read is then held to what it is read for, so that
+// whoever wrote it hears of everything at once.
+func read(name string, text []byte) *File {
 	f := &File{Name: name, Text: text}
 	r := &reader{}
 	if len(text) > MaxFile {
-		r.add(0, "the file has more than %d bytes", MaxFile)
-		return nil, r.err(name)
+		f.faults.add(0, "the file has more than %d bytes", MaxFile)
+		return f
 	}
-	doc := r.document(text)
-	if doc != nil {
+	if doc := r.document(text); doc != nil {
 		r.mapping(doc, "the file",
 			key{"server", func(n *yaml.Node) { f.server = r.server(n) }},
 			key{"api_roots", func(n *yaml.Node) { f.roots = entries(r, n, "api_roots", r.root) }},
@@ -41,17 +50,15 @@ func Parse(name string, text []byte) (*File, error) {
 		)
 	}
 	if r.visits >= maxVisits {
-		r.problems = nil // they come of what was not looked at
+		f, r.problems = &File{Name: name, Text: text}, nil // they come of what was not looked at
 		r.add(0, "the file has, or its anchors unfold into, more than %d values", maxVisits)
 	}
-	if err := r.err(name); err != nil {
-		return nil, err
-	}
-	return f, nil
+	f.faults = r.problems
+	return f
 }
 
 func entries[E any](r *reader, n *yaml.Node, what string, read func(*yaml.Node) E) (list []E) {
-	r.list(n, what, func(_ int, n *yaml.Node) { list = append(list, read(n)) })
+	r.list(n, what, func(n *yaml.Node) { list = append(list, read(n)) })
 	return list
 }
 
@@ -59,11 +66,12 @@ func entries[E any](r *reader, n *yaml.Node, what string, read func(*yaml.Node) 
 type entry struct {
 	*reader
 	marks
-	what string
+	what   string
+	faulty map[string]bool // fields of which something has been said: what follows from that is not said too
 }
 
 func (r *reader) entry(n *yaml.Node, what string) entry {
-	return entry{reader: r, marks: marks{"": n.Line}, what: what}
+	return entry{reader: r, marks: marks{"": n.Line}, what: what, faulty: make(map[string]bool)}
 }
 
 func (e entry) text(field string, set *string) key {
@@ -93,11 +101,12 @@ func (e entry) flag(field string, set *bool) key {
 // texts reads a list of strings.
 func (e entry) texts(field string, set func(string)) key {
 	return e.at(field, func(n *yaml.Node) {
-		e.list(n, field, func(i int, n *yaml.Node) {
-			item := fmt.Sprintf("%s[%d]", field, i)
-			e.marks[item] = n.Line
+		taken := 0
+		e.list(n, field, func(n *yaml.Node) {
 			if s, ok := e.oneLine(n, "an item of "+field); ok {
+				e.marks[fmt.Sprintf("%s[%d]", field, taken)] = n.Line
 				set(s)
+				taken++
 			}
 		})
 	})
@@ -138,7 +147,9 @@ func (e entry) at(field string, read func(*yaml.Node)) key {
 	name := field[strings.LastIndexByte(field, '.')+1:]
 	return key{name, func(n *yaml.Node) {
 		e.marks[field] = n.Line
+		before := len(e.problems)
 		read(n)
+		e.faulty[field] = len(e.problems) > before
 	}}
 }
 
@@ -148,7 +159,7 @@ func (e entry) need(field, name string) {
 		e.add(e.marks[""], "%s has no %s", e.what, field)
 		return
 	}
-	if err := agreement.CheckName(name); err != nil {
+	if err := agreement.CheckName(name); err != nil && !e.faulty[field] {
 		e.add(e.marks[field], "%s: %v", field, err)
 	}
 }
@@ -163,14 +174,16 @@ func (r *reader) server(n *yaml.Node) *serverEntry {
 func (r *reader) root(n *yaml.Node) rootEntry {
 	e := r.entry(n, "an API root")
 	root := store.Root{MaxContentLength: defaultMaxContentLength}
-	r.mapping(n, e.what,
+	if !r.mapping(n, e.what,
 		e.words("name", &root.Name), e.words("title", &root.Title), e.text("description", &root.Description),
 		e.at("max_content_length", func(n *yaml.Node) {
 			if v, ok := r.integer(n, "max_content_length", 1, math.MaxInt32); ok {
 				root.MaxContentLength = v
 			}
 		}),
-		e.flag("reveal", &root.Reveal))
+		e.flag("reveal", &root.Reveal)) {
+		return rootEntry{root, e.marks}
+	}
 	e.need("name", root.Name)
 	for _, reserved := range reservedRoots {
 		if root.Name == reserved {
@@ -188,7 +201,9 @@ func (r *reader) party(n *yaml.Node) partyEntry {
 	e := r.entry(n, "a party")
 	var p agreement.Party
 	var name, identity string
-	r.mapping(n, e.what, e.words("name", &name), e.words("title", &p.Title), e.words("identity", &identity))
+	if !r.mapping(n, e.what, e.words("name", &name), e.words("title", &p.Title), e.words("identity", &identity)) {
+		return partyEntry{p, e.marks}
+	}
 	e.need("name", name)
 	if identity != "" {
 		id, err := stix.ParseID(identity)
@@ -207,7 +222,7 @@ func (r *reader) party(n *yaml.Node) partyEntry {
 func (r *reader) account(n *yaml.Node) accountEntry {
 	e := r.entry(n, "an account")
 	a := accountEntry{marks: e.marks}
-	r.mapping(n, e.what,
+	if !r.mapping(n, e.what,
 		e.words("name", &a.name), e.words("party", &a.party), e.flag("operator", &a.operator),
 		e.at("disabled", func(n *yaml.Node) {
 			if v, ok := r.boolean(n, "disabled"); ok {
@@ -219,9 +234,11 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 		e.at("certificates", func(n *yaml.Node) {
 			a.hasCerts = true
 			a.certificates = r.certificates(n)
-		}))
+		})) {
+		return a
+	}
 	e.need("name", a.name)
-	if a.party == "" && !a.operator {
+	if a.party == "" && !a.operator && !e.faulty["party"] && !e.faulty["operator"] {
 		e.add(e.marks.line(""), "the account %s belongs to no party: give it a party, or operator: true", a.name)
 	}
 	var given []string
@@ -231,7 +248,7 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 		}
 	}
 	if len(given) > 1 {
-		e.add(e.marks[given[1]], "the account %s has %s; give one of them", a.name, strings.Join(given, " and "))
+		e.add(e.marks[given[1]], "the account %s has %s, want one of them", a.name, strings.Join(given, " and "))
 	}
 	if a.passwordHash != "" {
 		if err := auth.CheckHash(a.passwordHash); err != nil {
@@ -242,7 +259,7 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 }
 
 func (r *reader) certificates(n *yaml.Node) (list []string) {
-	r.list(n, "certificates", func(_ int, n *yaml.Node) {
+	r.list(n, "certificates", func(n *yaml.Node) {
 		s, ok := r.oneLine(n, "a certificate")
 		if !ok {
 			return
@@ -261,21 +278,22 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 	e := r.entry(n, "an agreement")
 	a := &agreement.Agreement{}
 	var name string
-	before := len(r.problems)
-	r.mapping(n, e.what,
+	if !r.mapping(n, e.what,
 		e.words("name", &name), e.words("title", &a.Title), e.text("description", &a.Description), e.words("api_root", &a.APIRoot),
 		e.at("collection", func(n *yaml.Node) { e.collection(n, &a.Collection) }),
 		e.at("parties", func(n *yaml.Node) {
-			r.list(n, "parties", func(i int, n *yaml.Node) { a.Parties = append(a.Parties, e.membership(i, n)) })
+			r.list(n, "parties", func(n *yaml.Node) { e.membership(n, &a.Parties) })
 		}),
 		e.at("term", func(n *yaml.Node) {
 			r.mapping(n, "a term", e.date("term.from", &a.Term.From), e.date("term.until", &a.Term.Until))
 		}),
 		e.at("accept", func(n *yaml.Node) { e.accept(n, &a.Accept) }),
 		e.at("release", func(n *yaml.Node) {
-			r.list(n, "release", func(i int, n *yaml.Node) { a.Release = append(a.Release, e.release(i, n)) })
+			r.list(n, "release", func(n *yaml.Node) { e.release(n, &a.Release) })
 		}),
-		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) }))
+		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) })) {
+		return agreementEntry{a, e.marks}
+	}
 	a.Name = agreement.Name(name)
 	if a.Title == "" {
 		a.Title = name
@@ -285,20 +303,23 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 			e.add(e.marks[""], "an agreement has no %s", field)
 		}
 	}
-	if len(r.problems) == before {
-		e.check(a)
-	}
+	e.check(agreementEntry{a, e.marks})
 	return agreementEntry{a, e.marks}
 }
 
-// check adds what agreement.Check says, at its lines. A missing id is drawn later and no fault.
-func (e entry) check(a *agreement.Agreement) {
+// check adds what agreement.Check says, at its lines, unless reading the field has shown it already. A missing id is drawn
+// later and no fault.
+func (e entry) check(a agreementEntry) {
 	checked := a.Clone()
 	if checked.Collection.ID == (uuid.UUID{}) {
 		checked.Collection.ID = uuid.New()
 	}
 	for _, fault := range agreement.Check(checked) {
-		e.add(e.marks.line(fault.Field), "the agreement %s: %s: %s", a.Name, fault.Field, fault.Message)
+		_, there := e.marks[fault.Field]
+		missing := !there && (fault.Field == "name" || fault.Field == "title" || fault.Field == "api_root")
+		if !e.faulty[fault.Field] && !missing {
+			e.add(e.marks.line(fault.Field), "%s: %s: %s", a.called(), fault.Field, fault.Message)
+		}
 	}
 }
 
@@ -316,15 +337,16 @@ func (e entry) collection(n *yaml.Node, c *agreement.Collection) {
 	c.ID = parsed
 }
 
-func (e entry) membership(i int, n *yaml.Node) agreement.Membership {
-	field := fmt.Sprintf("parties[%d]", i)
+func (e entry) membership(n *yaml.Node, list *[]agreement.Membership) {
+	field := fmt.Sprintf("parties[%d]", len(*list))
 	e.marks[field] = n.Line
 	var m agreement.Membership
 	var party string
-	e.mapping(n, "a party of an agreement", e.words(field+".party", &party),
-		e.texts(field+".roles", func(s string) { m.Roles = append(m.Roles, agreement.Role(s)) }))
-	m.Party = agreement.PartyName(party)
-	return m
+	if e.mapping(n, "a party of an agreement", e.words(field+".party", &party),
+		e.texts(field+".roles", func(s string) { m.Roles = append(m.Roles, agreement.Role(s)) })) {
+		m.Party = agreement.PartyName(party)
+		*list = append(*list, m)
+	}
 }
 
 func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
@@ -336,15 +358,16 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified))
 }
 
-func (e entry) release(i int, n *yaml.Node) agreement.Release {
-	field := fmt.Sprintf("release[%d]", i)
+func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
+	field := fmt.Sprintf("release[%d]", len(*list))
 	e.marks[field] = n.Line
 	var rel agreement.Release
 	var to string
-	e.mapping(n, "a release", e.words(field+".to", &to), e.tlp(field+".max_tlp", &rel.MaxTLP),
-		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) }))
-	rel.To = agreement.Name(to)
-	return rel
+	if e.mapping(n, "a release", e.words(field+".to", &to), e.tlp(field+".max_tlp", &rel.MaxTLP),
+		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) })) {
+		rel.To = agreement.Name(to)
+		*list = append(*list, rel)
+	}
 }
 
 // maxRetentionDays is a century: more is meant as for ever, which is said by leaving it out.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -55,27 +56,35 @@ type planner struct {
 }
 
 // plan lists what has to be done, in an order in which everything exists before it is referred to. Its error is a
-// *FileError; then there is no plan.
+// *FileError with all that is wrong, on reading the file and now; then there is no plan. Without a store it is the plan
+// for an empty one.
 func plan(s *store.Store, f *File) ([]step, error) {
 	p := &planner{
+		problems:    slices.Clone(f.faults),
 		file:        f,
-		registry:    s.Registry(),
+		registry:    &store.Registry{},
 		agreements:  make(map[agreement.Name]*agreement.Agreement),
 		before:      make(map[agreement.Name]*agreement.Agreement),
 		unavailable: make(map[agreement.Name]store.Unavailable),
 	}
-	for _, col := range s.Collections() {
-		a := col.Agreement()
-		p.agreements[a.Name], p.before[a.Name] = a, a
-	}
-	for _, u := range s.Unavailable() {
-		p.unavailable[u.Name] = u
+	if s != nil {
+		p.registry = s.Registry()
+		for _, col := range s.Collections() {
+			a := col.Agreement()
+			p.agreements[a.Name], p.before[a.Name] = a, a
+		}
+		for _, u := range s.Unavailable() {
+			p.unavailable[u.Name] = u
+		}
 	}
 	p.server()
 	p.roots()
 	p.parties()
 	p.accounts()
 	p.planAgreements()
+	if len(p.problems) == 0 {
+		p.passwordsRead()
+	}
 	if err := p.err(f.Name); err != nil {
 		return nil, err
 	}
@@ -95,13 +104,17 @@ func (p *planner) step(kind, name string, existed bool, changes []string, do fun
 	p.steps = append(p.steps, st)
 }
 
-// once reports a name that the file has twice.
-func (p *planner) once(seen map[string]int, what, name string, line int) {
+// once reports a name that the file has twice, and says whether it is new.
+func (p *planner) once(seen map[string]int, what, name string, line int) bool {
+	if name == "" {
+		return true // which is reported already
+	}
 	if first, twice := seen[name]; twice {
-		p.add(line, "%s %s is there twice, first on line %d", what, name, first)
-		return
+		p.add(line, "%s %s is there twice, first on line %d; want it once, with all that is to be said of it", what, name, first)
+		return false
 	}
 	seen[name] = line
+	return true
 }
 
 func (p *planner) server() {
@@ -136,25 +149,60 @@ func (p *planner) parties() {
 	}
 }
 
-func (p *planner) hasParty(name agreement.PartyName) bool {
+// needParty reports a party that there is not. Of a name that can be none something has been said already.
+func (p *planner) needParty(line int, who string, name agreement.PartyName) {
 	_, ok := p.registry.Party(name)
-	return ok || slices.ContainsFunc(p.file.parties, func(e partyEntry) bool { return e.Name == name })
+	if ok || agreement.CheckName(string(name)) != nil || slices.ContainsFunc(p.file.parties, func(e partyEntry) bool { return e.Name == name }) {
+		return
+	}
+	var there []string
+	for _, known := range p.registry.Parties {
+		there = append(there, string(known.Name))
+	}
+	for _, e := range p.file.parties {
+		there = append(there, string(e.Name))
+	}
+	p.add(line, "%s the party %q, which there is not; %s", who, name, choice(there))
 }
 
-func (p *planner) hasRoot(name string) bool {
+// needRoot reports an API root that there is not.
+func (p *planner) needRoot(line int, who, name string) {
 	_, ok := p.registry.Root(name)
-	return ok || slices.ContainsFunc(p.file.roots, func(e rootEntry) bool { return e.Name == name })
+	if ok || agreement.CheckName(name) != nil || slices.ContainsFunc(p.file.roots, func(e rootEntry) bool { return e.Name == name }) {
+		return
+	}
+	var there []string
+	for _, known := range p.registry.Roots {
+		there = append(there, known.Name)
+	}
+	for _, e := range p.file.roots {
+		there = append(there, e.Name)
+	}
+	p.add(line, "%s the API root %q, which there is not; %s", who, name, choice(there))
+}
+
+// choice says which names there are to choose from.
+func choice(there []string) string {
+	const most = 12
+	slices.Sort(there)
+	there = slices.DeleteFunc(slices.Compact(there), func(name string) bool { return name == "" })
+	switch more := len(there) - most; {
+	case len(there) == 0:
+		return "there is none at all"
+	case more > 0:
+		return fmt.Sprintf("there are %s and %d more", strings.Join(there[:most], ", "), more)
+	case len(there) == 1:
+		return "there is " + there[0]
+	}
+	return "there are " + strings.Join(there, ", ")
 }
 
 func (p *planner) accounts() {
 	seen := make(map[string]int)
 	for _, a := range p.file.accounts {
 		p.once(seen, "the account", a.name, a.line("name"))
-		if a.party != "" && !p.hasParty(agreement.PartyName(a.party)) {
-			p.add(a.line("party"), "the account %s belongs to the party %q, which there is not", a.name, a.party)
-		}
-		if a.namesPassword() && a.passwordHash == "" {
-			p.add(a.line("name"), "the account %s: its password has not been read", a.name)
+		if a.party != "" {
+			p.needParty(a.line("party"), "the account "+a.name+" belongs to", agreement.PartyName(a.party))
 		}
 		now, existed := p.registry.Account(a.name)
 		want := a.over(now)
@@ -164,6 +212,15 @@ func (p *planner) accounts() {
 		})
 	}
 	p.certificates()
+}
+
+// passwordsRead reports accounts whose passwords are named and nobody has read.
+func (p *planner) passwordsRead() {
+	for _, a := range p.file.accounts {
+		if a.namesPassword() && a.passwordHash == "" {
+			p.add(a.line("name"), "the account %s: its password has not been read", a.name)
+		}
+	}
 }
 
 // over is the account as the file wants it. Credentials that the file does not mention stay, and so does Disabled: a
@@ -225,7 +282,7 @@ func (p *planner) certificates() {
 	for _, a := range p.file.accounts {
 		for _, c := range a.certificates {
 			if other, taken := owner[c]; taken && other != a.name {
-				p.add(a.line("certificates"), "the certificate %s of the account %s is the account %s's", c, a.name, other)
+				p.add(a.line("certificates"), "the certificate %s of the account %s is the account %s's; want each with one account", c, a.name, other)
 			}
 			owner[c] = a.name
 		}

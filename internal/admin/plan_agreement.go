@@ -15,8 +15,14 @@ import (
 // other.
 func (p *planner) planAgreements() {
 	seen := make(map[string]int)
+	var once []agreementEntry
 	for _, e := range p.file.agreements {
-		p.once(seen, "the agreement", string(e.Name), e.marks.line("name"))
+		if e.Name == "" {
+			continue
+		}
+		if p.once(seen, "the agreement", string(e.Name), e.marks.line("name")) {
+			once = append(once, e)
+		}
 		if u, gone := p.unavailable[e.Name]; gone {
 			p.add(e.line("name"), "the agreement %s cannot be looked at: %v", e.Name, u.Reason)
 			continue
@@ -25,6 +31,8 @@ func (p *planner) planAgreements() {
 	}
 	for _, e := range p.file.agreements {
 		p.references(e)
+	}
+	for _, e := range once {
 		p.uniqueInRoot(e)
 	}
 	p.loops()
@@ -95,21 +103,23 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 
 // references reports what an agreement of the file names and there is not.
 func (p *planner) references(e agreementEntry) {
-	if !p.hasRoot(e.APIRoot) {
-		p.add(e.line("api_root"), "the agreement %s is in the API root %q, which there is not", e.Name, e.APIRoot)
-	}
+	p.needRoot(e.line("api_root"), e.called()+" is in", e.APIRoot)
 	for i, m := range e.Parties {
-		if !p.hasParty(m.Party) {
-			p.add(e.line(fmt.Sprintf("parties[%d].party", i)), "the agreement %s names the party %q, which there is not", e.Name, m.Party)
-		}
+		p.needParty(e.line(fmt.Sprintf("parties[%d].party", i)), e.called()+" names", m.Party)
 	}
 	for i, r := range e.Release {
-		if _, ok := p.agreements[r.To]; ok {
+		_, known := p.agreements[r.To]
+		_, gone := p.unavailable[r.To]
+		if known || gone || agreement.CheckName(string(r.To)) != nil {
 			continue
 		}
-		if _, ok := p.unavailable[r.To]; !ok {
-			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "the agreement %s releases to %q, which there is not", e.Name, r.To)
+		var there []string
+		for name := range p.agreements {
+			if name != e.Name {
+				there = append(there, string(name))
+			}
 		}
+		p.add(e.line(fmt.Sprintf("release[%d].to", i)), "%s releases to %q, which there is not; %s", e.called(), r.To, choice(there))
 	}
 }
 
@@ -125,21 +135,21 @@ func (p *planner) uniqueInRoot(e agreementEntry) {
 			continue
 		}
 		if other.Collection.ID == a.Collection.ID {
-			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's", a.Collection.ID, a.Name, other.Name)
+			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's; want another, or leave it out", a.Collection.ID, a.Name, other.Name)
 		}
 		if other.APIRoot != a.APIRoot {
 			continue
 		}
 		if other.Title == a.Title {
-			p.add(e.line("title"), "the title %q of the agreement %s is taken in the API root %s, by the agreement %s", a.Title, a.Name, a.APIRoot, other.Name)
+			p.add(e.line("title"), "the title %q of the agreement %s is taken in the API root %s, by the agreement %s; want another", a.Title, a.Name, a.APIRoot, other.Name)
 		}
 		if a.Collection.Alias != "" && other.Collection.Alias == a.Collection.Alias {
-			p.add(e.line("collection.alias"), "the alias %q of the agreement %s is taken in the API root %s, by the agreement %s", a.Collection.Alias, a.Name, a.APIRoot, other.Name)
+			p.add(e.line("collection.alias"), "the alias %q of the agreement %s is taken in the API root %s, by the agreement %s; want another, or none", a.Collection.Alias, a.Name, a.APIRoot, other.Name)
 		}
 	}
 	for _, u := range p.unavailable {
 		if u.Collection == a.Collection.ID {
-			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's", a.Collection.ID, a.Name, u.Name)
+			p.add(e.line("collection.id"), "the collection id %s of the agreement %s is the agreement %s's; want another, or leave it out", a.Collection.ID, a.Name, u.Name)
 		}
 	}
 }
@@ -171,7 +181,7 @@ func (p *planner) loops() {
 			for _, name := range way {
 				text += " -> " + string(name)
 			}
-			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "releases go round in a loop: %s", text)
+			p.add(e.line(fmt.Sprintf("release[%d].to", i)), "releases go round in a loop: %s; want one of them left out", text)
 		}
 	}
 }

@@ -79,15 +79,16 @@ type key struct {
 	read func(n *yaml.Node)
 }
 
-// mapping reads a mapping that has some of the keys. what names it in messages, with its article.
-func (r *reader) mapping(n *yaml.Node, what string, keys ...key) {
+// mapping reads a mapping that has some of the keys, and says whether there is one. what names it in messages, with its
+// article.
+func (r *reader) mapping(n *yaml.Node, what string, keys ...key) bool {
 	line := n.Line
 	if n = r.see(n); n == nil {
-		return
+		return false
 	}
 	if n.Kind != yaml.MappingNode {
 		r.add(line, "%s is %s here, want a mapping with the keys %s", what, shape(n), names(keys))
-		return
+		return false
 	}
 	seen := make(map[string]int)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -108,6 +109,7 @@ func (r *reader) mapping(n *yaml.Node, what string, keys ...key) {
 			r.add(k.Line, "unknown key %q in %s, known are %s", k.Value, what, names(keys))
 		}
 	}
+	return true
 }
 
 func names(keys []key) string {
@@ -119,7 +121,7 @@ func names(keys []key) string {
 }
 
 // list calls read for each item of a list.
-func (r *reader) list(n *yaml.Node, what string, read func(i int, n *yaml.Node)) {
+func (r *reader) list(n *yaml.Node, what string, read func(n *yaml.Node)) {
 	line := n.Line
 	if n = r.see(n); n == nil {
 		return
@@ -128,12 +130,12 @@ func (r *reader) list(n *yaml.Node, what string, read func(i int, n *yaml.Node))
 		r.add(line, "%s is %s here, want a list", what, shape(n))
 		return
 	}
-	for i, item := range n.Content {
+	for _, item := range n.Content {
 		if r.see(item) == nil {
 			r.add(item.Line, "an item of %s is empty", what)
 			continue
 		}
-		read(i, item)
+		read(item)
 	}
 }
 

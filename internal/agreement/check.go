@@ -34,8 +34,12 @@ func Check(a *Agreement) []Fault {
 	}
 	c.collection(a.Collection)
 	c.parties(a.Parties)
-	if t := a.Term; !t.From.IsZero() && !t.Until.IsZero() && !t.From.Before(t.Until) {
-		c.fault("term.until", "the term ends on %s, before it begins on %s", FormatDate(t.Until), FormatDate(t.From))
+	switch t := a.Term; {
+	case t.From.IsZero() || t.Until.IsZero() || t.From.Before(t.Until):
+	case t.From.Equal(t.Until):
+		c.fault("term.until", "the term ends on %s, the moment it begins; want a later end", FormatDate(t.Until))
+	default:
+		c.fault("term.until", "the term ends on %s, before it begins on %s; want a later end", FormatDate(t.Until), FormatDate(t.From))
 	}
 	c.accept(a.Accept)
 	c.release(a.Name, a.Release)
@@ -90,7 +94,7 @@ func (c *checker) parties(parties []Membership) {
 		}
 		seen[m.Party] = true
 		if len(m.Roles) == 0 {
-			c.fault(field+".roles", "the party %s has no role, want some of %s", m.Party, roleNames())
+			c.fault(field+".roles", "the party %q has no role, want some of %s", m.Party, roleNames())
 		}
 		for j, r := range m.Roles {
 			if !slices.Contains(Roles(), r) {
@@ -156,7 +160,7 @@ func (c *checker) release(self Name, releases []Release) {
 			c.fault(field+".to", "%v", err)
 		}
 		if r.To == self {
-			c.fault(field+".to", "the agreement %s would release to itself", self)
+			c.fault(field+".to", "the agreement %s would release to itself, want another agreement", self)
 		}
 		if seen[r.To] {
 			c.fault(field+".to", "a release to %s is there already; one rule a target", r.To)

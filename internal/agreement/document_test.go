@@ -147,7 +147,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		"a party twice":                    {func(a *Agreement) { a.Parties[1].Party = a.Parties[0].Party }, "parties[1].party", "twice"},
 		"a party without a role":           {func(a *Agreement) { a.Parties[2].Roles = nil }, "parties[2].roles", "producer, consumer, auditor"},
 		"an unknown role":                  {func(a *Agreement) { a.Parties[2].Roles[1] = "reader" }, "parties[2].roles[1]", `"reader" is no role`},
-		"a term that ends as it begins":    {func(a *Agreement) { a.Term.Until = a.Term.From }, "term.until", "before it begins"},
+		"a term that ends as it begins":    {func(a *Agreement) { a.Term.Until = a.Term.From }, "term.until", "the moment it begins"},
 		"a term that ends before":          {func(a *Agreement) { a.Term.Until = a.Term.From.Add(-1) }, "term.until", "2026-01-01"},
 		"an unknown type":                  {func(a *Agreement) { a.Accept.Types[1] = "indicater" }, "accept.types[1]", "indicater"},
 		"a custom type with a space":       {func(a *Agreement) { a.Accept.Types[0] = "x-a b" }, "accept.types[0]", "hyphens"},
