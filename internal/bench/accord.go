@@ -111,10 +111,12 @@ func startExchange(ctx context.Context, bin, data, description string, flags ...
 	return a, nil
 }
 
-// child is a process that is told to end when ctx does, and killed when it has not ended after five seconds more.
+// child is a process that is told to end when ctx does, with all that it started, and killed when it has not ended after
+// five seconds more.
 func child(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }

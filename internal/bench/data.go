@@ -69,6 +69,9 @@ func kilobyte(n int) []byte {
 	return append(b, `"}`...)
 }
 
+// distinct is how many objects the first n of them are versions of, n being a multiple of eight.
+func distinct(n int) int { return n / cycle * (cycle - 1) }
+
 func isMalware(object int) bool { return object%cycle == 1 || object%cycle == 5 }
 
 func typeOf(object int) string {

@@ -36,18 +36,22 @@ func layers(ctx context.Context, j job) error {
 	if err := os.WriteFile(layersFile, out.Bytes(), 0o644); err != nil {
 		return err
 	}
-	if failed != nil {
-		return fmt.Errorf("go %s: %w", strings.Join(args, " "), failed)
-	}
 	fmt.Fprintln(j.report.out)
 	t := table{head: []string{"layer", "benchmark", "time", "rate", "bytes allocated", "allocations"}}
 	for _, b := range readBenchmarks(&out) {
 		t.add(b.layer, b.name, b.time(), b.rate(), b.value("B/op"), b.value("allocs/op"))
 	}
-	s.say("`go %s`: medians. What go test printed is in `%s`, for benchstat.", strings.Join(args[:len(args)-len(packages)], " "), filepath.ToSlash(layersFile))
+	command := strings.Join(args[:len(args)-len(packages)], " ")
+	s.say("`go %s` of every package that has benchmarks: medians. What go test printed is in `%s`, for benchstat.", command, filepath.ToSlash(layersFile))
+	if failed != nil {
+		s.say("**Not all of them could be run**: %v.", failed)
+		failed = fmt.Errorf("go %s: %w", command, failed)
+	}
+	s.say("<details><summary>%d benchmarks</summary>", len(t.rows))
 	s.table(t)
+	s.say("</details>")
 	s.end()
-	return nil
+	return failed
 }
 
 // benchmarked lists the packages below a folder that have Go benchmarks, as go test takes them.

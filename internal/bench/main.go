@@ -135,7 +135,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run measures what was asked for, in a folder that it removes. What is finished is written even when a later part fails.
+// run measures what was asked for, in a folder that it removes. A part that fails does not keep the others from being
+// measured and written.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	scratch, err := os.MkdirTemp("", "accord-bench-")
 	if err != nil {
@@ -156,29 +157,32 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		}
 	}
 	began := time.Now()
+	var failed []error
 	for _, p := range parts {
 		if !o.wants(p.name) {
 			continue
 		}
-		j := job{options: o, bin: bin, scratch: filepath.Join(scratch, p.name), report: r}
-		if err := os.Mkdir(j.scratch, 0o755); err != nil {
-			return err
+		err := p.measure(ctx, job{options: o, bin: bin, scratch: filepath.Join(scratch, p.name), report: r})
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", p.name, context.Cause(ctx))
 		}
-		if err := p.run(ctx, j); err != nil {
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		if err := os.RemoveAll(j.scratch); err != nil {
-			return err
-		}
-		if o.write != "" {
-			if err := r.writeInto(o.write); err != nil {
-				return err
-			}
+		if err != nil {
+			fmt.Fprintf(out, "**%s failed**: %v\n\n", p.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", p.name, err))
 		}
 	}
 	fmt.Fprintf(out, "All of it took %s.\n", time.Since(began).Round(time.Second))
-	return nil
+	return errors.Join(failed...)
+}
+
+// measure runs one part in its folder, and writes what it says.
+func (p *part) measure(ctx context.Context, j job) error {
+	if err := os.Mkdir(j.scratch, 0o755); err != nil {
+		return err
+	}
+	err := p.run(ctx, j)
+	if _, said := j.report.sections[p.name]; said && j.write != "" {
+		err = errors.Join(err, j.report.writeInto(j.write))
+	}
+	return errors.Join(err, os.RemoveAll(j.scratch))
 }

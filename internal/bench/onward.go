@@ -55,7 +55,7 @@ func onward(ctx context.Context, j job) error {
 	if err := fill(ctx, a, 0, 1000); err != nil {
 		return err
 	}
-	if err := awaitReleased(ctx, ops, before+targets*1000); err != nil {
+	if err := awaitReleased(ctx, ops, before+targets*distinct(1000)); err != nil {
 		return err
 	}
 	idle, err := drive(ctx, a.peer(), 1, 5*time.Second, poll)
@@ -70,7 +70,7 @@ func onward(ctx context.Context, j job) error {
 	err = fill(ctx, a, 1000, 1000+onwardObjects)
 	pushed := time.Since(began)
 	if err == nil {
-		err = awaitReleased(ctx, ops, before+targets*(1000+onwardObjects))
+		err = awaitReleased(ctx, ops, before+targets*distinct(1000+onwardObjects))
 	}
 	took := time.Since(began)
 	pushing.Store(false)
