@@ -219,17 +219,6 @@ func TestCreateLeavesNoHalfFile(t *testing.T) {
 	if _, err := openCollection(filepath.Join(dir, "none.db"), collectionOptions{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("open what is not there: got %v", err)
 	}
-	db, err := bolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte{0, 0, 0, 0, 0, 0, 0, 2}) })
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openCollection(path, collectionOptions{}); err == nil || !strings.Contains(err.Error(), "format 2") {
-		t.Errorf("open a newer format: got %v, want it refused", err)
-	}
 }
 
 func TestStatusesAreKeptWithTheirChanges(t *testing.T) { // T-044, T-045

@@ -62,7 +62,7 @@ func (k *checking) all(db *soundFile) error {
 	if err := k.heads(db); err != nil {
 		return err
 	}
-	if !k.pages() {
+	if !k.pages(db) {
 		return nil
 	}
 	var t tables

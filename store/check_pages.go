@@ -40,10 +40,10 @@ func soundHead(f io.ReaderAt, at int64) (bool, error) {
 }
 
 // pages looks at every page, and says whether the others can be led by them.
-func (k *checking) pages() bool {
+func (k *checking) pages(db *soundFile) bool {
 	var s survey
 	err := guard(func() (err error) {
-		s, err = surveyOf(k.tx, true)
+		s, err = db.survey(k.tx, true)
 		return err
 	})
 	for _, err := range append(s.faults(), err) {

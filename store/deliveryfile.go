@@ -28,6 +28,8 @@ var (
 	lostKey       = []byte("lost")
 
 	bucketDeliveryMeta = []byte("meta") // keyFormat -> deliveryFormat
+
+	deliveryBuckets = [][]byte{bucketReaders, bucketBlocks, bucketLost, bucketDeliveryMeta}
 )
 
 // reader is an account that reads under a filter: what it is given is kept together.
@@ -69,11 +71,12 @@ func openDeliveryFile(path string, readOnly bool) (*deliveryFile, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	f := &deliveryFile{db: db, readers: map[reader]uint32{}}
-	open := db.Update
-	if readOnly {
-		open = db.View
+	whole, err := db.has(deliveryBuckets...)
+	if err == nil && (whole || readOnly) {
+		err = db.View(f.load)
+	} else if err == nil {
+		err = db.Update(f.load)
 	}
-	err = guard(func() error { return open(f.load) })
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
@@ -85,13 +88,13 @@ func (f *deliveryFile) load(tx *bolt.Tx) error {
 		return err
 	}
 	if tx.Writable() {
-		if err := keepDeliveryFormat(tx); err != nil {
-			return err
-		}
-		for _, name := range [][]byte{bucketReaders, bucketBlocks, bucketLost} {
+		for _, name := range deliveryBuckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
+		}
+		if err := tx.Bucket(bucketDeliveryMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, deliveryFormat)); err != nil {
+			return err
 		}
 	}
 	readers := tx.Bucket(bucketReaders)
@@ -106,15 +109,6 @@ func (f *deliveryFile) load(tx *bolt.Tx) error {
 		f.readers[reader{r.Account, r.Party, r.Filter}] = binary.BigEndian.Uint32(k)
 		return nil
 	})
-}
-
-// keepDeliveryFormat notes the format in a file that has none yet.
-func keepDeliveryFormat(tx *bolt.Tx) error {
-	b, err := tx.CreateBucketIfNotExists(bucketDeliveryMeta)
-	if err == nil && b.Get(keyFormat) == nil {
-		err = b.Put(keyFormat, binary.BigEndian.AppendUint64(nil, deliveryFormat))
-	}
-	return err
 }
 
 // knownDeliveryFormat refuses a file of a format that this program does not know. Those of the first release name none.

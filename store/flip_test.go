@@ -58,7 +58,9 @@ type flipped struct {
 	whole []byte
 	file  *os.File
 	r     *rand.Rand
-	lists []int // offsets of the pages that lead to others, or list buckets or free pages
+	lists []int // offsets of the pages that lead to others, or list buckets or free pages, now or once
+	roots []int // offsets of the pages that buckets begin with
+	list  int   // offset of the page that lists the buckets
 }
 
 func openFlipped(t *testing.T, path string) *flipped {
@@ -77,10 +79,17 @@ func openFlipped(t *testing.T, path string) *flipped {
 		t.Fatal(err)
 	}
 	defer col.close()
+	listing := col.db.listing.Load()
 	listed := map[uint64]bool{}
-	for _, p := range col.db.listing.Load().pages {
+	for _, p := range listing.pages {
 		listed[p.id] = true
 	}
+	f.list = int(listing.root) * pageSize
+	listing.each(func(_ string, root uint64) {
+		if root > 0 {
+			f.roots = append(f.roots, int(root)*pageSize)
+		}
+	})
 	for at := 2 * pageSize; at < len(whole); at += pageSize {
 		if p := page(whole[at:]); p.flags() == branchPage || p.flags() == freelistPage || listed[uint64(at/pageSize)] {
 			f.lists = append(f.lists, at)

@@ -59,10 +59,17 @@ func pagesOf(tx *bolt.Tx) filePages {
 
 func (f filePages) count() uint64 { return uint64(len(f.mapped) / f.size) }
 
+func (f filePages) within(id uint64) error {
+	if id < firstPage || id >= f.count() {
+		return fmt.Errorf("%w: there is no page %d among %d", errDamaged, id, f.count())
+	}
+	return nil
+}
+
 // page is a page of the file, with the pages that belong to it.
 func (f filePages) page(id uint64) (page, error) {
-	if id < firstPage || id >= f.count() {
-		return nil, fmt.Errorf("%w: there is no page %d among %d", errDamaged, id, f.count())
+	if err := f.within(id); err != nil {
+		return nil, err
 	}
 	p := page(f.mapped[id*uint64(f.size):])
 	if got := p.id(); got != id {

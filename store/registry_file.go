@@ -47,11 +47,13 @@ func openRegistry(path string, readOnly bool) (*soundFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, registryFault(err))
 	}
-	check := db.Update
-	if readOnly {
-		check = db.View
+	whole, err := db.has(bucketRegistryMeta)
+	if err == nil && (whole || readOnly) {
+		err = db.View(checkRegistryFormat)
+	} else if err == nil {
+		err = db.Update(checkRegistryFormat)
 	}
-	if err := check(checkRegistryFormat); err != nil {
+	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -62,7 +62,7 @@ func openSound(path string, opts *bolt.Options) (f *soundFile, s survey, err err
 		if err := f.wholeLength(tx); err != nil {
 			return err
 		}
-		s, err = surveyOf(tx, false)
+		s, err = f.survey(tx, false)
 		return err
 	})
 	switch {
@@ -198,6 +198,19 @@ func (f *soundFile) Update(fn func(*bolt.Tx) error) error {
 		}
 		return tx.Commit()
 	})
+}
+
+// has says whether a file has all of these buckets. It saves the start of a server from writing what is there: on a busy
+// disk that takes a while.
+func (f *soundFile) has(names ...[]byte) (all bool, err error) {
+	err = f.View(func(tx *bolt.Tx) error {
+		all = true
+		for _, name := range names {
+			all = all && tx.Bucket(name) != nil
+		}
+		return nil
+	})
+	return all, err
 }
 
 // wholeLength says whether the file is as long as it says itself.

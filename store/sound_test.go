@@ -13,22 +13,15 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// place finds a page of a kind in a file.
-func (f *flipped) place(kind uint16) int {
+// branch finds a page that leads to others.
+func (f *flipped) branch() int {
 	f.t.Helper()
-	newest, ok, err := newestHead(f.file)
-	if err != nil || !ok {
-		f.t.Fatalf("got %v, %t, want a head", err, ok)
-	}
-	if kind == freelistPage {
-		return int(newest.freelist) * pageSize
-	}
-	for _, at := range f.lists {
-		if page(f.whole[at:]).flags() == kind && at != int(newest.freelist)*pageSize {
+	for _, at := range f.roots {
+		if page(f.whole[at:]).flags() == branchPage {
 			return at
 		}
 	}
-	f.t.Fatalf("the file has no page of the kind %#x", kind)
+	f.t.Fatal("no bucket has more than a page")
 	return 0
 }
 
@@ -38,7 +31,11 @@ func TestPagesThatLeadAstrayAreFoundWhenAFileIsOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	makeWorld(t, path, 250)
 	f := openFlipped(t, path)
-	branch, list, bottom := f.place(branchPage), f.place(freelistPage), f.place(leafPage)
+	newest, _, err := newestHead(f.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	branch, list, bottom := f.branch(), int(newest.freelist)*pageSize, f.list
 	below := binary.NativeEndian.Uint64(f.whole[branch+pageHeader+8:])
 	pages := uint64(len(f.whole) / pageSize)
 	for _, row := range []struct {
@@ -48,7 +45,7 @@ func TestPagesThatLeadAstrayAreFoundWhenAFileIsOpened(t *testing.T) {
 		harmless bool // to who only reads
 		want     string
 	}{
-		{"a page that leads to itself", branch + pageHeader + 8, number(uint64(branch / pageSize)), false, "two ways lead to page"},
+		{"a page that leads to itself", branch + pageHeader + 8, number(uint64(branch / pageSize)), false, "there is no way down"},
 		{"a page that leads twice to the same", branch + pageHeader + pageElement + 8, number(below), false, "two ways lead to page"},
 		{"a page that leads to the list of buckets", branch + pageHeader + 8, number(uint64(bottom / pageSize)), false, "two ways lead to page"},
 		{"a page that leads to a head", branch + pageHeader + 8, number(1), false, "there is no page 1"},

@@ -4,10 +4,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // survey is what is wrong with the pages of a file: by bucket, and with the list of free pages.
@@ -35,18 +38,24 @@ func (s survey) err(writing bool) error {
 	return errors.Join(s.faults()...)
 }
 
-// surveyor walks over the pages of a file.
+// surveyor walks over the pages of a file. Branches are read from the file rather than looked at in the mapping, which
+// bbolt asks the kernel to read in small pieces: from a disk that would take a while.
 type surveyor struct {
 	filePages
-	leaves bool
-	used   []uint64 // a bit for each page that was met
+	file    *os.File
+	leaves  bool
+	used    []uint64 // a bit for each page that was met
+	buffers [mostHeight + 1][]byte
 }
 
-// surveyOf looks at the pages that a transaction sees, from the root of each bucket down: each is what it should be, leads
-// to pages that are there, and is led to once. The pages at the bottom, which are nearly all, are only counted unless
-// leaves is set: looking at a file of a gigabyte costs a few megabytes of reading. The tree is as deep everywhere.
-func surveyOf(tx *bolt.Tx, leaves bool) (survey, error) {
-	s := &surveyor{filePages: pagesOf(tx), leaves: leaves}
+// mostHeight bounds how many levels of branches there are: a page leads to two others at least.
+const mostHeight = 32
+
+// survey looks at the pages that a transaction sees, from the root of each bucket down: each is what it should be, leads to
+// pages that are there, and is led to once. The pages at the bottom, which are nearly all, are only counted unless leaves
+// is set: looking at a file of a gigabyte costs a few megabytes of reading. The tree is as high everywhere.
+func (f *soundFile) survey(tx *bolt.Tx, leaves bool) (survey, error) {
+	s := &surveyor{filePages: pagesOf(tx), file: f.file, leaves: leaves}
 	s.used = make([]uint64, s.count()/64+1)
 	list := &listing{}
 	if err := list.add(s.filePages, uint64(tx.Cursor().Bucket().Root())); err != nil {
@@ -57,12 +66,13 @@ func surveyOf(tx *bolt.Tx, leaves bool) (survey, error) {
 			return survey{}, err
 		}
 	}
+	list.each(func(_ string, root uint64) { s.expect(root) })
 	found := survey{broken: map[string]error{}}
 	list.each(func(name string, root uint64) {
 		if root == 0 {
 			return
 		}
-		if err := s.tree(root); err != nil {
+		if err := s.bucket(root); err != nil {
 			found.broken[name] = err
 		}
 	})
@@ -70,10 +80,56 @@ func surveyOf(tx *bolt.Tx, leaves bool) (survey, error) {
 	return found, nil
 }
 
+// mostBranch bounds a branch: where keys are long, it has two or three that do not fit in a page.
+const mostBranch = 1 << 20
+
+// branchAt reads a page that may be a branch; of another it reads the beginning. It is valid until the next one of the
+// same level is read.
+func (s *surveyor) branchAt(id uint64, level int) (page, error) {
+	if err := s.within(id); err != nil {
+		return nil, err
+	}
+	if s.buffers[level] == nil {
+		s.buffers[level] = make([]byte, s.size)
+	}
+	p := page(s.buffers[level][:s.size])
+	if err := s.read(p, id); err != nil {
+		return nil, err
+	}
+	if got := p.id(); got != id {
+		return nil, fmt.Errorf("%w: page %d says that it is page %d", errDamaged, id, got)
+	}
+	if p.flags() != branchPage || p.overflow() == 0 {
+		return p, nil
+	}
+	size := (1 + p.overflow()) * uint64(s.size)
+	if id+p.overflow() >= s.count() || size > mostBranch {
+		return nil, fmt.Errorf("%w: page %d reaches to page %d of %d", errDamaged, id, id+p.overflow(), s.count())
+	}
+	p = slices.Grow(p, int(size)-len(p))[:size]
+	s.buffers[level] = p
+	return p, s.read(p[s.size:], id+1)
+}
+
+func (s *surveyor) read(p []byte, id uint64) error {
+	_, err := s.file.ReadAt(p, int64(id)*int64(s.size))
+	if err == io.EOF {
+		return fmt.Errorf("%w: page %d is missing", errDamaged, id)
+	}
+	return err
+}
+
+// expect has the kernel read a page that will be asked for.
+func (s *surveyor) expect(id uint64) {
+	if s.within(id) == nil {
+		unix.Fadvise(int(s.file.Fd()), int64(id)*int64(s.size), int64(s.size), unix.FADV_WILLNEED)
+	}
+}
+
 // take notes that a page is used; twice is an error.
 func (s *surveyor) take(id uint64) error {
-	if id < firstPage || id >= s.count() {
-		return fmt.Errorf("%w: there is no page %d", errDamaged, id)
+	if err := s.within(id); err != nil {
+		return err
 	}
 	if s.used[id/64]&(1<<(id%64)) != 0 {
 		return fmt.Errorf("%w: two ways lead to page %d", errDamaged, id)
@@ -82,46 +138,75 @@ func (s *surveyor) take(id uint64) error {
 	return nil
 }
 
-// tree takes a page and what is below it.
-func (s *surveyor) tree(id uint64) error {
+// bucket takes the pages of a bucket.
+func (s *surveyor) bucket(root uint64) error {
+	id := root
+	for height := range mostHeight {
+		p, err := s.branchAt(id, 0)
+		if err != nil {
+			return err
+		}
+		if p.flags() != branchPage {
+			return s.tree(root, height)
+		}
+		if p.count() == 0 {
+			return fmt.Errorf("%w: page %d leads nowhere", errDamaged, id)
+		}
+		_, id = p.branch(0)
+	}
+	return fmt.Errorf("%w: from page %d there is no way down", errDamaged, root)
+}
+
+// tree takes a page, at so many levels above the bottom, and what is below it.
+func (s *surveyor) tree(id uint64, height int) error {
+	if height == 0 {
+		return s.leaf(id)
+	}
 	if err := s.take(id); err != nil {
+		return err
+	}
+	p, err := s.branchAt(id, height)
+	if err == nil && p.count() == 0 {
+		err = fmt.Errorf("%w: page %d leads nowhere", errDamaged, id)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.takeOverflow(p); err != nil {
+		return err
+	}
+	err = p.elements(branchPage, func(i int, _ []byte) error {
+		if _, below := p.branch(i); height > 1 {
+			s.expect(below)
+		}
+		return nil
+	})
+	for i := 0; i < p.count() && err == nil; i++ {
+		_, below := p.branch(i)
+		err = s.tree(below, height-1)
+	}
+	return err
+}
+
+func (s *surveyor) takeOverflow(p page) error {
+	for n := p.id() + 1; n <= p.id()+p.overflow(); n++ {
+		if err := s.take(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *surveyor) leaf(id uint64) error {
+	if err := s.take(id); err != nil || !s.leaves {
 		return err
 	}
 	p, err := s.page(id)
 	if err != nil {
 		return err
 	}
-	for n := id + 1; n <= id+p.overflow(); n++ {
-		if err := s.take(n); err != nil {
-			return err
-		}
-	}
-	if p.flags() != branchPage {
-		return s.leaf(p)
-	}
-	if p.count() == 0 {
-		return fmt.Errorf("%w: page %d leads nowhere", errDamaged, id)
-	}
-	down := s.leaves
-	return p.elements(branchPage, func(i int, _ []byte) error {
-		_, below := p.branch(i)
-		if i == 0 && !down {
-			first, err := s.page(below)
-			if err != nil {
-				return err
-			}
-			down = first.flags() == branchPage
-		}
-		if down {
-			return s.tree(below)
-		}
-		return s.take(below)
-	})
-}
-
-func (s *surveyor) leaf(p page) error {
-	if !s.leaves {
-		return nil
+	if err := s.takeOverflow(p); err != nil {
+		return err
 	}
 	return p.elements(leafPage, func(i int, key []byte) error {
 		if flags, _, _ := p.leaf(i); flags != 0 {
@@ -135,7 +220,11 @@ func (s *surveyor) leaf(p page) error {
 // is listed.
 func (s *surveyor) free(transaction uint64) error {
 	for n := range 2 {
-		h, ok := parseHead(s.mapped[n*s.size:])
+		var b [headLen]byte
+		if err := s.read(b[:], uint64(n)); err != nil {
+			return err
+		}
+		h, ok := parseHead(b[:])
 		if !ok || h.transaction != transaction {
 			continue
 		}
@@ -151,6 +240,9 @@ func (s *surveyor) listed(id uint64) error {
 		return err
 	}
 	p, err := s.page(id)
+	if err == nil {
+		err = s.takeOverflow(p)
+	}
 	if err != nil {
 		return err
 	}
