@@ -97,19 +97,21 @@ func (t *tables) reclass(v version, c class) error {
 
 // eachIndex calls do with every key, beside that of the versions bucket, under which a version is found.
 func (t *tables) eachIndex(v version, do func(*bolt.Bucket, []byte) error) error {
-	tail := binary.BigEndian.AppendUint64([]byte{byte(v.class)}, v.added)
-	key := append(t.scratch[:0], tail...)
+	var tail [9]byte // class, added
+	tail[0] = byte(v.class)
+	binary.BigEndian.PutUint64(tail[1:], v.added)
+	key := append(t.scratch[:0], tail[:]...)
 	err := do(t.order, key)
 	if err == nil {
-		key = append(append(key[:0], v.typ()...), tail...)
+		key = append(append(key[:0], v.typ()...), tail[:]...)
 		err = do(t.byType, key)
 	}
 	if err == nil {
-		key = append(append(append(key[:0], v.instant()...), v.typ()...), tail...)
+		key = append(append(append(key[:0], v.instant()...), v.typ()...), tail[:]...)
 		err = do(t.byVersion, key)
 	}
 	if err == nil && !v.class.alone() {
-		key = append(append(key[:0], v.id()...), tail...)
+		key = append(append(key[:0], v.id()...), tail[:]...)
 		err = do(t.byID, key)
 	}
 	t.scratch = key

@@ -9,8 +9,9 @@ import (
 // Pace is what work in bulk, releases and retention, leaves to those who wait for an answer meanwhile. While there are
 // such, it is done in short bursts with a rest after each; otherwise as fast as it goes. All the knobs are here.
 //
-// A burst of a hundred objects takes the processor for one or two milliseconds and the disk for some more; 10,000 objects
-// into forty targets are 4,000 bursts, and done in about half a minute when somebody reads all the time.
+// A burst takes the processor for about two milliseconds and the disk for some more. Each has a slot, whose rest is rest:
+// 10,000 objects into forty targets are 3,200 slots, half a minute while somebody reads all the time. A disk on which a
+// burst takes longer than a slot is slow enough to be a rest by itself.
 type Pace struct {
 	requests func() uint64
 
@@ -21,13 +22,13 @@ type Pace struct {
 
 const (
 	// burst is how many objects one transaction changes while somebody waits for answers.
-	burst = 100
+	burst = 125
 
-	// restFactor is how long the rest after a burst is, by the time of the burst.
-	restFactor = 1
+	// slot is how long a burst and the rest after it take together.
+	slot = 9 * time.Millisecond
 
-	// mostPause is how long a rest is at most: a slow disk is a rest by itself.
-	mostPause = 8 * time.Millisecond
+	// leastRest is how long a rest is at least.
+	leastRest = time.Millisecond
 
 	// attention is for how long after a request others are expected.
 	attention = time.Second
@@ -65,7 +66,7 @@ func (p *Pace) rest(ctx context.Context, took time.Duration) {
 	if !p.watched() {
 		return
 	}
-	pause := time.NewTimer(min(restFactor*took, mostPause))
+	pause := time.NewTimer(max(slot-took, leastRest))
 	defer pause.Stop()
 	select {
 	case <-pause.C:
