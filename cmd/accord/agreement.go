@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +17,7 @@ import (
 )
 
 func newAgreementCommand(e *env) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd, data := newGroup(&cobra.Command{
 		Use:   "agreement",
 		Short: "List and show agreements, and move them through their life",
 		Long: `Lists and shows agreements, and moves them through their life: an agreement is
@@ -30,73 +29,24 @@ Each step is recorded in the agreement's journal with who took it and why.
 
 When a server has the data folder open, the server does the work and goes by
 the change with the next request; otherwise the files are opened here.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	var data string
-	cmd.PersistentFlags().StringVar(&data, "data", "", "the data folder `DIR`")
-	cmd.MarkPersistentFlagRequired("data")
+	})
 	cmd.AddCommand(
-		newAgreementList(e, &data), newAgreementShow(e, &data), newAgreementRenew(e, &data),
-		newAgreementSuspend(e, &data), newAgreementResume(e, &data), newAgreementTerminate(e, &data), newAgreementRelease(e, &data),
+		newAgreementList(e, data), newAgreementShow(e, data), newAgreementRenew(e, data),
+		newAgreementSuspend(e, data), newAgreementResume(e, data), newAgreementTerminate(e, data), newAgreementRelease(e, data),
 	)
 	return cmd
 }
 
-// administer opens the administration of an existing data folder for the time of do.
-func administer(data string, do func(admin.Admin) error) error {
-	a, err := admin.OpenExisting(data)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := do(a); err != nil {
-		return err
-	}
-	return a.Close()
-}
-
-// checkFormat refuses an output format that is neither text nor json.
-func checkFormat(format string) error {
-	if format != "text" && format != "json" {
-		return usageError("--format %q is not known: text or json", format)
-	}
-	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
 func newAgreementList(e *env, data *string) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
+	return reports(e, data, &cobra.Command{
 		Use:     "list",
 		Short:   "List the agreements with their state",
 		Long:    "Lists every agreement with its state at this moment, its term, how many objects it holds, and its title.",
 		Example: "  accord agreement list --data /var/lib/accord",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkFormat(format); err != nil {
-				return err
-			}
-			return administer(*data, func(a admin.Admin) error {
-				list, err := a.Agreements(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if format == "json" {
-					return writeJSON(e.stdout, list)
-				}
-				return writeAgreements(e.stdout, list, e.now())
-			})
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
-	return cmd
+	}, func(ctx context.Context, ad admin.Admin, _ []string) ([]admin.Agreement, error) {
+		return ad.Agreements(ctx)
+	}, func(w io.Writer, list []admin.Agreement) error { return writeAgreements(w, list, e.now()) })
 }
 
 // soon is how long before its end an agreement is listed as ending.
@@ -140,31 +90,15 @@ func termText(t agreement.Term) string {
 }
 
 func newAgreementShow(e *env, data *string) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
+	return reports(e, data, &cobra.Command{
 		Use:     "show NAME",
 		Short:   "Show one agreement with its terms",
 		Long:    "Shows one agreement: its state, term, collection, parties with their roles, what it accepts, what it passes on, and how much it holds.",
 		Example: "  accord agreement show gsp --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
-				return err
-			}
-			return administer(*data, func(ad admin.Admin) error {
-				a, err := ad.Agreement(cmd.Context(), agreement.Name(args[0]))
-				if err != nil {
-					return err
-				}
-				if format == "json" {
-					return writeJSON(e.stdout, a)
-				}
-				return writeAgreement(e.stdout, a)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
-	return cmd
+	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
+		return ad.Agreement(ctx, agreement.Name(args[0]))
+	}, writeAgreement)
 }
 
 func writeAgreement(w io.Writer, a admin.Agreement) error {
@@ -287,16 +221,4 @@ func retentionText(r agreement.Retention) string {
 		parts = append(parts, fmt.Sprintf("%d days", r.MaxAgeDays))
 	}
 	return strings.Join(parts, ", for ")
-}
-
-// lifeStep runs one step of an agreement's life and says what came of it.
-func lifeStep(ctx context.Context, e *env, data string, do func(context.Context, admin.Admin) (admin.Agreement, error)) error {
-	return administer(data, func(ad admin.Admin) error {
-		a, err := do(ctx, ad)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(e.stdout, "agreement %s: %s%s, term %s\n", a.Name, a.State, markText(a), termText(a.Term))
-		return err
-	})
 }

@@ -10,22 +10,13 @@ const (
 	houseInterval = time.Hour
 )
 
-// keepHouse drops old statuses from time to time, as long as the service runs.
-func (s *service) keepHouse() {
+// background runs do until the service stops, and has the service wait for its end.
+func (s *service) background(do func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(houseInterval)
-		defer tick.Stop()
-		for {
-			s.forgetStatuses(ctx)
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
+		do(ctx)
 	}()
 	s.stops = append(s.stops, func(context.Context) error {
 		cancel()
@@ -33,6 +24,25 @@ func (s *service) keepHouse() {
 		return nil
 	})
 }
+
+// every runs do in the background, at the start and from then on at intervals.
+func (s *service) every(interval time.Duration, do func(context.Context)) {
+	s.background(func(ctx context.Context) {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			do(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// keepHouse drops old statuses from time to time.
+func (s *service) keepHouse() { s.every(houseInterval, s.forgetStatuses) }
 
 // forgetStatuses goes through all collections. Each call of the store drops a bounded number, so that others can write in
 // between.

@@ -11,58 +11,33 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// release passes objects on between agreements, as long as the service runs.
+// release passes objects on between agreements.
 func (s *service) release() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
 	s.ops.registry.MustRegister(termFigures{s.store, s.config.now})
 	m := follow.New(follow.Config{Store: s.store, Now: s.config.now, Log: s.config.log, Requests: s.ops.answered.Load})
-	go func() {
-		defer close(done)
+	s.background(func(ctx context.Context) {
 		if err := m.Run(ctx); err != nil {
 			s.config.log.Error().Err(err).Msg("releases have stopped")
 		}
-	}()
-	s.stops = append(s.stops, func(context.Context) error {
-		cancel()
-		<-done
-		return nil
 	})
 }
 
 // retentionInterval is how often what is too old is looked for.
 const retentionInterval = time.Hour
 
-// retain drops what the agreements' retention no longer keeps, at the start and from time to time.
+// retain drops what the agreements' retention no longer keeps.
 func (s *service) retain() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		pace := follow.NewPace(s.ops.answered.Load)
-		tick := time.NewTicker(retentionInterval)
-		defer tick.Stop()
-		for {
-			for _, col := range s.store.Collections() {
-				n, err := follow.Sweep(ctx, col, s.config.now(), pace)
-				if err != nil && ctx.Err() == nil {
-					s.config.log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("retention failed")
-				}
-				if n > 0 {
-					s.config.log.Info().Str("agreement", string(col.Agreement().Name)).Int("versions", n).Msg("dropped by retention")
-				}
+	pace := follow.NewPace(s.ops.answered.Load)
+	s.every(retentionInterval, func(ctx context.Context) {
+		for _, col := range s.store.Collections() {
+			n, err := follow.Sweep(ctx, col, s.config.now(), pace)
+			if err != nil && ctx.Err() == nil {
+				s.config.log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("retention failed")
 			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
+			if n > 0 {
+				s.config.log.Info().Str("agreement", string(col.Agreement().Name)).Int("versions", n).Msg("dropped by retention")
 			}
 		}
-	}()
-	s.stops = append(s.stops, func(context.Context) error {
-		cancel()
-		<-done
-		return nil
 	})
 }
 

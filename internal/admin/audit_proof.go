@@ -188,54 +188,57 @@ func (a *API) entries(r *http.Request) (any, error) {
 	return answer, err
 }
 
-// rawEntry serves the canonical bytes of one entry, to a producer if it is about what its party added.
-func (a *API) rawEntry(r *http.Request) (any, error) {
+// asked is the entry that a request is about.
+type asked struct {
+	audited
+	position journal.Position
+	entry    journal.Entry
+	raw      []byte
+}
+
+// entryAsked finds the entry that a request names, as far as the caller may see it.
+func (a *API) entryAsked(r *http.Request) (asked, error) {
 	u, err := a.audit(r)
 	if err != nil {
-		return nil, err
+		return asked{}, err
 	}
 	values, err := parameters(r, "entry")
 	if err != nil {
-		return nil, err
+		return asked{}, err
 	}
 	n, err := number(values, "entry", 0)
 	if err != nil {
-		return nil, err
+		return asked{}, err
 	}
-	_, raw, err := u.entry(journal.Position(n))
+	p := journal.Position(n)
+	e, raw, err := u.entry(p)
+	return asked{u, p, e, raw}, err
+}
+
+// rawEntry serves the canonical bytes of one entry, to a producer if it is about what its party added.
+func (a *API) rawEntry(r *http.Request) (any, error) {
+	q, err := a.entryAsked(r)
 	if err != nil {
 		return nil, err
 	}
-	return RawEntry{journal.Position(n), raw}, nil
+	return RawEntry{q.position, q.raw}, nil
 }
 
 // content serves the text of the version that was added at a position, to who may read objects or added it.
 func (a *API) content(r *http.Request) (any, error) {
-	u, err := a.audit(r)
-	if err != nil {
-		return nil, err
-	}
-	values, err := parameters(r, "entry")
-	if err != nil {
-		return nil, err
-	}
-	n, err := number(values, "entry", 0)
-	if err != nil {
-		return nil, err
-	}
-	e, _, err := u.entry(journal.Position(n))
+	q, err := a.entryAsked(r)
 	if err != nil {
 		return nil, err
 	}
 	caller := callerOf(r)
-	if caller.Party == "" || e.Party != string(caller.Party) {
-		if err := agreement.Permit(u.col.Agreement(), caller, agreement.Read, a.Now()); err != nil {
+	if caller.Party == "" || q.entry.Party != string(caller.Party) {
+		if err := agreement.Permit(q.col.Agreement(), caller, agreement.Read, a.Now()); err != nil {
 			return nil, err
 		}
 	}
-	text, ok, err := u.col.ObjectAt(journal.Position(n))
+	text, ok, err := q.col.ObjectAt(q.position)
 	if err == nil && !ok {
-		err = notFound("what the entry %d added is no longer there, or it added nothing", n)
+		err = notFound("what the entry %d added is no longer there, or it added nothing", q.position)
 	}
 	if err != nil {
 		return nil, err

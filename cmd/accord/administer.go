@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+)
+
+// newGroup makes cmd the head of commands that administer the data folder which --data names.
+func newGroup(cmd *cobra.Command) (group *cobra.Command, data *string) {
+	cmd.Args = noArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	data = cmd.PersistentFlags().String("data", "", "the data folder `DIR`")
+	cmd.MarkPersistentFlagRequired("data")
+	return cmd, data
+}
+
+// administer opens the administration of an existing data folder for the time of do.
+func administer(data string, do func(admin.Admin) error) error {
+	a, err := admin.OpenExisting(data)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := do(a); err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+// doing is what a command asks of the administration.
+type doing[T any] func(ctx context.Context, ad admin.Admin, args []string) (T, error)
+
+// administers has cmd ask the administration of a data folder, and show the answer.
+func administers[T any](e *env, data *string, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return administer(*data, func(ad admin.Admin) error {
+			answer, err := do(cmd.Context(), ad, args)
+			if err != nil {
+				return err
+			}
+			return show(e.stdout, answer)
+		})
+	}
+	return cmd
+}
+
+// reports is administers for what programs read too: --format json.
+func reports[T any](e *env, data *string, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
+	var format string
+	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return checkFormat(format) }
+	return administers(e, data, cmd, do, func(w io.Writer, answer T) error {
+		if format == "json" {
+			return writeJSON(w, answer)
+		}
+		return show(w, answer)
+	})
+}
+
+// checkFormat refuses an output format that is neither text nor json.
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usageError("--format %q is not known: text or json", format)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
