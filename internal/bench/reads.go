@@ -72,7 +72,7 @@ func (j *job) fillReal(ctx context.Context, a *accord, s *section) (held int, er
 		return 0, err
 	}
 	if len(objects) == 0 {
-		s.say("There is no real data in %s: all rows are of generated objects.", filepath.ToSlash(j.data))
+		s.say("Answers a second over 16 connections, of %s objects of 1 kB. There is no real data in %s.", count(readObjects), filepath.ToSlash(j.data))
 		return 0, nil
 	}
 	held, rate, err := fillReal(ctx, a, objects)
