@@ -81,10 +81,11 @@ func (p passed) note(it *item, level stix.TLP) {
 }
 
 // passedUnder is what is remembered of a chunk's items under the rule and terms of a flow. Where a term looks at more than
-// the item, at who the party is that created it, nothing is.
+// the item, at who the party is that created it, nothing is; nor is it where there are so few that it costs more.
 func (c *chunk) passedUnder(f flow) (passed, error) {
+	const few = 8
 	accept := f.target.Agreement().Accept
-	if accept.CreatedBy == agreement.CreatedByParty {
+	if len(c.items) < few || accept.CreatedBy == agreement.CreatedByParty {
 		return passed{}, nil
 	}
 	rule := f.rule
