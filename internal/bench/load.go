@@ -64,8 +64,8 @@ func (p peer) dial(ctx context.Context) (net.Conn, error) {
 // patience is how long an answer may take after the time of a turn is over.
 const patience = 2 * time.Minute
 
-// drive keeps connections busy until a time has passed, ctx ends or next has no more. Each connection has one request
-// under way at a time.
+// drive keeps connections busy until a time has passed, ctx ends or next has no more. Each connection asks at least
+// once, and has one request under way at a time.
 func drive(ctx context.Context, to peer, connections int, last time.Duration, next asker) (*load, error) {
 	var mu sync.Mutex
 	all := load{each: make([]int, connections)}
@@ -109,7 +109,7 @@ func driveOne(ctx context.Context, to peer, until time.Time, next func(n int, be
 	}
 	r := bufio.NewReaderSize(c, 64<<10)
 	var a answer
-	for n := 0; time.Now().Before(until); n++ {
+	for n := 0; n == 0 || time.Now().Before(until); n++ {
 		request := next(n, a)
 		if request == nil {
 			break
