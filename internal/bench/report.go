@@ -41,7 +41,12 @@ func (r *report) begin(name string) *section {
 		goals: table{head: []string{"goal", "wanted", "got", ""}}}
 }
 
-func (s *section) table(t table) { t.print(&s.text) }
+// table adds a table, unless it has no rows.
+func (s *section) table(t table) {
+	if len(t.rows) > 0 {
+		t.print(&s.text)
+	}
+}
 
 // say adds a paragraph.
 func (s *section) say(format string, args ...any) { fmt.Fprintf(&s.text, format+"\n\n", args...) }
