@@ -50,7 +50,6 @@ type service struct {
 // startService opens the data folder and listens. When it returns without an error, connections are accepted, and the
 // caller must stop the service.
 func startService(ctx context.Context, c serviceConfig) (_ *service, err error) {
-	tuneCollector(int64(c.limits.memory))
 	s := &service{config: c, failed: make(chan error, 4)}
 	if s.store, err = store.Open(c.dataDir, store.Options{Now: c.now}); err != nil {
 		return nil, openError(err)
@@ -107,6 +106,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 	hs.WriteTimeout = c.limits.bodyTime + c.limits.answerTime // an answer that is large gets more, see package server
 	s.serve(hs, listener)
 	s.stops = append([]func(context.Context) error{func(context.Context) error { s.ops.draining.Store(true); return nil }}, s.stops...)
+	s.background(func(ctx context.Context) { tuneCollector(ctx, int64(c.limits.memory)) })
 	s.keepHouse()
 	s.release()
 	s.retain()

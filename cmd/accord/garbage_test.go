@@ -1,0 +1,21 @@
+package main
+
+import "testing"
+
+func TestHeapGrowth(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		alive uint64
+		want  int
+	}{
+		{"nothing", 0, 400},
+		{"a server at rest", 8 << 20, 400},
+		{"some caches", 24 << 20, 200},
+		{"as much as the room", 48 << 20, 100},
+		{"large envelopes", 1 << 30, 100},
+	} {
+		if got := growth(row.alive); got != row.want {
+			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
+		}
+	}
+}
