@@ -200,3 +200,23 @@ func TestUnjudgedObjectsAreKept(t *testing.T) {
 		t.Errorf("got %+v, want the first added and the second, which cannot be kept, refused", r.Details)
 	}
 }
+
+// What is said of an object is short, however long the names and values in it are.
+func TestMessagesAreShort(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	long := strings.Repeat("é", 1<<20)
+	for name, object := range map[string]string{
+		"a property with a long name":     `{"type":"tool","spec_version":"2.1","id":"tool--6f1e8c3b-5b1c-4a7e-9d20-000000000001","` + long + `":null}`,
+		"a long identifier":               `{"type":"tool","spec_version":"2.1","id":"tool--` + long + `","name":"x"}`,
+		"a property twice, its name long": `{"type":"tool","` + long + `":1,"` + long + `":2}`,
+		"a long type":                     `{"type":"` + long + `","spec_version":"2.1","id":"x--6f1e8c3b-5b1c-4a7e-9d20-000000000001"}`,
+	} {
+		d := accept(t, col, ingest.Options{}, []byte(object)).Details[0]
+		if d.Outcome != ingest.Refused || d.Message == "" {
+			t.Errorf("%s: got %v %q, want a refusal that says why", name, d.Outcome, d.Message)
+		}
+		if n := len(d.Message) + len(d.ID) + len(d.Version); n > 16<<10 || strings.ContainsRune(d.Message, '\uFFFD') {
+			t.Errorf("%s: got %d bytes of message, identifier and version, want short and whole characters: %.200s", name, n, d.Message)
+		}
+	}
+}

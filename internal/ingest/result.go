@@ -122,12 +122,27 @@ func messageOf(findings []validate.Finding) string {
 		b.WriteString(f.Rule)
 		if f.Path != "" {
 			b.WriteString(" at ")
-			b.WriteString(f.Path)
+			b.WriteString(clipped(f.Path, mostPath))
 		}
 		b.WriteString(": ")
-		b.WriteString(f.Message)
+		b.WriteString(clipped(f.Message, mostSentence))
 	}
 	return b.String()
+}
+
+// What a finding repeats of an object, names of properties above all, can be as long as the object.
+const (
+	mostPath     = 300 // bytes
+	mostSentence = 1000
+)
+
+// clipped is text, or its beginning and its end where it is longer than most bytes.
+func clipped(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	head, tail := text[:most*2/3], text[len(text)-most/3:]
+	return strings.ToValidUTF8(head, "") + "…" + strings.ToValidUTF8(tail, "")
 }
 
 func join(first, second string) string {
