@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +23,7 @@ func newGroup(cmd *cobra.Command) (group *cobra.Command, data *string) {
 
 // administer opens the administration of an existing data folder for the time of do.
 func administer(data string, do func(admin.Admin) error) error {
-	a, err := admin.OpenExisting(data)
+	a, err := openAdmin(data)
 	if err != nil {
 		return err
 	}
@@ -30,6 +32,18 @@ func administer(data string, do func(admin.Admin) error) error {
 		return err
 	}
 	return a.Close()
+}
+
+// openAdmin opens the administration of an existing data folder.
+func openAdmin(data string) (admin.Admin, error) {
+	a, err := admin.OpenExisting(data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, withHint(err, "check --data; accord apply and accord serve make a data folder where there is none")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, withHint(err, "run the command as the user that the server runs as")
+	}
+	return a, err
 }
 
 // doing is what a command asks of the administration.
@@ -41,7 +55,7 @@ func administers[T any](e *env, data *string, cmd *cobra.Command, do doing[T], s
 		return administer(*data, func(ad admin.Admin) error {
 			answer, err := do(cmd.Context(), ad, args)
 			if err != nil {
-				return err
+				return hintNames(err, data)
 			}
 			return show(e.stdout, answer)
 		})
@@ -49,10 +63,18 @@ func administers[T any](e *env, data *string, cmd *cobra.Command, do doing[T], s
 	return cmd
 }
 
+// hintNames says where the names stand that there are, beside an error about one that there is not.
+func hintNames(err error, data *string) error {
+	if !errors.Is(err, admin.ErrNotFound) {
+		return err
+	}
+	return withHint(err, "accord agreement list, account list and party list, with --data %s, show what there is", *data)
+}
+
 // reports is administers for what programs read too: --format json.
 func reports[T any](e *env, data *string, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
 	var format string
-	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
+	addFormat(cmd, &format)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return checkFormat(format) }
 	return administers(e, data, cmd, do, func(w io.Writer, answer T) error {
 		if format == "json" {
@@ -60,6 +82,12 @@ func reports[T any](e *env, data *string, cmd *cobra.Command, do doing[T], show 
 		}
 		return show(w, answer)
 	})
+}
+
+// addFormat adds the flag --format of commands that programs read too.
+func addFormat(cmd *cobra.Command, format *string) {
+	cmd.Flags().StringVar(format, "format", "text", "print `text|json`")
+	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // checkFormat refuses an output format that is neither text nor json.

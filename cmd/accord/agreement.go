@@ -39,9 +39,11 @@ the change with the next request; otherwise the files are opened here.`,
 
 func newAgreementList(e *env, data *string) *cobra.Command {
 	return reports(e, data, &cobra.Command{
-		Use:     "list",
-		Short:   "List the agreements with their state",
-		Long:    "Lists every agreement with its state at this moment, its term, how many objects it holds, and its title.",
+		Use:   "list",
+		Short: "List the agreements with their state",
+		Long: `Lists every agreement with its state at this moment, its term, how many objects
+it holds, and its title. In the last thirty days of a term it says how much of
+it is left.`,
 		Example: "  accord agreement list --data /var/lib/accord",
 		Args:    noArgs,
 	}, func(ctx context.Context, ad admin.Admin, _ []string) ([]admin.Agreement, error) {
@@ -91,9 +93,11 @@ func termText(t agreement.Term) string {
 
 func newAgreementShow(e *env, data *string) *cobra.Command {
 	return reports(e, data, &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Show one agreement with its terms",
-		Long:    "Shows one agreement: its state, term, collection, parties with their roles, what it accepts, what it passes on, and how much it holds.",
+		Use:   "show NAME",
+		Short: "Show one agreement with its terms",
+		Long: `Shows one agreement: its state, term, collection, parties with their roles, what
+it accepts, what it passes on and how far each release has come, and how much
+it holds.`,
 		Example: "  accord agreement show gsp --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
 	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
@@ -133,7 +137,8 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 	if r := a.Retention; r != (agreement.Retention{}) {
 		row("keeps", "%s", retentionText(r))
 	}
-	row("holds", "%d objects in %d versions, %d bytes; %d journal entries", a.Figures.Objects, a.Figures.Versions, a.Figures.Bytes, a.Figures.Entries)
+	row("holds", "%s in %s, %s; %s", count(a.Figures.Objects, "object"), count(a.Figures.Versions, "version"),
+		count(a.Figures.Bytes, "byte"), count(a.Figures.Entries, "journal entry"))
 	if last := a.Figures.LastAdded; !last.IsZero() {
 		row("last added", "%s", last.UTC().Format(time.RFC3339Nano))
 	}
@@ -195,9 +200,9 @@ func lagText(releases []admin.Release, to agreement.Name) string {
 		switch {
 		case r.To != to:
 		case r.Paused != "":
-			return fmt.Sprintf(" (%d entries behind; paused: %s)", r.Behind, r.Paused)
+			return fmt.Sprintf(" (%s behind; paused: %s)", count(r.Behind, "entry"), r.Paused)
 		case r.Behind > 0:
-			return fmt.Sprintf(" (%d entries behind)", r.Behind)
+			return fmt.Sprintf(" (%s behind)", count(r.Behind, "entry"))
 		default:
 			return " (up to date)"
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +35,7 @@ place in it are as they were.`,
 		}
 		return ad.Renew(ctx, agreement.Name(args[0]), until)
 	}, writeStep)
-	cmd.Flags().StringVar(&date, "until", "", "the `DATE` on which the term ends, "+time.DateOnly+" style")
+	cmd.Flags().StringVar(&date, "until", "", "the `DATE` on which the term ends, such as 2032-01-01")
 	cmd.MarkFlagRequired("until")
 	return cmd
 }

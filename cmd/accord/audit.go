@@ -69,7 +69,7 @@ func (s *source) auditor(e *env) (*admin.Auditor, error) {
 	case s.data != "" && s.remote.url != "":
 		return nil, usageError("--data and --url are both given, expected one of them")
 	case s.data != "":
-		a, err := admin.OpenExisting(s.data)
+		a, err := openAdmin(s.data)
 		if err != nil {
 			return nil, err
 		}

@@ -74,7 +74,7 @@ func auditKey(ctx context.Context, e *env, from *source, rotate bool, name strin
 
 // nameKey makes the key under a name. A server that has the folder open has made its own.
 func nameKey(dir, name string) error {
-	a, err := admin.OpenExisting(dir)
+	a, err := openAdmin(dir)
 	if err != nil {
 		return err
 	}

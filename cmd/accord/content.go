@@ -123,6 +123,10 @@ func filesOf(args []string) ([]string, error) {
 			}
 			return err
 		})
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			return nil, fmt.Errorf("read %s: %w", path.Path, path.Err)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -13,8 +15,8 @@ import (
 )
 
 func newExplainCommand(e *env) *cobra.Command {
-	var data, format string
-	cmd := &cobra.Command{
+	var data string
+	cmd := reports(e, &data, &cobra.Command{
 		Use:   "explain ACCOUNT AGREEMENT [OBJECT-ID]",
 		Short: "Say what an account may do with an agreement, and why",
 		Long: `Says what an account may do with an agreement at this moment: log in, see it,
@@ -24,53 +26,44 @@ have it, which term of a release keeps it away. The answers come from the code
 that decides when a request is made.`,
 		Example: "  accord explain member-nl members indicator--2f0c1e3a-1df5-4a8b-8f2c-0f6d5f0f7a11 --data /var/lib/accord",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 2 || len(args) == 3 {
-				return nil
-			}
-			return withHint(usageError("%s takes ACCOUNT AGREEMENT [OBJECT-ID], got %d arguments", cmd.CommandPath(), len(args)),
-				"%s --help shows an example", cmd.CommandPath())
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
-				return err
-			}
-			var object stix.ID
 			if len(args) == 3 {
-				var err error
-				if object, err = stix.ParseID(args[2]); err != nil {
+				if _, err := stix.ParseID(args[2]); err != nil {
 					return usageError("%w", err)
 				}
+				return nil
 			}
-			return administer(data, func(ad admin.Admin) error {
-				x, err := ad.Explain(cmd.Context(), args[0], agreement.Name(args[1]), object)
-				if err != nil {
-					return err
-				}
-				if format == "json" {
-					return writeJSON(e.stdout, x)
-				}
-				table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-				for _, a := range x.Answers {
-					yes := "no"
-					if a.Yes {
-						yes = "yes"
-					}
-					fmt.Fprintf(table, "%s\t%s\t%s\n", a.Question, yes, a.Reason)
-				}
-				return table.Flush()
-			})
+			if len(args) == 2 {
+				return nil
+			}
+			return withHint(usageError("%s takes ACCOUNT AGREEMENT [OBJECT-ID], got %s", cmd.CommandPath(), count(len(args), "argument")),
+				"%s --help shows an example", cmd.CommandPath())
 		},
-	}
+	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Explanation, error) {
+		var object stix.ID
+		if len(args) == 3 {
+			object = stix.ID(args[2])
+		}
+		return ad.Explain(ctx, args[0], agreement.Name(args[1]), object)
+	}, func(w io.Writer, x admin.Explanation) error {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, a := range x.Answers {
+			yes := "no"
+			if a.Yes {
+				yes = "yes"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\n", a.Question, yes, a.Reason)
+		}
+		return table.Flush()
+	})
 	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`")
 	cmd.MarkFlagRequired("data")
-	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
 	return cmd
 }
 
 func newAgreementRelease(e *env, data *string) *cobra.Command {
-	var to, format string
+	var to string
 	var dryRun bool
-	cmd := &cobra.Command{
+	cmd := reports(e, data, &cobra.Command{
 		Use:   "release NAME --dry-run [--to TARGET]",
 		Short: "Say what a release would pass on, and what not",
 		Long: `Says of every version that an agreement has whether its releases would pass it
@@ -78,37 +71,27 @@ on, and which term says so if not. It is what a release would decide that began
 now; nothing is changed. A server does the releases by itself, all the time.`,
 		Example: "  accord agreement release gsp --to members --dry-run --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !dryRun {
-				return withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
-			}
-			if err := checkFormat(format); err != nil {
-				return err
-			}
-			return administer(*data, func(ad admin.Admin) error {
-				list, err := ad.PreviewRelease(cmd.Context(), agreement.Name(args[0]), agreement.Name(to))
-				if err != nil {
-					return err
-				}
-				if format == "json" {
-					return writeJSON(e.stdout, list)
-				}
-				return writeDecisions(e, list)
-			})
-		},
-	}
+	}, func(ctx context.Context, ad admin.Admin, args []string) ([]follow.Decision, error) {
+		if !dryRun {
+			return nil, withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
+		}
+		return ad.PreviewRelease(ctx, agreement.Name(args[0]), agreement.Name(to))
+	}, writeDecisions)
 	cmd.Flags().StringVar(&to, "to", "", "only to this `TARGET`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
-	cmd.Flags().StringVar(&format, "format", "text", "`text|json`")
 	return cmd
 }
 
 // writeDecisions writes a line a version, and a sum a target.
-func writeDecisions(e *env, list []follow.Decision) error {
+func writeDecisions(w io.Writer, list []follow.Decision) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "the agreement has no objects to pass on")
+		return err
+	}
 	type sum struct{ there, goes, stays int }
 	sums := make(map[agreement.Name]*sum)
 	var order []agreement.Name
-	table := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, d := range list {
 		s := sums[d.Target]
 		if s == nil {
@@ -131,7 +114,7 @@ func writeDecisions(e *env, list []follow.Decision) error {
 	}
 	for _, name := range order {
 		s := sums[name]
-		if _, err := fmt.Fprintf(e.stdout, "to %s: %d go, %d are there, %d stay\n", name, s.goes, s.there, s.stays); err != nil {
+		if _, err := fmt.Fprintf(w, "to %s: %d go, %d are there, %d stay\n", name, s.goes, s.there, s.stays); err != nil {
 			return err
 		}
 	}

@@ -184,7 +184,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return withHint(usageError("%s takes %s, got %d arguments", cmd.CommandPath(), strings.Join(names, " "), len(args)),
+		return withHint(usageError("%s takes %s, got %s", cmd.CommandPath(), strings.Join(names, " "), count(len(args), "argument")),
 			"%s --help shows an example", cmd.CommandPath())
 	}
 }
@@ -195,7 +195,7 @@ func run(ctx context.Context, args []string, e *env) int {
 	code := exitUsage
 	onRun(root, func() { code = exitFailed })
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -208,8 +208,11 @@ func run(ctx context.Context, args []string, e *env) int {
 	}
 	fmt.Fprintf(e.stderr, "accord: %v\n", err)
 	var hint *hintError
-	if errors.As(err, &hint) {
+	switch {
+	case errors.As(err, &hint):
 		fmt.Fprintf(e.stderr, "        %s\n", hint.hint)
+	case code == exitUsage && exit == nil: // cobra's own, such as a flag that is missing
+		fmt.Fprintf(e.stderr, "        %s --help lists the flags\n", cmd.CommandPath())
 	}
 	return code
 }

@@ -62,7 +62,7 @@ func manual(cmd *cobra.Command) []byte {
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n")
 	verbatim(&b, cmd.Long)
 	manualFlags(&b, "OPTIONS", cmd.NonInheritedFlags())
-	manualFlags(&b, "OPTIONS OF ALL ITS SISTERS", cmd.InheritedFlags())
+	manualFlags(&b, "COMMON OPTIONS", cmd.InheritedFlags())
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, ".SH EXAMPLES\n")
 		verbatim(&b, cmd.Example)

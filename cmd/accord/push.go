@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -338,10 +339,13 @@ func sizeOf(files []string) int64 {
 	return total
 }
 
-// count is "1 object" or "2 objects".
-func count(n int, noun string) string {
+// count is "1 object" or "2 objects", "1 entry" or "2 entries".
+func count[N int | uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -80,7 +80,10 @@ func Open(dir string) (Admin, error) {
 
 // OpenExisting is Open for commands that make no sense on a data folder that does not exist.
 func OpenExisting(dir string) (Admin, error) {
-	if _, err := os.Stat(filepath.Join(dir, "accord.db")); err != nil {
+	switch _, err := os.Stat(filepath.Join(dir, "accord.db")); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is no data folder, it has no accord.db: %w", dir, fs.ErrNotExist)
+	case err != nil:
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
 	}
 	return Open(dir)
