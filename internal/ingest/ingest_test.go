@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +73,18 @@ func TestDetailsStandInTheOrderOfTheObjects(t *testing.T) {
 	}
 	if _, _, ok, err := ingest.Load(col, uuid.New()); ok || err != nil {
 		t.Errorf("an unknown status: got %v, %v", ok, err)
+	}
+}
+
+// An object that is refused because its version is stored goes by its own version, as its sender spelled it (T-050, T-065).
+func TestARefusedVersionIsSpelledAsItWasSent(t *testing.T) {
+	col := accordtest.New(t).Collection("gsp")
+	stored := accordtest.Indicator(1, 0)
+	version := accept(t, col, ingest.Options{}, stored).Details[0].Version
+	longer := strings.TrimSuffix(version, "Z") + "000Z"
+	r := accept(t, col, ingest.Options{}, bytes.ReplaceAll(stored, []byte(version), []byte(longer)))
+	if d := r.Details[0]; d.Outcome != ingest.Refused || d.Version != longer || !strings.Contains(d.Message, version+" of this object is stored") {
+		t.Errorf("got %+v, want version %s refused because %s is stored", d, longer, version)
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *submission) result(outcomes []store.Outcome) *Result {
 
 // settle adds to a detail what the store made of its object.
 func settle(d Detail, o store.Outcome) Detail {
-	if o.Version != "" {
+	if d.Version == "" { // the object has none: it goes by when it was added
 		d.Version = o.Version
 	}
 	switch o.Kind {
@@ -93,7 +93,7 @@ func settle(d Detail, o store.Outcome) Detail {
 		d.Message = join("already present, added "+stamp(o.At), d.Message)
 	case store.Conflict:
 		d.Message = fmt.Sprintf("version %s of this object is stored with other content, added %s; the stored one stays. "+
-			"A change needs a later `modified`", d.Version, stamp(o.At))
+			"A change needs a later `modified`", o.Version, stamp(o.At))
 	default:
 		d.Message = "the store did not take this object"
 	}
