@@ -42,16 +42,31 @@ type unreadConn struct {
 // plainHead follows the status in such an error. No answer of a handler begins so: it has an X-Request-Id at least.
 var plainHead = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
 
+// unmetHead is how net/http begins to refuse an Expect it does not know, without a body. No handler answers so.
+var unmetHead = []byte("HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\n")
+
 // Write implements net.Conn. net/http writes such an error in one piece.
 func (c *unreadConn) Write(b []byte) (int, error) {
-	line := bytes.IndexByte(b[:min(len(b), 200)], '\r')
-	if line < 0 || !bytes.HasPrefix(b[line:], plainHead) || !bytes.HasPrefix(b, []byte("HTTP/1.1 ")) {
+	text, ok := plainError(b)
+	if !ok {
 		return c.Conn.Write(b)
 	}
-	if _, err := c.Conn.Write(c.server.unread(c.Conn, string(b[line+len(plainHead):]))); err != nil {
+	if _, err := c.Conn.Write(c.server.unread(c.Conn, text)); err != nil {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// plainError is what net/http says in b, if b is an error of its own.
+func plainError(b []byte) (text string, ok bool) {
+	if bytes.HasPrefix(b, unmetHead) {
+		return "417 Expectation Failed: of the expectations only 100-continue is met", true
+	}
+	line := bytes.IndexByte(b[:min(len(b), 200)], '\r')
+	if line < 0 || !bytes.HasPrefix(b[line:], plainHead) || !bytes.HasPrefix(b, []byte("HTTP/1.1 ")) {
+		return "", false
+	}
+	return string(b[line+len(plainHead):]), true
 }
 
 // CloseWrite lets net/http end its side first, so that what it wrote still arrives.
