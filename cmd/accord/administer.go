@@ -37,13 +37,18 @@ func administer(data string, do func(admin.Admin) error) error {
 // openAdmin opens the administration of an existing data folder.
 func openAdmin(data string) (admin.Admin, error) {
 	a, err := admin.OpenExisting(data)
+	return a, hintFolder(err)
+}
+
+// hintFolder says what to do about a data folder that is not there, or is somebody else's.
+func hintFolder(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, withHint(err, "check --data; accord apply and accord serve make a data folder where there is none")
+		return withHint(err, "check --data; accord apply and accord serve make a data folder where there is none")
 	case errors.Is(err, fs.ErrPermission):
-		return nil, withHint(err, "run the command as the user that the server runs as")
+		return withHint(err, "run the command as the user that the server runs as")
 	}
-	return a, err
+	return err
 }
 
 // doing is what a command asks of the administration.

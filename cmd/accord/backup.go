@@ -47,7 +47,7 @@ accord audit can read it as it is.`,
 func backUp(ctx context.Context, e *env, data, to string, check bool) error {
 	k, err := admin.OpenKeeper(data)
 	if err != nil {
-		return openError(err)
+		return hintFolder(openError(err))
 	}
 	defer k.Close()
 	bar := newByteBar(e.stderr, "backup")

@@ -72,7 +72,7 @@ func check(ctx context.Context, e *env, data string, texts []string, format stri
 	}
 	k, err := admin.OpenKeeper(data)
 	if err != nil {
-		return errors.Join(failed, openError(err))
+		return errors.Join(failed, hintFolder(openError(err)))
 	}
 	defer k.Close()
 	err = checkFolder(ctx, e, k, names, format)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/stix"
 )
 
 func newHistoryCommand(e *env) *cobra.Command {
@@ -33,11 +34,20 @@ are named by their version, or by the position at which they were added.
 			if diff {
 				return exactArgs("OBJECT-ID", "V1", "V2")(cmd, args)
 			}
-			return cobra.MaximumNArgs(1)(cmd, args)
+			if len(args) > 1 {
+				return withHint(usageError("%s takes an OBJECT-ID at most, got %s", cmd.CommandPath(), count(len(args), "argument")),
+					"with --diff, it takes OBJECT-ID V1 V2")
+			}
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
+			}
+			if len(args) > 0 {
+				if _, err := stix.ParseID(args[0]); err != nil {
+					return usageError("%w", err)
+				}
 			}
 			return from.ask(e, func(a *admin.Auditor) error {
 				if diff {
