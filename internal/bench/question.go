@@ -14,6 +14,18 @@ type question struct {
 	name, file, path string
 	coding           string  // of Accept-Encoding; "" sends none
 	ofEcho, ofNginx  float64 // the goals, as ratios; 0: none
+	again            bool    // the same is asked each time; otherwise no two requests are the same
+}
+
+// both is a list with every question twice: asked anew, and again.
+func both(list []question) []question {
+	var all []question
+	for _, q := range list {
+		again := q
+		again.name, again.again = q.name+", again", true
+		all = append(all, q, again)
+	}
+	return all
 }
 
 func (q *question) headers() map[string]string {
@@ -26,13 +38,13 @@ func (q *question) headers() map[string]string {
 
 // ask is a subject that asks a server of ours.
 func (q *question) ask(name string, a *accord) subject {
-	return subject{name, a.url + q.path, q.headers(), a.cmd.Process.Pid}
+	return subject{name, a.url + q.path, q.headers(), a.cmd.Process.Pid, !q.again}
 }
 
 // askReference is a subject that asks a reference the same, with as long an URL.
 func (q *question) askReference(name string, p *process) subject {
 	_, query, _ := strings.Cut(q.path, "?")
-	return subject{name, p.url + "/" + q.file + "?" + query, q.headers(), p.pid}
+	return subject{name, p.url + "/" + q.file + "?" + query, q.headers(), p.pid, !q.again}
 }
 
 // questions are what readers ask of a collection that is filled with held objects of 1 kB, and of the real one, if it has any.

@@ -115,7 +115,7 @@ func (j *job) plainReads(ctx context.Context, s *section, a *accord, asked []que
 	defer nginx.stop()
 	t := table{title: "Pages beside bare handlers and nginx", head: []string{"what", "bytes", "accord", "net/http", "echo", "nginx",
 		"accord / net/http", "accord / echo", "of each turn", "accord / nginx", "of each turn", "accord's CPU", "net/http's", "echo's", "nginx's"}}
-	for _, q := range j.wanted(asked) {
+	for _, q := range j.wanted(both(asked)) {
 		subjects := []subject{q.ask("accord", a), q.askReference("net/http", bare), q.askReference("echo", echo)}
 		if nginx.url != "" {
 			subjects = append(subjects, q.askReference("nginx", nginx))
@@ -178,7 +178,7 @@ func (j *job) filteredReads(ctx context.Context, s *section, a *accord, page que
 // compressedReads compares compressed pages, which are cached after the first time, with plain ones.
 func (j *job) compressedReads(ctx context.Context, s *section, a *accord, asked []question) error {
 	t := table{title: "Compressed pages, cached, beside plain ones", head: []string{"what", "compressed", "plain", "compressed / plain", "of each turn", "CPU, compressed", "CPU, plain"}}
-	for _, q := range j.wanted(asked) {
+	for _, q := range j.wanted(both(asked)) {
 		if !strings.HasPrefix(q.name, "page") {
 			continue
 		}

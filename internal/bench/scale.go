@@ -122,7 +122,7 @@ func (j *job) sizedReads(ctx context.Context, s *section, list []*sized, add fun
 			middle := c.size / 2 / cycle * cycle
 			path := strings.NewReplacer("EARLY", early[i], "SINGLE", kilobyteID(middle+aSingleVersion),
 				"DOUBLE", kilobyteID(middle+twoVersions)).Replace(row.path)
-			subjects = append(subjects, subject{row.name, c.url + collection + path, headers(), c.cmd.Process.Pid})
+			subjects = append(subjects, subject{row.name, c.url + collection + path, headers(), c.cmd.Process.Pid, true})
 		}
 		got, err := compare(ctx, j.options, subjects)
 		if err != nil {

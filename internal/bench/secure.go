@@ -38,7 +38,7 @@ func (j *job) secureReads(ctx context.Context, s *section, data string, asked []
 	}
 	t := table{title: "Over TLS 1.3, " + cipherSuite + ", one certificate", head: []string{"what", "accord", "net/http", "nginx",
 		"accord / net/http", "of each turn", "accord / nginx", "of each turn", "accord's CPU", "net/http's", "nginx's"}}
-	for _, q := range j.wanted(asked) {
+	for _, q := range j.wanted(both(asked)) {
 		if q.file == "versions" || q.file == "manifest" {
 			continue
 		}

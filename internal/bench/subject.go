@@ -15,7 +15,8 @@ type subject struct {
 	name    string
 	url     string
 	headers map[string]string
-	pid     int // whose processor time is counted, with that of its children; 0: nobody's
+	pid     int  // whose processor time is counted, with that of its children; 0: nobody's
+	anew    bool // no two requests are the same, so that no answer is given again
 }
 
 // measured is what a subject did in one turn.
@@ -86,7 +87,7 @@ func compare(ctx context.Context, o options, subjects []subject) ([]turns, error
 // turn is how often a second a subject answers, and how many answers that were.
 func (s *subject) turn(ctx context.Context, last time.Duration) (rate, answers float64, err error) {
 	if installed("wrk") {
-		return wrk(ctx, s.url, s.headers, last)
+		return wrk(ctx, s, last)
 	}
 	l, err := s.driven(ctx, last)
 	if err != nil {
@@ -105,8 +106,21 @@ func (s *subject) driven(ctx context.Context, last time.Duration) (*load, error)
 	for name, value := range s.headers {
 		fmt.Fprintf(&head, "%s: %s\r\n", name, value)
 	}
-	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", u.RequestURI(), u.Host, head.String())
-	l, err := drive(ctx, peer{u.Host, u.Scheme == "https"}, 16, last, always(request))
+	request := func(path string) []byte {
+		return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, u.Host, head.String())
+	}
+	next := always(request(u.RequestURI()))
+	if s.anew {
+		path := u.RequestURI() + "?n="
+		if u.RawQuery != "" {
+			path = u.RequestURI() + "&n="
+		}
+		start := time.Now().UnixNano()
+		next = func(connection, n int, _ answer) []byte {
+			return request(fmt.Sprintf("%s%d.%d.%d", path, start, connection, n))
+		}
+	}
+	l, err := drive(ctx, peer{u.Host, u.Scheme == "https"}, 16, last, next)
 	if err != nil {
 		return nil, err
 	}
