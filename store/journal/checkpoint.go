@@ -62,6 +62,9 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	if err != nil || copy(c.Root[:], root) != len(root) || len(root) != tlog.HashSize {
 		return Checkpoint{}, fmt.Errorf("the root hash %q of the checkpoint is not the base64 of 32 bytes", lines[2])
 	}
+	if !strings.HasPrefix(text, c.Text()) { // the decoder passes over "\r"
+		return Checkpoint{}, fmt.Errorf("the root hash %q of the checkpoint has more in it than base64", lines[2])
+	}
 	return c, nil
 }
 
