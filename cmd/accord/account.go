@@ -38,6 +38,15 @@ request on: an account that is disabled is turned away at once.`,
 	token.AddCommand(newTokenNew(e, data), newTokenRevoke(e, data))
 	cmd.AddCommand(newAccountList(e, data), newAccountAdd(e, data), newAccountDisable(e, data), newAccountEnable(e, data),
 		newAccountPassword(e, data), token)
+	names := func(ctx context.Context, ad admin.Admin) (names []string) {
+		list, _ := ad.Accounts(ctx) // a shell shows no errors
+		for _, a := range list {
+			names = append(names, a.Name)
+		}
+		return names
+	}
+	completeNames(cmd, data, names)
+	completeNames(token, data, names)
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,6 +67,27 @@ func administers[T any](e *env, data *string, cmd *cobra.Command, do doing[T], s
 		})
 	}
 	return cmd
+}
+
+// completeNames has the shell complete the argument NAME of the commands below cmd, except where it is a new one. It asks the
+// server that has the folder open: a key pressed in a shell opens no files.
+func completeNames(cmd *cobra.Command, data *string, names func(context.Context, admin.Admin) []string) {
+	for _, sub := range cmd.Commands() {
+		if !strings.Contains(sub.Use, " NAME") || sub.Name() == "add" {
+			continue
+		}
+		sub.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 || *data == "" {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			server, err := admin.Connect(*data)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			defer server.Close()
+			return names(cmd.Context(), server), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
 }
 
 // hintNames says where the names stand that there are, beside an error about one that there is not.

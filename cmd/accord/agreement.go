@@ -34,6 +34,13 @@ the change with the next request; otherwise the files are opened here.`,
 		newAgreementList(e, data), newAgreementShow(e, data), newAgreementRenew(e, data),
 		newAgreementSuspend(e, data), newAgreementResume(e, data), newAgreementTerminate(e, data), newAgreementRelease(e, data),
 	)
+	completeNames(cmd, data, func(ctx context.Context, ad admin.Admin) (names []string) {
+		list, _ := ad.Agreements(ctx) // a shell shows no errors
+		for _, a := range list {
+			names = append(names, string(a.Name))
+		}
+		return names
+	})
 	return cmd
 }
 
