@@ -10,16 +10,14 @@ import (
 
 // EnvelopeLimits bounds what SplitEnvelope accepts. Zero values mean the defaults.
 type EnvelopeLimits struct {
-	Depth       int // how deep lists and objects nest within one object, itself included; DefaultDepth
-	Objects     int // objects in an envelope; DefaultObjects
-	ObjectBytes int // octets of one object's text; DefaultObjectBytes
+	Depth   int // how deep lists and objects nest within one object, itself included; DefaultDepth
+	Objects int // objects in an envelope; DefaultObjects
 }
 
 // Bounds of an envelope where EnvelopeLimits does not say.
 const (
-	DefaultDepth       = 100
-	DefaultObjects     = 100_000
-	DefaultObjectBytes = 16 << 20
+	DefaultDepth   = 100
+	DefaultObjects = 100_000
 )
 
 func (l EnvelopeLimits) orDefault() EnvelopeLimits {
@@ -28,9 +26,6 @@ func (l EnvelopeLimits) orDefault() EnvelopeLimits {
 	}
 	if l.Objects <= 0 {
 		l.Objects = DefaultObjects
-	}
-	if l.ObjectBytes <= 0 {
-		l.ObjectBytes = DefaultObjectBytes
 	}
 	return l
 }
@@ -47,7 +42,6 @@ const (
 	DuplicateName            // a member name twice in the envelope
 	TooDeep                  // beyond EnvelopeLimits.Depth
 	TooManyObjects           // beyond EnvelopeLimits.Objects
-	ObjectTooLarge           // beyond EnvelopeLimits.ObjectBytes
 )
 
 // SplitError says why a body is no envelope, and where: 422 (section 5.5).
@@ -213,9 +207,6 @@ func (s *splitter) object() *SplitError {
 	}
 	if err := s.brackets(); err != nil {
 		return err
-	}
-	if n := s.pos - start; n > s.limits.ObjectBytes {
-		return s.fail(ObjectTooLarge, start, "item %d of \"objects\" has %d bytes, expected at most %d", len(s.objects), n, s.limits.ObjectBytes)
 	}
 	s.objects = append(s.objects, s.body[start:s.pos:s.pos])
 	return nil

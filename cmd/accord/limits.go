@@ -61,7 +61,7 @@ func (l *limits) flags(f *pflag.FlagSet) {
 	f.DurationVar(&l.idleTime, "idle-time", l.idleTime, "for a connection without a request (it is closed)")
 	f.DurationVar(&l.drainTime, "drain-time", l.drainTime, "for requests in flight when the server is told to stop")
 	f.IntVar(&l.objects, "max-objects", l.objects, "objects in one envelope (422)")
-	f.Var(&l.objectBytes, "max-object-bytes", "`SIZE` of one object (422)")
+	f.Var(&l.objectBytes, "max-object-bytes", "`SIZE` of one object (a failure of that object)")
 	f.IntVar(&l.depth, "max-depth", l.depth, "nesting of JSON in one object (a failure of that object)")
 	f.Var(&l.stringBytes, "max-string-bytes", "`SIZE` of one string in an object (a failure of that object)")
 	f.IntVar(&l.filterValues, "max-filter-values", l.filterValues, "values of one match parameter (400)")

@@ -73,7 +73,7 @@ func TestLimitsOfTheCommandLineHold(t *testing.T) {
 		says                     string
 	}{
 		{"objects in one envelope", "POST", gsp + "objects/", string(envelope(demo.Generate(1, 6)...)), 422, "5"},
-		{"bytes of an object", "POST", gsp + "objects/", `{"objects":[{"type":"tool","name":"` + strings.Repeat("n", 5000) + `"}]}`, 422, "4096"},
+		{"bytes of an object, of that object alone", "POST", gsp + "objects/", `{"objects":[{"type":"tool","name":"` + strings.Repeat("n", 5000) + `"}]}`, 202, "at most 4096 are allowed"},
 		{"depth, of that object alone", "POST", gsp + "objects/", `{"objects":[{"type":"tool","x":[[[[[[1]]]]]]}]}`, 202, "failure_count\":1"},
 		{"bytes of a string, of that object alone", "POST", gsp + "objects/", `{"objects":[{"type":"tool","external_references":[{"source_name":"` + strings.Repeat("n", 1025) + `"}]}]}`, 202,
 			"at /external_references/0/source_name: the string has 1025 bytes, at most 1024 are allowed"},

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -158,6 +159,9 @@ func unkeepable(o stix.Object) string {
 // notJSON tells text that is no JSON from JSON that is refused (duplicate names, depth).
 func notJSON(index int, raw []byte, tree *ijson.Tree, limits ijson.Limits) error {
 	err, ok := tree.Parse(raw, limits).(*ijson.Error)
+	if ok && err.Code == ijson.TooLarge && !json.Valid(raw) {
+		return &NotJSONError{Index: index, Reason: "it is no JSON"}
+	}
 	if !ok || !err.Code.Malformed() {
 		return nil
 	}

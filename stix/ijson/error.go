@@ -18,7 +18,7 @@ const (
 	Surrogate                  // an unpaired surrogate (RFC 7493, section 2.1)
 	Duplicate                  // a member name twice in one object (RFC 7493, section 2.3)
 	Depth                      // nested deeper than Limits.Depth
-	TooLarge                   // longer than 4 GiB, which spans cannot address
+	TooLarge                   // longer than Limits.Bytes, or than 4 GiB, which spans cannot address
 	LongString                 // a string longer than Limits.StringBytes
 )
 

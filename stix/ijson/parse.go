@@ -15,6 +15,7 @@ const DefaultStringBytes = 12 << 20
 
 // Limits bounds what Parse accepts.
 type Limits struct {
+	Bytes       int // of the text; 0 means no bound
 	Depth       int // how deep lists and objects may nest; 0 means DefaultDepth
 	StringBytes int // bytes of one string or member name as it stands in the text, without its quotes; 0 means no bound
 }
@@ -28,6 +29,10 @@ func (t *Tree) Parse(text []byte, limits Limits) error {
 	}
 	if limits.StringBytes == 0 {
 		limits.StringBytes = math.MaxInt
+	}
+	if limits.Bytes > 0 && len(text) > limits.Bytes {
+		t.reset()
+		return &Error{Code: TooLarge, Message: fmt.Sprintf("the text has %d bytes, at most %d are allowed", len(text), limits.Bytes)}
 	}
 	if uint64(len(text)) > math.MaxUint32 {
 		t.reset()

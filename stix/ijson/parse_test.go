@@ -222,3 +222,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestATextThatIsTooLong(t *testing.T) {
+	var tree Tree
+	text := []byte(`{"a":"bcd"}`)
+	if err := tree.Parse(text, Limits{Bytes: len(text)}); err != nil {
+		t.Errorf("as long as allowed: got %v", err)
+	}
+	err := tree.Parse(text, Limits{Bytes: len(text) - 1})
+	var e *Error
+	if !errors.As(err, &e) || e.Code != TooLarge || e.Code.Malformed() || len(tree.Nodes) != 0 {
+		t.Errorf("one byte longer: got %v and %d nodes, want TooLarge and none", err, len(tree.Nodes))
+	}
+}

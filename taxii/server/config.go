@@ -53,7 +53,7 @@ type Config struct {
 // default. The size of a body is bounded by its API root's max_content_length (413).
 type Limits struct {
 	Objects     int // objects in one envelope; default 100,000 (422)
-	ObjectBytes int // bytes of one object's text; default 16 MiB (422)
+	ObjectBytes int // bytes of one object's text; default 16 MiB (a failure of that object)
 	Depth       int // nesting of JSON within one object; default 100 (a failure of that object)
 	StringBytes int // bytes of one string or member name in an object; default 12 MiB (a failure of that object)
 

@@ -48,8 +48,7 @@ func (s *Server) take(c echo.Context, col *store.Collection, body []byte) (*inge
 	work := exchangeOf(c).memory.of.work
 	work <- struct{}{}
 	raws, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{
-		Objects: s.limits.Objects, ObjectBytes: s.limits.ObjectBytes,
-		Depth: envelopeDepth,
+		Objects: s.limits.Objects, Depth: envelopeDepth,
 	})
 	<-work
 	if err != nil {
@@ -63,7 +62,7 @@ func (s *Server) take(c echo.Context, col *store.Collection, body []byte) (*inge
 	refusals := s.refusals(exchangeOf(c), col)
 	return ingest.Accept(c.Request().Context(), col, caller, party, raws, ingest.Options{
 		Now:     s.now(),
-		Limits:  ijson.Limits{Depth: s.limits.Depth, StringBytes: s.limits.StringBytes},
+		Limits:  ijson.Limits{Bytes: s.limits.ObjectBytes, Depth: s.limits.Depth, StringBytes: s.limits.StringBytes},
 		Refused: refusals,
 	})
 }
