@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -22,14 +23,29 @@ func (s *service) release() {
 	})
 }
 
-// retentionInterval is how often what is too old is looked for.
-const retentionInterval = time.Hour
+const (
+	// retentionInterval is how often what is too old is looked for, in each agreement.
+	retentionInterval = time.Hour
+
+	// retentionLook is how soon a rule that has changed takes effect.
+	retentionLook = 10 * time.Second
+)
 
 // retain drops what the agreements' retention no longer keeps.
 func (s *service) retain() {
 	pace := follow.NewPace(s.ops.answered.Load)
-	s.every(retentionInterval, func(ctx context.Context) {
+	type swept struct {
+		rule agreement.Retention
+		at   time.Time
+	}
+	last := make(map[uuid.UUID]swept)
+	s.every(retentionLook, func(ctx context.Context) {
 		for _, col := range s.store.Collections() {
+			now := swept{col.Agreement().Retention, time.Now()}
+			if before, ok := last[col.ID()]; ok && before.rule == now.rule && now.at.Sub(before.at) < retentionInterval {
+				continue
+			}
+			last[col.ID()] = now
 			n, err := follow.Sweep(ctx, col, s.config.now(), pace)
 			if err != nil && ctx.Err() == nil {
 				s.config.log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("retention failed")

@@ -91,8 +91,8 @@ func serve(ctx context.Context, e *env, f serveFlags) error {
 	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, limits: f.limits, log: log, now: e.now}
 	config.serverName, config.durableDeliveries = f.serverName, f.durableDeliveries
 	if f.apply != "" {
-		if _, err := admin.ReadFile(f.apply); err != nil {
-			return err // before the data folder is made
+		if _, err := admin.CheckFor(f.data, f.apply, e.getenv); err != nil {
+			return notApplied(err) // before the data folder is made
 		}
 		config.prepare = func(ctx context.Context, st *store.Store) error {
 			return applyAtStart(ctx, e, st, f.apply, log)

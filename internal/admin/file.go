@@ -85,15 +85,6 @@ func (m marks) line(field string) int {
 	}
 }
 
-// ReadFile reads and parses an apply file.
-func ReadFile(path string) (*File, error) {
-	text, err := fileText(path)
-	if err != nil {
-		return nil, err
-	}
-	return Parse(path, text)
-}
-
 func fileText(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

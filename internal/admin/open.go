@@ -101,15 +101,9 @@ func ApplyFile(ctx context.Context, a Admin, path string, getenv func(string) st
 
 // ApplyFileTo is ApplyFile for a data folder, which is made when there is none; but a file with a fault does not make it.
 func ApplyFileTo(ctx context.Context, dir, path string, getenv func(string) string) (lines []Line, err error) {
-	var f *File
-	if _, err := os.Stat(filepath.Join(dir, "accord.db")); errors.Is(err, fs.ErrNotExist) {
-		f, err = readWithPasswords(path, getenv, func(string) (string, error) { return "", nil })
-		if err != nil {
-			return nil, err
-		}
-		if _, err := plan(nil, f); err != nil {
-			return nil, err
-		}
+	f, err := CheckFor(dir, path, getenv)
+	if err != nil {
+		return nil, err
 	}
 	a, err := Open(dir)
 	if err != nil {
@@ -124,6 +118,22 @@ func ApplyFileTo(ctx context.Context, dir, path string, getenv func(string) stri
 		return ApplyFile(ctx, a, path, getenv)
 	}
 	return a.Apply(ctx, f)
+}
+
+// CheckFor finds what is wrong with an apply file for a data folder that does not exist yet, so that it need not be made. For
+// one that exists, applying the file finds that, and CheckFor returns nil.
+func CheckFor(dir, path string, getenv func(string) string) (*File, error) {
+	if _, err := os.Stat(filepath.Join(dir, "accord.db")); !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	f, err := readWithPasswords(path, getenv, func(string) (string, error) { return "", nil })
+	if err != nil {
+		return nil, err
+	}
+	if _, err := plan(nil, f); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // readWithPasswords reads an apply file and the passwords that it names. Faults stay in the file.

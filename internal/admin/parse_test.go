@@ -202,7 +202,7 @@ agreements:
 
 func TestReadFileSaysWhatItCouldNotRead(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "exchange.yaml")
-	if _, err := ReadFile(missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+	if _, err := CheckFor(t.TempDir(), missing, os.Getenv); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
 		t.Errorf("got %v, want that %s does not exist", err, missing)
 	}
 }

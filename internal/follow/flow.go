@@ -137,8 +137,17 @@ func (f flow) lag(now time.Time) (Lag, error) {
 	}
 	lag.Position = journal.Position(position)
 	lag.Behind = stats.Entries - min(position, stats.Entries)
-	if p, why := f.phase(now); p != running {
+	switch p, why := f.phase(now); p {
+	case paused:
 		lag.Paused = why
+	case takingBack:
+		lag.Paused = why
+		err = f.target.Look(func(target *store.Look) error {
+			if target.Memory(f.name, keyEnded) != nil { // what follows in the source will not be looked at
+				lag.Behind = 0
+			}
+			return nil
+		})
 	}
-	return lag, nil
+	return lag, err
 }

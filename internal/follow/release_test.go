@@ -310,3 +310,25 @@ func TestAPreviewSaysWhatWouldGoAndWhichTermSaysSo(t *testing.T) {
 	}
 	x.want("target")
 }
+
+// A release that has taken everything back is not behind, though the source's journal goes on.
+func TestAReleaseThatHasEndedIsNotBehind(t *testing.T) {
+	x := open(t, t.TempDir())
+	x.agreement("target", nil)
+	x.agreement("source", releaseTo("target", 0))
+	x.add("source", object("campaign", "a", 1, ""))
+	x.settle()
+	x.terms("source", "terminate", func(a *agreement.Agreement) { a.Terminated = &agreement.Mark{At: x.now, Withdraw: true} })
+	lag := func(when string, behind uint64) {
+		t.Helper()
+		lags, err := follow.LagsFrom(x.store, x.col("source"), x.now)
+		x.must(err)
+		if len(lags) != 1 || lags[0].Behind != behind || lags[0].Paused == "" {
+			t.Errorf("%s: got %+v, want one release, %d entries behind, and why it does not go on", when, lags, behind)
+		}
+	}
+	lag("before it is taken back", 1)
+	x.settle()
+	lag("after that", 0)
+	x.want("target")
+}
