@@ -39,6 +39,7 @@ func inChild(t *testing.T, make func(path string), rest func(path string)) {
 		rest(path)
 		return
 	}
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.db")
 	make(path)
 	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-test.short=%v", testing.Short()))
