@@ -13,6 +13,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -123,6 +124,7 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 	}
 	s.ops.ready.Store(true)
 	c.log.Info().Str("url", s.url+"/taxii2/").Str("data", c.dataDir).Msg("listening")
+	s.background(func(context.Context) { validate.Prepare() })
 	return s, nil
 }
 
