@@ -10,7 +10,8 @@ import (
 
 // A server keeps some ten megabytes alive, since objects stay in the page cache, and would collect garbage many times a
 // second if the heap could grow by as much as is alive, which is Go's rule: 7% of a small answer's processor time. So the
-// heap may grow by garbageRoom in any case. With much alive, as while large envelopes come in, Go's rule holds.
+// heap may grow by garbageRoom, whatever is alive. What is much are pages and bodies in memory, which cost the collector
+// little, since nothing in them points anywhere.
 const garbageRoom = 48 << 20
 
 // tuneCollector sees to that until ctx ends, unless GOGC says otherwise. limit bounds what bodies and pages take, in bytes;
@@ -44,7 +45,7 @@ func tuneCollector(ctx context.Context, limit int64) {
 
 // growth is by how many percent of what is alive the heap may grow.
 func growth(alive uint64) int {
-	const most, least = 400, 100
+	const most, least = 400, 25
 	if alive < garbageRoom*100/most {
 		return most
 	}

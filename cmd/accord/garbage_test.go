@@ -12,7 +12,8 @@ func TestHeapGrowth(t *testing.T) {
 		{"a server at rest", 8 << 20, 400},
 		{"some caches", 24 << 20, 200},
 		{"as much as the room", 48 << 20, 100},
-		{"large envelopes", 1 << 30, 100},
+		{"pages for many readers", 96 << 20, 50},
+		{"large envelopes", 1 << 30, 25},
 	} {
 		if got := growth(row.alive); got != row.want {
 			t.Errorf("%s: got %d, want %d", row.name, got, row.want)

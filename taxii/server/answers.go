@@ -24,10 +24,10 @@ type answers struct {
 
 const (
 	// answerBytes bounds what is kept.
-	answerBytes = 32 << 20
+	answerBytes = 16 << 20
 
-	// answerMost is the largest answer that is kept.
-	answerMost = 1 << 20
+	// answerMost is the largest answer that is kept: of a larger one, sending it is nearly all.
+	answerMost = 256 << 10
 
 	// keyMost is the longest query whose answer is kept, in bytes.
 	keyMost = 512
