@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // survey is what is wrong with the pages of a file: by bucket, and with the list of free pages.
@@ -122,7 +121,7 @@ func (s *surveyor) read(p []byte, id uint64) error {
 // expect has the kernel read a page that will be asked for.
 func (s *surveyor) expect(id uint64) {
 	if s.within(id) == nil {
-		unix.Fadvise(int(s.file.Fd()), int64(id)*int64(s.size), int64(s.size), unix.FADV_WILLNEED)
+		prefetch(s.file, int64(id)*int64(s.size), int64(s.size))
 	}
 }
 
