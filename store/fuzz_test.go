@@ -100,6 +100,8 @@ func FuzzStatusRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(enc.EncodeAll([]byte(`{"id":"x"}`), append(make([]byte, 8), "\x01a\x01p"...)))
+	f.Add([]byte("00000000\x010\x010(\xb5/\xfd\x90\x90\x902000"))                      // claims to be 800 MB
+	f.Add([]byte("00000000\x010\x010(\xb5/\xfd\xd0\x90\x90\x90\x90\x90\x0f\x00\x000")) // claims to be 17 TB
 	f.Add(append(make([]byte, 8), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = binary.BigEndian.AppendUint32(slices.Clone(b), crc32.Checksum(b, castagnoli))

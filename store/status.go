@@ -25,6 +25,10 @@ const StatusLifetime = 30 * 24 * time.Hour
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// mostStatus bounds the body of a status that is read, in bytes: the decoder makes room for as many as the text claims to
+// be before it looks further. One of a hundred thousand objects takes some 25 MB.
+const mostStatus = 1 << 30
+
 // forgetAtOnce is how many statuses one transaction drops.
 const forgetAtOnce = 1000
 
@@ -34,7 +38,7 @@ var (
 		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	})
 	statusDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0))
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(mostStatus))
 	})
 )
 

@@ -132,7 +132,8 @@ func TestSplitEnvelopeLimits(t *testing.T) {
 	}
 }
 
-// Bodies on which a careless scanner takes the square of their length.
+// Bodies on which a careless scanner takes the square of their length: hours, where a second will do. A busy machine may take
+// several.
 func TestSplitEnvelopeTakesLinearTime(t *testing.T) {
 	const n = 1 << 20
 	var members strings.Builder
@@ -148,7 +149,7 @@ func TestSplitEnvelopeTakesLinearTime(t *testing.T) {
 	} {
 		start := time.Now()
 		_, _ = SplitEnvelope([]byte(body), EnvelopeLimits{Objects: 2 * n})
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: %d bytes took %v", name, len(body), took)
 		}
 	}
