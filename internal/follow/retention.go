@@ -105,7 +105,7 @@ func dropped(rule agreement.Retention, vs []store.HeldVersion, now time.Time, re
 		reason := ""
 		switch {
 		case rule.Versions > 0 && newer >= rule.Versions:
-			reason = fmt.Sprintf("retention: the %d newest versions are kept", rule.Versions)
+			reason = fmt.Sprintf("retention: newer versions are kept, up to %d", rule.Versions)
 		case rule.MaxAgeDays > 0 && !referred && v.Added.Before(now.AddDate(0, 0, -rule.MaxAgeDays)):
 			reason = fmt.Sprintf("retention: kept for %d days", rule.MaxAgeDays)
 		default:
