@@ -4,7 +4,7 @@ import "sync"
 
 const (
 	firstBuffer = 64 << 10
-	largeBuffer = 1 << 20  // beyond this a buffer is for unusual pages and bodies
+	largeBuffer = 2 << 20  // beyond this a buffer is for unusual pages and bodies
 	shelved     = 16 << 20 // bytes of buffers that are kept for good
 	keptBuffer  = 40 << 20 // the largest buffer worth keeping: a page of the largest size
 )
@@ -50,7 +50,7 @@ func (s *shelf) put(b *[]byte) {
 
 // acquireBuffer returns an empty buffer for about so many bytes.
 func acquireBuffer(expected int) *[]byte {
-	if expected > largeBuffer/2 { // it may become more than expected
+	if expected > largeBuffer {
 		return largeBuffers.Get().(*[]byte)
 	}
 	return buffers.take()
