@@ -23,7 +23,7 @@ import (
 
 var operatorActor = Actor{Account: "root"}
 
-func openFolder(t *testing.T, dir string, opts Options) *Store {
+func openFolder(t testing.TB, dir string, opts Options) *Store {
 	t.Helper()
 	s, err := Open(dir, opts)
 	if err != nil {
