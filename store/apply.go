@@ -232,12 +232,7 @@ func readRecord(objects *bolt.Bucket, added uint64) (record, error) {
 
 // typeOf is the number of an object type, or the number that it would get.
 func (t *tables) typeOf(name string) (typ uint64, known bool) {
-	if typ, known = t.numbers[name]; known {
-		return typ, true
-	}
-	if v := t.types.Get([]byte(name)); v != nil {
-		typ, _ = binary.Uvarint(v)
-		t.numbers[name] = typ
+	if typ, known = t.numbers.of(name); known {
 		return typ, true
 	}
 	return t.types.Sequence() + 1, false
@@ -249,7 +244,6 @@ func (t *tables) newType(name string) error {
 	if err == nil {
 		err = t.types.Put([]byte(name), binary.AppendUvarint(nil, typ))
 	}
-	t.numbers[name] = typ
 	if err != nil {
 		return fmt.Errorf("number type %s: %w", name, err)
 	}

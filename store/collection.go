@@ -171,13 +171,9 @@ func (c *Collection) load(tx *bolt.Tx) error {
 	if meta == nil {
 		return errors.New("it is no agreement's file: it has no meta bucket")
 	}
-	format := meta.Get(keyFormat)
-	if len(format) != 8 {
-		return errors.New("it is no agreement's file: its meta bucket names no format")
-	}
-	c.format = binary.BigEndian.Uint64(format)
-	if c.format == 0 || c.format > collectionFormat {
-		return fmt.Errorf("it has the format %d, this program reads the formats 1 to %d: use the version of Accord that wrote it, or a newer one", c.format, collectionFormat)
+	var err error
+	if c.format, err = formatIn(meta, collectionFormat); err != nil {
+		return err
 	}
 	id, err := uuid.FromBytes(meta.Get(keyID))
 	if err != nil {

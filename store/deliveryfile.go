@@ -71,13 +71,7 @@ func openDeliveryFile(path string, readOnly bool) (*deliveryFile, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	f := &deliveryFile{db: db, readers: map[reader]uint32{}}
-	whole, err := db.has(deliveryBuckets...)
-	if err == nil && (whole || readOnly) {
-		err = db.View(f.load)
-	} else if err == nil {
-		err = db.Update(f.load)
-	}
-	if err != nil {
+	if err := db.load(f.load, deliveryBuckets...); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	return f, nil
@@ -117,14 +111,8 @@ func knownDeliveryFormat(tx *bolt.Tx) error {
 	if meta == nil {
 		return nil
 	}
-	v := meta.Get(keyFormat)
-	if len(v) != 8 {
-		return errors.New("its meta bucket names no format: it is damaged, or no file of deliveries")
-	}
-	if n := binary.BigEndian.Uint64(v); n != deliveryFormat {
-		return fmt.Errorf("it has the format %d, this program reads format %d: use the version of Accord that wrote it, or a newer one", n, deliveryFormat)
-	}
-	return nil
+	_, err := formatIn(meta, deliveryFormat)
+	return err
 }
 
 // keep writes what was noted since the last time.

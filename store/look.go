@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,9 +24,8 @@ type Look struct {
 	versions  *bolt.Cursor
 	followers lookup
 	graves    lookup
-	buried    bool              // there is any tombstone
-	types     *bolt.Bucket      // numbers of types
-	numbers   map[string]uint64 // of types, as far as they were asked for
+	buried    bool // there is any tombstone
+	numbers   typeNumbers
 	scratch   []byte
 
 	collection *Collection
@@ -40,7 +38,7 @@ func (c *Collection) Look(fn func(*Look) error) error {
 	err := c.view(func(tx *bolt.Tx) error {
 		l := &Look{
 			collection: c, tx: tx, versions: tx.Bucket(bucketVersions).Cursor(), followers: lookup{tx.Bucket(bucketFollowers).Cursor()},
-			graves: lookup{tx.Bucket(bucketTombstones).Cursor()}, types: tx.Bucket(bucketTypes), numbers: make(map[string]uint64),
+			graves: lookup{tx.Bucket(bucketTombstones).Cursor()}, numbers: numbersIn(tx.Bucket(bucketTypes)),
 		}
 		first, _ := l.graves.cursor.First()
 		l.buried = first != nil
@@ -239,15 +237,9 @@ func (l *Look) Buried(added journal.Entry) bool {
 
 // idKey is the key of an identifier, valid until the next question; ok is false when no object of its type is here.
 func (l *Look) idKey(id stix.ID) (key idKey, ok bool) {
-	name := id.Type()
-	typ, known := l.numbers[name]
+	typ, known := l.numbers.of(id.Type())
 	if !known {
-		v := l.types.Get([]byte(name))
-		if v == nil {
-			return nil, false
-		}
-		typ, _ = binary.Uvarint(v)
-		l.numbers[name] = typ
+		return nil, false
 	}
 	key, ok = appendIDKey(l.scratch[:0], typ, id)
 	l.scratch = key

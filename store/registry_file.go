@@ -47,13 +47,7 @@ func openRegistry(path string, readOnly bool) (*soundFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, registryFault(err))
 	}
-	whole, err := db.has(bucketRegistryMeta)
-	if err == nil && (whole || readOnly) {
-		err = db.View(checkRegistryFormat)
-	} else if err == nil {
-		err = db.Update(checkRegistryFormat)
-	}
-	if err != nil {
+	if err := db.load(checkRegistryFormat, bucketRegistryMeta); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -88,14 +82,8 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 		}
 		return tx.Bucket(bucketRegistryMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat))
 	}
-	v := meta.Get(keyFormat)
-	if len(v) != 8 {
-		return fmt.Errorf("the file has no format number: it is damaged or no accord.db")
-	}
-	if got := binary.BigEndian.Uint64(v); got != registryFormat {
-		return fmt.Errorf("the file has format %d, this program reads format %d: use the Accord that wrote it or a newer one", got, registryFormat)
-	}
-	return nil
+	_, err := formatIn(meta, registryFormat)
+	return err
 }
 
 // readRegistry reads all of accord.db but its journal.

@@ -200,17 +200,23 @@ func (f *soundFile) Update(fn func(*bolt.Tx) error) error {
 	})
 }
 
-// has says whether a file has all of these buckets. It saves the start of a server from writing what is there: on a busy
-// disk that takes a while.
-func (f *soundFile) has(names ...[]byte) (all bool, err error) {
-	err = f.View(func(tx *bolt.Tx) error {
-		all = true
-		for _, name := range names {
-			all = all && tx.Bucket(name) != nil
+// load runs load in a transaction: one that may make the buckets, unless all are there. That saves the start of a server from
+// writing what is there: on a busy disk it takes a while.
+func (f *soundFile) load(load func(*bolt.Tx) error, buckets ...[]byte) error {
+	whole := true
+	err := f.View(func(tx *bolt.Tx) error {
+		for _, name := range buckets {
+			whole = whole && tx.Bucket(name) != nil
 		}
-		return nil
+		if !whole && !f.IsReadOnly() {
+			return nil
+		}
+		return load(tx)
 	})
-	return all, err
+	if err == nil && !whole && !f.IsReadOnly() {
+		err = f.Update(load)
+	}
+	return err
 }
 
 // wholeLength says whether the file is as long as it says itself.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -20,9 +21,9 @@ type tables struct {
 	scratch []byte // for keys of the indexes
 
 	// What every addition asks for, without the memory that a search of its own costs.
-	numbers map[string]uint64 // of types, as far as they were asked for
-	places  *bolt.Cursor      // in versions
-	graves  lookup            // in tombstones
+	numbers typeNumbers
+	places  *bolt.Cursor // in versions
+	graves  lookup       // in tombstones
 }
 
 // lookup is Get on a bucket that is asked often: a search of its own costs three allocations each time.
@@ -33,6 +34,27 @@ func (l lookup) get(key []byte) []byte {
 		return v
 	}
 	return nil
+}
+
+// typeNumbers are the numbers of object types, each looked up once.
+type typeNumbers struct {
+	bucket *bolt.Bucket
+	known  map[string]uint64
+}
+
+func numbersIn(types *bolt.Bucket) typeNumbers { return typeNumbers{types, make(map[string]uint64)} }
+
+func (n typeNumbers) of(name string) (typ uint64, ok bool) {
+	if typ, ok = n.known[name]; ok {
+		return typ, true
+	}
+	v := n.bucket.Get([]byte(name))
+	if v == nil {
+		return 0, false
+	}
+	typ, _ = binary.Uvarint(v)
+	n.known[name] = typ
+	return typ, true
 }
 
 // How full pages are made when they are split, as a share. Where keys only ever grow nothing comes between, so pages can
@@ -95,7 +117,7 @@ func openTables(tx *bolt.Tx) (*tables, error) {
 
 // enter makes what additions look up.
 func (t *tables) enter() {
-	t.numbers = make(map[string]uint64)
+	t.numbers = numbersIn(t.types)
 	t.places = t.versions.Cursor()
 	t.graves = lookup{t.tombstones.Cursor()}
 }
