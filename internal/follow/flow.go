@@ -87,25 +87,6 @@ type Lag struct {
 	Paused         string           // why it does not go on; "" when it does
 }
 
-// Lags lists how far every release into a target has come.
-func Lags(s *store.Store, target *store.Collection, now time.Time) ([]Lag, error) {
-	flows, err := flowsInto(s, target)
-	if err != nil {
-		return nil, err
-	}
-	lags := make([]Lag, 0, len(flows))
-	for _, f := range flows {
-		lag, err := f.lag(now)
-		if err != nil {
-			return nil, err
-		}
-		if f.ruled || lag.Paused != "" {
-			lags = append(lags, lag)
-		}
-	}
-	return lags, nil
-}
-
 // LagsFrom lists how far every release from a source has come.
 func LagsFrom(s *store.Store, source *store.Collection, now time.Time) ([]Lag, error) {
 	var lags []Lag

@@ -1,8 +1,6 @@
 package follow
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,23 +87,20 @@ func (c *chunk) passedUnder(f flow) (passed, error) {
 		return passed{}, nil
 	}
 	rule := f.rule
-	rule.To = ""
-	text, err := json.Marshal(struct {
-		Rule   agreement.Release
-		Accept agreement.Accept
-	}{rule, accept})
+	rule.To = "" // the same for all targets
+	print, err := fingerprint(rule, f.target.Agreement())
 	if err != nil {
-		return passed{}, fmt.Errorf("write the rule of a release: %w", err)
+		return passed{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, known := c.passed[string(text)]
+	p, known := c.passed[string(print)]
 	if !known {
 		p = passed{from: c.from, levels: make([]atomic.Uint32, len(c.items))}
 		if c.passed == nil {
 			c.passed = make(map[string]passed)
 		}
-		c.passed[string(text)] = p
+		c.passed[string(print)] = p
 	}
 	return p, nil
 }

@@ -16,8 +16,8 @@ import (
 const sweepAtOnce = 500
 
 // Sweep deletes the versions that an agreement's retention no longer keeps, as the system, in small transactions with a
-// reason each and with rests as pace has it, and says how many. The newest version of an object stays as long as a relationship or sighting that stays
-// refers to it. Retention goes on whatever state the agreement is in.
+// reason each and with rests as pace has it, and says how many. The newest version of an object stays as long as a
+// relationship or sighting that stays refers to it. Retention goes on whatever state the agreement is in.
 func Sweep(ctx context.Context, col *store.Collection, now time.Time, pace *Pace) (deleted int, err error) {
 	rule := col.Agreement().Retention
 	if rule == (agreement.Retention{}) {

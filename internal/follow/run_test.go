@@ -155,24 +155,30 @@ func releaseToMany(targets int) func(*agreement.Agreement) {
 	}
 }
 
+// openFull is an exchange with a source full of objects that nobody has released yet to its targets.
+func openFull(b *testing.B, targets, objects int) *exchange {
+	x := open(b, b.TempDir())
+	for i := range targets {
+		x.agreement(nth(i), nil)
+	}
+	x.agreement("source", releaseToMany(targets))
+	var texts []string
+	for i := range objects {
+		texts = append(texts, by(creator, indicator(i)))
+	}
+	x.now = time.Now()
+	for chunk := range slices.Chunk(texts, 1000) {
+		x.add("source", chunk...)
+	}
+	return x
+}
+
 // BenchmarkRelease is what it costs the processor to release an object into one of forty targets.
 func BenchmarkRelease(b *testing.B) {
 	const targets, objects = 40, 5_000
 	for b.Loop() {
 		b.StopTimer()
-		x := open(b, b.TempDir())
-		for i := range targets {
-			x.agreement(nth(i), nil)
-		}
-		x.agreement("source", releaseToMany(targets))
-		for from := 0; from < objects; from += 1000 {
-			var texts []string
-			for i := range 1000 {
-				texts = append(texts, by(creator, indicator(from+i)))
-			}
-			x.add("source", texts...)
-		}
-		x.now = time.Now()
+		x := openFull(b, targets, objects)
 		before := processor(b)
 		b.StartTimer()
 		stop := x.running(follow.Config{})
@@ -201,19 +207,7 @@ func BenchmarkFortyTargets(b *testing.B) {
 	const targets, objects = 40, 10_000
 	for b.Loop() {
 		b.StopTimer()
-		x := open(b, b.TempDir())
-		for i := range targets {
-			x.agreement(nth(i), nil)
-		}
-		x.agreement("source", releaseToMany(targets))
-		var texts []string
-		for i := range objects {
-			texts = append(texts, by(creator, indicator(i)))
-		}
-		x.now = time.Now()
-		for chunk := range slices.Chunk(texts, 1000) {
-			x.add("source", chunk...)
-		}
+		x := openFull(b, targets, objects)
 		usual := pages(b, x, 300, nil)
 		b.StartTimer()
 		ctx, cancel := context.WithCancel(context.Background())
