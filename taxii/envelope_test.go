@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -132,8 +131,8 @@ func TestSplitEnvelopeLimits(t *testing.T) {
 	}
 }
 
-// Bodies on which a careless scanner takes the square of their length: hours, where a second will do. A busy machine may take
-// several.
+// Bodies on which a careless scanner takes the square of their length: hours, where a second will do. The time that go test
+// gives a package is the limit.
 func TestSplitEnvelopeTakesLinearTime(t *testing.T) {
 	const n = 1 << 20
 	var members strings.Builder
@@ -147,11 +146,7 @@ func TestSplitEnvelopeTakesLinearTime(t *testing.T) {
 		"unknown members": `{` + members.String() + `"objects":[{}]}`,
 		"empty objects":   `{"objects":[` + strings.Repeat(`{},`, n) + `{}]}`,
 	} {
-		start := time.Now()
-		_, _ = SplitEnvelope([]byte(body), EnvelopeLimits{Objects: 2 * n})
-		if took := time.Since(start); took > time.Minute {
-			t.Errorf("%s: %d bytes took %v", name, len(body), took)
-		}
+		t.Run(name, func(t *testing.T) { SplitEnvelope([]byte(body), EnvelopeLimits{Objects: 2 * n}) })
 	}
 }
 

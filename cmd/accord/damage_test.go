@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // wantOthersServed wants the agreement beside the damaged one to be as ever.
@@ -69,40 +66,11 @@ func TestAFileThatIsCutOffWhileServedHurtsNobodyElse(t *testing.T) {
 // The kernel is made to refuse writes, as it does when a file system has been made read-only. bbolt has then changed
 // nothing: writing goes on when it can.
 func TestADiskThatBecomesReadOnlyAcknowledgesNothing(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed: no refused write is tried")
-	}
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 	w := newWriting(c, 2000)
 	w.add(100)
-	inject := exec.Command(strace, "-f", "-q", "-o", "/dev/null", "-p", strconv.Itoa(c.cmd.Process.Pid),
-		"-e", "trace=pwrite64,ftruncate", "-e", "inject=pwrite64,ftruncate:error=EROFS")
-	if err := inject.Start(); err != nil {
-		t.Skipf("strace cannot be started: %v", err)
-	}
-	defer func() {
-		inject.Process.Signal(os.Interrupt)
-		inject.Wait()
-	}()
-	failing := false
-	for deadline := time.Now().Add(10 * time.Second); !failing && time.Now().Before(deadline); { // until it has attached
-		status, e, header := w.add(10)
-		failing = status != http.StatusAccepted
-		if failing && (status != http.StatusServiceUnavailable || header.Get("Retry-After") == "") {
-			t.Errorf("got %d %+v, want 503 and when to try again", status, e)
-		}
-	}
-	if !failing {
-		t.Skip("strace could not make writing fail here")
-	}
-	if advice := c.said("the disk failed a request").Advice; !strings.Contains(advice, "restart the server") {
-		t.Errorf("got the advice %q in the log, want what to do", advice)
-	}
-	w.wantAll(c) // reads go on
-	inject.Process.Signal(os.Interrupt)
-	inject.Wait()
+	injected(t, w, "pwrite64,ftruncate", "EROFS")()
 	if status, e, _ := w.add(100); status != http.StatusAccepted {
 		t.Errorf("afterwards: got %d %+v, want 202", status, e)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -165,21 +166,24 @@ func TestALimitOfFileSizesRefusesWrites(t *testing.T) {
 	wantOutcome(t, once(t, nil, "check", "--data", data), 0, "faults: 0")
 }
 
-// The kernel is made to fail fdatasync, as a disk that dies does.
-func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
+// injected makes the kernel fail some of a server's system calls, until stop. When it returns, writing fails, with the answer
+// that it should have, the log says what to do, and reads go on. Without strace it skips the test.
+func injected(t *testing.T, w *writing, calls, failure string) (stop func()) {
+	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not installed: no failing fdatasync is tried")
+		t.Skipf("strace is not installed: no failing %s is tried", calls)
 	}
-	file, data := exchange(t)
-	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
-	w := newWriting(c, 2000)
-	w.add(100)
-	inject := exec.Command(strace, "-f", "-q", "-o", "/dev/null", "-p", strconv.Itoa(c.cmd.Process.Pid),
-		"-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO")
-	if err := inject.Start(); err != nil {
+	cmd := exec.Command(strace, "-f", "-q", "-o", "/dev/null", "-p", strconv.Itoa(w.c.cmd.Process.Pid),
+		"-e", "trace="+calls, "-e", "inject="+calls+":error="+failure)
+	if err := cmd.Start(); err != nil {
 		t.Skipf("strace cannot be started: %v", err)
 	}
+	stop = sync.OnceFunc(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	})
+	t.Cleanup(stop)
 	failing := false
 	for deadline := time.Now().Add(10 * time.Second); !failing && time.Now().Before(deadline); { // until it has attached
 		status, e, header := w.add(10)
@@ -189,16 +193,23 @@ func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
 		}
 	}
 	if !failing {
-		inject.Process.Signal(os.Interrupt)
-		inject.Wait()
-		t.Skip("strace could not make fdatasync fail here")
+		stop()
+		t.Skipf("strace could not make %s fail here", calls)
 	}
-	if advice := c.said("the disk failed a request").Advice; !strings.Contains(advice, "restart the server") {
+	if advice := w.c.said("the disk failed a request").Advice; !strings.Contains(advice, "restart the server") {
 		t.Errorf("got the advice %q in the log, want what to do", advice)
 	}
-	w.wantAll(c)
-	inject.Process.Signal(os.Interrupt)
-	inject.Wait()
+	w.wantAll(w.c)
+	return stop
+}
+
+// The kernel is made to fail fdatasync, as a disk that dies does.
+func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
+	file, data := exchange(t)
+	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
+	w := newWriting(c, 2000)
+	w.add(100)
+	injected(t, w, "fdatasync,fsync", "EIO")()
 	c.cmd.Process.Kill()
 	c.wait()
 	wantOutcome(t, once(t, nil, "check", "--data", data), 0, "faults: 0")

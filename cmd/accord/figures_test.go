@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -25,16 +24,7 @@ func TestTheFiguresAreThoseOfTheManual(t *testing.T) {
 	}
 	var page taxii.Envelope
 	c.get("agency-siem", gsp+"objects/", &page)
-	resp, err := http.Get(ops + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	figures := string(text)
+	_, figures := askWith(t, ops, http.MethodGet, "/metrics", "", "")
 	for what, want := range map[string]string{
 		"requests by route and status": `accord_http_request_seconds_count{method="GET",route="/{root}/collections/{collection}/objects/",status="200"} 1`,
 		"latency":                      `accord_http_request_seconds_bucket{method="POST",route="/{root}/collections/{collection}/objects/",status="202",le="60"} 1`,

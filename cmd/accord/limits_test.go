@@ -100,17 +100,9 @@ func TestLimitsOfTheCommandLineHold(t *testing.T) {
 	if c.get("agency-siem", gsp+"objects/?limit=1000", &page); len(page.Objects) != 3 || !page.More {
 		t.Errorf("got %d objects, more %v, want 3 of 5", len(page.Objects), page.More)
 	}
-	resp, err := http.Get(ops + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	figures, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, figures := askWith(t, ops, http.MethodGet, "/metrics", "", "")
 	for _, want := range []string{`accord_objects_refused_total{agreement="gsp",rule="`, `status="422"`, `accord_agreement_batches_total{agreement="gsp"} `, `accord_connections `} {
-		if !strings.Contains(string(figures), want) {
+		if !strings.Contains(figures, want) {
 			t.Errorf("the figures have no %s", want)
 		}
 	}

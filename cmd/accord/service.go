@@ -94,8 +94,11 @@ func startService(ctx context.Context, c serviceConfig) (_ *service, err error) 
 		listener.Close()
 		return nil, err
 	}
-	if hs.Handler = taxii.Handler(); certificate == nil {
+	hs.Handler, hs.ConnContext = taxii.Handler(), server.ConnContext
+	if certificate == nil {
 		listener = taxii.Listener(listener)
+	} else {
+		listener = server.SecureListener(listener)
 	}
 	if c.opsListen != "" {
 		if err := s.listenOps(c.opsListen); err != nil {
@@ -164,12 +167,11 @@ func (s *service) serve(hs *http.Server, l net.Listener) {
 	hs.ReadHeaderTimeout = s.config.limits.headerTime
 	hs.IdleTimeout = s.config.limits.idleTime
 	hs.MaxHeaderBytes = int(s.config.limits.headerBytes)
-	hs.ConnContext = server.ConnContext
 	hs.ErrorLog = log.New(lineWriter{s.config.log}, "", 0)
 	go func() {
 		var err error
 		if hs.TLSConfig != nil {
-			err = hs.ServeTLS(server.Join(l), "", "")
+			err = hs.ServeTLS(l, "", "")
 		} else {
 			err = hs.Serve(l)
 		}

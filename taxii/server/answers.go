@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"hash/maphash"
-	"strings"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -81,6 +80,5 @@ func (s *answers) put(key *answerKey, col *store.Collection, a *answer) {
 	}
 	kept := *a
 	kept.body = bytes.Clone(a.body) // a's own goes back to the shelf
-	key.object, key.query = strings.Clone(key.object), strings.Clone(key.query)
 	s.kept.put(*key, &kept, len(kept.body)+8*len(kept.positions)+len(key.query)+answerCost)
 }

@@ -11,24 +11,9 @@ import (
 // them: 242 µs of processor time for a page of 103 kB became 192. Without TLS there is nothing to gain: net/http writes a
 // page in two pieces, and joining those made it slower.
 
-// Join makes the connections that l accepts write the records of an answer together. The http.Server that serves them, over
-// TLS, needs ConnContext; without it, they are ordinary connections.
-func Join(l net.Listener) net.Listener { return listener{l} }
-
-type listener struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c}, nil
-}
-
 type connKey struct{}
 
-// ConnContext is for an http.Server that serves connections of Join.
+// ConnContext is for an http.Server that serves connections of SecureListener.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
 		if c, ok := t.NetConn().(*conn); ok {

@@ -44,7 +44,7 @@ func TestAnswersOverTLSAreWrittenTogether(t *testing.T) {
 		c := &counted{Listener: hs.Listener}
 		hs.Listener = c
 		if join {
-			hs.Listener = server.Join(c)
+			hs.Listener = server.SecureListener(c)
 			hs.Config.ConnContext = server.ConnContext
 		}
 		hs.StartTLS()

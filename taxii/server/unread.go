@@ -17,20 +17,8 @@ import (
 
 // Listener makes the connections that l accepts, of plain HTTP, answer what cannot be read as HTTP with an error resource
 // (TAXII 2.1, section 3.6.1), and logs it. Over TLS the answer is encrypted before it comes here, and stays text.
-func (s *Server) Listener(l net.Listener) net.Listener { return unreadListener{l, s} }
-
-type unreadListener struct {
-	net.Listener
-	server *Server
-}
-
-// Accept implements net.Listener.
-func (l unreadListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &unreadConn{c, l.server}, nil
+func (s *Server) Listener(l net.Listener) net.Listener {
+	return listener{l, func(c net.Conn) net.Conn { return &unreadConn{c, s} }}
 }
 
 // unreadConn is a connection that looks for net/http's own errors in what is written.
