@@ -161,37 +161,57 @@ func (j *job) filteredReads(ctx context.Context, s *section, a *accord, page que
 	if err != nil {
 		return err
 	}
-	t := table{title: "Filtered pages of 100 beside the plain one", head: []string{"filter", "filtered", "plain", "filtered / plain", "of each turn", "CPU, filtered", "CPU, plain"}}
+	b := beside{job: j, section: s, accord: a, what: "filtered", goal: "of the plain page", least: 0.8}
+	b.table = table{title: "Filtered pages of 100 beside the plain one", head: b.head("filter")}
 	for _, q := range j.wanted(list) {
-		got, err := compare(ctx, j.options, []subject{q.ask("filtered", a), page.ask("plain", a)})
-		if err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
+		if err := b.compare(ctx, q.name, q, page); err != nil {
+			return err
 		}
-		of := ratios(got[0].rates(), got[1].rates())
-		t.add(q.name, got[0].rate(), got[1].rate(), ratio(of), spread(of), got[0].cpu(), got[1].cpu())
-		s.atLeast(q.name+", of the plain page", 0.8, median(of))
 	}
-	s.table(t)
+	s.table(b.table)
+	return nil
+}
+
+// beside compares answers with plain ones of the same server.
+type beside struct {
+	job     *job
+	section *section
+	accord  *accord
+	table   table
+	what    string // is compared with plain
+	goal    string
+	least   float64
+}
+
+func (b *beside) head(first string) []string {
+	return []string{first, b.what, "plain", b.what + " / plain", "of each turn", "CPU, " + b.what, "CPU, plain"}
+}
+
+func (b *beside) compare(ctx context.Context, name string, q, plain question) error {
+	got, err := compare(ctx, b.job.options, []subject{q.ask(b.what, b.accord), plain.ask("plain", b.accord)})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	of := ratios(got[0].rates(), got[1].rates())
+	b.table.add(name, got[0].rate(), got[1].rate(), ratio(of), spread(of), got[0].cpu(), got[1].cpu())
+	b.section.atLeast(name+", "+b.goal, b.least, median(of))
 	return nil
 }
 
 // compressedReads compares compressed pages, which are cached after the first time, with plain ones.
 func (j *job) compressedReads(ctx context.Context, s *section, a *accord, asked []question) error {
-	t := table{title: "Compressed pages, cached, beside plain ones", head: []string{"what", "compressed", "plain", "compressed / plain", "of each turn", "CPU, compressed", "CPU, plain"}}
+	b := beside{job: j, section: s, accord: a, what: "compressed", goal: "compressed and cached, of the plain one", least: 1}
+	b.table = table{title: "Compressed pages, cached, beside plain ones", head: b.head("what")}
 	for _, q := range j.wanted(both(asked)) {
 		if !strings.HasPrefix(q.name, "page") {
 			continue
 		}
 		compressed := q
 		compressed.coding = "gzip"
-		got, err := compare(ctx, j.options, []subject{compressed.ask("compressed", a), q.ask("plain", a)})
-		if err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
+		if err := b.compare(ctx, q.name, compressed, q); err != nil {
+			return err
 		}
-		of := ratios(got[0].rates(), got[1].rates())
-		t.add(q.name, got[0].rate(), got[1].rate(), ratio(of), spread(of), got[0].cpu(), got[1].cpu())
-		s.atLeast(q.name+", compressed and cached, of the plain one", 1, median(of))
 	}
-	s.table(t)
+	s.table(b.table)
 	return nil
 }
