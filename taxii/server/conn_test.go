@@ -88,3 +88,49 @@ func TestAnswersOverTLSAreWrittenTogether(t *testing.T) {
 		}
 	}
 }
+
+// Over plain HTTP, an answer of any size is the same whether it is joined or not, to GET and to HEAD.
+func TestAnswersInOnePieceAreTheSame(t *testing.T) {
+	s := accordtest.New(t, accordtest.WithLimits(unlimited))
+	s.Post("vendor", accordtest.Path("gsp"), accordtest.Indicators(0, 1000)...)
+	serve := func(join bool) *httptest.Server {
+		hs := httptest.NewUnstartedServer(s.TAXII.Handler())
+		if join {
+			hs.Listener = s.TAXII.Listener(hs.Listener)
+			hs.Config.ConnContext = server.ConnContext
+		}
+		hs.Start()
+		t.Cleanup(hs.Close)
+		return hs
+	}
+	joined, plain := serve(true), serve(false)
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	ask := func(hs *httptest.Server, method, path string) (body []byte, length int64) {
+		t.Helper()
+		r, err := http.NewRequest(method, hs.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth("agency", accordtest.Password("agency"))
+		a, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		if body, err = io.ReadAll(a.Body); err != nil || a.StatusCode != 200 {
+			t.Fatalf("%s %s: got status %d, error %v, want 200", method, path, a.StatusCode, err)
+		}
+		return body, a.ContentLength
+	}
+	for _, query := range []string{"?limit=1", "?limit=4", "?limit=5", "?limit=6", "?limit=7", "?limit=8", "?limit=100", "?limit=1000", "?added_after=2099-01-01T00:00:00Z"} {
+		path := accordtest.Path("gsp") + "objects/" + query
+		for _, method := range []string{"GET", "HEAD", "GET"} {
+			got, length := ask(joined, method, path)
+			want, wantLength := ask(plain, method, path)
+			if !bytes.Equal(got, want) || length != wantLength {
+				t.Errorf("%s %s: got %d bytes and length %d, want the %d and %d of an ordinary connection", method, query, len(got), length, len(want), wantLength)
+			}
+		}
+	}
+}

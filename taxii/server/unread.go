@@ -16,14 +16,15 @@ import (
 // head. Listener has those answers become TAXII errors like all others.
 
 // Listener makes the connections that l accepts, of plain HTTP, answer what cannot be read as HTTP with an error resource
-// (TAXII 2.1, section 3.6.1), and logs it. Over TLS the answer is encrypted before it comes here, and stays text.
+// (TAXII 2.1, section 3.6.1), and logs it. Over TLS the answer is encrypted before it comes here, and stays text. With
+// ConnContext, answers are written in one piece.
 func (s *Server) Listener(l net.Listener) net.Listener {
-	return listener{l, func(c net.Conn) net.Conn { return &unreadConn{c, s} }}
+	return listener{l, func(c net.Conn) net.Conn { return &unreadConn{&headConn{Conn: c}, s} }}
 }
 
 // unreadConn is a connection that looks for net/http's own errors in what is written.
 type unreadConn struct {
-	net.Conn
+	*headConn
 	server *Server
 }
 
@@ -37,9 +38,9 @@ var unmetHead = []byte("HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\n
 func (c *unreadConn) Write(b []byte) (int, error) {
 	text, ok := plainError(b)
 	if !ok {
-		return c.Conn.Write(b)
+		return c.headConn.Write(b)
 	}
-	if _, err := c.Conn.Write(c.server.unread(c.Conn, text)); err != nil {
+	if _, err := c.headConn.Write(c.server.unread(c.Conn, text)); err != nil {
 		return 0, err
 	}
 	return len(b), nil
@@ -55,14 +56,6 @@ func plainError(b []byte) (text string, ok bool) {
 		return "", false
 	}
 	return string(b[line+len(plainHead):]), true
-}
-
-// CloseWrite lets net/http end its side first, so that what it wrote still arrives.
-func (c *unreadConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }
 
 // unread is the answer to a request that cannot be read. text is what net/http says of it: a status and perhaps a reason.
