@@ -159,4 +159,5 @@ type done struct {
 	outcomes [][]Outcome // of each batch, one a change
 	terms    *agreement.Agreement
 	entries  uint64 // in the journal now
+	newest   uint64 // date_added ever given
 }

@@ -77,7 +77,7 @@ func apply(t *tables, g group) (done, error) {
 			return done{}, err
 		}
 	}
-	a.done.entries = t.figures.entries
+	a.done.entries, a.done.newest = t.figures.entries, t.figures.lastAdded
 	return a.done, nil
 }
 

@@ -185,6 +185,7 @@ func (d *door) let(ps []*passage) {
 		if got.terms != nil {
 			d.c.agreement.Store(got.terms)
 		}
+		d.c.newest.Store(max(d.c.newest.Load(), got.newest))
 		d.c.grown(got.entries)
 	}
 	d.c.revision.Add(1) // before anybody is told
@@ -245,6 +246,7 @@ func (d *door) doubt(before uint64, cause error) {
 		return err
 	})
 	if err != nil {
+		d.c.newest.Store(unknownNewest)
 		d.broken = fmt.Errorf("an earlier transaction failed (%w) and left the file in doubt; open it again: %w", cause, err)
 	}
 }

@@ -69,6 +69,9 @@ func (c *Collection) Records(q Query) ([]Record, Page, error) {
 // answer walks what a query selects and fills in the page. take is called for each version; false means that it is not
 // part of this page. texts says whether the texts are wanted too.
 func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record, added uint64) bool) error {
+	if c.nothingAfter(q) {
+		return nil
+	}
 	limit := max(q.Limit, 1)
 	return c.view(func(tx *bolt.Tx) error {
 		in := &reading{tx: tx, collection: c}
