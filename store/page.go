@@ -143,23 +143,17 @@ func known(in *reading, q Query, page *Page) error {
 	if len(q.IDs) != 1 {
 		return nil
 	}
-	id, ok := in.idKey(q.IDs[0])
-	if !ok {
-		return nil
-	}
-	c := in.versionKeys().Cursor()
-	k, _ := c.Seek(id)
-	if _, page.KnownID = cutPrefix(k, id); !page.KnownID {
+	at := in.find(q.IDs[0])
+	if page.KnownID = at.k != nil; !page.KnownID {
 		return nil
 	}
 	if wantedBy(q).keywords {
 		page.KnownVersion = true
 		return nil
 	}
-	at := func(in stix.Instant) bool {
-		vs, err := versionsAt(c, id, in)
+	page.KnownVersion = slices.ContainsFunc(q.Versions.Exact, func(instant stix.Instant) bool {
+		vs, err := versionsAt(in.versionKeys(), at.key, instant)
 		return err == nil && len(vs) > 0
-	}
-	page.KnownVersion = slices.ContainsFunc(q.Versions.Exact, at)
+	})
 	return nil
 }

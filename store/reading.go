@@ -12,7 +12,20 @@ type reading struct {
 	tx         *bolt.Tx
 	collection *Collection
 
-	types, versions, objects *bolt.Bucket // nil until asked for
+	types, objects, byID *bolt.Bucket // nil until asked for
+
+	places *bolt.Cursor // in versions; nil until asked for
+	sought place        // what was looked for last
+
+	name   string // of the type asked for last
+	number uint64 // of that type
+}
+
+// place is where the versions of an object begin, if any are here.
+type place struct {
+	id       stix.ID
+	key      idKey
+	k, value []byte // their first entry in the versions bucket; nil: there is none
 }
 
 func (r *reading) open(b **bolt.Bucket, name []byte) *bolt.Bucket {
@@ -24,7 +37,37 @@ func (r *reading) open(b **bolt.Bucket, name []byte) *bolt.Bucket {
 
 func (r *reading) typeNumbers() *bolt.Bucket { return r.open(&r.types, bucketTypes) }
 
-func (r *reading) versionKeys() *bolt.Bucket { return r.open(&r.versions, bucketVersions) }
+// versionKeys is a cursor in the versions bucket, which others move.
+func (r *reading) versionKeys() *bolt.Cursor {
+	if r.places == nil {
+		r.places = r.tx.Bucket(bucketVersions).Cursor()
+	}
+	return r.places
+}
+
+// find looks for the versions of an object. It is valid until the next time.
+func (r *reading) find(id stix.ID) *place {
+	p := &r.sought
+	if p.key != nil && p.id == id {
+		return p
+	}
+	key := p.key[:0]
+	if key == nil {
+		key = make(idKey, 0, idKeyRoom)
+	}
+	key, ok := r.idKey(key, id)
+	*p = place{id: id, key: key}
+	if !ok {
+		return p
+	}
+	k, value := r.versionKeys().Seek(key)
+	if _, ok := cutPrefix(k, key); ok {
+		p.k, p.value = k, value
+	}
+	return p
+}
+
+func (r *reading) byIDKeys() *bolt.Bucket { return r.open(&r.byID, bucketByID) }
 
 func (r *reading) records() *bolt.Bucket { return r.open(&r.objects, bucketObjects) }
 
@@ -48,5 +91,14 @@ func (r *reading) figures() (*figures, error) {
 	return &k.figures, nil
 }
 
-// idKey is the key of an identifier; ok is false when no object of its type is here.
-func (r *reading) idKey(id stix.ID) (key idKey, ok bool) { return idKeyIn(r.typeNumbers(), id) }
+// idKey appends the key of an identifier; ok is false when no object of its type is here.
+func (r *reading) idKey(dst idKey, id stix.ID) (key idKey, ok bool) {
+	if name := id.Type(); name == "" || name != r.name {
+		number, ok := typeNumber(r.typeNumbers(), name)
+		if !ok {
+			return dst, false
+		}
+		r.name, r.number = name, number
+	}
+	return appendIDKey(dst, r.number, id)
+}

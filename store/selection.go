@@ -20,6 +20,7 @@ type selection struct {
 	types [][]byte
 
 	objects *bolt.Cursor // where the last record was
+	far     bool         // the next record lies anywhere
 	walking bool         // objects itself is the only run
 	added   uint64       // of the version met
 	stored  []byte       // its record, when walking
@@ -56,10 +57,11 @@ func choose(in *reading, q Query) (*selection, error) {
 			s.walk()
 			return s, nil
 		}
-		index, prefixes := bucketByType, s.types
+		name, prefixes := bucketByType, s.types
 		if len(q.Types) == 0 {
-			index, prefixes = bucketOrder, [][]byte{nil}
+			name, prefixes = bucketOrder, [][]byte{nil}
 		}
+		index := s.in.tx.Bucket(name)
 		for _, prefix := range prefixes {
 			s.addRuns(index, prefix, 0, s.want.selects)
 		}
@@ -90,18 +92,14 @@ func (s *selection) chooseTypes(names []string) (known bool, err error) {
 // chooseByID makes the runs for objects that are named: one list for those with a single version and for exact versions,
 // and for objects with several a run of byid for each class.
 func (s *selection) chooseByID(q Query) error {
-	var list []uint64
-	c := s.in.versionKeys().Cursor()
+	s.far = true
+	list := make([]uint64, 0, len(q.IDs)+len(q.Versions.Exact))
 	for _, id := range q.IDs {
-		key, ok := s.in.idKey(id)
-		if !ok || len(q.Types) > 0 && !slices.Contains(q.Types, id.Type()) {
+		at := s.in.find(id)
+		if at.k == nil || len(q.Types) > 0 && !slices.Contains(q.Types, id.Type()) {
 			continue
 		}
-		k, value := c.Seek(key)
-		if _, ok := cutPrefix(k, key); !ok {
-			continue
-		}
-		v, err := parseVersion(k, value)
+		v, err := parseVersion(at.k, at.value)
 		if err != nil {
 			return err
 		}
@@ -112,13 +110,13 @@ func (s *selection) chooseByID(q Query) error {
 			}
 			continue
 		case s.want.keywords:
-			s.addRuns(bucketByID, key, 0, s.want.selects)
+			s.addRuns(s.in.byIDKeys(), at.key, 0, s.want.selects)
 		}
 		if s.want.all {
 			continue
 		}
 		for _, in := range q.Versions.Exact {
-			vs, err := versionsAt(c, key, in)
+			vs, err := versionsAt(s.in.versionKeys(), at.key, in)
 			if err != nil {
 				return err
 			}
@@ -142,22 +140,25 @@ func (s *selection) exactly(v *version, exact []stix.Instant) bool {
 
 // chooseByVersion makes the runs for exact versions of objects that are not named.
 func (s *selection) chooseByVersion(q Query) {
+	if len(q.Versions.Exact) == 0 {
+		return
+	}
+	index := s.in.tx.Bucket(bucketByVersion)
 	for _, in := range q.Versions.Exact {
 		instant := in.AppendKey(nil)
 		if len(q.Types) == 0 {
-			s.addRuns(bucketByVersion, instant, 1, s.want.spec)
+			s.addRuns(index, instant, 1, s.want.spec)
 		}
 		for _, typ := range s.types {
-			s.addRuns(bucketByVersion, append(slices.Clip(instant), typ...), 0, s.want.spec)
+			s.addRuns(index, append(slices.Clip(instant), typ...), 0, s.want.spec)
 		}
 	}
 }
 
 // addRuns adds a run for each class that is wanted among the keys with a prefix; types says how many type numbers stand
 // between prefix and class. It costs a seek for each class that is there.
-func (s *selection) addRuns(index, prefix []byte, types int, wants func(class) bool) {
-	b := s.in.tx.Bucket(index)
-	c := b.Cursor()
+func (s *selection) addRuns(index *bolt.Bucket, prefix []byte, types int, wants func(class) bool) {
+	c := index.Cursor()
 	next := slices.Clone(prefix)
 	for {
 		k, _ := c.Seek(next)
@@ -174,7 +175,7 @@ func (s *selection) addRuns(index, prefix []byte, types int, wants func(class) b
 		}
 		end := len(prefix) + n + 1
 		if wants(class(rest[n])) {
-			s.addRun(&run{cursor: b.Cursor(), prefix: slices.Clone(k[:end])})
+			s.addRun(&run{cursor: index.Cursor(), prefix: slices.Clone(k[:end])})
 		}
 		next = append(next[:0], k[:end]...)
 		next[end-1]++ // a class is less than classes, so this is the next one, if only of the next type
@@ -288,9 +289,12 @@ func (s *selection) fetch() error {
 	key := addedKey(s.added)
 	if s.objects == nil {
 		s.objects = s.in.records().Cursor()
-	} else if k, stored := s.objects.Next(); string(k) == string(key) {
-		s.stored = stored
-		return nil
+	} else if !s.far {
+		k, stored := s.objects.Next()
+		if string(k) == string(key) {
+			s.stored = stored
+			return nil
+		}
 	}
 	k, stored := s.objects.Seek(key)
 	if string(k) != string(key) {
@@ -329,20 +333,24 @@ func (s *selection) down(i int) {
 
 // idKeyOf is the key of an identifier; ok is false when no object of its type is here.
 func idKeyOf(tx *bolt.Tx, id stix.ID) (key idKey, ok bool) {
-	return idKeyIn(tx.Bucket(bucketTypes), id)
+	typ, ok := typeNumber(tx.Bucket(bucketTypes), id.Type())
+	if !ok {
+		return nil, false
+	}
+	return appendIDKey(make([]byte, 0, idKeyRoom), typ, id)
 }
 
-func idKeyIn(types *bolt.Bucket, id stix.ID) (key idKey, ok bool) {
-	name := id.Type()
+// typeNumber is the number of an object type; ok is false when none of its objects is here.
+func typeNumber(types *bolt.Bucket, name string) (typ uint64, ok bool) {
 	if name == "" {
-		return nil, false
+		return 0, false
 	}
 	number := types.Get([]byte(name))
 	if number == nil {
-		return nil, false
+		return 0, false
 	}
-	typ, _ := binary.Uvarint(number)
-	return appendIDKey(make([]byte, 0, 48), typ, id)
+	typ, _ = binary.Uvarint(number)
+	return typ, true
 }
 
 // versionsAt are the versions of an object at an instant: one in each form at most.
