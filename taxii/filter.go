@@ -1,6 +1,7 @@
 package taxii
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -84,12 +85,14 @@ func (l FilterLimits) orDefault() FilterLimits {
 	return l
 }
 
-// parameters is the table of section 3.4, in the order in which mistakes are reported.
-var parameters = []struct {
+type parameter struct {
 	bit  ParamSet
 	name string
 	read func(f *Filter, value string, limits FilterLimits) error
-}{
+}
+
+// parameters is the table of section 3.4, in the order in which mistakes are reported.
+var parameters = [...]parameter{
 	{ParamAddedAfter, "added_after", (*Filter).readAddedAfter},
 	{ParamLimit, "limit", (*Filter).readLimit},
 	{ParamNext, "next", (*Filter).readNext},
@@ -111,34 +114,79 @@ func ParseFilter(rawQuery string, defined ParamSet, limits FilterLimits) (Filter
 	if len(rawQuery) > limits.Bytes {
 		return Filter{}, &ParameterError{Problem: fmt.Sprintf("it has %d bytes, at most %d are read; ask for fewer values at a time", len(rawQuery), limits.Bytes)}
 	}
-	values, err := url.ParseQuery(rawQuery)
+	given, stray, err := splitQuery(rawQuery, defined)
 	if err != nil {
 		return Filter{}, malformedQuery(err)
 	}
-	known := 0
-	for _, p := range parameters {
-		given, ok := values[p.name]
-		if !ok || defined&p.bit == 0 {
+	for i, p := range parameters {
+		g := &given[i]
+		if g.times == 0 {
 			continue
 		}
-		known++
-		if len(given) > 1 {
-			return Filter{}, &ParameterError{Param: p.name, Value: given[1], Problem: "is given more than once, expected one " + p.name + " with its values separated by commas"}
+		if g.times > 1 {
+			return Filter{}, &ParameterError{Param: p.name, Value: g.second, Problem: "is given more than once, expected one " + p.name + " with its values separated by commas"}
 		}
-		if err := p.read(&f, given[0], limits); err != nil {
+		if err := p.read(&f, g.value, limits); err != nil {
 			return Filter{}, err
 		}
 		f.Given |= p.bit
 	}
-	if defined&strict != 0 && known < len(values) {
-		return Filter{}, undefined(values, defined)
+	if defined&strict != 0 && stray.times > 0 {
+		return Filter{}, undefined(stray, defined)
 	}
 	return f, nil
 }
 
+// given is what a query string says of one parameter.
+type given struct {
+	name          string // of one that is not in the table
+	value, second string // the first two that it is given
+	times         int
+}
+
+func (g *given) add(value string) {
+	if g.times++; g.times == 1 {
+		g.value = value
+	} else if g.times == 2 {
+		g.second = value
+	}
+}
+
+// splitQuery takes a query string apart as url.ParseQuery does, without its map: into the parameters that are defined, and
+// the first by name of those that are not.
+func splitQuery(rawQuery string, defined ParamSet) (list [len(parameters)]given, stray given, err error) {
+	for rest := rawQuery; rest != ""; {
+		var pair string
+		pair, rest, _ = strings.Cut(rest, "&")
+		if strings.Contains(pair, ";") {
+			return list, stray, errSemicolon
+		}
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		if name, err = url.QueryUnescape(name); err != nil {
+			return list, stray, err
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return list, stray, err
+		}
+		at := slices.IndexFunc(parameters[:], func(p parameter) bool { return defined&p.bit != 0 && p.name == name })
+		switch {
+		case at >= 0:
+			list[at].add(value)
+		case stray.times == 0 || name < stray.name:
+			stray = given{name: name, value: value, times: 1}
+		}
+	}
+	return list, stray, nil
+}
+
+var errSemicolon = errors.New("a semicolon between parameters")
+
 func malformedQuery(err error) error {
 	problem := err.Error()
-	if strings.Contains(problem, "semicolon") {
+	if err == errSemicolon {
 		problem = "parameters are separated by &, and a semicolon in a value is written %3B"
 	} else if escape, ok := err.(url.EscapeError); ok {
 		problem = fmt.Sprintf("%s is no percent-encoding, expected %% and two hexadecimal digits; %% itself is written %%25", quote(string(escape)))
@@ -146,21 +194,15 @@ func malformedQuery(err error) error {
 	return &ParameterError{Problem: problem}
 }
 
-// undefined reports the first parameter, by name, that a strict endpoint does not define.
-func undefined(values url.Values, defined ParamSet) error {
-	var names, want []string
+// undefined reports a parameter that a strict endpoint does not define.
+func undefined(stray given, defined ParamSet) error {
+	var want []string
 	for _, p := range parameters {
 		if defined&p.bit != 0 {
 			want = append(want, p.name)
 		}
 	}
-	for name := range values {
-		if !slices.Contains(want, name) {
-			names = append(names, name)
-		}
-	}
-	name := slices.Min(names)
-	return &ParameterError{Param: cut(name), Value: values[name][0],
+	return &ParameterError{Param: cut(stray.name), Value: stray.value,
 		Problem: "is not defined here, and ignoring it could delete more than was meant; expected " + enumerate(want) + ", or no parameter"}
 }
 

@@ -3,8 +3,10 @@ package taxii
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,6 +191,39 @@ func FuzzParseFilter(f *testing.F) {
 				t.Errorf("%q is accepted although %v", query, err)
 			}
 			checkCursorOf(t, got)
+		}
+	})
+}
+
+// A query string is taken apart as net/url does it.
+func FuzzSplitQuery(f *testing.F) {
+	f.Add("limit=5&match%5Btype%5D=a,b&x=1&limit=6&limit=7&&=&a=b=c&%zz")
+	f.Add("match[id]=a;b")
+	f.Add("+=%2B&limit")
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, defined := range []ParamSet{ForObjects, ForDelete} {
+			list, stray, err := splitQuery(query, defined)
+			values, parseErr := url.ParseQuery(query)
+			if (err != nil) != (parseErr != nil) {
+				t.Fatalf("%q: got error %v, want %v", query, err, parseErr)
+			}
+			if err != nil {
+				continue
+			}
+			for i, p := range parameters {
+				var want []string
+				if defined&p.bit != 0 {
+					want = values[p.name]
+					delete(values, p.name)
+				}
+				if g := list[i]; g.times != len(want) || g.times > 0 && g.value != want[0] || g.times > 1 && g.second != want[1] {
+					t.Errorf("%q: %s is %+v, want %q", query, p.name, g, want)
+				}
+			}
+			names := slices.Sorted(maps.Keys(values))
+			if (stray.times > 0) != (len(names) > 0) || len(names) > 0 && (stray.name != names[0] || stray.value != values[names[0]][0]) {
+				t.Errorf("%q: what is not defined is %+v, want the first of %q", query, stray, names)
+			}
 		}
 	})
 }
