@@ -218,8 +218,7 @@ func newestIn(tx *bolt.Tx, f figures) uint64 {
 }
 
 // nothingAfter says whether a query asks for what was added after the newest version there is, as a subscriber does that
-// has everything. That takes no transaction: 37 µs of
-// processor time for an empty poll became 32.
+// has everything. That takes no transaction: 42 µs of processor time for an empty poll became 37.
 func (c *Collection) nothingAfter(q Query) bool {
 	if q.After.IsZero() || len(q.IDs) > 0 { // what is known of an identifier is part of the answer
 		return false

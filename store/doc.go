@@ -32,7 +32,7 @@
 // the keys. With N versions stored, a page of n versions out of r runs costs O(r log N) to begin and O(n log r) to walk,
 // beside the bytes it copies: r is at most 20 times the identifiers, types or versions that were named, and usually two
 // or three. Nothing is skipped over, so no filter costs more because it matches little. KnownID and KnownVersion cost a
-// seek each, Stats one read.
+// seek each, Stats one read, and a query for what came after the newest version nothing at all.
 //
 // Adding a version costs O(log N), and changes the classes of its two neighbours at most; an object that is held in both
 // spec versions is classified anew as a whole, O(its versions). So is finding out whether the content of an object
