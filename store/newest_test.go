@@ -35,7 +35,7 @@ func TestAnEmptyPollMissesNothing(t *testing.T) {
 		writing.Go(func() {
 			q := Query{Versions: Versions{All: true}, Limit: 3}
 			seen, more := int64(0), false
-			for seen < 2*writers*each {
+			for seen < 2*writers*each && !t.Failed() {
 				before := acknowledged.Load()
 				page, err := col.Page(q, nil)
 				if err != nil {

@@ -114,12 +114,12 @@ func ParseFilter(rawQuery string, defined ParamSet, limits FilterLimits) (Filter
 	if len(rawQuery) > limits.Bytes {
 		return Filter{}, &ParameterError{Problem: fmt.Sprintf("it has %d bytes, at most %d are read; ask for fewer values at a time", len(rawQuery), limits.Bytes)}
 	}
-	given, stray, err := splitQuery(rawQuery, defined)
+	found, stray, err := splitQuery(rawQuery, defined)
 	if err != nil {
 		return Filter{}, malformedQuery(err)
 	}
 	for i, p := range parameters {
-		g := &given[i]
+		g := &found[i]
 		if g.times == 0 {
 			continue
 		}

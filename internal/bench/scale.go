@@ -66,7 +66,7 @@ func scale(ctx context.Context, j job) error {
 		t.add(row...)
 	}
 	s.say("Start: from the start of the process until it says that it listens, median of %d, with the file in the page cache. "+
-		"Ingest: four clients, envelopes of 100, %s objects a turn on top of what is there, after a fiftieth more was added; filled: the same while the collection was made. "+
+		"Ingest: four clients, envelopes of 100, %s objects a turn on top of what is there, after a fiftieth of that, 2,000 at least, was added; filled: the same while the collection was made. "+
 		"Memory: the most that the process had of its own while eight readers read pages of 100 and eight pages of 1,000 through the whole collection.", startsMeasured, count(ingestTurn))
 	s.table(t)
 	s.end()

@@ -35,6 +35,25 @@ func (c countedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
+// askOver asks as the agency, and wants 200.
+func askOver(t *testing.T, client *http.Client, method, url string) (body []byte, length int64) {
+	t.Helper()
+	r, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth("agency", accordtest.Password("agency"))
+	a, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	if body, err = io.ReadAll(a.Body); err != nil || a.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: got status %d, error %v, want 200", method, url, a.StatusCode, err)
+	}
+	return body, a.ContentLength
+}
+
 // Over TLS, an answer of any size is the same as without joining, and a page takes few writes.
 func TestAnswersOverTLSAreWrittenTogether(t *testing.T) {
 	s := accordtest.New(t, accordtest.WithLimits(unlimited))
@@ -56,21 +75,7 @@ func TestAnswersOverTLSAreWrittenTogether(t *testing.T) {
 		return hs.URL, &c.writes, &http.Client{Transport: transport}
 	}
 	get := func(url string, client *http.Client) []byte {
-		t.Helper()
-		r, err := http.NewRequest("GET", url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.SetBasicAuth("agency", accordtest.Password("agency"))
-		a, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer a.Body.Close()
-		body, err := io.ReadAll(a.Body)
-		if err != nil || a.StatusCode != 200 {
-			t.Fatalf("got status %d, error %v, want 200", a.StatusCode, err)
-		}
+		body, _ := askOver(t, client, http.MethodGet, url)
 		return body
 	}
 	joined, writes, joinedClient := serve(true)
@@ -106,28 +111,11 @@ func TestAnswersInOnePieceAreTheSame(t *testing.T) {
 	joined, plain := serve(true), serve(false)
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	ask := func(hs *httptest.Server, method, path string) (body []byte, length int64) {
-		t.Helper()
-		r, err := http.NewRequest(method, hs.URL+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.SetBasicAuth("agency", accordtest.Password("agency"))
-		a, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer a.Body.Close()
-		if body, err = io.ReadAll(a.Body); err != nil || a.StatusCode != 200 {
-			t.Fatalf("%s %s: got status %d, error %v, want 200", method, path, a.StatusCode, err)
-		}
-		return body, a.ContentLength
-	}
 	for _, query := range []string{"?limit=1", "?limit=4", "?limit=5", "?limit=6", "?limit=7", "?limit=8", "?limit=100", "?limit=1000", "?added_after=2099-01-01T00:00:00Z"} {
 		path := accordtest.Path("gsp") + "objects/" + query
 		for _, method := range []string{"GET", "HEAD", "GET"} {
-			got, length := ask(joined, method, path)
-			want, wantLength := ask(plain, method, path)
+			got, length := askOver(t, client, method, joined.URL+path)
+			want, wantLength := askOver(t, client, method, plain.URL+path)
 			if !bytes.Equal(got, want) || length != wantLength {
 				t.Errorf("%s %s: got %d bytes and length %d, want the %d and %d of an ordinary connection", method, query, len(got), length, len(want), wantLength)
 			}

@@ -32,7 +32,7 @@ type exchange struct {
 	began  time.Time
 	limits *Limits
 	memory holding // of the body and the page
-	joiner joiner  // nil: nothing can be joined
+	conn   *conn   // nil: nothing can be joined
 
 	values []string // of the headers; the answer keeps them after the exchange has ended
 
@@ -45,7 +45,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // begin opens an exchange; end closes it.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits, joiner: joinerOf(r)}
+	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits, conn: connOf(r)}
 	x.values = make([]string, 0, 4)
 	h := w.Header()
 	x.set(h, "X-Request-Id", x.id)
@@ -115,10 +115,10 @@ func (x *exchange) write(status int, body []byte) error {
 	}
 	x.WriteHeader(status)
 	var err error
-	if x.joiner != nil && len(body) > oneWrite {
-		x.joiner.hold()
+	if x.conn != nil && len(body) > oneWrite {
+		x.conn.hold()
 		_, err = x.Write(body)
-		err = errors.Join(err, x.joiner.let())
+		err = errors.Join(err, x.conn.let())
 	} else {
 		_, err = x.Write(body)
 	}

@@ -20,5 +20,5 @@ func (l listener) Accept() (net.Conn, error) {
 // SecureListener makes the connections that l accepts, below TLS, write the records of an answer together. The http.Server
 // that serves them needs ConnContext; without it, they are ordinary connections.
 func SecureListener(l net.Listener) net.Listener {
-	return listener{l, func(c net.Conn) net.Conn { return &conn{Conn: c} }}
+	return listener{l, func(c net.Conn) net.Conn { return &conn{Conn: c, pool: recordBuffers} }}
 }

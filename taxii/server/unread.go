@@ -19,12 +19,12 @@ import (
 // (TAXII 2.1, section 3.6.1), and logs it. Over TLS the answer is encrypted before it comes here, and stays text. With
 // ConnContext, answers are written in one piece.
 func (s *Server) Listener(l net.Listener) net.Listener {
-	return listener{l, func(c net.Conn) net.Conn { return &unreadConn{&headConn{Conn: c}, s} }}
+	return listener{l, func(c net.Conn) net.Conn { return &unreadConn{&conn{Conn: c, pool: headBuffers}, s} }}
 }
 
 // unreadConn is a connection that looks for net/http's own errors in what is written.
 type unreadConn struct {
-	*headConn
+	*conn
 	server *Server
 }
 
@@ -38,9 +38,9 @@ var unmetHead = []byte("HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\n
 func (c *unreadConn) Write(b []byte) (int, error) {
 	text, ok := plainError(b)
 	if !ok {
-		return c.headConn.Write(b)
+		return c.conn.Write(b)
 	}
-	if _, err := c.headConn.Write(c.server.unread(c.Conn, text)); err != nil {
+	if _, err := c.conn.Write(c.server.unread(c.Conn, text)); err != nil {
 		return 0, err
 	}
 	return len(b), nil

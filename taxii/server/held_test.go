@@ -32,7 +32,7 @@ func (r *recorded) text() []byte { return bytes.Join(r.pieces, nil) }
 // The head of an answer waits for the rest, and for nothing else.
 func TestAHeadIsHeldBack(t *testing.T) {
 	r := &recorded{room: 1 << 20}
-	c := &headConn{Conn: r}
+	c := &conn{Conn: r, pool: headBuffers}
 	write := func(n int) {
 		t.Helper()
 		if got, err := c.Write(bytes.Repeat([]byte{'x'}, n)); got != n || err != nil {
@@ -48,10 +48,10 @@ func TestAHeadIsHeldBack(t *testing.T) {
 	write(10)
 	expect("not holding", 10)
 	c.hold()
-	write(httpBuffer)
+	write(headBuffers.size)
 	expect("a head", 10)
 	write(100_000)
-	expect("the rest", 10+httpBuffer+100_000)
+	expect("the rest", 10+headBuffers.size+100_000)
 	if err := c.let(); err != nil {
 		t.Fatal(err)
 	}
@@ -60,25 +60,25 @@ func TestAHeadIsHeldBack(t *testing.T) {
 	if err := c.let(); err != nil {
 		t.Fatal(err)
 	}
-	expect("a head alone", 10+httpBuffer+100_000+100)
+	expect("a head alone", 10+headBuffers.size+100_000+100)
 	write(7)
-	expect("afterwards", 10+httpBuffer+100_000+100+7)
+	expect("afterwards", 10+headBuffers.size+100_000+100+7)
 	c.hold()
-	write(httpBuffer + 1)
-	expect("what is no head", 10+httpBuffer+100_000+100+7+httpBuffer+1)
+	write(headBuffers.size + 1)
+	expect("what is no head", 10+headBuffers.size+100_000+100+7+headBuffers.size+1)
 }
 
 // Whatever is held when, the bytes are those that were written, in their order; and whoever writes learns how many of
 // those just given were written, and of errors.
 func TestHeldWritesAreTheSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 2))
-	for range 2000 {
+	for n := range 2000 {
 		r := &recorded{room: 1 << 30}
 		if rng.IntN(3) == 0 {
 			r.room = rng.IntN(30_000)
 		}
 		room := r.room
-		c := &headConn{Conn: r}
+		c := &conn{Conn: r, pool: []*heldPool{headBuffers, newHeldPool(16 << 10)}[n%2]}
 		var given []byte
 		failed := false
 		for range 1 + rng.IntN(20) {
