@@ -18,71 +18,80 @@ import (
 
 const module = "github.com/accord-taxii/accord"
 
-// rooms says which rooms a room may import, by its folder; "*" is all of them. Arrows point down only: a room stands above
-// those it imports. A new arrow is a decision: it goes into this table together with the reason.
-var rooms = map[string][]string{
-	".":          {},
-	"cmd/accord": {"*"}, // wiring
-
-	"taxii/server":     {"taxii", "internal/ingest", "store", "store/journal", "internal/agreement", "internal/auth", "stix", "stix/ijson"},
-	"internal/console": {"internal/admin", "store", "store/journal", "internal/agreement", "internal/auth", "stix"},
-	"internal/admin":   {"internal/follow", "store", "store/journal", "internal/agreement", "internal/auth", "stix", "taxii"}, // follow: how releases stand and what they would do; taxii: how times and errors look on the wire
-	"internal/follow":  {"taxii", "internal/ingest", "store", "store/journal", "internal/agreement", "stix", "stix/ijson"},
-	"internal/ingest":  {"stix/validate", "internal/agreement", "store", "stix", "stix/ijson"},
-
-	// store keeps accounts, so it knows what one is; auth asks the store for them through an interface of its own.
-	"store":              {"store/journal", "internal/agreement", "internal/auth", "stix", "stix/ijson"},
-	"internal/agreement": {"stix", "stix/ijson", "stix/validate"},
-	"internal/auth":      {},
-	"internal/tlsconf":   {},
-
-	"stix/validate": {"stix", "stix/ijson", "stix/pattern", "schemas"},
-	"schemas":       {"stix", "stix/ijson"}, // checks raw objects without decoding them a second time
-	"stix/pattern":  {"stix"},
-	"stix":          {"stix/ijson"},
-	"stix/ijson":    {},
-	"store/journal": {},
-	"taxii":         {},
-
-	"internal/demo":       {"stix"},
-	"internal/accordtest": {"*"}, // for tests
-	"internal/torture":    {"*"}, // a program for tests
-	"internal/bench":      {"*"}, // a program for measurements
+// A row of the table of packages: what a package may import of ours ("*": everything), and why it stands where it does.
+type row struct {
+	folder  string
+	imports string // separated by spaces
+	why     string
 }
 
-// homes says where a third-party library lives: a prefix of the import path, and the rooms that may use it.
-var homes = map[string][]string{
-	"go.etcd.io/bbolt":                       {"store", "internal/bench"}, // bench: beside what the store makes of it
-	"github.com/santhosh-tekuri/jsonschema/": {"schemas"},
-	"github.com/labstack/echo/":              {"taxii/server", "internal/admin", "internal/console", "internal/bench"}, // bench: a bare handler to compare with
-	"golang.org/x/mod/sumdb":                 {"store/journal", "store", "internal/admin", "cmd/accord"},
-	"github.com/spf13/cobra":                 {"cmd/accord"},
-	"github.com/spf13/pflag":                 {"cmd/accord"},
-	"github.com/schollz/progressbar/":        {"cmd/accord"},
-	"github.com/mattn/go-isatty":             {"cmd/accord"},
-	"github.com/prometheus/client_golang/":   {"cmd/accord", "taxii/server"},
-	"github.com/rs/zerolog":                  {"cmd/accord", "taxii/server", "internal/admin", "internal/console", "internal/follow"},
-	"go.yaml.in/yaml/":                       {"internal/admin"},
-	"github.com/klauspost/compress/":         {"taxii/server", "store"},
-	"golang.org/x/crypto/":                   {"internal/auth"},
-	"golang.org/x/term":                      {"cmd/accord"},
-	"golang.org/x/text/":                     {"stix/validate"},
-	"golang.org/x/sys/":                      {"store"},
-	"golang.org/x/sync/":                     {"*"},
-	"golang.org/x/time/":                     {"taxii/server", "internal/auth"},
-	"github.com/google/uuid":                 {"*"},
-	"github.com/rogpeppe/go-internal/":       {}, // tests only
+// packages is the table of doc/design.md as a test. Arrows point down only: a package stands above those that it imports. A
+// new arrow is a decision: add it here, and say why in the row. A row or an arrow that names nothing is an error.
+var packages = []row{
+	{".", "", "tests of the whole; no code"},
+	{"cmd/accord", "*", "commands: they put everything together"},
+
+	{"taxii/server", "taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
+	{"internal/admin", "internal/follow store store/journal internal/agreement internal/auth stix", "administration; follow: what releases would do"},
+	{"internal/follow", "store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another"},
+	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},
+
+	{"store", "store/journal internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},
+	{"internal/agreement", "stix stix/validate", "terms judge objects and their markings"},
+	{"internal/auth", "", "who is calling, never what for"},
+	{"internal/tlsconf", "", "certificates and their renewal"},
+
+	{"stix/validate", "stix stix/ijson stix/pattern schemas", "shape, rules and patterns become findings"},
+	{"schemas", "stix stix/ijson", "checks raw objects without decoding them a second time"},
+	{"stix/pattern", "stix", "the grammar of patterns; times are STIX's"},
+	{"stix", "stix/ijson", "raw objects, identifiers, markings"},
+	{"stix/ijson", "", "JSON as the Standard wants it"},
+	{"store/journal", "", "entries, tree, proofs: pure, so that an auditor can read it alone"},
+	{"taxii", "", "wire types and the client: usable without the server"},
+
+	{"internal/demo", "stix", "made-up objects"},
+	{"internal/accordtest", "*", "the real server, for tests"},
+	{"internal/torture", "*", "a program that kills servers"},
+	{"internal/bench", "*", "a program that measures them"},
+	{"internal/notices", "", "a program that collects licences"},
 }
 
-// most is how many lines a file that is no test may have: beyond it, two nouns share a file.
-const most = 500
+// A home is where a third-party library lives: a prefix of import paths, the packages that may use it ("*": all), and why.
+type home struct {
+	prefix   string
+	packages string
+	why      string
+}
+
+var homes = []home{
+	{"go.etcd.io/bbolt", "store internal/bench", "the store; bench measures it beside what the store makes of it"},
+	{"github.com/santhosh-tekuri/jsonschema/", "schemas", "compiles the schemas"},
+	{"github.com/labstack/echo/", "taxii/server internal/bench", "routes TAXII; bench has a bare handler to compare with"},
+	{"golang.org/x/mod/sumdb", "store/journal store internal/admin", "the Merkle tree and signed notes"},
+	{"github.com/spf13/cobra", "cmd/accord", "the command line"},
+	{"github.com/spf13/pflag", "cmd/accord", "its flags"},
+	{"github.com/schollz/progressbar/", "cmd/accord", "push and pull on a terminal"},
+	{"github.com/mattn/go-isatty", "cmd/accord", "whether it is one"},
+	{"github.com/prometheus/client_golang/", "cmd/accord", "metrics"},
+	{"github.com/rs/zerolog", "cmd/accord taxii/server internal/follow", "the log, at the edges only"},
+	{"go.yaml.in/yaml/", "internal/admin", "the apply file, with line numbers"},
+	{"github.com/klauspost/compress/", "taxii/server store", "compressed pages; deliveries on disk"},
+	{"golang.org/x/crypto/", "internal/auth", "argon2id"},
+	{"golang.org/x/text/", "stix/validate", "language tags"},
+	{"golang.org/x/sys/", "store", "locks and memory maps"},
+	{"golang.org/x/sync/", "*", "groups of goroutines"},
+	{"github.com/google/uuid", "*", "identifiers"},
+}
+
+// maxLines bounds a file: beyond it, two nouns share a file.
+const maxLines = 500
 
 // source is one Go file of the project.
 type source struct {
-	path, room string // slashes; the room is the folder
-	test       bool
-	text       []byte
-	file       *ast.File
+	path, folder string // slashes
+	test         bool
+	text         []byte
+	file         *ast.File
 }
 
 func sources(t *testing.T) []source {
@@ -108,7 +117,7 @@ func sources(t *testing.T) []source {
 			return err
 		}
 		slash := filepath.ToSlash(name)
-		list = append(list, source{path: slash, room: path.Dir(slash), test: strings.HasSuffix(name, "_test.go"), text: text, file: file})
+		list = append(list, source{path: slash, folder: path.Dir(slash), test: strings.HasSuffix(name, "_test.go"), text: text, file: file})
 		return nil
 	})
 	if err != nil {
@@ -117,96 +126,161 @@ func sources(t *testing.T) []source {
 	return list
 }
 
-func allows(list []string, room string) bool {
-	return slices.Contains(list, "*") || slices.Contains(list, room)
+// imports returns what s imports.
+func (s source) imports(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	for _, spec := range s.file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, imported)
+	}
+	return list
 }
 
-func TestArrowsBetweenRoomsPointDown(t *testing.T) {
+// has reports whether a list of the tables names a package.
+func has(list, folder string) bool {
+	return list == "*" || slices.Contains(strings.Fields(list), folder)
+}
+
+func rowOf(folder string) *row {
+	i := slices.IndexFunc(packages, func(r row) bool { return r.folder == folder })
+	if i < 0 {
+		return nil
+	}
+	return &packages[i]
+}
+
+func homeOf(imported string) *home {
+	i := slices.IndexFunc(homes, func(h home) bool { return strings.HasPrefix(imported, h.prefix) })
+	if i < 0 {
+		return nil
+	}
+	return &homes[i]
+}
+
+func TestArrowsBetweenPackagesPointDown(t *testing.T) {
+	forTests := "internal/accordtest internal/torture internal/bench"
 	for _, s := range sources(t) {
-		allowed, known := rooms[s.room]
-		if !known {
-			t.Errorf("%s: the room %s is not in the table", s.path, s.room)
+		r := rowOf(s.folder)
+		if r == nil {
+			t.Errorf("%s: the package %s has no row in the table", s.path, s.folder)
 			continue
 		}
-		for _, spec := range s.file.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if s.test {
-				continue
-			}
+		if s.test {
+			continue
+		}
+		for _, imported := range s.imports(t) {
 			if rest, ours := strings.CutPrefix(imported, module+"/"); ours {
-				if !allows(allowed, rest) {
-					t.Errorf("%s imports %s, which %s may not", s.path, rest, s.room)
+				if !has(r.imports, rest) {
+					t.Errorf("%s imports %s, which the row of %s does not have", s.path, rest, s.folder)
 				}
-				if rest == "internal/accordtest" && s.room != "internal/torture" && s.room != "internal/bench" {
+				if rest == "internal/accordtest" && !has(forTests, s.folder) {
 					t.Errorf("%s imports %s, which is for tests", s.path, rest)
 				}
 			} else if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
-				checkHome(t, s, imported)
+				if h := homeOf(imported); h == nil {
+					t.Errorf("%s imports %s, which has no home in the table", s.path, imported)
+				} else if !has(h.packages, s.folder) && s.folder != "internal/accordtest" {
+					t.Errorf("%s imports %s, whose home is %s", s.path, imported, h.packages)
+				}
 			}
 		}
 	}
 }
 
-func checkHome(t *testing.T, s source, imported string) {
-	t.Helper()
-	for prefix, home := range homes {
-		if strings.HasPrefix(imported, prefix) {
-			if !allows(home, s.room) && s.room != "internal/accordtest" {
-				t.Errorf("%s imports %s, whose home is %s", s.path, imported, strings.Join(home, ", "))
+// A row whose package is gone, or a library that nothing imports, would let in what nobody decided.
+func TestEveryRowOfTheTablesNamesSomethingAndSaysWhy(t *testing.T) {
+	folders, imported := map[string]bool{}, map[string]bool{}
+	for _, s := range sources(t) {
+		folders[s.folder] = true
+		if s.test {
+			continue
+		}
+		for _, i := range s.imports(t) {
+			imported[s.folder+" "+strings.TrimPrefix(i, module+"/")] = true
+			if h := homeOf(i); h != nil {
+				imported[s.folder+" "+h.prefix] = true
+				imported["* "+h.prefix] = true
 			}
-			return
 		}
 	}
-	t.Errorf("%s imports %s, which has no home in the table", s.path, imported)
+	seen := map[string]bool{}
+	for _, r := range packages {
+		if !folders[r.folder] {
+			t.Errorf("the table has a row for %s, which is not a package", r.folder)
+		}
+		if seen[r.folder] || r.why == "" {
+			t.Errorf("the row of %s stands twice or gives no reason", r.folder)
+		}
+		seen[r.folder] = true
+		for _, to := range strings.Fields(r.imports) {
+			if to != "*" && !folders[to] {
+				t.Errorf("the row of %s allows %s, which is not a package", r.folder, to)
+			} else if to != "*" && !imported[r.folder+" "+to] {
+				t.Errorf("the row of %s allows %s, which it does not import: remove the arrow", r.folder, to)
+			}
+		}
+	}
+	for _, h := range homes {
+		if seen[h.prefix] || h.why == "" {
+			t.Errorf("the home of %s stands twice or gives no reason", h.prefix)
+		}
+		seen[h.prefix] = true
+		for _, folder := range strings.Fields(h.packages) {
+			if !imported[folder+" "+h.prefix] {
+				t.Errorf("%s is a home of %s, which it does not import", folder, h.prefix)
+			}
+		}
+	}
 }
 
-// The table itself must not hold a circle: then no order of rooms would have all arrows pointing down.
-func TestTheTableOfRoomsHasNoCircle(t *testing.T) {
+// A cycle in the table would leave no order of packages in which all arrows point down.
+func TestTheTableOfPackagesHasNoCycle(t *testing.T) {
 	const entered, left = 1, 2
 	state := map[string]int{}
-	var visit func(room string, way []string)
-	visit = func(room string, way []string) {
-		way = append(way, room)
-		switch state[room] {
+	var visit func(folder string, path []string)
+	visit = func(folder string, path []string) {
+		path = append(path, folder)
+		switch state[folder] {
 		case entered:
-			t.Fatalf("a circle: %s", strings.Join(way, " -> "))
+			t.Fatalf("a cycle: %s", strings.Join(path, " -> "))
 		case left:
 			return
 		}
-		state[room] = entered
-		for _, next := range rooms[room] {
-			if next != "*" {
-				visit(next, way)
+		state[folder] = entered
+		if r := rowOf(folder); r != nil {
+			for _, next := range strings.Fields(r.imports) {
+				visit(next, path)
 			}
 		}
-		state[room] = left
+		state[folder] = left
 	}
-	for room := range rooms {
-		visit(room, nil)
+	for _, r := range packages {
+		visit(r.folder, nil)
 	}
 }
 
-func TestEveryRoomHasOnePackageComment(t *testing.T) {
+func TestEveryPackageHasOnePackageComment(t *testing.T) {
 	comments := map[string][]string{}
 	for _, s := range sources(t) {
-		if _, seen := comments[s.room]; !seen {
-			comments[s.room] = nil
+		if _, seen := comments[s.folder]; !seen {
+			comments[s.folder] = nil
 		}
 		if !s.test && s.file.Doc != nil {
-			comments[s.room] = append(comments[s.room], s.path)
+			comments[s.folder] = append(comments[s.folder], s.path)
 		}
 	}
-	for room, in := range comments {
+	for folder, in := range comments {
 		if len(in) != 1 || path.Base(in[0]) != "doc.go" {
-			t.Errorf("%s: got package comments in %q, want one, in doc.go", room, in)
+			t.Errorf("%s: got package comments in %q, want one, in doc.go", folder, in)
 		}
 	}
 }
 
-func TestFilesAreFormattedAndOfBearableLength(t *testing.T) {
+func TestFilesAreFormattedAndShort(t *testing.T) {
 	for _, s := range sources(t) {
 		formatted, err := format.Source(s.text)
 		if err != nil {
@@ -214,13 +288,13 @@ func TestFilesAreFormattedAndOfBearableLength(t *testing.T) {
 		} else if !bytes.Equal(formatted, s.text) {
 			t.Errorf("%s: gofmt would change it", s.path)
 		}
-		if n := bytes.Count(s.text, []byte("\n")); !s.test && n > most {
-			t.Errorf("%s: got %d lines, want at most %d", s.path, n, most)
+		if n := bytes.Count(s.text, []byte("\n")); !s.test && n > maxLines {
+			t.Errorf("%s: got %d lines, want at most %d", s.path, n, maxLines)
 		}
 	}
 }
 
-// What the project says stands on its own: it names no folder of the machine it was written on, and no registry's host.
+// The project stands on its own: its files name no folder of the machine on which they were written, and hold no key.
 func TestNothingPointsOutsideTheProject(t *testing.T) {
 	forbidden := []string{"/wo" + "rk/", "/tmp" + "/brief", "DESIGN" + ".md", "STYLE" + ".md", "../sha" + "red/spec", "BEGIN PRIVATE" + " KEY"}
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
@@ -231,6 +305,9 @@ func TestNothingPointsOutsideTheProject(t *testing.T) {
 			if name != "." && strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci" || d.Name() == "bin" || d.Name() == "demo-data" || d.Name() == "bench-out" {
 				return filepath.SkipDir
 			}
+			return nil
+		}
+		if name == ".git" { // the file of a worktree names its repository
 			return nil
 		}
 		text, err := os.ReadFile(name)
