@@ -78,8 +78,8 @@ func (s *numShape) holds(b []byte) bool {
 		}
 		return true
 	}
-	d := newDecimal(b)
-	if s.whole && !d.isWhole() {
+	d := ijson.NewDecimal(b)
+	if s.whole && !d.IsWhole() {
 		return false
 	}
 	for i := range s.bounds {

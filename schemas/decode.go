@@ -50,27 +50,28 @@ func decodeNumber(b []byte) json.Number {
 	if _, small := smallInt(b); small || len(b) < large && !strings.ContainsAny(string(b), "eE") {
 		return json.Number(b)
 	}
-	d := newDecimal(b)
-	if d.isZero() {
+	d := ijson.NewDecimal(b)
+	if d.IsZero() {
 		return "0"
 	}
+	negative, significant, scale := d.Parts()
 	sign := ""
-	if d.negative {
+	if negative {
 		sign = "-"
 	}
-	switch whole := d.isWhole(); {
-	case d.scale > large && whole:
+	switch whole := d.IsWhole(); {
+	case scale > large && whole:
 		return json.Number(sign + "1" + strings.Repeat("0", large))
-	case d.scale > large:
+	case scale > large:
 		return json.Number(sign + "1" + strings.Repeat("0", large) + ".5")
-	case d.scale < -large:
+	case scale < -large:
 		return json.Number(sign + "0." + strings.Repeat("0", large) + "1")
 	}
-	digits := strings.ReplaceAll(string(d.mantissa[d.from:d.to]), ".", "")
+	digits := string(significant)
 	if len(digits) > 2*large {
 		digits = digits[:2*large] + "1"
 	}
-	switch n := int(d.scale); {
+	switch n := int(scale); {
 	case n <= 0:
 		return json.Number(sign + "0." + strings.Repeat("0", -n) + digits)
 	case n >= len(digits):

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/accord-taxii/accord/stix/ijson"
 )
 
 // matching are strings near the edges of each hand-written pattern.
@@ -98,9 +100,9 @@ func TestDecimalsCompareLikeFractions(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s becomes %s", text, decodeNumber([]byte(text)))
 		}
-		d := newDecimal([]byte(text))
-		if d.isWhole() != exact.IsInt() {
-			t.Errorf("%s is whole: got %v, want %v", text, d.isWhole(), exact.IsInt())
+		d := ijson.NewDecimal([]byte(text))
+		if d.IsWhole() != exact.IsInt() {
+			t.Errorf("%s is whole: got %v, want %v", text, d.IsWhole(), exact.IsInt())
 		}
 		for _, at := range []int64{0, 1, -1, 90, -90, 100, 180, -180, 65535, 999999999} {
 			for _, side := range []int{-1, 1} {
@@ -131,9 +133,9 @@ func FuzzNumbers(f *testing.F) {
 		if !ok || !okTold {
 			t.Fatalf("%s becomes %s", text, decodeNumber([]byte(text)))
 		}
-		d := newDecimal([]byte(text))
-		if d.isWhole() != exact.IsInt() || told.IsInt() != exact.IsInt() {
-			t.Fatalf("%s is whole: got %v, decoded %v, want %v", text, d.isWhole(), told.IsInt(), exact.IsInt())
+		d := ijson.NewDecimal([]byte(text))
+		if d.IsWhole() != exact.IsInt() || told.IsInt() != exact.IsInt() {
+			t.Fatalf("%s is whole: got %v, decoded %v, want %v", text, d.IsWhole(), told.IsInt(), exact.IsInt())
 		}
 		for _, at := range []int64{0, 1, -180, 65535, 999999999, 1<<63 - 1} {
 			limit, bound := new(big.Rat).SetInt64(at), newBound(1, at)

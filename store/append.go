@@ -8,6 +8,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -137,7 +138,7 @@ func FactsOf(o stix.Object) (Facts, error) {
 	}
 	if o.Instant.IsZero() {
 		f.form |= formUnversioned
-		f.content = contentHash(o.Tree)
+		f.content = ijson.Hash(o.Tree)
 		return f, nil
 	}
 	member := "modified"

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -205,7 +206,7 @@ func (a *applying) compare(v version, ch *preparedChange, other OutcomeKind) (sa
 		return false, err
 	}
 	kind := other
-	if same = sameContent(r.text, ch.Add.Object.Raw()); same {
+	if same = ijson.Equal(r.text, ch.Add.Object.Raw()); same {
 		kind = Already
 		if err := a.vouch(v, ch.Add.Source.Collection); err != nil {
 			return false, err

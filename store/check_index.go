@@ -53,7 +53,7 @@ func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error
 	}
 	v := newVersion(id, o.Instant, r.form, addedOf(key))
 	if r.form&formUnversioned != 0 {
-		v.content = contentHash(&tree)
+		v.content = ijson.Hash(&tree)
 	}
 	return v, o, nil
 }

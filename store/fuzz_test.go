@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/accord-taxii/accord/stix"
-	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -114,33 +112,6 @@ func FuzzStatusRecord(f *testing.F) {
 		body, by, err := parseStatus(b)
 		if err != nil && (body != nil || by != Actor{}) {
 			t.Errorf("got %q and %+v beside %v", body, by, err)
-		}
-	})
-}
-
-// FuzzContent holds two texts against each other: equal values have one hash and plain numbers one spelling.
-func FuzzContent(f *testing.F) {
-	f.Add([]byte(`{"a":1.50,"b":[0,-0.0]}`), []byte(`{ "b":[0e9,0], "\u0061":15e-1}`))
-	f.Add([]byte(`1e99999999999999999999`), []byte(`10e99999999999999999998`))
-	f.Add([]byte(`-1`), []byte(`1`))
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		var ta, tb ijson.Tree
-		if ta.Parse(a, ijson.Limits{}) != nil || tb.Parse(b, ijson.Limits{}) != nil {
-			if ijson.Equal(a, b) {
-				t.Errorf("%q and %q are equal, though they cannot both be read", a, b)
-			}
-			return
-		}
-		one := ijson.Equal(a, b)
-		if one != ijson.Equal(b, a) {
-			t.Errorf("%q equals %q, but not the other way round", a, b)
-		}
-		if same := contentHash(&ta) == contentHash(&tb); same != one {
-			t.Errorf("%q and %q: equal %t, hashed alike %t", a, b, one, same)
-		}
-		var again bytes.Buffer
-		if json.Indent(&again, a, "", " ") == nil && !sameContent(a, again.Bytes()) {
-			t.Errorf("%q is not what it is with other white space", a)
 		}
 	})
 }

@@ -1,10 +1,6 @@
 package ijson
 
-import (
-	"bytes"
-	"strconv"
-	"strings"
-)
+import "bytes"
 
 // Equal reports whether a and b are texts of the same JSON value: the order of members, white space, the spelling of
 // escapes and of numbers (1.0 and 1) aside. Text that does not parse equals nothing.
@@ -25,7 +21,7 @@ func equal(a *Tree, i int, b *Tree, j int) bool {
 	case String:
 		return bytes.Equal(a.Bytes(i), b.Bytes(j))
 	case Number:
-		return bytes.Equal(a.Raw(i), b.Raw(j)) || decimalOf(string(a.Raw(i))) == decimalOf(string(b.Raw(j)))
+		return bytes.Equal(a.Raw(i), b.Raw(j)) || equalNumbers(a.Raw(i), b.Raw(j))
 	case Array:
 		k := j + 1
 		for item := range a.Items(i) {
@@ -49,34 +45,7 @@ func equal(a *Tree, i int, b *Tree, j int) bool {
 	return true
 }
 
-// decimal is a number in one form whatever its spelling: digits without zeros at either end, times ten to the exponent.
-type decimal struct {
-	negative bool
-	digits   string
-	exponent int64
-}
-
-// decimalOf reads a checked JSON number. An exponent beyond 64 bits keeps the number's own spelling, so that it equals
-// only itself.
-func decimalOf(s string) decimal {
-	var d decimal
-	spelled := s
-	s, d.negative = strings.CutPrefix(s, "-")
-	mantissa := s
-	if e := strings.IndexAny(s, "eE"); e >= 0 {
-		n, err := strconv.ParseInt(s[e+1:], 10, 62)
-		if err != nil {
-			return decimal{digits: spelled}
-		}
-		mantissa, d.exponent = s[:e], n
-	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	d.exponent -= int64(len(fraction))
-	digits := strings.TrimLeft(whole+fraction, "0")
-	d.digits = strings.TrimRight(digits, "0")
-	d.exponent += int64(len(digits) - len(d.digits))
-	if d.digits == "" {
-		return decimal{}
-	}
-	return d
+func equalNumbers(a, b []byte) bool {
+	x, y := NewDecimal(a), NewDecimal(b)
+	return x.Equal(&y)
 }
