@@ -10,59 +10,58 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// futureTolerance is how far ahead of the clock a version may be dated before
-// it is remarked on: clocks and time zones go wrong by less.
+// futureTolerance is how far ahead of the clock a version may be dated: wrong
+// clocks and time zones explain less.
 const futureTolerance = 24 * time.Hour
 
 // offer is an object at the door, with all that the terms look at.
-type offer struct {
+type submission struct {
 	stix.Object
 	agreement *Agreement
 	accept    *Accept
 	party     Party
-	found     []validate.Finding // so far: validation's, then the terms' own
+	found     []validate.Finding // validation's, then those of the terms so far
 	now       time.Time
 
-	level  stix.TLP  // most restrictive of its markings, none when none is a level
+	level  stix.TLP  // most restrictive of its markings; 0 if none is a TLP level
 	others []stix.ID // its markings that are no TLP level
 
-	// Where the marking stands that decided level, as a format for its place in the list.
+	// Location of the marking that decided level: a format and its index in the list.
 	where string
 	place int
 }
 
-// acceptRule is one term at the door: check says what of the object it does not
-// allow, and where; "" when it allows it.
+// acceptRule is one term of acceptance. check returns what it does not allow,
+// and where, or "".
 type acceptRule struct {
 	id       string
-	term     string // as it is written in the apply file
+	term     string // as the apply file has it
 	severity validate.Severity
-	check    func(*offer) (path, message string)
+	check    func(*submission) (path, message string)
 }
 
-// acceptRules are the terms at the door, in the order they are reported. The
-// last one looks at what the others had to say.
+// acceptRules are the terms of acceptance in the order they are reported. The
+// last one depends on the findings of the others.
 var acceptRules = []acceptRule{
-	{"A-001", "accept.types", validate.Error, (*offer).types},
-	{"A-002", "accept.spec_versions", validate.Error, (*offer).specVersions},
-	{"A-003", "accept.max_tlp", validate.Error, (*offer).maxTLP},
-	{"A-004", "accept.require_marking", validate.Error, (*offer).requireMarking},
-	{"A-005", "accept.created_by", validate.Error, (*offer).createdBy},
-	{"A-006", "accept.future_modified", validate.Warning, (*offer).futureModified},
-	{"A-007", "", validate.Warning, (*offer).markingUnderstood},
-	{"A-008", "accept.warnings", validate.Error, (*offer).warnings},
+	{"A-001", "accept.types", validate.Error, (*submission).types},
+	{"A-002", "accept.spec_versions", validate.Error, (*submission).specVersions},
+	{"A-003", "accept.max_tlp", validate.Error, (*submission).maxTLP},
+	{"A-004", "accept.require_marking", validate.Error, (*submission).requireMarking},
+	{"A-005", "accept.created_by", validate.Error, (*submission).createdBy},
+	{"A-006", "accept.future_modified", validate.Warning, (*submission).futureModified},
+	{"A-007", "", validate.Warning, (*submission).markingUnderstood},
+	{"A-008", "accept.warnings", validate.Error, (*submission).warnings},
 }
 
-// Accepts holds an object that a party adds at a moment to the agreement's
-// terms. found is what validation had to say about the object, which a term
-// may look at; what comes back are the terms' own findings, errors for what the
-// agreement does not allow.
+// Accepts checks an object that a party adds at a moment against the agreement's
+// terms. found are validation's findings, which a term may depend on. It returns
+// the findings of the terms alone; what the agreement does not allow is an error.
 func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding, now time.Time) []validate.Finding {
-	of := offer{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now}
-	of.readMarkings()
+	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now}
+	s.readMarkings()
 	for i := range acceptRules {
 		r := &acceptRules[i]
-		path, message := r.check(&of)
+		path, message := r.check(&s)
 		if message == "" {
 			continue
 		}
@@ -73,13 +72,13 @@ func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding
 		if r.term != "" {
 			message += " (" + r.term + " of the agreement " + string(a.Name) + ")"
 		}
-		of.found = append(of.found, validate.Finding{Rule: r.id, Severity: severity, Path: path, Message: message})
+		s.found = append(s.found, validate.Finding{Rule: r.id, Severity: severity, Path: path, Message: message})
 	}
-	return of.found[len(found):]
+	return s.found[len(found):]
 }
 
-// Level is the marking that counts for an object under this agreement, and that
-// is recorded with it: its effective TLP level, else accept.default_tlp.
+// Level returns the TLP level that an object counts as under this agreement and
+// that is recorded with it: its effective level, or accept.default_tlp.
 func (a *Agreement) Level(o stix.Object) stix.TLP {
 	level, _ := o.EffectiveTLP()
 	if level == 0 {
@@ -88,13 +87,13 @@ func (a *Agreement) Level(o stix.Object) stix.TLP {
 	return level
 }
 
-// readMarkings finds the object's level and where it says so.
-func (o *offer) readMarkings() {
+// readMarkings finds the object's level and the marking that decides it.
+func (o *submission) readMarkings() {
 	t := o.Tree
 	see := func(node int, where string, place int) {
 		id, err := stix.ParseID(t.Str(node))
 		if err != nil {
-			return // validation's to say
+			return // validation reports it
 		}
 		level, ok := stix.TLPOfMarking(id)
 		if !ok {
@@ -118,14 +117,14 @@ func (o *offer) readMarkings() {
 	}
 }
 
-func (o *offer) types() (string, string) {
+func (o *submission) types() (string, string) {
 	if len(o.accept.Types) == 0 || slices.Contains(o.accept.Types, o.Type) {
 		return "", ""
 	}
 	return "/type", fmt.Sprintf("the object is of type %q, the agreement takes only %s", o.Type, strings.Join(o.accept.Types, ", "))
 }
 
-func (o *offer) specVersions() (string, string) {
+func (o *submission) specVersions() (string, string) {
 	taken := o.accept.SpecVersions
 	if len(taken) == 0 {
 		taken = []string{defaultSpecVersion}
@@ -136,7 +135,7 @@ func (o *offer) specVersions() (string, string) {
 	return "/spec_version", fmt.Sprintf("the object is STIX %s, the agreement takes STIX %s only", o.SpecVersion, strings.Join(taken, " and "))
 }
 
-func (o *offer) maxTLP() (string, string) {
+func (o *submission) maxTLP() (string, string) {
 	most := o.accept.MaxTLP
 	switch {
 	case most == 0:
@@ -149,18 +148,17 @@ func (o *offer) maxTLP() (string, string) {
 	return "", ""
 }
 
-// requireMarking leaves marking definitions alone: they say how others are
-// marked.
-func (o *offer) requireMarking() (string, string) {
+// requireMarking exempts marking definitions.
+func (o *submission) requireMarking() (string, string) {
 	if !o.accept.RequireMarking || o.level != 0 || len(o.others) > 0 || o.Type == "marking-definition" {
 		return "", ""
 	}
 	return "", "the object carries no marking, the agreement takes marked objects only: add object_marking_refs or granular_markings"
 }
 
-// createdBy leaves alone what has no author: cyber-observables, which the
-// Standard gives no created_by_ref, and the party's own identity.
-func (o *offer) createdBy() (string, string) {
+// createdBy exempts objects without an author: cyber-observables, which have no
+// created_by_ref in the Standard, and the party's own identity.
+func (o *submission) createdBy() (string, string) {
 	if o.accept.CreatedBy != CreatedByParty {
 		return "", ""
 	}
@@ -180,7 +178,7 @@ func (o *offer) createdBy() (string, string) {
 	return "", fmt.Sprintf("the object has no created_by_ref, the agreement takes only what the party %s itself created, as %s", o.party.Name, o.party.Identity)
 }
 
-func (o *offer) futureModified() (string, string) {
+func (o *submission) futureModified() (string, string) {
 	if o.now.IsZero() || o.Instant.IsZero() || !o.Instant.Time().After(o.now.Add(futureTolerance)) {
 		return "", ""
 	}
@@ -191,14 +189,14 @@ func (o *offer) futureModified() (string, string) {
 	return path, fmt.Sprintf("the version is dated %s, more than a day ahead of this server's clock, %s", o.Version, o.now.UTC().Format(time.RFC3339))
 }
 
-func (o *offer) markingUnderstood() (string, string) {
+func (o *submission) markingUnderstood() (string, string) {
 	if len(o.others) == 0 {
 		return "", ""
 	}
 	return "", fmt.Sprintf("the marking %s is no TLP level: what it asks for is not known here, and where there is a ceiling the object is not passed on", o.others[0])
 }
 
-func (o *offer) warnings() (string, string) {
+func (o *submission) warnings() (string, string) {
 	if o.accept.Warnings != WarningsReject {
 		return "", ""
 	}
@@ -212,5 +210,5 @@ func (o *offer) warnings() (string, string) {
 		return "", ""
 	}
 	slices.Sort(rules)
-	return "", fmt.Sprintf("the agreement takes only what nothing warns about, here %s did", strings.Join(slices.Compact(rules), ", "))
+	return "", fmt.Sprintf("the agreement takes only objects without warnings, this one has %s", strings.Join(slices.Compact(rules), ", "))
 }

@@ -44,8 +44,8 @@ const (
 	them      stix.ID = "identity--311b2d2d-f010-4473-83ec-1edf84858f4c"
 )
 
-// TestTermsAtTheDoor goes through every term: what it refuses, what it lets in, and what the sender reads.
-func TestTermsAtTheDoor(t *testing.T) {
+// TestTermsOfAcceptance goes through every term: what it refuses, what it lets in, and what the sender reads.
+func TestTermsOfAcceptance(t *testing.T) {
 	granular := func(id stix.ID) string {
 		return fmt.Sprintf(`"granular_markings":[{"selectors":["type"],"lang":"en"},{"selectors":["id"],"marking_ref":"%s"}]`, id)
 	}
@@ -109,7 +109,7 @@ func TestTermsAtTheDoor(t *testing.T) {
 		"created beyond tomorrow":                  {Accept{}, strings.Replace(definition, "2027", "2031", 1), nil, "A-006:warning:/created", ""},
 
 		"warnings where they are taken":      {Accept{}, indicator(), warned, "", ""},
-		"warnings where they are refused":    {Accept{Warnings: WarningsReject}, indicator(), warned, "A-008:error:", "here S-100, S-200 did"},
+		"warnings where they are refused":    {Accept{Warnings: WarningsReject}, indicator(), warned, "A-008:error:", "this one has S-100, S-200"},
 		"no warnings where they are refused": {Accept{Warnings: WarningsReject}, indicator(), nil, "", ""},
 		"the terms' own warnings count":      {Accept{Warnings: WarningsReject}, indicator(marked(statement)), nil, "A-007:warning: A-008:error:", "A-007"},
 		"several terms are all reported, in order": {

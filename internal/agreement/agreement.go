@@ -16,8 +16,8 @@ type (
 	AccountName string // of an account
 )
 
-// Caller is who asks: an account and the party it belongs to. An operator may
-// have no party.
+// Caller is the account that makes a request and the party it belongs to. An
+// operator may have no party.
 type Caller struct {
 	Account  AccountName
 	Party    PartyName
@@ -28,7 +28,7 @@ type Caller struct {
 type Party struct {
 	Name     PartyName `json:"name"`
 	Title    string    `json:"title"`
-	Identity stix.ID   `json:"identity,omitempty"` // its STIX identity, if it has said which
+	Identity stix.ID   `json:"identity,omitempty"` // its STIX identity, if known
 }
 
 // Role is what a party may do in an agreement.
@@ -43,7 +43,7 @@ const (
 // Roles lists every role, in the order they are written.
 func Roles() []Role { return []Role{Producer, Consumer, Auditor} }
 
-// Membership is a party's place in an agreement.
+// Membership gives a party its roles in an agreement.
 type Membership struct {
 	Party PartyName `json:"party"`
 	Roles []Role    `json:"roles"`
@@ -51,7 +51,7 @@ type Membership struct {
 
 // Agreement is a sharing agreement with its terms. Its JSON is the document
 // that the agreement's file keeps and that a journal entry's digest covers; see
-// Document. A value that is in use is not changed: change a Clone.
+// Document. A value in use must not be changed: change a Clone.
 type Agreement struct {
 	Name        Name         `json:"name"`
 	Title       string       `json:"title"`
@@ -74,13 +74,13 @@ type Collection struct {
 	Alias string    `json:"alias,omitempty"`
 }
 
-// Accept says what may come in. What is not said is not restricted;
-// SpecVersions alone defaults to 2.1.
+// Accept restricts what may come in. An absent term restricts nothing, except
+// that SpecVersions defaults to 2.1.
 type Accept struct {
 	Types          []string `json:"types,omitempty"`         // object types; none: all
 	SpecVersions   []string `json:"spec_versions,omitempty"` // none: 2.1
 	MaxTLP         stix.TLP `json:"max_tlp,omitempty"`       // the most restrictive marking taken; none: any
-	DefaultTLP     stix.TLP `json:"default_tlp,omitempty"`   // counts for objects that carry no TLP level
+	DefaultTLP     stix.TLP `json:"default_tlp,omitempty"`   // the level of objects without a marking
 	RequireMarking bool     `json:"require_marking,omitempty"`
 	Warnings       string   `json:"warnings,omitempty"`        // WarningsAccept (default) or WarningsReject
 	CreatedBy      string   `json:"created_by,omitempty"`      // CreatedByAny (default) or CreatedByParty
@@ -90,7 +90,7 @@ type Accept struct {
 // Values of Accept's choices; the first of each pair is the default.
 const (
 	WarningsAccept = "accept"
-	WarningsReject = "reject" // an object that anything warns about is refused
+	WarningsReject = "reject" // an object with a warning is refused
 	CreatedByAny   = "any"
 	CreatedByParty = "party" // created_by_ref must be the producing party's identity
 	FutureWarn     = "warn"
@@ -104,23 +104,23 @@ type Release struct {
 	Types  []string `json:"types,omitempty"`   // none: all
 }
 
-// Retention says what may be dropped. Zero values keep everything.
+// Retention limits what is kept. Zero values keep everything.
 type Retention struct {
 	Versions   int `json:"versions,omitempty"`     // newest versions of an object that are kept
 	MaxAgeDays int `json:"max_age_days,omitempty"` // days since date_added
 }
 
-// Mark is a decision about an agreement: when, by whom and why.
+// Mark records a decision about an agreement.
 type Mark struct {
 	At     time.Time   `json:"at"`
 	By     AccountName `json:"by"`
 	Reason string      `json:"reason,omitempty"`
 
-	// Of a termination: what was released onward is taken back.
+	// Withdraw is set by a termination that withdraws what was released onward.
 	Withdraw bool `json:"withdraw,omitempty"`
 }
 
-// Member returns a party's place in the agreement.
+// Member returns the membership of a party, if any.
 func (a *Agreement) Member(party PartyName) (Membership, bool) {
 	i := slices.IndexFunc(a.Parties, func(m Membership) bool { return m.Party == party })
 	if i < 0 || party == "" {

@@ -18,9 +18,9 @@ type Fault struct {
 
 func (f Fault) Error() string { return f.Field + ": " + f.Message }
 
-// Check holds an agreement to what can be said of it alone, whatever else
-// exists: names, roles, dates and values that have a meaning. All faults are
-// reported, in the order of the apply file.
+// Check reports what is wrong with an agreement by itself, regardless of what
+// else exists: invalid names, roles, dates and values. It returns all faults, in
+// the order of the apply file.
 func Check(a *Agreement) []Fault {
 	c := checker{}
 	if err := CheckName(string(a.Name)); err != nil {
@@ -69,7 +69,7 @@ func (c *checker) collection(col Collection) {
 	}
 }
 
-// CheckAlias says whether s can be a collection's alias (TAXII 2.1, section
+// CheckAlias returns an error unless s can be a collection's alias (TAXII 2.1, section
 // 5.2.1): letters, digits, hyphen, dot and underscore, so that it stands in a
 // URL as it is, and not the form of a collection's id.
 func CheckAlias(s string) error {
@@ -90,7 +90,7 @@ func (c *checker) parties(parties []Membership) {
 			c.fault(field+".party", "%v", err)
 		}
 		if seen[m.Party] {
-			c.fault(field+".party", "the party %s is there twice; give it all its roles in one place", m.Party)
+			c.fault(field+".party", "the party %s is listed twice; list all its roles in one place", m.Party)
 		}
 		seen[m.Party] = true
 		if len(m.Roles) == 0 {
@@ -139,9 +139,9 @@ func (c *checker) types(field string, types []string) {
 	}
 }
 
-// CheckObjectType says whether a term can name an object type: one that STIX
-// 2.1 defines, or one that begins with x-, as custom types do (section 11.2). A
-// misspelled type would be a term that nobody notices.
+// CheckObjectType returns an error unless a term can name the object type: one
+// that STIX 2.1 defines, or one that begins with x-, as custom types do (section
+// 11.2). A misspelled type would go unnoticed.
 func CheckObjectType(typ string) error {
 	if stix.CategoryOf(typ) != stix.Unknown {
 		return nil
@@ -160,10 +160,10 @@ func (c *checker) release(self Name, releases []Release) {
 			c.fault(field+".to", "%v", err)
 		}
 		if r.To == self {
-			c.fault(field+".to", "the agreement %s would release to itself, want another agreement", self)
+			c.fault(field+".to", "the agreement %s releases to itself, want another agreement", self)
 		}
 		if seen[r.To] {
-			c.fault(field+".to", "a release to %s is there already; one rule a target", r.To)
+			c.fault(field+".to", "there is another release to %s; want one rule per target", r.To)
 		}
 		seen[r.To] = true
 		c.types(field+".types", r.Types)

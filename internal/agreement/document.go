@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// defaultSpecVersion is what an agreement accepts that does not say.
+// defaultSpecVersion is accepted where accept.spec_versions is absent.
 const defaultSpecVersion = "2.1"
 
 // Canonical returns the agreement in the one form that is kept: times in UTC
-// and whole microseconds, lists that are sets sorted and free of repetition,
-// choices spelled out. What was left to a default when the parties agreed so
-// stays what it was when defaults change. Parties and releases keep their order
-// of names.
+// and whole microseconds, sets sorted and without duplicates, defaults spelled
+// out so that a later change of a default does not change an agreement. Parties
+// and releases are sorted by name.
 func (a *Agreement) Canonical() *Agreement {
 	c := a.Clone()
 	slices.SortStableFunc(c.Parties, func(x, y Membership) int { return cmp.Compare(x.Party, y.Party) })
@@ -58,8 +57,8 @@ func (a *Agreement) Document() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// ParseDocument reads what Document wrote. A term it does not know is an error:
-// whoever cannot read a term cannot keep to it.
+// ParseDocument reads what Document wrote. An unknown term is an error: a term
+// that cannot be read cannot be enforced.
 func ParseDocument(b []byte) (*Agreement, error) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
@@ -68,7 +67,7 @@ func ParseDocument(b []byte) (*Agreement, error) {
 		return nil, fmt.Errorf("read agreement: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("read agreement: there is something behind the document")
+		return nil, errors.New("read agreement: data after the document")
 	}
 	return &a, nil
 }

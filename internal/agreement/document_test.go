@@ -157,7 +157,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		"an unknown choice about authors":  {func(a *Agreement) { a.Accept.CreatedBy = "me" }, "accept.created_by", "any or party"},
 		"an unknown choice about dates":    {func(a *Agreement) { a.Accept.FutureModified = "no" }, "accept.future_modified", "warn or reject"},
 		"a release to itself":              {func(a *Agreement) { a.Release[1].To = "gsp" }, "release[1].to", "itself"},
-		"two releases to one":              {func(a *Agreement) { a.Release[1].To = "second" }, "release[1].to", "already"},
+		"two releases to one":              {func(a *Agreement) { a.Release[1].To = "second" }, "release[1].to", "another release"},
 		"a release to nowhere":             {func(a *Agreement) { a.Release[1].To = "" }, "release[1].to", "empty"},
 		"an unknown type in a release":     {func(a *Agreement) { a.Release[0].Types[0] = "tools" }, "release[0].types[0]", "tools"},
 		"fewer than no versions":           {func(a *Agreement) { a.Retention.Versions = -1 }, "retention.versions", "-1"},

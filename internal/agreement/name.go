@@ -8,8 +8,8 @@ import (
 // MaxName is the longest name, in bytes.
 const MaxName = 64
 
-// CheckName says whether s can name a party, an account, an API root or an
-// agreement: lower-case letters, digits, hyphen, dot and underscore, the first
+// CheckName returns an error unless s can name a party, an account, an API root
+// or an agreement: lower-case letters, digits, hyphen, dot and underscore, the first
 // a letter or digit. Such a name stands in a URL, a file name and a log line
 // as it is.
 func CheckName(s string) error {

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Act is what a caller wants to do with an agreement.
+// Act is something a caller may do with an agreement.
 type Act uint8
 
 const (
 	See        Act = iota + 1 // know that it exists: the collection resource
 	Read                      // objects, manifest, versions
 	Add                       // add objects
-	Delete                    // delete objects; that they are the party's own is the store's to check
+	Delete                    // delete objects; the store checks that they are the party's own
 	Audit                     // history, deliveries
 	Administer                // change terms, renew, suspend, terminate
 	AuditOwn                  // history and deliveries of what the party itself added
@@ -31,15 +31,14 @@ func (a Act) String() string {
 }
 
 var (
-	// ErrNoRole: the caller has no place in the agreement. To such a caller it
-	// does not exist.
+	// ErrNoRole: the caller has no role in the agreement, which is hidden from it.
 	ErrNoRole = errors.New("no role in the agreement")
-	// ErrNotAllowed: the caller may know of the agreement, but not do this. It
-	// comes as a *RoleError or an *ErrOutside.
+	// ErrNotAllowed: the caller may know of the agreement, but not do this. It is
+	// returned as a *RoleError or an *OutsideError.
 	ErrNotAllowed = errors.New("not allowed by the agreement")
 )
 
-// RoleError says which role is missing. errors.Is(err, ErrNotAllowed) holds.
+// RoleError reports a missing role. It matches ErrNotAllowed.
 type RoleError struct {
 	Agreement Name
 	Act       Act
@@ -52,9 +51,9 @@ func (e *RoleError) Error() string {
 
 func (e *RoleError) Is(target error) bool { return target == ErrNotAllowed }
 
-// ErrOutside says that the agreement is not in its term, since when and why.
-// errors.Is(err, ErrNotAllowed) holds.
-type ErrOutside struct {
+// OutsideError reports that the agreement is not active, since when and why. It
+// matches ErrNotAllowed.
+type OutsideError struct {
 	Agreement Name
 	State     State
 	Since     time.Time   // for Scheduled: when it begins
@@ -62,7 +61,7 @@ type ErrOutside struct {
 	Reason    string
 }
 
-func (e *ErrOutside) Error() string {
+func (e *OutsideError) Error() string {
 	var b strings.Builder
 	since := e.Since.UTC().Format(time.RFC3339)
 	switch e.State {
@@ -84,9 +83,9 @@ func (e *ErrOutside) Error() string {
 	return b.String()
 }
 
-func (e *ErrOutside) Is(target error) bool { return target == ErrNotAllowed }
+func (e *OutsideError) Is(target error) bool { return target == ErrNotAllowed }
 
-// standing is what a caller is to an agreement. An operator may be a member too.
+// standing is a caller's relation to an agreement. An operator may be a member too.
 type standing uint8
 
 const (
@@ -102,52 +101,51 @@ const (
 	allow verdict = iota + 1
 	conceal
 	refuse
-	refuseOutside
+	refuseInactive
 )
 
-// permitRule is one row of the table: it decides when everything it names
-// applies. What it leaves out always applies.
+// permitRule is one row of the table. It applies when all its conditions hold;
+// an absent condition always holds.
 type permitRule struct {
-	is      standing // the caller is this ...
-	isNot   standing // ... and not this
-	acts    []Act    // it wants one of these
-	lacks   []Role   // its party lacks one of these roles
-	outside bool     // the agreement is not active
-	verdict verdict
-	reason  string
+	is       standing // the caller is this ...
+	isNot    standing // ... and not this
+	acts     []Act    // the act is one of these
+	lacks    []Role   // its party lacks one of these roles
+	inactive bool     // the agreement is not active
+	verdict  verdict
+	reason   string
 
 	lacksAll bool // of lacks: its party lacks all of them
 }
 
-// permitRules is the whole law of access; the first row that applies decides.
-// A role that is missing is said before a term that is over: the missing role
-// stays missing when the term is renewed.
+// permitRules decides all access; the first row that applies counts. A missing
+// role is reported before an expired term: a renewal would not supply it.
 var permitRules = []permitRule{
-	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer}, verdict: allow, reason: "an operator runs the server and answers for it, in any state"},
-	{isNot: operator | member, verdict: conceal, reason: "to whom has no role the agreement does not exist"},
-	{acts: []Act{See}, verdict: allow, reason: "a party may always know where its agreement stands"},
+	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer}, verdict: allow, reason: "an operator may do this in every state"},
+	{isNot: operator | member, verdict: conceal, reason: "the agreement is hidden from callers without a role"},
+	{acts: []Act{See}, verdict: allow, reason: "a party may always see its agreement"},
 	{acts: []Act{Administer}, verdict: refuse, reason: "only an operator may administer it"},
 	{acts: []Act{Read}, lacks: []Role{Consumer}, verdict: refuse, reason: "reading needs the role consumer"},
 	{acts: []Act{Add}, lacks: []Role{Producer}, verdict: refuse, reason: "adding needs the role producer"},
 	{acts: []Act{Delete}, lacks: []Role{Producer, Consumer}, verdict: refuse, reason: "deleting needs the roles producer and consumer"},
 	{acts: []Act{Audit}, lacks: []Role{Auditor}, verdict: refuse, reason: "reading history and deliveries needs the role auditor"},
-	{acts: []Act{AuditOwn}, lacks: []Role{Producer, Auditor}, lacksAll: true, verdict: refuse, reason: "reading history and deliveries needs the role auditor, or producer for what one added"},
-	{acts: []Act{Audit, AuditOwn}, verdict: allow, reason: "what happened can be audited after the end"},
-	{outside: true, verdict: refuseOutside, reason: "objects move within the term only"},
-	{acts: []Act{Read, Add, Delete}, verdict: allow, reason: "the role allows it and the term runs"},
+	{acts: []Act{AuditOwn}, lacks: []Role{Producer, Auditor}, lacksAll: true, verdict: refuse, reason: "reading history and deliveries needs the role auditor, or producer for its own objects"},
+	{acts: []Act{Audit, AuditOwn}, verdict: allow, reason: "auditing is allowed after the end"},
+	{inactive: true, verdict: refuseInactive, reason: "objects move only while the agreement is active"},
+	{acts: []Act{Read, Add, Delete}, verdict: allow, reason: "the role allows it and the agreement is active"},
 	{verdict: refuse, reason: "nothing allows it"},
 }
 
 // Permit decides whether a caller may do something with an agreement at a
-// moment; nothing else decides that. Its errors are ErrNoRole and, for callers
-// who may know of the agreement, a *RoleError or an *ErrOutside, both
+// moment; nothing else decides that. It returns ErrNoRole or, to callers with a
+// role, a *RoleError or an *OutsideError, both
 // ErrNotAllowed.
 func Permit(a *Agreement, c Caller, act Act, now time.Time) error {
 	_, err := PermitWhy(a, c, act, now)
 	return err
 }
 
-// PermitWhy is Permit with the reason of the decision, also when it allows.
+// PermitWhy is like Permit and also returns the reason of the decision.
 func PermitWhy(a *Agreement, c Caller, act Act, now time.Time) (reason string, err error) {
 	var is standing
 	if c.Operator {
@@ -168,8 +166,8 @@ func PermitWhy(a *Agreement, c Caller, act Act, now time.Time) (reason string, e
 			return r.reason, nil
 		case conceal:
 			return r.reason, ErrNoRole
-		case refuseOutside:
-			err := a.outside(now)
+		case refuseInactive:
+			err := a.inactiveError(now)
 			return err.Error(), err
 		}
 		return r.reason, &RoleError{Agreement: a.Name, Act: act, Reason: r.reason}
@@ -183,7 +181,7 @@ func (r *permitRule) applies(is standing, roles []Role, act Act, state State) bo
 		return false
 	case len(r.acts) > 0 && !slices.Contains(r.acts, act):
 		return false
-	case r.outside && state == Active:
+	case r.inactive && state == Active:
 		return false
 	case len(r.lacks) == 0:
 		return true
@@ -200,10 +198,10 @@ func (r *permitRule) applies(is standing, roles []Role, act Act, state State) bo
 	return has < len(r.lacks)
 }
 
-// outside says why an agreement that is not active serves nobody.
-func (a *Agreement) outside(now time.Time) error {
-	state, since, mark := a.stand(now)
-	e := &ErrOutside{Agreement: a.Name, State: state, Since: since}
+// inactiveError says why the agreement is not active.
+func (a *Agreement) inactiveError(now time.Time) error {
+	state, since, mark := a.stateAt(now)
+	e := &OutsideError{Agreement: a.Name, State: state, Since: since}
 	if mark != nil {
 		e.By, e.Reason = mark.By, mark.Reason
 	}

@@ -90,7 +90,7 @@ func TestPermit(t *testing.T) {
 func check(t *testing.T, what, want string, err error) {
 	t.Helper()
 	var missing *RoleError
-	var outside *ErrOutside
+	var outside *OutsideError
 	got := "an unknown error"
 	switch {
 	case err == nil:

@@ -10,27 +10,26 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// Offer is a version of an object that might be passed on, with what is recorded of it where it is.
-type Offer struct {
+// Candidate is a version of an object that may be released, with what its journal entry records.
+type Candidate struct {
 	Object   stix.Object
-	Level    stix.TLP // recorded with it: its own marking, else what unmarked objects counted as there
+	Level    stix.TLP // recorded: its own level, or what unmarked objects count as in the source
 	Warnings []string // ids of the rules that warned when it came in
-	Party    Party    // that added it in the first place; zero when nobody knows
+	Party    Party    // that added it to the exchange; zero if unknown
 }
 
-// Refusal is one reason why an object is not passed on.
+// Refusal is one reason why an object is not released.
 type Refusal struct {
 	Term    string // as the apply file has it: "release.max_tlp", "accept.types"
 	Message string // a sentence: what was found and what is allowed
-	Marking bool   // the object is marked too restrictively: this takes its earlier versions back
+	Marking bool   // the object's markings refuse it: earlier versions are withdrawn too
 }
 
 func (r Refusal) String() string { return r.Term + ": " + r.Message }
 
-// Refuses holds an object to the ceiling and the types of a release. A marking that is no TLP level may mean anything,
-// and so counts as the most restrictive one. aid says that the object goes because another one needs it to be
-// understood: then its type does not matter.
-func (r Release) Refuses(o Offer, aid bool) []Refusal {
+// Refuses checks an object against the ceiling and the types of a release. A marking that is no TLP level counts as red.
+// aid means that a released object needs this one: then its type does not matter.
+func (r Release) Refuses(o Candidate, aid bool) []Refusal {
 	refusals := r.refusesMarking(o)
 	if !aid && len(r.Types) > 0 && !slices.Contains(r.Types, o.Object.Type) {
 		refusals = append(refusals, Refusal{Term: "release.types", Message: fmt.Sprintf(
@@ -39,7 +38,7 @@ func (r Release) Refuses(o Offer, aid bool) []Refusal {
 	return refusals
 }
 
-func (r Release) refusesMarking(o Offer) []Refusal {
+func (r Release) refusesMarking(o Candidate) []Refusal {
 	if r.MaxTLP == 0 || r.MaxTLP == stix.Red {
 		return nil
 	}
@@ -59,7 +58,7 @@ func (r Release) refusesMarking(o Offer) []Refusal {
 	return nil
 }
 
-// RefusesUnseen is Refuses for a version whose text is gone: it says whether what is recorded of it is above the ceiling.
+// RefusesUnseen is like Refuses for a version whose text is gone: it judges by what is recorded of its markings.
 func (r Release) RefusesUnseen(level stix.TLP, warnings []string) []Refusal {
 	if r.MaxTLP == 0 || r.MaxTLP == stix.Red || level <= r.MaxTLP && !slices.Contains(warnings, ruleMarkingUnderstood) {
 		return nil
@@ -68,8 +67,8 @@ func (r Release) RefusesUnseen(level stix.TLP, warnings []string) []Refusal {
 		"it was marked above TLP:%s, the most that the release to %s passes on", r.MaxTLP, r.To)}}
 }
 
-// RefusesReleased holds an object that another agreement passes on to this one to this agreement's own terms, at a moment.
-func (a *Agreement) RefusesReleased(o Offer, now time.Time) []Refusal {
+// RefusesReleased checks an object that another agreement releases to this one against this agreement's own terms.
+func (a *Agreement) RefusesReleased(o Candidate, now time.Time) []Refusal {
 	found := make([]validate.Finding, 0, len(o.Warnings))
 	for _, rule := range o.Warnings {
 		found = append(found, validate.Finding{Rule: rule, Severity: validate.Warning})
@@ -91,16 +90,16 @@ func (a *Agreement) RefusesReleased(o Offer, now time.Time) []Refusal {
 	return refusals
 }
 
-// ReleasedLevel is the marking that is recorded with an object that was passed on to this agreement: what it counted as
-// before, or what it counts as here, whichever is more restrictive.
-func (a *Agreement) ReleasedLevel(o Offer) stix.TLP { return max(o.Level, a.Level(o.Object)) }
+// ReleasedLevel returns the level that is recorded with an object released to this agreement: the more restrictive of what
+// it counts as in the source and what it counts as here.
+func (a *Agreement) ReleasedLevel(o Candidate) stix.TLP { return max(o.Level, a.Level(o.Object)) }
 
 const (
 	ruleMaxTLP            = "A-003"
 	ruleMarkingUnderstood = "A-007"
 )
 
-// termOf is the term behind a finding of Accepts, and whether it is about how restrictively an object is marked.
+// termOf returns the term behind a finding of Accepts, and whether it is about markings.
 func termOf(rule string) (term string, marking bool) {
 	for i := range acceptRules {
 		if acceptRules[i].id == rule {
@@ -110,7 +109,7 @@ func termOf(rule string) (term string, marking bool) {
 	return rule, false
 }
 
-// ReleaseTo is the rule by which this agreement passes objects on to another, if it has one.
+// ReleaseTo returns the rule by which this agreement releases to another, if any.
 func (a *Agreement) ReleaseTo(name Name) (Release, bool) {
 	i := slices.IndexFunc(a.Release, func(r Release) bool { return r.To == name })
 	if i < 0 {
@@ -119,7 +118,7 @@ func (a *Agreement) ReleaseTo(name Name) (Release, bool) {
 	return a.Release[i], true
 }
 
-// NextChange is the next moment after now at which the agreement begins or expires by itself; zero when there is none.
+// NextChange returns the next moment after now at which the agreement begins or expires, or zero.
 func (a *Agreement) NextChange(now time.Time) time.Time {
 	for _, t := range []time.Time{a.Term.From, a.Term.Until} {
 		if t.After(now) {
@@ -129,10 +128,10 @@ func (a *Agreement) NextChange(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Outside says why objects do not move under the agreement at a moment, as an *ErrOutside; nil when they do.
-func (a *Agreement) Outside(now time.Time) error {
+// CheckActive returns an *OutsideError unless objects move under the agreement at a moment.
+func (a *Agreement) CheckActive(now time.Time) error {
 	if a.State(now) == Active {
 		return nil
 	}
-	return a.outside(now)
+	return a.inactiveError(now)
 }

@@ -25,14 +25,14 @@ func ParseDate(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is not a date: want YYYY-MM-DD (midnight UTC) or YYYY-MM-DDThh:mm:ssZ", s)
 	}
 	t = t.UTC()
-	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 { // a zero time says that there is no date, others cannot be written down
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 { // a zero time means no date; other years have no RFC 3339 form
 		return time.Time{}, fmt.Errorf("%q is no date of a term: want one after the first moment of the year 1 and before the year 10000, in UTC", s)
 	}
 	return t, nil
 }
 
-// FormatDate writes a moment of a term the short way, if it is a midnight in
-// UTC, and else with its time.
+// FormatDate writes a moment of a term: as a date if it is midnight in UTC, and
+// otherwise with its time.
 func FormatDate(t time.Time) string {
 	t = t.UTC()
 	if t.Equal(t.Truncate(24 * time.Hour)) {
@@ -41,7 +41,7 @@ func FormatDate(t time.Time) string {
 	return t.Format(time.RFC3339Nano)
 }
 
-// State is where an agreement stands in its life.
+// State is a phase of an agreement's life.
 type State string
 
 const (
@@ -52,17 +52,17 @@ const (
 	Terminated State = "terminated" // over for good
 )
 
-// State returns where the agreement stands at a moment. Of several that apply
+// State returns the state of the agreement at a moment. Of several that apply
 // it is the most final one.
 func (a *Agreement) State(now time.Time) State {
-	state, _, _ := a.stand(now)
+	state, _, _ := a.stateAt(now)
 	return state
 }
 
-// stand returns the state, the moment it began (for Scheduled: the moment it
+// stateAt returns the state, the moment it began (for Scheduled: the moment it
 // ends; for Active: when the term began, if it says so) and the decision that
 // led to it, if it was one.
-func (a *Agreement) stand(now time.Time) (State, time.Time, *Mark) {
+func (a *Agreement) stateAt(now time.Time) (State, time.Time, *Mark) {
 	switch {
 	case a.Terminated != nil:
 		return Terminated, a.Terminated.At, a.Terminated

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// caseFile is what a case has put together so far.
+// caseFile collects the objects of a case.
 type caseFile struct {
 	group, campaign, malwareName string
 	actor, set, operation        made
@@ -22,7 +22,7 @@ type caseFile struct {
 
 func (c *caseFile) list(ids ...string) { c.all = append(c.all, ids...) }
 
-// tell makes the objects of case number n.
+// tell generates the objects of case number n.
 func (g *generator) tell(n int) {
 	c := &caseFile{group: pick(g, groupFirst) + " " + pick(g, groupSecond), campaign: "Operation " + pick(g, operationWords)}
 	g.tellWho(c)
@@ -79,7 +79,7 @@ func (g *generator) tool(i int) string {
 		{"tool_types", []string{toolKinds[i]}}, {"tool_version", fmt.Sprintf("%d.%d", 1+i%4, i)}})
 }
 
-// tellWho makes the group, the actor behind it, the campaign, and where and whom it strikes.
+// tellWho generates the group, its actor, the campaign and its targets.
 func (g *generator) tellWho(c *caseFile) {
 	began := g.clock.AddDate(0, -g.between(2, 30), 0)
 	motive := pick(g, motives)
@@ -112,7 +112,7 @@ func (g *generator) tellWho(c *caseFile) {
 	c.list(place, g.relate(c.set.id, "targets", place))
 }
 
-// tellWhat makes malware, techniques, tools, infrastructure and the vulnerability that was used.
+// tellWhat generates malware, techniques, tools, infrastructure and the exploited vulnerability.
 func (g *generator) tellWhat(c *caseFile) {
 	kind := pick(g, malwareKinds)
 	c.malwareName = pick(g, malwareStems) + kind.ending
@@ -160,7 +160,7 @@ func indices(n int) []int {
 	return list
 }
 
-// tellTraces makes the observables of a case and wraps them as observed data.
+// tellTraces generates the observables of a case and wraps them as observed data.
 func (g *generator) tellTraces(c *caseFile) {
 	c.address, c.host = g.ipv4(), g.domain()
 	address := g.observeIPv4(c.address)
@@ -200,7 +200,7 @@ func (g *generator) wrap(c *caseFile, seen time.Time, times int, refs ...string)
 	c.list(o.id)
 }
 
-// tellIndicators makes indicators of some of the kinds, and what they point at.
+// tellIndicators generates indicators of some kinds and their relationships.
 func (g *generator) tellIndicators(c *caseFile) {
 	for _, maker := range some(g, 9, clueMakers) {
 		clue := maker(g, c)
@@ -234,7 +234,7 @@ func (g *generator) tellIndicators(c *caseFile) {
 	}
 }
 
-// tellSightings makes sightings of some indicators, by organisations that looked.
+// tellSightings generates sightings of some indicators by other organisations.
 func (g *generator) tellSightings(c *caseFile) {
 	for _, indicator := range some(g, 3, c.indicators) {
 		who := g.victim(pick(g, victims))
@@ -246,7 +246,7 @@ func (g *generator) tellSightings(c *caseFile) {
 	}
 }
 
-// tellLater makes the versions that came to be when more was known.
+// tellLater generates later versions of some objects.
 func (g *generator) tellLater(c *caseFile) {
 	g.clock = g.clock.Add(time.Duration(g.between(20, 60)) * time.Hour)
 	for i := range c.indicators {
@@ -273,8 +273,8 @@ func (g *generator) tellLater(c *caseFile) {
 	}
 }
 
-// tellReport closes the case: a report about everything, sometimes with a translation of its title, and a grouping of what
-// is still being looked at.
+// tellReport closes the case with a report about everything, sometimes with a translation of its title and a grouping of
+// open questions.
 func (g *generator) tellReport(c *caseFile) {
 	report := g.add("report", fields{{"name", c.group + ": " + c.campaign},
 		{"description", fmt.Sprintf("What is known about %s, how %s works, and what to look for.", c.campaign, c.malwareName)},

@@ -10,10 +10,10 @@ import (
 // Login is an account of the demo's exchange.
 type Login struct {
 	Account, Password string
-	Does              string // who that is and what it may
+	Does              string // its owner and rights, in words
 }
 
-// Logins are the accounts of the demo's exchange. Their passwords are no secrets: anyone can read them here.
+// Logins returns the accounts of the demo's exchange. Their passwords are public.
 func Logins() []Login {
 	return []Login{
 		{"vendor", "demo-vendor", "a security vendor's tool: adds to industry, reads it"},
@@ -23,21 +23,21 @@ func Logins() []Login {
 	}
 }
 
-// Supply says who fills which agreement of the demo's exchange, and with what.
+// Supply is what one account adds to one agreement of the demo's exchange.
 type Supply struct {
 	Agreement, Account string
 	Objects            [][]byte
 	Revised            string // identifier of one of them that has several versions
 }
 
-// The seeds of those who supply objects.
+// Seeds of the objects of the two suppliers.
 const (
 	vendorSeed = 2
 	agencySeed = 1
 )
 
-// Supplies are the objects of the demo's exchange: the first some hundred of a seed, of which an agreement gets those that
-// its marking ceiling lets in.
+// Supplies returns the objects of the demo's exchange: the first few hundred of each seed that the agreement's ceiling
+// allows.
 func Supplies() []Supply {
 	supplies := []Supply{
 		{Agreement: "industry", Account: "vendor", Objects: Generate(vendorSeed, 400)},
@@ -49,7 +49,7 @@ func Supplies() []Supply {
 	return supplies
 }
 
-// revised finds an object that occurs more than once, an indicator if there is one.
+// revised returns an object with several versions, an indicator if possible.
 func revised(texts [][]byte) string {
 	seen := make(map[string]bool)
 	found := ""
@@ -64,7 +64,7 @@ func revised(texts [][]byte) string {
 	return found
 }
 
-// below keeps the texts that carry no marking above level.
+// below returns the texts without a marking above level.
 func below(level stix.TLP, texts [][]byte) [][]byte {
 	var kept [][]byte
 next:
@@ -79,12 +79,12 @@ next:
 	return kept
 }
 
-// Exchange is the apply file of the demo. It names its passwords by environment variables, which Getenv knows.
+// Exchange returns the apply file of the demo. Its passwords are environment variables that Getenv resolves.
 func Exchange() []byte {
 	return fmt.Appendf(nil, exchange, Author(vendorSeed), Author(agencySeed))
 }
 
-// Getenv gives the passwords that Exchange names.
+// Getenv returns the passwords that Exchange names.
 func Getenv(name string) string {
 	for _, l := range Logins() {
 		if name == "DEMO_"+strings.ToUpper(l.Account) {

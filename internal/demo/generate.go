@@ -26,12 +26,11 @@ func Generate(seed uint64, n int) [][]byte {
 	return texts
 }
 
-// All generates versions of STIX objects without end, each text once. What an object refers to comes before it. The texts
-// belong to the caller.
+// All generates versions of STIX objects endlessly, each text once. Objects come after those they refer to. The caller owns
+// the texts.
 //
-// Objects come in cases of some seventy: a group, its campaign, its tools and infrastructure, what was seen of it, what
-// points at it, and the report that ties them together. Of some objects there are several versions, of a few the last one
-// is revoked.
+// Objects come in cases of about seventy: a group, its campaign, its tools and infrastructure, observations, indicators, and
+// the report that ties them together. Some objects have several versions, and a few end with a revoked one.
 func All(seed uint64) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		g := &generator{seed: seed, yield: yield, seen: make(map[uuid.UUID]bool)}
@@ -42,8 +41,8 @@ func All(seed uint64) iter.Seq[[]byte] {
 	}
 }
 
-// The objects of the cases are dated from epoch on, a case after the other; after casesInSpan cases the dates begin again,
-// so that however many there are, none lies in the future.
+// Cases are dated one after the other from epoch on; after casesInSpan cases the dates start again, so that none lies in the
+// future.
 var epoch = time.Date(2024, 9, 2, 6, 0, 0, 0, time.UTC)
 
 const (
@@ -56,16 +55,16 @@ type generator struct {
 	seed  uint64
 	yield func([]byte) bool
 	done  bool
-	seen  map[uuid.UUID]bool // UUIDs of shared objects and observables that are out already
+	seen  map[uuid.UUID]bool // UUIDs of shared objects and observables already yielded
 
-	// Of the case that is being told.
+	// Of the current case.
 	r      *rand.Rand
 	clock  time.Time
 	mark   string // marking definition of the case
-	author string // identity of who writes it
+	author string // identity of its author
 }
 
-// made is an object that is out: what a later version of it starts from.
+// made is a yielded object, from which a later version can start.
 type made struct {
 	id    string
 	props fields // all of its members
@@ -78,7 +77,7 @@ func (g *generator) beginCase(n int) {
 	g.mark = g.drawMarking()
 }
 
-// tick moves the clock a little: between two objects some time passes.
+// tick advances the clock between two objects.
 func (g *generator) tick() time.Time {
 	g.clock = g.clock.Add(time.Second + time.Duration(g.r.Int64N(int64(mostInBetween/time.Millisecond)))*time.Millisecond)
 	return g.clock
@@ -91,7 +90,7 @@ func (g *generator) emit(props fields) {
 	g.done = !g.yield(appendFields(make([]byte, 0, 512), props))
 }
 
-// add makes an object with the common properties of STIX 2.1, section 3.2, around props.
+// add yields an object with the common properties of STIX 2.1, section 3.2, around props.
 func (g *generator) add(typ string, props fields) made {
 	return g.addAs(typ+"--"+g.uuid4(), typ, g.mark, props)
 }
@@ -111,7 +110,7 @@ func (g *generator) addAs(id, typ, mark string, props fields) made {
 	return made{id: id, props: all}
 }
 
-// revise makes a later version of an object with some members set anew.
+// revise yields a later version of an object with some members changed.
 func (g *generator) revise(m *made, changes ...member) {
 	m.props = m.props.with("modified", stamp(g.tick()))
 	for _, c := range changes {
@@ -123,8 +122,7 @@ func (g *generator) revise(m *made, changes ...member) {
 // authorKey is the key of the author among the shared objects.
 const authorKey = "author"
 
-// shared makes an object that several cases refer to, the first time it is asked for. Its identifier comes from the seed and
-// its name.
+// shared yields an object that several cases refer to, once. Its identifier is derived from the seed and its name.
 func (g *generator) shared(typ, key string, props fields) string {
 	u := g.namedUUID(typ, key)
 	id := typ + "--" + u.String()
@@ -143,7 +141,7 @@ func (g *generator) uuid4() string {
 	return version4(b).String()
 }
 
-// namedUUID makes a UUID of version 4 out of the seed and a name.
+// namedUUID derives a UUID of version 4 from the seed and a name.
 func (g *generator) namedUUID(typ, key string) uuid.UUID {
 	b := binary.LittleEndian.AppendUint64(nil, g.seed)
 	sum := sha256.Sum256(append(append(append(b, typ...), 0), key...))
@@ -162,10 +160,10 @@ func (g *generator) chance(p int) bool { return g.r.IntN(100) < p }
 // between draws a number from low to high, both included.
 func (g *generator) between(low, high int) int { return low + g.r.IntN(high-low+1) }
 
-// pick draws one of a list.
+// pick draws one element of a list.
 func pick[T any](g *generator, list []T) T { return list[g.r.IntN(len(list))] }
 
-// some draws n different ones of a list, in the list's order.
+// some draws n different elements of a list, in the list's order.
 func some[T any](g *generator, n int, list []T) []T {
 	drawn := make([]T, 0, n)
 	for i, v := range list {
@@ -179,7 +177,7 @@ func some[T any](g *generator, n int, list []T) []T {
 // stamp writes a timestamp as `created` and `modified` have it, with milliseconds (STIX 2.1, section 3.2).
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// Author is the STIX identity that created the objects of a seed.
+// Author returns the STIX identity that created the objects of a seed.
 func Author(seed uint64) stix.ID {
 	g := generator{seed: seed}
 	return stix.ID("identity--" + g.namedUUID("identity", authorKey).String())

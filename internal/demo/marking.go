@@ -8,8 +8,7 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// markings are the TLP levels that cases are marked with, and how often out of a hundred. TLP 1.0 is still met everywhere,
-// so both versions occur.
+// markings are the TLP levels of cases and their frequency in percent. Both TLP versions occur, as in real data.
 var markings = []struct {
 	id    stix.ID
 	level stix.TLP
@@ -25,7 +24,7 @@ var markings = []struct {
 	{stix.TLP2AmberStrict, stix.AmberStrict, true, 6},
 }
 
-// drawMarking draws a level and makes its marking definition, the first time.
+// drawMarking draws a level and adds its marking definition the first time.
 func (g *generator) drawMarking() string {
 	roll := g.r.IntN(100)
 	for i := range markings {
@@ -36,7 +35,7 @@ func (g *generator) drawMarking() string {
 	return g.markingDefinition(len(markings) - 1)
 }
 
-// markingDefinition makes one of markings as it is published: TLP 1.0 in STIX 2.1, section 7.2.1.4, and TLP 2.0 by OASIS.
+// markingDefinition returns one of markings as published: TLP 1.0 in STIX 2.1, section 7.2.1.4, and TLP 2.0 by OASIS.
 func (g *generator) markingDefinition(i int) string {
 	m := markings[i]
 	id := string(m.id)

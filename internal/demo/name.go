@@ -1,7 +1,6 @@
 package demo
 
-// The words that everything is named with. All of them are invented or everyday words; where a combination should meet a
-// real name, that is chance.
+// Words for names. All are invented or everyday words; a combination that matches a real name is a coincidence.
 
 var groupFirst = []string{"Ashen", "Brackish", "Copperline", "Drifting", "Fallow", "Gilded", "Hollow", "Inkwell", "Juniper",
 	"Kiln", "Lantern", "Marbled", "Nettle", "Ochre", "Paper", "Quarry", "Russet", "Saltmarsh", "Tallow", "Umber", "Velvet",
@@ -17,7 +16,7 @@ var operationWords = []string{"Slow Tide", "Glass Orchard", "Borrowed Key", "Nig
 var malwareStems = []string{"Husk", "Murk", "Pith", "Rime", "Tarn", "Vane", "Weft", "Brine", "Cairn", "Gorse", "Sedge",
 	"Flint", "Loam", "Mire", "Thorn", "Wold", "Skein", "Burr", "Cinder", "Dross"}
 
-// malwareKinds are the endings of malware names, with what such malware is and can do.
+// malwareKinds are the endings of malware names, with type and capabilities.
 var malwareKinds = []struct {
 	ending, kind string
 	capabilities []string
@@ -37,7 +36,7 @@ var toolStems = []string{"Netcoil", "Dirpeek", "Passgrain", "Hostlist", "Portwal
 var toolKinds = []string{"remote-access", "information-gathering", "credential-exploitation", "information-gathering",
 	"vulnerability-scanning", "remote-access", "credential-exploitation", "network-capture"}
 
-// techniques are attack techniques as MITRE ATT&CK numbers them, described in our words.
+// techniques are attack techniques under their MITRE ATT&CK numbers, described in our words.
 var techniques = []struct{ id, name, phase, how string }{
 	{"T1566.001", "Spearphishing Attachment", "initial-access", "A message to a chosen person carries a document that runs code when it is opened."},
 	{"T1190", "Exploit Public-Facing Application", "initial-access", "A fault in a service that faces the internet is used to get in."},
@@ -75,10 +74,10 @@ var countries = []struct {
 var sectors = []string{"energy", "financial-services", "government-national", "healthcare", "manufacturing",
 	"telecommunications", "transportation", "water", "education", "retail"}
 
-// authors write objects, one for each seed.
+// authors create the objects, one per seed.
 var authors = []string{"Halden Watch", "Meridian Analysis Office", "Tidewater Response Team", "Northgate Research"}
 
-// victims are organisations that were attacked or impersonated; their names are their domains as well.
+// victims are attacked or impersonated organisations; their names are also their domains.
 var victims = []string{"fernlight", "oakmere-energy", "brindle-bank", "harrowgate-hospital", "saltwick-port", "longmoor-rail",
 	"tarnwater", "ashcombe-college", "greyfell-telecom", "millrace-retail"}
 

@@ -11,8 +11,8 @@ import (
 // observables is the namespace of the identifiers of cyber-observable objects (STIX 2.1, section 2.9).
 var observables = uuid.MustParse("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
-// observe makes a cyber-observable object, unless it is out already. contributing are the properties that its identifier is
-// made of (STIX 2.1, section 2.9), others the rest.
+// observe adds a cyber-observable object once. contributing are the properties that its identifier is computed from (STIX
+// 2.1, section 2.9), others the rest.
 func (g *generator) observe(typ string, contributing, others fields) string {
 	name := appendFields(nil, contributing.canonical())
 	u := uuid.NewSHA1(observables, name)
@@ -79,7 +79,7 @@ func (g *generator) observeDomain(value, resolvesTo string) string {
 	return g.observe("domain-name", fields{{"value", value}}, fields{{"resolves_to_refs", []string{resolvesTo}}})
 }
 
-// sample is a file as it is seen and as patterns name it.
+// sample is a file with the names that patterns use.
 type sample struct {
 	id, name, sha256, md5 string
 }
@@ -89,7 +89,7 @@ func (g *generator) observeFile(name string) sample {
 	hashes, counts := fields{{"SHA-256", s.sha256}}, fields{{"SHA-256", s.sha256}}
 	if g.chance(50) {
 		s.md5 = g.hex(16)
-		// Of several hashes one makes the identifier, MD5 before SHA-256.
+		// The identifier is computed from one hash, MD5 before SHA-256.
 		counts, hashes = fields{{"MD5", s.md5}}, append(fields{{"MD5", s.md5}}, hashes...)
 	}
 	u := uuid.NewSHA1(observables, appendFields(nil, fields{{"hashes", counts}, {"name", name}}.canonical()))
@@ -119,7 +119,7 @@ func (g *generator) observeTraffic(from, to string, start time.Time) string {
 	}, fields{{"src_byte_count", g.between(400, 90_000)}, {"dst_byte_count", g.between(300, 2_000_000)}})
 }
 
-// observeProcess makes a process; there is nothing its identifier could be made of (STIX 2.1, section 6.13.1).
+// observeProcess adds a process, which has no contributing properties (STIX 2.1, section 6.13.1).
 func (g *generator) observeProcess(image sample, commandLine string) string {
 	id := "process--" + g.uuid4()
 	g.emit(fields{{"type", "process"}, {"spec_version", "2.1"}, {"id", id}, {"pid", g.between(600, 29_000)},
@@ -132,7 +132,7 @@ func (g *generator) observeRegistryKey(key, name, data string) string {
 		{"values", []fields{{{"name", name}, {"data", data}, {"data_type", "REG_SZ"}}}}}, nil)
 }
 
-// observeMail makes a message from a sender, and both of their addresses.
+// observeMail adds a message and the addresses of sender and recipient.
 func (g *generator) observeMail(sender, subject string) []string {
 	from := g.observe("email-addr", fields{{"value", sender}}, fields{{"display_name", pick(g, displayNames)}})
 	to := g.observe("email-addr", fields{{"value", pick(g, mailboxes) + "@" + pick(g, victims) + ".example"}}, nil)

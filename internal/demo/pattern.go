@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// clue is what an indicator says: its pattern, and how people would call it.
+// clue is the content of an indicator: its pattern, a name and a reason.
 type clue struct {
 	pattern     string
 	patternType string // "" for stix
 	name        string
 	why         string
-	from        time.Time // valid_from, where the pattern names a time; zero: drawn
+	from        time.Time // valid_from if the pattern names a time; otherwise drawn
 }
 
 // quote writes a string constant of a STIX pattern (STIX 2.1, section 9.2).
@@ -20,8 +20,7 @@ func quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// clueMakers make indicators out of what a case has in its hands. Together they use every part of the pattern language that
-// is met in practice.
+// clueMakers derive indicators from a case. Together they use every part of the pattern language that occurs in practice.
 var clueMakers = []func(*generator, *caseFile) clue{
 	func(g *generator, c *caseFile) clue {
 		return clue{pattern: "[ipv4-addr:value = " + quote(c.address) + "]", name: "Address " + c.address,

@@ -17,7 +17,7 @@ type member struct {
 // fields is a JSON object whose members keep their order.
 type fields []member
 
-// with returns the fields with a member set: in its place when the name is there already, else at the end.
+// with returns the fields with a member set: in place if the name exists, otherwise at the end.
 func (f fields) with(name string, value any) fields {
 	f = slices.Clone(f)
 	for i := range f {
@@ -79,7 +79,7 @@ func appendValue(dst []byte, value any) []byte {
 	case []fields:
 		return appendList(dst, v, appendFields)
 	}
-	panic(fmt.Sprintf("demo: no JSON form for %T", value)) // a mistake in this package
+	panic(fmt.Sprintf("demo: no JSON form for %T", value)) // a bug in this package
 }
 
 func appendList[T any](dst []byte, list []T, item func([]byte, T) []byte) []byte {
@@ -93,7 +93,7 @@ func appendList[T any](dst []byte, list []T, item func([]byte, T) []byte) []byte
 	return append(dst, ']')
 }
 
-// appendString writes a JSON string with no more escapes than RFC 8259 and RFC 8785 ask for.
+// appendString writes a JSON string with only the escapes that RFC 8259 and RFC 8785 require.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for _, r := range s {

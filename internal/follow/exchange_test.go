@@ -233,8 +233,8 @@ func relationship(name string, from, to stix.ID, day int, mark string) string {
 		"source_ref": from, "target_ref": to, "description": name}, day, mark)
 }
 
-func sighting(name string, of stix.ID, day int, mark string) string {
-	return write(map[string]any{"type": "sighting", "id": idOf("sighting", name), "sighting_of_ref": of, "description": name}, day, mark)
+func sighting(name string, s stix.ID, day int, mark string) string {
+	return write(map[string]any{"type": "sighting", "id": idOf("sighting", name), "sighting_of_ref": s, "description": name}, day, mark)
 }
 
 // by gives an object an author.

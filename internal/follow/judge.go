@@ -11,137 +11,135 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Verdict is what becomes of a version in a release.
+// Verdict is a release's decision about a version.
 type Verdict string
 
 // The verdicts.
 const (
 	Goes    Verdict = "goes"    // it will be added to the target
-	There   Verdict = "there"   // it is there
-	Waits   Verdict = "waits"   // it goes when what it refers to has gone
-	Refused Verdict = "refused" // a term does not allow it
-	Blocked Verdict = "blocked" // it might go or have gone, but is taken back: a later version is above the ceiling, or such
-	Gone    Verdict = "gone"    // the target had it and lost it: a release never brings it back
+	There   Verdict = "there"   // the target has it
+	Waits   Verdict = "waits"   // it goes once the objects it refers to have gone
+	Refused Verdict = "refused" // a term refuses it
+	Blocked Verdict = "blocked" // the terms allow it, but something else takes it back, such as a later version above the ceiling
+	Gone    Verdict = "gone"    // the target had it and removed it: a release never restores it
 	Deleted Verdict = "deleted" // the source no longer has it
 )
 
-// judge holds an added version to the rule of the release and the terms of the target. aid says that it goes because
-// something else needs it.
-func (w *work) judge(it *item, aid bool) []agreement.Refusal {
-	if !it.present {
-		return w.flow.rule.RefusesUnseen(stix.TLP(it.entry.TLP), it.entry.Warnings)
+// judge checks an added version against the rule of the release and the terms of the target. aid means that it goes
+// because a released object needs it.
+func (b *batch) judge(e *entry, aid bool) []agreement.Refusal {
+	if !e.present {
+		return b.route.rule.RefusesUnseen(stix.TLP(e.recorded.TLP), e.recorded.Warnings)
 	}
-	if _, known := w.passed.level(it); known && !aid {
+	if _, known := b.judged.level(e); known && !aid {
 		return nil
 	}
-	o := w.offer(it)
-	refusals := append(w.flow.rule.Refuses(o, aid), w.terms.RefusesReleased(o, it.entry.At)...)
+	o := b.submission(e)
+	refusals := append(b.route.rule.Refuses(o, aid), b.terms.RefusesReleased(o, e.recorded.At)...)
 	if len(refusals) == 0 && !aid {
-		w.passed.note(it, w.terms.ReleasedLevel(o))
+		b.judged.observe(e, b.terms.ReleasedLevel(o))
 	}
 	return refusals
 }
 
-// level is what a version that goes counts as in the target.
-func (w *work) level(it *item) stix.TLP {
-	if level, known := w.passed.level(it); known {
+// level returns the TLP level that a released version counts as in the target.
+func (b *batch) level(e *entry) stix.TLP {
+	if level, known := b.judged.level(e); known {
 		return level
 	}
-	return w.terms.ReleasedLevel(w.offer(it))
+	return b.terms.ReleasedLevel(b.submission(e))
 }
 
-// passed remembers which items of a chunk a rule and terms let pass, and what they count as where they go. Most targets
-// of a source have the same, and each item is judged once for all of them. The zero passed remembers nothing.
-type passed struct {
+// judged caches which entries of a chunk a rule and terms allow, and the level they count as in the target. Most targets of
+// a source have the same terms, so each entry is judged once for all of them. The zero judged caches nothing.
+type judged struct {
 	from   journal.Position
-	levels []atomic.Uint32 // of the items from there on: 0 when nobody knows, else 1 + level
+	levels []atomic.Uint32 // of the entries from there on: 0 if unknown, else 1 + level
 }
 
-func (p passed) of(it *item) *atomic.Uint32 {
-	if i := it.position - p.from; it.position >= p.from && i < journal.Position(len(p.levels)) {
+func (p judged) s(e *entry) *atomic.Uint32 {
+	if i := e.position - p.from; e.position >= p.from && i < journal.Position(len(p.levels)) {
 		return &p.levels[i]
 	}
 	return nil
 }
 
-func (p passed) level(it *item) (level stix.TLP, known bool) {
-	if l := p.of(it); l != nil {
+func (p judged) level(e *entry) (level stix.TLP, known bool) {
+	if l := p.s(e); l != nil {
 		n := l.Load()
 		return stix.TLP(n - 1), n > 0
 	}
 	return 0, false
 }
 
-func (p passed) note(it *item, level stix.TLP) {
-	if l := p.of(it); l != nil {
+func (p judged) observe(e *entry, level stix.TLP) {
+	if l := p.s(e); l != nil {
 		l.Store(1 + uint32(level))
 	}
 }
 
-// passedUnder is what is remembered of a chunk's items under the rule and terms of a flow. Where a term looks at more than
-// the item, at who the party is that created it, nothing is; nor is it where there are so few that it costs more.
-func (c *chunk) passedUnder(f flow) (passed, error) {
+// judgedUnder returns the cache of a chunk for the rule and terms of a route. It is empty where a term depends on more than
+// the entry (on the party that created it), and where the chunk is too short to be worth it.
+func (c *chunk) judgedUnder(r route) (judged, error) {
 	const few = 8
-	accept := f.target.Agreement().Accept
-	if len(c.items) < few || accept.CreatedBy == agreement.CreatedByParty {
-		return passed{}, nil
+	accept := r.target.Agreement().Accept
+	if len(c.entries) < few || accept.CreatedBy == agreement.CreatedByParty {
+		return judged{}, nil
 	}
-	rule := f.rule
+	rule := r.rule
 	rule.To = "" // the same for all targets
-	print, err := fingerprint(rule, f.target.Agreement())
+	print, err := fingerprint(rule, r.target.Agreement())
 	if err != nil {
-		return passed{}, err
+		return judged{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, known := c.passed[string(print)]
+	p, known := c.judged[string(print)]
 	if !known {
-		p = passed{from: c.from, levels: make([]atomic.Uint32, len(c.items))}
-		if c.passed == nil {
-			c.passed = make(map[string]passed)
+		p = judged{from: c.from, levels: make([]atomic.Uint32, len(c.entries))}
+		if c.judged == nil {
+			c.judged = make(map[string]judged)
 		}
-		c.passed[string(print)] = p
+		c.judged[string(print)] = p
 	}
 	return p, nil
 }
 
-func (w *work) offer(it *item) agreement.Offer {
-	o := agreement.Offer{Object: it.object, Level: stix.TLP(it.entry.TLP), Warnings: it.entry.Warnings}
-	if it.object.Type == "marking-definition" {
-		o.Level, _ = it.object.EffectiveTLP() // it says how others are marked, and counts as nothing itself
+func (b *batch) submission(e *entry) agreement.Candidate {
+	o := agreement.Candidate{Object: e.object, Level: stix.TLP(e.recorded.TLP), Warnings: e.recorded.Warnings}
+	if e.object.Type == "marking-definition" {
+		o.Level, _ = e.object.EffectiveTLP() // accept.default_tlp is not meant for marking definitions
 	}
-	if w.terms.Accept.CreatedBy == agreement.CreatedByParty {
-		o.Party = w.producer(it)
+	if b.terms.Accept.CreatedBy == agreement.CreatedByParty {
+		o.Party = b.producer(e)
 	}
 	return o
 }
 
-// producer is the party that added a version where it came into the exchange first: a version that was released there is
-// looked for where it came from.
-func (w *work) producer(it *item) agreement.Party {
-	e := it.entry
+// producer returns the party that added a version where it entered the exchange, following releases back to their source.
+func (b *batch) producer(e *entry) agreement.Party {
+	rec := e.recorded
 	for range longestChain {
-		if e.Source.IsZero() {
-			party, _ := w.store.Registry().Party(agreement.PartyName(e.Party))
+		if rec.Source.IsZero() {
+			party, _ := b.store.Registry().Party(agreement.PartyName(rec.Party))
 			return party
 		}
-		i := slices.IndexFunc(w.store.Collections(), func(c *store.Collection) bool { return c.ID() == e.Source.Collection })
+		i := slices.IndexFunc(b.store.Collections(), func(c *store.Collection) bool { return c.ID() == rec.Source.Collection })
 		if i < 0 {
 			break
 		}
 		var err error
-		if e, _, err = w.store.Collections()[i].Entry(e.Source.Position); err != nil {
+		if rec, _, err = b.store.Collections()[i].Entry(rec.Source.Position); err != nil {
 			break
 		}
 	}
 	return agreement.Party{}
 }
 
-// longestChain bounds how far back a release is followed.
+// longestChain bounds how many releases are followed back.
 const longestChain = 64
 
-// references are the objects that a relationship object is about: domain objects and observables, not its author or its
-// markings.
+// references returns the objects that a relationship or sighting is about, without its author and its markings.
 func references(o stix.Object) []stix.ID {
 	if o.Category() != stix.SRO {
 		return nil
@@ -160,15 +158,15 @@ func references(o stix.Object) []stix.ID {
 		case strings.HasSuffix(property, "_ref"):
 			see(value)
 		case strings.HasSuffix(property, "_refs"):
-			for item := range t.Items(value) {
-				see(item)
+			for ref := range t.Items(value) {
+				see(ref)
 			}
 		}
 	}
 	return ids
 }
 
-// needs are the objects without which one cannot be understood: its creator's identity and its marking definitions.
+// needs returns the objects that o cannot be understood without: its creator's identity and its marking definitions.
 func needs(o stix.Object) []stix.ID {
 	ids := o.Markings()
 	t := o.Tree
@@ -178,5 +176,5 @@ func needs(o stix.Object) []stix.ID {
 	return ids
 }
 
-// canAid says whether objects of a type can be what others need.
+// canAid reports whether objects of a type can be needed by others.
 func canAid(typ string) bool { return typ == "identity" || typ == "marking-definition" }

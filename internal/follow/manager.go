@@ -16,19 +16,19 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Config is what a Manager is made of. Store is required; zero values are the defaults.
+// Config configures a Manager. Store is required; zero values are the defaults.
 type Config struct {
 	Store *store.Store
 	Now   func() time.Time // default time.Now
 	Log   zerolog.Logger   // silent unless set
 
-	// Requests is how many requests have been answered, in all: while that grows, releases go easy, as Pace says. Without
-	// it they never do.
+	// Requests returns how many requests have been answered since the start. While it grows, releases are paced; see Pace.
+	// If it is nil, they never are.
 	Requests func() uint64
 
-	BatchEntries int // entries of a source that make one transaction, at most; default 500
-	BatchBytes   int // bytes of objects in one transaction; default 2 MiB
-	AtOnce       int // targets that are written at the same moment; default half the processors
+	BatchEntries int // most entries of a source in one transaction; default 500
+	BatchBytes   int // most bytes of objects in one transaction; default 2 MiB
+	AtOnce       int // targets written at the same time; default half the processors
 }
 
 // Manager runs the releases into all agreements of a store.
@@ -40,28 +40,25 @@ type Manager struct {
 	batchEntries, batchBytes int
 	pace                     *Pace
 
-	turns  chan struct{} // one token a target that may work at the same moment
-	chunks chunks
+	slots      chan struct{} // worker slots: one token per target being worked on
+	chunkCache chunkCache
 
 	mu     sync.Mutex
-	bells  map[uuid.UUID]bell // guarded by mu; by target
-	places map[string][]byte  // guarded by mu: how far taking back has come, by flow
+	wake   map[uuid.UUID]wakeChannel // guarded by mu; by target
+	places map[string][]byte         // guarded by mu: how far a withdrawal of everything has come, by route
 
-	// seen is up to where a target's own journal has been looked at, by flow; guarded by mu.
+	// seen is the position up to which a target's own journal has been examined, by route; guarded by mu.
 	seen map[string]journal.Position
 
-	targets map[uuid.UUID]*target // guarded by mu
-	working int                   // guarded by mu: steps in progress
+	locks   map[uuid.UUID]*sync.Mutex // guarded by mu; serialises what is released into one target
+	working int                       // guarded by mu: steps in progress
 }
 
-// target serialises what is released into one agreement.
-type target struct{ sync.Mutex }
-
-// New makes a Manager.
+// New returns a Manager.
 func New(c Config) *Manager {
 	m := &Manager{
 		store: c.Store, now: c.Now, log: c.Log, batchEntries: c.BatchEntries, batchBytes: c.BatchBytes, pace: NewPace(c.Requests),
-		bells: make(map[uuid.UUID]bell), places: make(map[string][]byte), seen: make(map[string]journal.Position), targets: make(map[uuid.UUID]*target),
+		wake: make(map[uuid.UUID]wakeChannel), places: make(map[string][]byte), seen: make(map[string]journal.Position), locks: make(map[uuid.UUID]*sync.Mutex),
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -76,34 +73,34 @@ func New(c Config) *Manager {
 	if atOnce == 0 {
 		atOnce = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	m.turns = make(chan struct{}, atOnce)
+	m.slots = make(chan struct{}, atOnce)
 	return m
 }
 
-// enter waits for a turn: releases leave the other processors to those who read and write.
-func (m *Manager) enter(ctx context.Context) error {
+// acquireSlot waits for a worker slot: releases leave the other processors to readers and writers.
+func (m *Manager) acquireSlot(ctx context.Context) error {
 	select {
-	case m.turns <- struct{}{}:
+	case m.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (m *Manager) leave() { <-m.turns }
+func (m *Manager) releaseSlot() { <-m.slots }
 
-// place is how far taking everything back has come in a target; nil at the beginning. It is lost in a crash: then the
-// walk begins again and finds less.
-func (m *Manager) place(f flow) []byte {
+// place returns how far a withdrawal of everything has come in a target; nil at the start. A crash loses it: then the walk
+// starts again and finds less to do.
+func (m *Manager) place(r route) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.places[f.key()]
+	return m.places[r.key()]
 }
 
-func (m *Manager) remember(f flow, place []byte) {
+func (m *Manager) remember(r route, place []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := f.key()
+	key := r.key()
 	if place == nil {
 		delete(m.places, key)
 		return
@@ -111,23 +108,23 @@ func (m *Manager) remember(f flow, place []byte) {
 	m.places[key] = bytes.Clone(place)
 }
 
-func (f flow) key() string { return f.target.ID().String() + f.name }
+func (r route) key() string { return r.target.ID().String() + r.name }
 
-func (m *Manager) see(f flow, p journal.Position) {
+func (m *Manager) setSeen(r route, p journal.Position) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.seen[f.key()] = p
+	m.seen[r.key()] = p
 }
 
-func (m *Manager) seenOf(f flow) (p journal.Position, known bool) {
+func (m *Manager) seenOf(r route) (p journal.Position, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p, known = m.seen[f.key()]
+	p, known = m.seen[r.key()]
 	return p, known
 }
 
-// Settle brings every target up to date and returns when nothing is left to do: for tests, and for commands that work
-// without a server. Only one of Settle and Run is used.
+// Settle brings every target up to date and returns when nothing is left to do. It is for tests and for commands that run
+// without a server; Settle and Run must not run at the same time.
 func (m *Manager) Settle(ctx context.Context) error {
 	for busy := true; busy; {
 		busy = false
@@ -139,54 +136,54 @@ func (m *Manager) Settle(ctx context.Context) error {
 			busy = busy || done
 		}
 	}
-	m.chunks.forget()
+	m.chunkCache.forget()
 	return nil
 }
 
-// advance does all that is to be done in one target now, and says whether anything was.
+// advance does everything that is due in one target and reports whether it changed anything.
 func (m *Manager) advance(ctx context.Context, col *store.Collection) (did bool, err error) {
-	t := m.targetOf(col)
-	t.Lock()
-	defer t.Unlock()
+	lock := m.lockOf(col)
+	lock.Lock()
+	defer lock.Unlock()
 	m.begin()
 	defer m.end()
-	flows, err := flowsInto(m.store, col)
+	routes, err := routesInto(m.store, col)
 	if err != nil {
 		return false, err
 	}
-	var errs []error // one source that is damaged does not keep the others away
-	for _, f := range flows {
+	var errs []error // a damaged source does not stop the others
+	for _, r := range routes {
 		before := col.Commits()
 		for more := true; more; {
-			if more, err = m.step(ctx, f); err != nil {
+			if more, err = m.step(ctx, r); err != nil {
 				errs = append(errs, err)
 				break
 			}
-			f = f.current()
+			r = r.current()
 		}
 		did = did || col.Commits() != before
 	}
 	return did, errors.Join(errs...)
 }
 
-// current is a flow under the terms as they are now.
-func (f flow) current() flow {
-	f.rule, f.ruled = f.source.Agreement().ReleaseTo(f.target.Agreement().Name)
-	if !f.ruled {
-		f.rule = agreement.Release{To: f.target.Agreement().Name}
+// current returns the route under the present terms.
+func (r route) current() route {
+	r.rule, r.ruled = r.source.Agreement().ReleaseTo(r.target.Agreement().Name)
+	if !r.ruled {
+		r.rule = agreement.Release{To: r.target.Agreement().Name}
 	}
-	return f
+	return r
 }
 
-func (m *Manager) targetOf(col *store.Collection) *target {
+func (m *Manager) lockOf(target *store.Collection) *sync.Mutex {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := m.targets[col.ID()]
-	if t == nil {
-		t = new(target)
-		m.targets[col.ID()] = t
+	lock := m.locks[target.ID()]
+	if lock == nil {
+		lock = new(sync.Mutex)
+		m.locks[target.ID()] = lock
 	}
-	return t
+	return lock
 }
 
 func (m *Manager) begin() {
@@ -195,13 +192,13 @@ func (m *Manager) begin() {
 	m.working++
 }
 
-// end drops parsed objects when nobody is left to use them.
+// end drops the parsed objects once no target uses them.
 func (m *Manager) end() {
 	m.mu.Lock()
 	m.working--
 	idle := m.working == 0
 	m.mu.Unlock()
 	if idle {
-		m.chunks.forget()
+		m.chunkCache.forget()
 	}
 }

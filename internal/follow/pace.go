@@ -6,40 +6,39 @@ import (
 	"time"
 )
 
-// Pace is what work in bulk, releases and retention, leaves to those who wait for an answer meanwhile. While there are
-// such, it is done in short bursts with a rest after each; otherwise as fast as it goes. All the knobs are here.
+// Pace slows bulk work, releases and retention, while clients wait for answers: it then runs in short bursts with a rest
+// after each, and otherwise at full speed. All its constants are here.
 //
-// A burst takes the processor for about two milliseconds and the disk for some more. Each has a slot, whose rest is rest:
-// 10,000 objects into forty targets are 3,200 slots, half a minute while somebody reads all the time. A disk on which a
-// burst takes longer than a slot is slow enough to be a rest by itself.
+// A burst takes the processor for about two milliseconds and the disk for some more. A burst and its rest fill one slot:
+// 10,000 objects into forty targets are 3,200 slots, half a minute while clients read all the time. On a disk where a burst
+// takes longer than a slot, the wait for the disk is rest enough.
 type Pace struct {
 	requests func() uint64
 
 	mu      sync.Mutex
-	counted uint64    // guarded by mu: requests when they were last seen to grow
-	at      time.Time // guarded by mu: when that was; zero: never
+	counted uint64    // guarded by mu: the count at the last growth seen
+	at      time.Time // guarded by mu: when that was; zero if never
 }
 
 const (
-	// burst is how many objects one transaction changes while somebody waits for answers.
+	// burst is how many objects one transaction changes while clients wait.
 	burst = 125
 
-	// slot is how long a burst and the rest after it take together.
+	// slot is the length of a burst together with its rest.
 	slot = 9 * time.Millisecond
 
-	// leastRest is how long a rest is at least.
+	// leastRest is the shortest rest.
 	leastRest = time.Millisecond
 
-	// attention is for how long after a request others are expected.
+	// attention is how long after a request further ones are expected.
 	attention = time.Second
 )
 
-// NewPace makes a Pace that goes by how many requests have been answered, in all. Without requests, and where the Pace is
-// nil, nobody waits for answers.
+// NewPace returns a Pace that follows the count of answered requests. If requests or the Pace is nil, work is never slowed.
 func NewPace(requests func() uint64) *Pace { return &Pace{requests: requests} }
 
-// watched says whether somebody waits for answers.
-func (p *Pace) watched() bool {
+// busy reports whether clients wait for answers.
+func (p *Pace) busy() bool {
 	if p == nil || p.requests == nil {
 		return false
 	}
@@ -53,17 +52,17 @@ func (p *Pace) watched() bool {
 	return !p.at.IsZero() && now.Sub(p.at) < attention
 }
 
-// burst is how many of most objects the next transaction may change.
+// burst returns how many objects, up to most, the next transaction may change.
 func (p *Pace) burst(most int) int {
-	if p.watched() {
+	if p.busy() {
 		return min(most, burst)
 	}
 	return most
 }
 
-// rest leaves the processor to those who wait for answers, if somebody does, after something that took a while.
+// rest pauses after work that took a while, if clients wait for answers.
 func (p *Pace) rest(ctx context.Context, took time.Duration) {
-	if !p.watched() {
+	if !p.busy() {
 		return
 	}
 	pause := time.NewTimer(max(slot-took, leastRest))

@@ -20,30 +20,30 @@ type Decision struct {
 	Object   stix.ID          `json:"object"`
 	Version  string           `json:"version,omitempty"`
 	Verdict  Verdict          `json:"verdict"`
-	Reasons  []string         `json:"reasons,omitempty"` // a term and what it says
-	Missing  stix.ID          `json:"missing,omitempty"` // Waits: what it waits for
+	Reasons  []string         `json:"reasons,omitempty"` // each a term and a sentence
+	Missing  stix.ID          `json:"missing,omitempty"` // Waits: the object it waits for
 }
 
-// Preview decides, as a release would that began now, about every version of a source, and changes nothing. An object
-// that is given narrows the answer to it. The decisions are in the order of the source's journal.
+// Preview returns what a release that started now would decide about every version of a source, in the order of the
+// source's journal. It changes nothing. If object is set, only its versions are returned.
 func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, object stix.ID) ([]Decision, error) {
 	source, ok := s.Collection(from)
 	if !ok {
-		return nil, fmt.Errorf("preview of a release: there is no agreement %s", from)
+		return nil, fmt.Errorf("preview of a release: unknown agreement %s", from)
 	}
 	target, ok := s.Collection(to)
 	if !ok {
-		return nil, fmt.Errorf("preview of a release: there is no agreement %s", to)
+		return nil, fmt.Errorf("preview of a release: unknown agreement %s", to)
 	}
 	rule, ok := source.Agreement().ReleaseTo(to)
 	if !ok {
 		return nil, fmt.Errorf("preview of a release: the agreement %s does not release to %s", from, to)
 	}
-	f := flow{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
+	r := route{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
 	made := make(map[journal.Position]*Decision)
-	w := newWork(s, f, nil, nil)
-	w.memory, w.reset = newMemory(nil, f.name), true
-	w.note = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
+	b := newBatch(s, r, nil, nil)
+	b.state, b.reset = newState(nil, r.name), true
+	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
 		d := made[p]
 		if d == nil {
 			if e == nil || object != "" && e.Object != string(object) {
@@ -54,7 +54,7 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 		}
 		d.Verdict, d.Reasons, d.Missing = v, reasons, missing
 	}
-	if err := previewAll(ctx, w); err != nil {
+	if err := previewAll(ctx, b); err != nil {
 		return nil, fmt.Errorf("preview of the release from %s to %s: %w", from, to, err)
 	}
 	list := make([]Decision, 0, len(made))
@@ -65,27 +65,27 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 	return list, nil
 }
 
-// previewAll takes every entry of the source, a bounded number at a time.
-func previewAll(ctx context.Context, w *work) error {
+// previewAll applies every entry of the source, a bounded number at a time.
+func previewAll(ctx context.Context, b *batch) error {
 	const entries, size = 500, 2 << 20
 	never := func() bool { return false }
 	for from := journal.Position(1); ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c, err := readChunk(w.flow.source, from, entries, size)
-		if err != nil || len(c.items) == 0 {
+		c, err := readChunk(b.route.source, from, entries, size)
+		if err != nil || len(c.entries) == 0 {
 			return err
 		}
-		from += journal.Position(len(c.items))
-		err = w.flow.target.Look(func(target *store.Look) error {
-			return w.flow.source.Look(func(source *store.Look) error {
-				w.source, w.target = source, target
-				for _, it := range c.items {
-					if err := w.entry(it); err != nil {
+		from += journal.Position(len(c.entries))
+		err = b.route.target.Look(func(target *store.Look) error {
+			return b.route.source.Look(func(source *store.Look) error {
+				b.source, b.target = source, target
+				for _, e := range c.entries {
+					if err := b.apply(e); err != nil {
 						return err
 					}
-					if _, err := w.do(never); err != nil {
+					if _, err := b.runTasks(never); err != nil {
 						return err
 					}
 				}

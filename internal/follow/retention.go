@@ -12,12 +12,12 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// sweepAtOnce is how many versions one transaction of a sweep deletes at most.
+// sweepAtOnce is the most versions that one transaction of a sweep deletes.
 const sweepAtOnce = 500
 
-// Sweep deletes the versions that an agreement's retention no longer keeps, as the system, in small transactions with a
-// reason each and with rests as pace has it, and says how many. The newest version of an object stays as long as a
-// relationship or sighting that stays refers to it. Retention goes on whatever state the agreement is in.
+// Sweep deletes the versions that an agreement's retention no longer keeps and returns how many. It acts as the system, in
+// small transactions with a reason for each version, at the given pace. Age alone does not delete an object that a kept
+// relationship or sighting refers to. Retention runs in every state of the agreement.
 func Sweep(ctx context.Context, col *store.Collection, now time.Time, pace *Pace) (deleted int, err error) {
 	rule := col.Agreement().Retention
 	if rule == (agreement.Retention{}) {
@@ -60,7 +60,7 @@ type sweep struct {
 	from     []byte
 }
 
-// next plans the next transaction, and says whether another may follow.
+// next plans the next transaction and reports whether another may follow.
 func (s *sweep) next(col *store.Collection, most int) (changes []store.Change, more bool, err error) {
 	err = col.Look(func(l *store.Look) error {
 		return eachObject(l, s.from, func(vs []store.HeldVersion, next []byte) bool {
@@ -72,11 +72,11 @@ func (s *sweep) next(col *store.Collection, most int) (changes []store.Change, m
 	return changes, more, err
 }
 
-// eachObject calls visit with all versions of one object after the other, from a place on, until it returns false. next is
-// the place of the object that follows, nil after the last.
+// eachObject calls visit with all versions of each object in turn, starting at a place, until visit returns false. next is
+// the place of the following object, nil after the last.
 func eachObject(l *store.Look, from []byte, visit func(vs []store.HeldVersion, next []byte) bool) error {
 	var group []store.HeldVersion
-	var at []byte // where the version in hand begins
+	var at []byte // place of the current version
 	stopped := false
 	err := l.Walk(from, func(v store.HeldVersion, next []byte) bool {
 		if len(group) > 0 && group[0].ID != v.ID {
@@ -96,8 +96,8 @@ func eachObject(l *store.Look, from []byte, visit func(vs []store.HeldVersion, n
 	return err
 }
 
-// dropped are the removals of those versions of one object that a retention does not keep; referred says that the object
-// is needed, whatever its age.
+// dropped returns the removals of the versions of one object that a retention does not keep. A referred object is kept
+// whatever its age.
 func dropped(rule agreement.Retention, vs []store.HeldVersion, now time.Time, referred bool) []store.Change {
 	var changes []store.Change
 	for i, v := range vs {
@@ -122,14 +122,14 @@ func dropped(rule agreement.Retention, vs []store.HeldVersion, now time.Time, re
 	return changes
 }
 
-// keptReferences are the objects that relationships and sightings refer to that stay: because they are young enough, or
-// because one that stays refers to them.
+// keptReferences returns the objects that kept relationships and sightings refer to. These are kept because they are young
+// enough, or because another kept one refers to them.
 func keptReferences(col *store.Collection, rule agreement.Retention, now time.Time) (map[stix.ID]bool, error) {
 	referred := make(map[stix.ID]bool)
 	if rule.MaxAgeDays == 0 {
 		return referred, nil
 	}
-	old := make(map[stix.ID][]stix.ID) // what those refer to that would go by their age
+	old := make(map[stix.ID][]stix.ID) // references of those that are too old by themselves
 	var from []byte
 	for more := true; more; {
 		seen := 0
@@ -177,15 +177,15 @@ func keptReferences(col *store.Collection, rule agreement.Retention, now time.Ti
 	return referred, nil
 }
 
-// referencesOf is what any version of a relationship object refers to.
+// referencesOf returns what the versions of a relationship object refer to.
 func referencesOf(l *store.Look, vs []store.HeldVersion) (ids []stix.ID, err error) {
 	for _, v := range vs {
-		it, err := readItem(l, v.Position)
+		e, err := readEntry(l, v.Position)
 		if err != nil {
 			return nil, err
 		}
-		if it.present {
-			ids = append(ids, it.references...)
+		if e.present {
+			ids = append(ids, e.references...)
 		}
 	}
 	return ids, nil

@@ -1,10 +1,10 @@
-// Package ingest is the way of a POST below HTTP: raw objects are parsed, validated and held to the agreement's terms in
-// parallel, and what passed is appended to the agreement's journal in one go, together with the status that says what
-// became of each.
+// Package ingest is the way of a POST below HTTP: raw objects are parsed, validated and checked against the agreement's
+// terms in parallel, and those that pass are appended to the agreement's journal at once, together with a status that
+// reports the outcome of each.
 //
-// A refused object stops nobody else's. Only text that is no JSON at all refuses the whole body, because nothing in it
-// can then be trusted to be where it seems to be.
+// A refused object does not affect the others. Only text that is not JSON refuses the whole body, because the borders
+// between its objects cannot be trusted.
 //
-// It refuses to know HTTP, to log (refusals are handed to [Options.Refused]) and to decide who may add: the caller has
-// asked agreement.Permit before. Start reading at [Accept]; what a sender reads back is a [Result].
+// It does not know HTTP, does not log (refusals go to [Options.Refused]) and does not decide whether the caller may add:
+// that is agreement.Permit's. Start reading at [Accept]; what a sender reads back is a [Result].
 package ingest

@@ -18,16 +18,16 @@ import (
 
 // Options of Accept. Zero values are the defaults.
 type Options struct {
-	Now     time.Time    // the moment that terms are judged at and the result states; zero: the clock's
+	Now     time.Time    // the moment that terms are judged at and the result records; default the clock's
 	Limits  ijson.Limits // of each object's text
-	Refused func(Detail) // called for each refused object, in order, once the outcome is durable; nil: nobody
+	Refused func(Detail) // if set, called for each refused object, in order, once the outcome is durable
 
-	// Unjudged lets whatever the store can keep through without holding it to rules and terms. It is there so that
-	// internal/bench can tell what judging costs: no server sets it.
+	// Unjudged skips rules and terms: everything that the store can keep passes. It lets internal/bench measure the cost
+	// of judging; no server sets it.
 	Unjudged bool
 }
 
-// NotJSONError says that an object's text is no JSON, so that the whole body is none.
+// NotJSONError reports that an object's text, and so the whole body, is not JSON.
 type NotJSONError struct {
 	Index  int    // of the object in the envelope, from 0
 	Offset int    // bytes from the start of that object's text
@@ -38,10 +38,10 @@ func (e *NotJSONError) Error() string {
 	return fmt.Sprintf("objects/%d is not JSON: %s", e.Index, e.Reason)
 }
 
-// Accept takes the objects of one envelope into an agreement. Each of raws is one object's text, which is not kept:
-// it may be changed again once Accept has returned without an error.
+// Accept adds the objects of one envelope to an agreement. Each of raws is one object's text; the caller may reuse it once
+// Accept has returned without an error.
 //
-// The Result says what became of each object, in the order they came, and is kept by the store under its ID: see [Load].
+// The Result has the outcome of each object, in the order they came, and the store keeps it under its ID: see [Load].
 // When Accept returns it, everything in it is durable. The errors are a *NotJSONError, after which nothing has changed,
 // and those of store.Collection.Append.
 func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller, party agreement.Party, raws [][]byte, opts Options) (*Result, error) {
@@ -67,7 +67,7 @@ func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller,
 	}
 	appended, err := col.Append(ctx, batch)
 	if err != nil {
-		// The trees are left to the garbage collector: a writer may still be reading the objects they hold.
+		// The trees are not reused: a writer may still read them.
 		return nil, fmt.Errorf("add %d objects: %w", len(batch.Changes), err)
 	}
 	result := s.result(appended.Outcomes)
@@ -84,7 +84,7 @@ func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller,
 	return result, nil
 }
 
-// verdict is what is known of one object before it is appended.
+// verdict is the judgement of one object before it is appended.
 type verdict struct {
 	object   stix.Object
 	passed   bool
@@ -95,16 +95,16 @@ type verdict struct {
 	rule     string   // of the first finding that refuses
 }
 
-// judge holds objects to the Standard and to one agreement's terms at one moment.
+// judge checks objects against the Standard and one agreement's terms at one moment.
 type judge struct {
 	terms  *agreement.Agreement
 	party  agreement.Party
 	limits ijson.Limits
 	now    time.Time
-	idle   bool // everything passes that the store can keep
+	idle   bool // see Options.Unjudged
 }
 
-// one judges one object. The verdict's object keeps tree.
+// one judges one object. The verdict's object refers to tree.
 func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 	if j.idle {
 		return j.pass(index, raw, tree)
@@ -132,7 +132,7 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 	return v, nil
 }
 
-// pass is one without the rules and the terms.
+// pass is like one without rules and terms.
 func (j *judge) pass(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 	if err := tree.Parse(raw, j.limits); err != nil {
 		return verdict{}, &NotJSONError{Index: index, Reason: err.Error()}
@@ -142,8 +142,8 @@ func (j *judge) pass(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 	return verdict{object: object, id: idOf(object), message: why, passed: why == ""}, nil
 }
 
-// unkeepable says why the store cannot keep an object, whatever the rules and the terms let pass. One that got through
-// would fail the whole envelope.
+// unkeepable says why the store cannot keep an object that passed rules and terms. Appending it would fail the whole
+// envelope.
 func unkeepable(o stix.Object) string {
 	switch {
 	case o.ID == "":
@@ -156,11 +156,11 @@ func unkeepable(o stix.Object) string {
 	return ""
 }
 
-// notJSON tells text that is no JSON from JSON that is refused (duplicate names, depth).
+// notJSON returns an error for text that is not JSON, and nil for JSON that is refused (duplicate names, depth).
 func notJSON(index int, raw []byte, tree *ijson.Tree, limits ijson.Limits) error {
 	err, ok := tree.Parse(raw, limits).(*ijson.Error)
 	if ok && err.Code == ijson.TooLarge && !json.Valid(raw) {
-		return &NotJSONError{Index: index, Reason: "it is no JSON"}
+		return &NotJSONError{Index: index, Reason: "it is not JSON"}
 	}
 	if !ok || !err.Code.Malformed() {
 		return nil
@@ -174,7 +174,7 @@ const placeholderID = "unidentified--00000000-0000-4000-8000-000000000000"
 // longestID bounds how much of a broken identifier is repeated to its sender.
 const longestID = 300
 
-// idOf is the identifier as the sender wrote it, malformed or not, so that it can be found again.
+// idOf returns the identifier as the sender wrote it, malformed or not, so that the sender can find the object.
 func idOf(o stix.Object) string {
 	if o.ID != "" {
 		return string(o.ID)
@@ -190,7 +190,7 @@ func refused(findings []validate.Finding) bool {
 	return slices.ContainsFunc(findings, func(f validate.Finding) bool { return f.Severity == validate.Error })
 }
 
-// refusing is the rule of the first finding that refuses an object; "" when none does.
+// refusing returns the rule of the first finding that refuses an object, or "".
 func refusing(findings []validate.Finding) string {
 	for _, f := range findings {
 		if f.Severity == validate.Error {

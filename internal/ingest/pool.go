@@ -9,14 +9,14 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// workers bounds how many objects the whole process judges at the same moment: one a processor, so that many large POSTs
-// share the processors and do not pile up.
+// workers bounds how many objects the whole process judges at the same time, one per processor, so that large POSTs share
+// the processors.
 var workers = make(chan struct{}, runtime.GOMAXPROCS(0))
 
-// turn is how many objects a worker judges before it lets another request have its place.
+// turn is how many objects a worker judges before it yields its slot to other requests.
 const turn = 16
 
-// all judges every object, in parallel. The error is the *NotJSONError of the first object that is no JSON, or ctx's.
+// all judges every object, in parallel. The error is the *NotJSONError of the first object that is not JSON, or ctx's.
 func (j *judge) all(ctx context.Context, raws [][]byte) ([]verdict, error) {
 	verdicts := make([]verdict, len(raws))
 	errs := make([]error, (len(raws)+turn-1)/turn) // the first error of each turn
@@ -56,7 +56,7 @@ func (j *judge) all(ctx context.Context, raws [][]byte) ([]verdict, error) {
 	return verdicts, nil
 }
 
-// turn judges the objects from one on, up to a turn's worth.
+// turn judges one turn's objects, beginning at from.
 func (j *judge) turn(raws [][]byte, verdicts []verdict, from int) (err error) {
 	for i := from; i < min(from+turn, len(raws)); i++ {
 		if verdicts[i], err = j.one(i, raws[i], acquireTree()); err != nil {
@@ -66,10 +66,10 @@ func (j *judge) turn(raws [][]byte, verdicts []verdict, from int) (err error) {
 	return nil
 }
 
-// trees keeps the memory of parsed objects between requests.
+// trees recycles the memory of parsed objects.
 var trees = sync.Pool{New: func() any { return new(ijson.Tree) }}
 
-// keptNodes is the largest tree worth keeping; typical objects have some hundred nodes.
+// keptNodes is the size of the largest tree that is recycled; typical objects have some hundred nodes.
 const keptNodes = 1 << 13
 
 func acquireTree() *ijson.Tree { return trees.Get().(*ijson.Tree) }

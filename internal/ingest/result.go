@@ -12,26 +12,26 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// Outcome is what became of one object.
+// Outcome is the outcome of one object.
 type Outcome string
 
 // The outcomes.
 const (
 	Added   Outcome = "added"   // stored
-	Already Outcome = "already" // this version was there with the same content: a success that changed nothing
-	Refused Outcome = "refused" // not stored; the message says why
+	Already Outcome = "already" // this version exists with the same content: a success that changed nothing
+	Refused Outcome = "refused" // not stored; the message has the reason
 )
 
-// Detail is what became of one object of a submission.
+// Detail is the outcome of one object of a submission.
 type Detail struct {
 	ID      string  `json:"id"`      // the STIX identifier as the sender wrote it, or a placeholder
 	Version string  `json:"version"` // as TAXII states it (TAXII 2.1, section 4.3.1)
 	Outcome Outcome `json:"outcome"`
 	Message string  `json:"message,omitempty"`
-	Rule    string  `json:"rule,omitempty"` // of the first finding that refuses it; "" when no rule did
+	Rule    string  `json:"rule,omitempty"` // of the first finding that refuses it, if a rule did
 }
 
-// Result is what became of a submission. It is complete from the start: Accord answers when everything is durable.
+// Result is the outcome of a submission. It is complete from the start: Accord answers when everything is durable.
 type Result struct {
 	ID      uuid.UUID `json:"id"` // of the status resource, a version 4 UUID
 	At      time.Time `json:"at"` // when the submission came
@@ -41,7 +41,7 @@ type Result struct {
 // Lifetime is how long a result can be read back.
 const Lifetime = 30 * 24 * time.Hour
 
-// Load reads a result back, with who submitted it. ok is false when the store has none under the id.
+// Load reads a result and its submitter. ok is false if the store has none under the id.
 func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bool, err error) {
 	body, by, ok, err := col.StatusKept(id)
 	if err != nil || !ok {
@@ -54,14 +54,14 @@ func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bo
 	return r, by, true, nil
 }
 
-// submission is a judged envelope on its way into the store.
+// submission is a judged envelope that is being appended.
 type submission struct {
 	id       uuid.UUID
 	at       time.Time
 	verdicts []verdict
 }
 
-// result joins what was judged with what the store made of the objects that passed, in order.
+// result combines the verdicts with the store's outcomes of the objects that passed, in order.
 func (s *submission) result(outcomes []store.Outcome) *Result {
 	r := &Result{ID: s.id, At: s.at, Details: make([]Detail, len(s.verdicts))}
 	next := 0
@@ -69,20 +69,20 @@ func (s *submission) result(outcomes []store.Outcome) *Result {
 		v := &s.verdicts[i]
 		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message, Rule: v.rule}
 		if v.passed {
-			d = settle(d, outcomes[next])
+			d = withOutcome(d, outcomes[next])
 			next++
 		}
 		if d.Version == "" {
-			d.Version = stamp(s.at) // it has none and got none; TAXII 2.1, section 4.3.1, requires one
+			d.Version = stamp(s.at) // it has none; TAXII 2.1, section 4.3.1, requires one
 		}
 		r.Details[i] = d
 	}
 	return r
 }
 
-// settle adds to a detail what the store made of its object.
-func settle(d Detail, o store.Outcome) Detail {
-	if d.Version == "" { // the object has none: it goes by when it was added
+// withOutcome adds the store's outcome to a detail.
+func withOutcome(d Detail, o store.Outcome) Detail {
+	if d.Version == "" { // an unversioned object counts by when it was added
 		d.Version = o.Version
 	}
 	switch o.Kind {
@@ -100,7 +100,7 @@ func settle(d Detail, o store.Outcome) Detail {
 	return d
 }
 
-// body is the status as the store keeps it.
+// body returns the status as the store keeps it.
 func (s *submission) body(outcomes []store.Outcome) []byte {
 	b, err := json.Marshal(s.result(outcomes))
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *submission) body(outcomes []store.Outcome) []byte {
 	return b
 }
 
-// messageOf writes findings for the sender: rule, place and sentence of each.
+// messageOf writes findings for the sender: rule, path and sentence of each.
 func messageOf(findings []validate.Finding) string {
 	var b strings.Builder
 	for i, f := range findings {
@@ -130,13 +130,13 @@ func messageOf(findings []validate.Finding) string {
 	return b.String()
 }
 
-// What a finding repeats of an object, names of properties above all, can be as long as the object.
+// Bounds on what a finding quotes of an object, such as property names, which can be as long as the object.
 const (
 	mostPath     = 300 // bytes
 	mostSentence = 1000
 )
 
-// clipped is text, or its beginning and its end where it is longer than most bytes.
+// clipped returns text or, if it is longer than most bytes, its beginning and end.
 func clipped(text string, most int) string {
 	if len(text) <= most {
 		return text

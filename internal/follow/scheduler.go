@@ -11,18 +11,18 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// bell wakes the goroutine of a target.
-type bell chan struct{}
+// A wakeChannel wakes the goroutine of a target.
+type wakeChannel chan struct{}
 
-func (b bell) ring() {
+func (b wakeChannel) notify() {
 	select {
 	case b <- struct{}{}:
 	default:
 	}
 }
 
-// Run releases until ctx ends: one goroutine a target, so that what is written to a target is written in one order. It
-// sleeps until a journal grows, an agreement is made, or a term begins or ends.
+// Run releases until ctx ends, with one goroutine per target so that each target is written in one order. It sleeps until
+// a journal grows, an agreement is created, or a term begins or ends.
 func (m *Manager) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -34,41 +34,40 @@ func (m *Manager) Run(ctx context.Context) error {
 				continue
 			}
 			known[col.ID()] = true
-			b := m.bellOf(col.ID())
-			b.ring()
+			b := m.wakeOf(col.ID())
+			b.notify()
 			group.Go(func() { m.serve(ctx, col, b) })
-			group.Go(func() { m.watch(ctx, col) })
+			group.Go(func() { m.watchJournal(ctx, col) })
 		}
-		// A new agreement may be the target of an old one, which then has entries but no news.
+		// A new agreement may be the target of an old one whose journal does not grow.
 		if err := m.store.Wait(ctx, revision); err != nil {
 			return nil
 		}
-		m.ringAll()
+		m.notifyAll()
 	}
 }
 
-func (m *Manager) bellOf(target uuid.UUID) bell {
+func (m *Manager) wakeOf(target uuid.UUID) wakeChannel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := m.bells[target]
+	b := m.wake[target]
 	if b == nil {
-		b = make(bell, 1)
-		m.bells[target] = b
+		b = make(wakeChannel, 1)
+		m.wake[target] = b
 	}
 	return b
 }
 
-func (m *Manager) ringAll() {
+func (m *Manager) notifyAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, b := range m.bells {
-		b.ring()
+	for _, b := range m.wake {
+		b.notify()
 	}
 }
 
-// watch rings for the targets of a collection, and for itself, when its journal grows: objects came or went, or terms
-// changed.
-func (m *Manager) watch(ctx context.Context, col *store.Collection) {
+// watchJournal wakes a collection's own goroutine and those of its targets whenever its journal grows.
+func (m *Manager) watchJournal(ctx context.Context, col *store.Collection) {
 	var p journal.Position
 	to := m.targetsOf(col)
 	for {
@@ -81,12 +80,12 @@ func (m *Manager) watch(ctx context.Context, col *store.Collection) {
 		}
 		p = journal.Position(stats.Entries)
 		now := m.targetsOf(col)
-		m.bellOf(col.ID()).ring()
+		m.wakeOf(col.ID()).notify()
 		for id := range now {
-			m.bellOf(id).ring()
+			m.wakeOf(id).notify()
 		}
-		for id := range to { // those that the last terms may have left out
-			m.bellOf(id).ring()
+		for id := range to { // targets that the new terms may leave out
+			m.wakeOf(id).notify()
 		}
 		to = now
 	}
@@ -102,14 +101,14 @@ func (m *Manager) targetsOf(col *store.Collection) map[uuid.UUID]bool {
 	return ids
 }
 
-// How long a target rests after an error; the time doubles with each in a row.
+// How long a target pauses after an error; each further error in a row doubles it.
 const (
 	firstRest = time.Second
 	mostRest  = time.Minute
 )
 
-// serve is the goroutine of one target.
-func (m *Manager) serve(ctx context.Context, col *store.Collection, b bell) {
+// serve runs the releases into one target.
+func (m *Manager) serve(ctx context.Context, col *store.Collection, b wakeChannel) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	rest := firstRest
@@ -135,17 +134,17 @@ func (m *Manager) serve(ctx context.Context, col *store.Collection, b bell) {
 	}
 }
 
-// sleep sets the timer for the next moment at which a term begins or ends that matters to a target.
+// sleep sets the timer to the next moment at which a term begins or ends that concerns a target.
 func (m *Manager) sleep(timer *time.Timer, col *store.Collection) {
-	flows, err := flowsInto(m.store, col)
-	if err != nil || len(flows) == 0 {
+	routes, err := routesInto(m.store, col)
+	if err != nil || len(routes) == 0 {
 		timer.Stop()
 		return
 	}
 	now := m.now()
 	next := col.Agreement().NextChange(now)
-	for _, f := range flows {
-		if t := f.source.Agreement().NextChange(now); !t.IsZero() && (next.IsZero() || t.Before(next)) {
+	for _, r := range routes {
+		if t := r.source.Agreement().NextChange(now); !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
 	}

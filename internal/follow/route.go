@@ -12,27 +12,27 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// flow is one release: from a source into a target.
-type flow struct {
+// route is one release, from a source into a target.
+type route struct {
 	source, target *store.Collection
 	rule           agreement.Release
-	ruled          bool   // the source has the rule; else it had it once
+	ruled          bool   // the source has the rule; otherwise it had it once
 	name           string // of the follower
 }
 
-// phase is what a flow does at a moment.
+// phase is what a route does at a moment.
 type phase uint8
 
 const (
 	running phase = iota
 	paused
-	takingBack // everything that was released goes back
+	withdrawing // everything that was released is withdrawn
 )
 
-// phase says what a flow does at a moment, and why it does not run.
-func (f flow) phase(now time.Time) (phase, string) {
-	source, target := f.source.Agreement(), f.target.Agreement()
-	if err := target.Outside(now); err != nil {
+// phase returns what the route does at a moment and, unless it runs, why.
+func (r route) phase(now time.Time) (phase, string) {
+	source, target := r.source.Agreement(), r.target.Agreement()
+	if err := target.CheckActive(now); err != nil {
 		return paused, err.Error()
 	}
 	if end := source.Terminated; end != nil && end.Withdraw {
@@ -40,24 +40,24 @@ func (f flow) phase(now time.Time) (phase, string) {
 		if end.Reason != "" {
 			reason += ": " + end.Reason
 		}
-		return takingBack, reason
+		return withdrawing, reason
 	}
-	if err := source.Outside(now); err != nil {
+	if err := source.CheckActive(now); err != nil {
 		return paused, err.Error()
 	}
-	if !f.ruled {
-		return takingBack, fmt.Sprintf("the agreement %s no longer releases to %s", source.Name, target.Name)
+	if !r.ruled {
+		return withdrawing, fmt.Sprintf("the agreement %s no longer releases to %s", source.Name, target.Name)
 	}
 	return running, ""
 }
 
-// flowsInto lists the releases into a target: those that are agreed, and those that once were and left something here.
-func flowsInto(s *store.Store, target *store.Collection) ([]flow, error) {
-	var flows []flow
+// routesInto lists the releases into a target: those agreed, and former ones that left state in it.
+func routesInto(s *store.Store, target *store.Collection) ([]route, error) {
+	var routes []route
 	seen := make(map[uuid.UUID]bool)
 	add := func(source *store.Collection, rule agreement.Release, ruled bool) {
 		seen[source.ID()] = true
-		flows = append(flows, flow{source: source, target: target, rule: rule, ruled: ruled, name: store.ReleaseFollower(source.ID())})
+		routes = append(routes, route{source: source, target: target, rule: rule, ruled: ruled, name: store.ReleaseFollower(source.ID())})
 	}
 	name := target.Agreement().Name
 	all := s.Collections()
@@ -76,7 +76,7 @@ func flowsInto(s *store.Store, target *store.Collection) ([]flow, error) {
 			add(all[i], agreement.Release{To: name}, false)
 		}
 	}
-	return flows, nil
+	return routes, nil
 }
 
 // Lag is how far one release has come.
@@ -84,7 +84,7 @@ type Lag struct {
 	Source, Target agreement.Name
 	Position       journal.Position // up to which the source's journal has been released
 	Behind         uint64           // entries that follow
-	Paused         string           // why it does not go on; "" when it does
+	Paused         string           // why it does not run; "" if it runs
 }
 
 // LagsFrom lists how far every release from a source has come.
@@ -96,8 +96,8 @@ func LagsFrom(s *store.Store, source *store.Collection, now time.Time) ([]Lag, e
 			lags = append(lags, Lag{Source: source.Agreement().Name, Target: rule.To, Paused: "the target cannot be opened"})
 			continue
 		}
-		f := flow{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
-		lag, err := f.lag(now)
+		r := route{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
+		lag, err := r.lag(now)
 		if err != nil {
 			return nil, err
 		}
@@ -106,25 +106,25 @@ func LagsFrom(s *store.Store, source *store.Collection, now time.Time) ([]Lag, e
 	return lags, nil
 }
 
-func (f flow) lag(now time.Time) (Lag, error) {
-	lag := Lag{Source: f.source.Agreement().Name, Target: f.target.Agreement().Name}
-	stats, err := f.source.Stats()
+func (r route) lag(now time.Time) (Lag, error) {
+	lag := Lag{Source: r.source.Agreement().Name, Target: r.target.Agreement().Name}
+	stats, err := r.source.Stats()
 	if err != nil {
 		return Lag{}, err
 	}
-	position, err := f.target.CursorOf(f.name)
+	position, err := r.target.CursorOf(r.name)
 	if err != nil {
 		return Lag{}, err
 	}
 	lag.Position = journal.Position(position)
 	lag.Behind = stats.Entries - min(position, stats.Entries)
-	switch p, why := f.phase(now); p {
+	switch p, why := r.phase(now); p {
 	case paused:
 		lag.Paused = why
-	case takingBack:
+	case withdrawing:
 		lag.Paused = why
-		err = f.target.Look(func(target *store.Look) error {
-			if target.Memory(f.name, keyEnded) != nil { // what follows in the source will not be looked at
+		err = r.target.Look(func(target *store.Look) error {
+			if target.Memory(r.name, keyEnded) != nil { // later entries of the source are not read
 				lag.Behind = 0
 			}
 			return nil

@@ -1,0 +1,283 @@
+package follow
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// plan is one transaction in the target.
+type plan struct {
+	write store.Batch
+	more  bool             // more work may follow
+	none  bool             // write is empty
+	batch *batch           // that write comes from; nil when only state changes
+	seen  journal.Position // up to which the target's own journal has been examined
+}
+
+// A small batch costs little more than its sync to disk.
+const (
+	smallChanges = 20
+	smallBytes   = 64 << 10
+)
+
+// small reports whether a plan may be written without a worker slot: the release of one push goes to forty targets at once.
+func (p *plan) small() bool {
+	return len(p.write.Changes) <= smallChanges && (p.batch == nil || p.batch.bytes <= smallBytes)
+}
+
+// step writes one transaction of a release and reports whether more work may follow.
+func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
+	state, reason := r.phase(m.now())
+	if state == paused {
+		return false, nil
+	}
+	if err := m.acquireSlot(ctx); err != nil {
+		return false, err
+	}
+	began := time.Now()
+	freeSlot := sync.OnceFunc(m.releaseSlot)
+	defer freeSlot()
+	var p plan
+	if state == withdrawing {
+		p, err = m.planWithdrawal(r, reason)
+	} else {
+		p, err = m.planRelease(r)
+	}
+	if err == nil && !p.none {
+		if p.small() {
+			freeSlot()
+		}
+		var result store.Result
+		if result, err = r.target.Append(ctx, p.write); err == nil {
+			p.seen = skipOwn(p.seen, result.Outcomes)
+			if !p.small() {
+				m.pace.rest(ctx, time.Since(began))
+			}
+		}
+	}
+	if err == nil && p.seen > 0 {
+		m.setSeen(r, p.seen)
+	}
+	if err != nil {
+		return false, fmt.Errorf("release from %s to %s: %w", r.source.Agreement().Name, r.target.Agreement().Name, err)
+	}
+	if b := p.batch; b != nil && b.released+b.withdrawn > 0 {
+		m.log.Info().Str("source", string(r.source.Agreement().Name)).Str("target", string(r.target.Agreement().Name)).
+			Int("released", b.released).Int("withdrawn", b.withdrawn).Msg("release")
+	}
+	return p.more, nil
+}
+
+// skipOwn advances seen over the entries that a batch has added, as long as no other entry lies between.
+func skipOwn(seen journal.Position, outcomes []store.Outcome) journal.Position {
+	for _, o := range outcomes {
+		if o.Kind == store.Added && o.Position == seen+1 {
+			seen++
+		}
+	}
+	return seen
+}
+
+// planRelease plans the next batch of the source's journal.
+func (m *Manager) planRelease(r route) (p plan, err error) {
+	print, err := fingerprint(r.rule, r.target.Agreement())
+	if err != nil {
+		return plan{}, err
+	}
+	position, err := r.target.CursorOf(r.name)
+	if err != nil {
+		return plan{}, err
+	}
+	entries := m.pace.burst(m.batchEntries)
+	next, err := m.chunkCache.read(r.source, journal.Position(position)+1, entries, m.batchBytes)
+	if err != nil {
+		return plan{}, err
+	}
+	judged, err := next.judgedUnder(r)
+	if err != nil {
+		return plan{}, err
+	}
+	err = r.target.Look(func(target *store.Look) error {
+		return r.source.Look(func(source *store.Look) (err error) {
+			length, err := source.Length()
+			if err != nil {
+				return err
+			}
+			was := target.Memory(r.name, keyRule)
+			// A source that is shorter than the position was restored from an older backup.
+			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
+				p = planReset(r, length, print)
+				return nil
+			}
+			b := newBatch(m.store, r, source, target)
+			b.judged, b.most = judged, entries
+			p, err = m.planEntries(b, journal.Position(position), next, print)
+			return err
+		})
+	})
+	return p, err
+}
+
+// planEntries runs the tasks that the last batch left, then applies entries of the source until the batch is full.
+func (m *Manager) planEntries(b *batch, position journal.Position, next tail, print []byte) (plan, error) {
+	at := b.target.Cursor(b.route.name)
+	if at != uint64(position) {
+		return plan{}, fmt.Errorf("the follower %s is at %d, it was at %d: another manager moves it", b.route.name, at, position)
+	}
+	reset, resetting := b.state.get(keyReset)
+	b.reset = resetting
+	if _, known := b.state.get(keyRule); !known {
+		b.state.set(keyRule, print)
+	}
+	full := func() bool { return len(b.changes) >= b.most || b.bytes >= m.batchBytes }
+	tasks, words := b.state.loadQueue()
+	b.tasks = tasks
+	seen, seenAll, err := m.wakeForOthers(b)
+	if err != nil {
+		return plan{}, err
+	}
+	finished, err := b.runTasks(full)
+	for _, e := range next.rest {
+		if err != nil || !finished || full() {
+			break
+		}
+		if err = b.apply(e); err == nil {
+			position = e.position
+			b.entries++
+			finished, err = b.runTasks(full)
+		}
+	}
+	if err != nil {
+		return plan{}, err
+	}
+	more := !finished || b.entries < len(next.rest) || next.whole || !seenAll
+	if resetting && !more && position >= positionOf(string(reset)) {
+		if more, err = b.dropAids(full); err != nil {
+			return plan{}, err
+		}
+		if !more {
+			b.state.unset(keyReset)
+		}
+		more = true // the tasks that follow from it
+	}
+	if len(words) > 0 || len(b.tasks) > 0 {
+		b.state.keepQueue(b.tasks, words)
+	}
+	p := plan{more: more, batch: b, seen: seen}
+	p.none = b.entries == 0 && len(b.changes) == 0 && len(b.state.over) == 0
+	p.write = store.Batch{Changes: b.changes, Follower: b.state.update(position)}
+	return p, nil
+}
+
+// planReset starts to judge every entry again because the terms have changed.
+func planReset(r route, length journal.Position, print []byte) plan {
+	u := &store.FollowerUpdate{Name: r.name}
+	for _, prefix := range []string{prefixOver, prefixWait, prefixQueue, keyEnded} {
+		u.Clear = append(u.Clear, []byte(prefix))
+	}
+	u.Set = []store.KeyValue{{Key: []byte(keyRule), Value: print}, {Key: []byte(keyReset), Value: []byte(positionWord(length))}}
+	return plan{write: store.Batch{Follower: u}, more: true}
+}
+
+// dropAids withdraws identities and marking definitions whose type the rule does not name and that no released object
+// needs. This is known only after every entry has been judged again.
+func (b *batch) dropAids(full func() bool) (more bool, err error) {
+	err = b.target.Walk(nil, func(v store.HeldVersion, _ []byte) bool {
+		if full() {
+			more = true
+			return false
+		}
+		if !canAid(v.ID.Type()) || !targetVersionOf(v, b.route.source.ID()).ours {
+			return true
+		}
+		if _, aid := b.state.get(prefixAid + string(v.ID)); aid {
+			return true
+		}
+		if len(b.route.rule.Types) == 0 || containsType(b.route.rule, v.ID.Type()) {
+			return true
+		}
+		err = b.withdraw(v.ID, func(*targetVersion) bool { return true }, "its type is no longer released, and no released object needs it", 0)
+		return err == nil
+	})
+	return more, err
+}
+
+func containsType(r agreement.Release, typ string) bool {
+	for _, t := range r.Types {
+		if t == typ {
+			return true
+		}
+	}
+	return false
+}
+
+// planWithdrawal withdraws some of what the source has released; when nothing is left, it records that.
+func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
+	err = r.target.Look(func(target *store.Look) error {
+		ended := target.Memory(r.name, keyEnded) != nil
+		if ended || target.Cursor(r.name) == 0 && target.Memory(r.name, keyRule) == nil {
+			p.none = true
+			return nil
+		}
+		b := newBatch(m.store, r, nil, target)
+		p.batch = b
+		most := m.pace.burst(m.batchEntries)
+		walked := 0
+		var failed error
+		err := target.Walk(m.place(r), func(v store.HeldVersion, next []byte) bool {
+			walked++
+			m.remember(r, next)
+			if targetVersionOf(v, r.source.ID()).ours {
+				if failed = b.withdraw(v.ID, func(*targetVersion) bool { return true }, reason, 0); failed != nil {
+					return false
+				}
+			}
+			p.more = next != nil
+			return len(b.changes) < most && walked < 10*most
+		})
+		if err := errors.Join(err, failed); err != nil {
+			return err
+		}
+		p.write = store.Batch{Changes: b.changes}
+		if p.more {
+			p.none = len(b.changes) == 0
+			return nil
+		}
+		m.remember(r, nil)
+		p.write.Follower = &store.FollowerUpdate{
+			Name: r.name, Position: target.Cursor(r.name),
+			Clear: [][]byte{[]byte(prefixOver), []byte(prefixAid), []byte(prefixWait), []byte(prefixRefer), []byte(prefixQueue), []byte(keyReset)},
+			Set:   []store.KeyValue{{Key: []byte(keyRule), Value: []byte{}}, {Key: []byte(keyEnded), Value: []byte(reason)}},
+		}
+		return nil
+	})
+	return p, err
+}
+
+// fingerprint identifies the rule and the terms that decide which objects are released.
+func fingerprint(rule agreement.Release, target *agreement.Agreement) ([]byte, error) {
+	text, err := json.Marshal(struct {
+		Rule   agreement.Release
+		Accept agreement.Accept
+	}{rule, target.Accept})
+	if err != nil {
+		return nil, fmt.Errorf("write the rule of a release: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return sum[:], nil
+}
+
+// ended reports whether an error only says that the server stops.
+func ended(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, store.ErrClosed)
+}
