@@ -31,6 +31,7 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
+	{"internal/serve", "internal/admin internal/follow taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"taxii/server", "taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/follow store store/journal internal/agreement internal/auth stix", "administration; follow: what releases would do"},
 	{"internal/follow", "store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another"},
@@ -72,8 +73,8 @@ var homes = []home{
 	{"github.com/spf13/pflag", "cmd/accord", "its flags"},
 	{"github.com/schollz/progressbar/", "cmd/accord", "push and pull on a terminal"},
 	{"github.com/mattn/go-isatty", "cmd/accord", "whether it is one"},
-	{"github.com/prometheus/client_golang/", "cmd/accord", "metrics"},
-	{"github.com/rs/zerolog", "cmd/accord taxii/server internal/follow", "the log, at the edges only"},
+	{"github.com/prometheus/client_golang/", "internal/serve", "metrics"},
+	{"github.com/rs/zerolog", "cmd/accord internal/serve taxii/server internal/follow", "the log, at the edges only"},
 	{"go.yaml.in/yaml/", "internal/admin", "the apply file, with line numbers"},
 	{"github.com/klauspost/compress/", "taxii/server store", "compressed pages; deliveries on disk"},
 	{"golang.org/x/crypto/", "internal/auth", "argon2id"},

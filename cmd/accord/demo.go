@@ -16,6 +16,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/demo"
 	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/internal/serve"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -61,9 +62,9 @@ was not given, another port is used.`,
 }
 
 func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
-	t := transport{listen: f.listen, plainHTTP: true}
-	if err := t.check(); err != nil {
-		return withHint(err, "the demo's passwords are public: it is for one machine. accord serve is for more")
+	t := serve.Transport{Listen: f.listen, PlainHTTP: true}
+	if err := t.Check(); err != nil {
+		return withHint(usageError("%s", err), "the demo's passwords are public, so it serves this machine only; use accord serve for more")
 	}
 	log, flush, err := newLogger(e.stderr, f.logFormat)
 	if err != nil {
@@ -71,20 +72,21 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 	}
 	defer flush()
 	d := demoRun{now: e.now}
-	config := serviceConfig{dataDir: f.data, transport: t, opsListen: f.opsListen, limits: defaultLimits(), now: e.now,
-		log: log.Level(zerolog.WarnLevel), prepare: d.prepare}
-	s, err := startService(ctx, config)
+	config := serve.Config{
+		DataDir: f.data, Transport: t, Limits: serve.DefaultLimits(), OperationsListen: f.opsListen,
+		Log: log.Level(zerolog.WarnLevel), Now: e.now, Version: versionText(), Prepare: d.prepare,
+		Started: func(r serve.Running) {
+			fmt.Fprint(e.stdout, d.welcome(r.URL, f.data))
+			log.Info().Str("url", r.URL+"/taxii2/").Str("data", f.data).Msg("listening")
+		},
+	}
+	err = serve.Run(ctx, config)
 	if errors.Is(err, syscall.EADDRINUSE) && !listenGiven {
 		host, _, _ := net.SplitHostPort(f.listen)
-		config.transport.listen = net.JoinHostPort(host, "0")
-		s, err = startService(ctx, config)
+		config.Transport.Listen = net.JoinHostPort(host, "0")
+		err = serve.Run(ctx, config)
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(e.stdout, d.welcome(s.url, f.data))
-	log.Info().Str("url", s.url+"/taxii2/").Str("data", f.data).Msg("listening")
-	return s.run(ctx)
+	return openError(err)
 }
 
 // demoRun is what the demo knows of its folder once it is prepared.

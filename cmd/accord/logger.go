@@ -36,15 +36,3 @@ func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() err
 	}
 	return zerolog.New(w).With().Timestamp().Logger(), flush, nil
 }
-
-// lineWriter hands the lines of a standard library log to zerolog.
-type lineWriter struct{ log zerolog.Logger }
-
-func (w lineWriter) Write(p []byte) (int, error) {
-	n := len(p)
-	for n > 0 && p[n-1] == '\n' {
-		n--
-	}
-	w.log.Debug().Msg(string(p[:n]))
-	return len(p), nil
-}

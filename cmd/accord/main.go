@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/serve"
 )
 
 // env is what a command may touch of the world outside.
@@ -198,6 +200,13 @@ func run(ctx context.Context, args []string, e *env) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	var config *serve.ConfigError
+	if errors.As(err, &config) {
+		err = usageError("%w", err)
+		if config.Hint != "" {
+			err = withHint(err, "%s", config.Hint)
+		}
 	}
 	var exit *exitError
 	if errors.As(err, &exit) {

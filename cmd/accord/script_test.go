@@ -16,9 +16,10 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/rs/zerolog"
 
+	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/serve"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -39,7 +40,6 @@ func TestScripts(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			s := &script{t: t}
 			s.now.Store(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMicro())
-			t.Cleanup(s.stop)
 			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"accord": s.accord, "serve": s.serve, "http": s.http, "clock": s.clock, "await": s.await, "keep": s.keep,
 			}})
@@ -49,23 +49,15 @@ func TestScripts(t *testing.T) {
 
 // script is one script's server and clock.
 type script struct {
-	t       *testing.T
-	now     atomic.Int64 // microseconds since 1970
-	service *service
+	t      *testing.T
+	now    atomic.Int64 // microseconds since 1970
+	server *serve.Running
 }
 
 // scriptPassword is everybody's.
 const scriptPassword = "correct horse battery staple"
 
 func (s *script) clockNow() time.Time { return time.UnixMicro(s.now.Load()).UTC() }
-
-func (s *script) stop() {
-	if s.service != nil {
-		if err := s.service.stop(); err != nil {
-			s.t.Error(err)
-		}
-	}
-}
 
 func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) {
 	for i := 1; i < len(args); i++ {
@@ -83,23 +75,21 @@ func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) 
 }
 
 func (s *script) serve(ts *testscript.TestScript, _ bool, _ []string) {
-	var err error
-	s.service, err = startService(context.Background(), serviceConfig{
-		dataDir: ts.MkAbs("data"), transport: transport{listen: "127.0.0.1:0", plainHTTP: true},
-		limits: defaultLimits(), log: zerolog.Nop(), now: s.clockNow,
-	})
-	ts.Check(err)
+	config := accordtest.Config(ts.MkAbs("data"))
+	config.Now = s.clockNow
+	running, _ := accordtest.Serve(s.t, config)
+	s.server = &running
 }
 
 func (s *script) http(ts *testscript.TestScript, refused bool, args []string) {
-	if len(args) < 3 || s.service == nil {
+	if len(args) < 3 || s.server == nil {
 		ts.Fatalf("usage, after serve: http METHOD PATH as=ACCOUNT [FILE]")
 	}
 	var body io.Reader
 	if len(args) > 3 {
 		body = strings.NewReader(ts.ReadFile(args[3]))
 	}
-	req, err := http.NewRequest(args[0], s.service.url+args[1], body)
+	req, err := http.NewRequest(args[0], s.server.URL+args[1], body)
 	ts.Check(err)
 	req.SetBasicAuth(strings.TrimPrefix(args[2], "as="), scriptPassword)
 	req.Header.Set("Content-Type", "application/taxii+json;version=2.1")
@@ -131,7 +121,7 @@ func (s *script) clock(ts *testscript.TestScript, _ bool, args []string) {
 func (s *script) await(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.ParseUint(args[1], 10, 64)
 	ts.Check(err)
-	col, ok := s.service.store.Collection(agreement.Name(args[0]))
+	col, ok := s.server.Store.Collection(agreement.Name(args[0]))
 	if !ok {
 		ts.Fatalf("there is no agreement %s", args[0])
 	}

@@ -2,24 +2,26 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/serve"
 	"github.com/accord-taxii/accord/store"
 )
 
 // serveFlags are the flags of `accord serve`.
 type serveFlags struct {
 	data      string
-	transport transport
+	transport serve.Transport
 	apply     string
 	opsListen string
 	logFormat string
 
 	serverName        string
 	durableDeliveries bool
-	limits            limits
+	limits            serve.Limits
 }
 
 func newServeCommand(e *env) *cobra.Command {
@@ -54,21 +56,21 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 		Example: `  accord serve --data /var/lib/accord --listen :6443 --tls-cert accord.crt --tls-key accord.key
   accord serve --data ./data --listen 127.0.0.1:6100 --plain-http --apply exchange.yaml`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), e, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), e, f) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.data, "data", "", "the data folder `DIR`")
-	flags.StringVar(&f.transport.listen, "listen", "", "address to accept clients on, `HOST:PORT`; port 0 takes a free one")
-	flags.StringVar(&f.transport.files.Cert, "tls-cert", "", "`FILE` with the server's certificate and intermediates, PEM")
-	flags.StringVar(&f.transport.files.Key, "tls-key", "", "`FILE` with the certificate's key, PEM")
-	flags.StringVar(&f.transport.files.ClientCA, "client-ca", "", "`FILE` with the issuers of client certificates, PEM")
-	flags.BoolVar(&f.transport.plainHTTP, "plain-http", false, "speak HTTP without TLS; on loopback, or with --behind-proxy")
-	flags.BoolVar(&f.transport.behindProxy, "behind-proxy", false, "a proxy in front of this server speaks TLS with clients")
+	flags.StringVar(&f.transport.Listen, "listen", "", "address to accept clients on, `HOST:PORT`; port 0 takes a free one")
+	flags.StringVar(&f.transport.Files.Cert, "tls-cert", "", "`FILE` with the server's certificate and intermediates, PEM")
+	flags.StringVar(&f.transport.Files.Key, "tls-key", "", "`FILE` with the certificate's key, PEM")
+	flags.StringVar(&f.transport.Files.ClientCA, "client-ca", "", "`FILE` with the issuers of client certificates, PEM")
+	flags.BoolVar(&f.transport.PlainHTTP, "plain-http", false, "speak HTTP without TLS; on loopback, or with --behind-proxy")
+	flags.BoolVar(&f.transport.BehindProxy, "behind-proxy", false, "a proxy in front of this server speaks TLS with clients")
 	flags.StringVar(&f.apply, "apply", "", "apply this `FILE` first, as accord apply does")
 	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
 	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
-	f.limits.flags(flags)
+	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "write down who is given what before the answer, not within a second after it")
 	cmd.MarkFlagRequired("data")
@@ -76,31 +78,36 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	return cmd
 }
 
-func serve(ctx context.Context, e *env, f serveFlags) error {
-	if err := f.transport.check(); err != nil {
-		return err
-	}
-	if err := f.limits.check(); err != nil {
-		return err
-	}
+func runServe(ctx context.Context, e *env, f serveFlags) error {
 	log, flush, err := newLogger(e.stderr, f.logFormat)
 	if err != nil {
 		return err
 	}
 	defer flush()
-	config := serviceConfig{dataDir: f.data, transport: f.transport, opsListen: f.opsListen, limits: f.limits, log: log, now: e.now}
-	config.serverName, config.durableDeliveries = f.serverName, f.durableDeliveries
+	config := serve.Config{
+		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
+		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries,
+		Log: log, Now: e.now, Version: versionText(),
+	}
+	if err := config.Check(); err != nil {
+		return err
+	}
 	if f.apply != "" {
 		if _, err := admin.CheckFor(f.data, f.apply, e.getenv); err != nil {
 			return notApplied(err) // before the data folder is made
 		}
-		config.prepare = func(ctx context.Context, st *store.Store) error {
+		config.Prepare = func(ctx context.Context, st *store.Store) error {
 			return applyAtStart(ctx, e, st, f.apply, log)
 		}
 	}
-	s, err := startService(ctx, config)
-	if err != nil {
-		return err
+	return openError(serve.Run(ctx, config))
+}
+
+// openError adds advice to an error of store.Open.
+func openError(err error) error {
+	var inUse *store.InUseError
+	if errors.As(err, &inUse) {
+		return withHint(err, "one process serves a data folder; accord apply and accord agreement talk to it through %s/%s", inUse.Dir, admin.SocketName)
 	}
-	return s.run(ctx)
+	return err
 }

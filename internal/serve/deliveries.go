@@ -1,42 +1,32 @@
-package main
+package serve
 
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
-	"github.com/accord-taxii/accord/internal/admin"
-	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii"
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
-// keepAccount opens what history needs beside the journals: the key that signs heads, and the account of deliveries.
-func (s *service) keepAccount() error {
-	keys, err := s.store.Keys(s.config.serverName)
+// openDeliveries opens what history needs beside the journals: the key that signs heads, and the record of deliveries. To
+// stop it is to write the last of them.
+func (s *srv) openDeliveries(context.Context) (stop, error) {
+	keys, err := s.store.Keys(s.config.ServerName)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.config.log.Info().Str("key", keys.Key()).Msg("signing heads")
+	s.config.Log.Info().Str("key", keys.Key()).Msg("signing heads")
 	s.deliveries = s.store.OpenDeliveries(func(err error) {
-		s.config.log.Error().Err(err).Msg("deliveries are not written down")
+		s.config.Log.Error().Err(err).Msg("deliveries could not be written")
 	})
-	return nil
+	return func(context.Context) error { return s.deliveries.Close() }, nil
 }
 
-// closeAccount writes down the last deliveries.
-func (s *service) closeAccount() error {
-	if s.deliveries == nil {
-		return nil
-	}
-	return s.deliveries.Close()
-}
-
-// noting has a TAXII server tell of its deliveries.
-func (s *service) noting(c server.Config) server.Config {
-	if s.config.durableDeliveries {
+// notingDeliveries returns c with the record of deliveries as its observer.
+func (s *srv) notingDeliveries(c server.Config) server.Config {
+	if s.config.DurableDeliveries {
 		c.Delivering = func(ctx context.Context, d server.Delivery) error {
 			return s.deliveries.NoteDurably(ctx, delivered(d))
 		}
@@ -46,13 +36,14 @@ func (s *service) noting(c server.Config) server.Config {
 	return c
 }
 
+// delivered returns a delivery in the form that is stored.
 func delivered(d server.Delivery) store.Delivery {
 	return store.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Filter: filterText(d.Filter),
 		Positions: d.Positions, At: d.At}
 }
 
-// filterText says what a reader asks for. It names types and spec versions, and of the rest only that it was asked for:
-// which objects and versions it was, the positions say.
+// filterText describes a filter: types and spec versions by name, the rest by parameter only, since the positions say which
+// objects and versions were delivered.
 func filterText(f taxii.Filter) string {
 	var parts []string
 	if len(f.IDs) > 0 {
@@ -82,19 +73,11 @@ func filterText(f taxii.Filter) string {
 	return strings.Join(parts, "&")
 }
 
+// short lists names, at most eight of them.
 func short(names []string) string {
 	const most = 8
 	if len(names) <= most {
 		return strings.Join(names, ",")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ","), len(names)-most)
-}
-
-// mountFar serves /accord/v1/ beside TAXII.
-func (s *service) mountFar(taxii *server.Server, logins *auth.Authenticator) {
-	api := &admin.API{Store: s.store, Now: s.config.now, Deliveries: s.deliveries, Failed: func(r *http.Request, err error) {
-		s.config.log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
-	}}
-	far := &admin.Far{API: api, Auth: logins, Address: taxii.Address, Enter: taxii.Enter}
-	taxii.Mount(admin.FarPrefix, far.Handler())
 }

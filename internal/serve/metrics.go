@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"net/http"
@@ -12,28 +12,29 @@ import (
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
-func processFigures() []prometheus.Collector {
+// processMetrics are those of Go, the process and the build.
+func processMetrics(version string) []prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "accord_build_info", Help: "1, by the version of the program.",
-		ConstLabels: prometheus.Labels{"version": versionText()}})
+		ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
 	return []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info}
 }
 
-func requestFigures() *prometheus.HistogramVec {
+func requestMetrics() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "accord_http_request_seconds", Help: "Time from a request's header to the end of its answer, by route, method and status.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 	}, []string{"route", "method", "status"})
 }
 
-func refusalFigures() *prometheus.CounterVec {
+func refusalMetrics() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "accord_objects_refused_total", Help: "Objects that were refused, by agreement and by the first rule that refused them.",
 	}, []string{"agreement", "rule"})
 }
 
 // observed is the server's Config.Observed.
-func (o *operation) observed(r server.Observation) {
+func (o *operations) observed(r server.Observation) {
 	o.answered.Add(1)
 	route := r.Route
 	if route == "" {
@@ -43,9 +44,9 @@ func (o *operation) observed(r server.Observation) {
 }
 
 // refused is the server's Config.Refused.
-func (o *operation) refused(to agreement.Name, rule string) {
+func (o *operations) refused(to agreement.Name, rule string) {
 	if rule == "" {
-		rule = "none" // another content under a version that is there
+		rule = "none" // other content under an existing version
 	}
 	o.refusals.WithLabelValues(string(to), rule).Inc()
 }
@@ -59,8 +60,8 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// storeFigures collects figures of every agreement when it is asked to.
-type storeFigures struct {
+// storeMetrics collects the metrics of every agreement when it is asked to.
+type storeMetrics struct {
 	store      *store.Store
 	deliveries *store.Deliveries
 }
@@ -76,20 +77,20 @@ var (
 	entriesDesc  = agreementDesc("journal_entries", "Length of an agreement's journal.")
 	commitsDesc  = agreementDesc("commits_total", "Transactions committed, each made durable once.")
 	batchesDesc  = agreementDesc("batches_total", "Batches in those transactions: divided by the commits, how many writers share one.")
-	behindDesc   = prometheus.NewDesc("accord_deliveries_behind", "Polls that are noted in memory and not on disk yet.", []string{"agreement"}, nil)
-	unnotedDesc  = prometheus.NewDesc("accord_deliveries_lost_total", "Polls that could not be noted: who was given what in them is not known.", []string{"agreement"}, nil)
+	behindDesc   = prometheus.NewDesc("accord_deliveries_behind", "Polls that are noted in memory but not on disk yet.", []string{"agreement"}, nil)
+	unnotedDesc  = prometheus.NewDesc("accord_deliveries_lost_total", "Polls that could not be noted: what they delivered is not known.", []string{"agreement"}, nil)
 	lostDesc     = prometheus.NewDesc("accord_agreements_unavailable", "Agreements whose file could not be opened.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
-func (f storeFigures) Describe(descs chan<- *prometheus.Desc) {
+func (f storeMetrics) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{objectsDesc, versionsDesc, bytesDesc, entriesDesc, commitsDesc, batchesDesc, behindDesc, unnotedDesc, lostDesc} {
 		descs <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (f storeFigures) Collect(metrics chan<- prometheus.Metric) {
+func (f storeMetrics) Collect(metrics chan<- prometheus.Metric) {
 	backlog := f.deliveries.Backlog()
 	for _, col := range f.store.Collections() {
 		send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64) {
@@ -111,26 +112,26 @@ func (f storeFigures) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(lostDesc, prometheus.GaugeValue, float64(len(f.store.Unavailable())))
 }
 
-// connectionFigures collects the figures of connections.
-type connectionFigures struct{ c *connections }
+// connectionMetrics collects the metrics of connections.
+type connectionMetrics struct{ c *connections }
 
 var (
 	openDesc    = prometheus.NewDesc("accord_connections", "Connections that are open.", nil, nil)
 	evictedDesc = prometheus.NewDesc("accord_connections_evicted_total", "Idle connections that were closed to make room for others.", nil, nil)
-	turnedDesc  = prometheus.NewDesc("accord_connections_refused_total", "Connections that were turned away: as many as may be were at work.", nil, nil)
+	refusedDesc = prometheus.NewDesc("accord_connections_refused_total", "Connections that were refused, because a bound was reached and none was idle.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
-func (f connectionFigures) Describe(descs chan<- *prometheus.Desc) {
+func (f connectionMetrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- openDesc
 	descs <- evictedDesc
-	descs <- turnedDesc
+	descs <- refusedDesc
 }
 
 // Collect implements prometheus.Collector.
-func (f connectionFigures) Collect(metrics chan<- prometheus.Metric) {
-	open, evicted, refused := f.c.figures()
+func (f connectionMetrics) Collect(metrics chan<- prometheus.Metric) {
+	open, evicted, refused := f.c.stats()
 	metrics <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(open))
 	metrics <- prometheus.MustNewConstMetric(evictedDesc, prometheus.CounterValue, float64(evicted))
-	metrics <- prometheus.MustNewConstMetric(turnedDesc, prometheus.CounterValue, float64(refused))
+	metrics <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(refused))
 }

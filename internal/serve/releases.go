@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -12,74 +12,74 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// release passes objects on between agreements.
-func (s *service) release() {
-	s.ops.registry.MustRegister(termFigures{s.store, s.config.now})
-	m := follow.New(follow.Config{Store: s.store, Now: s.config.now, Log: s.config.log, Requests: s.ops.answered.Load})
-	s.background(func(ctx context.Context) {
+// runReleases passes objects on between agreements.
+func (s *srv) runReleases(context.Context) (stop, error) {
+	s.operations.registry.MustRegister(termMetrics{s.store, s.config.Now})
+	m := follow.New(follow.Config{Store: s.store, Now: s.config.Now, Log: s.config.Log, Requests: s.operations.answered.Load})
+	return s.background(func(ctx context.Context) {
 		if err := m.Run(ctx); err != nil {
-			s.config.log.Error().Err(err).Msg("releases have stopped")
+			s.config.Log.Error().Err(err).Msg("releases have stopped")
 		}
-	})
+	}), nil
 }
 
 const (
-	// retentionInterval is how often what is too old is looked for, in each agreement.
+	// retentionInterval is how often each agreement is swept.
 	retentionInterval = time.Hour
 
-	// retentionLook is how soon a rule that has changed takes effect.
-	retentionLook = 10 * time.Second
+	// retentionTick is how soon a changed rule takes effect.
+	retentionTick = 10 * time.Second
 )
 
-// retain drops what the agreements' retention no longer keeps.
-func (s *service) retain() {
-	pace := follow.NewPace(s.ops.answered.Load)
+// runRetention drops what the agreements' retention no longer keeps.
+func (s *srv) runRetention(context.Context) (stop, error) {
+	pace := follow.NewPace(s.operations.answered.Load)
 	type swept struct {
 		rule agreement.Retention
 		at   time.Time
 	}
 	last := make(map[uuid.UUID]swept)
-	s.every(retentionLook, func(ctx context.Context) {
+	return s.every(retentionTick, func(ctx context.Context) {
 		for _, col := range s.store.Collections() {
 			now := swept{col.Agreement().Retention, time.Now()}
 			if before, ok := last[col.ID()]; ok && before.rule == now.rule && now.at.Sub(before.at) < retentionInterval {
 				continue
 			}
 			last[col.ID()] = now
-			n, err := follow.Sweep(ctx, col, s.config.now(), pace)
+			n, err := follow.Sweep(ctx, col, s.config.Now(), pace)
 			if err != nil && ctx.Err() == nil {
-				s.config.log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("retention failed")
+				s.config.Log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("retention failed")
 			}
 			if n > 0 {
-				s.config.log.Info().Str("agreement", string(col.Agreement().Name)).Int("versions", n).Msg("dropped by retention")
+				s.config.Log.Info().Str("agreement", string(col.Agreement().Name)).Int("versions", n).Msg("dropped by retention")
 			}
 		}
-	})
+	}), nil
 }
 
-// termFigures collects, when asked, how the releases stand and when terms end.
-type termFigures struct {
+// termMetrics collects the lag of releases and the ends of terms when it is asked to.
+type termMetrics struct {
 	store *store.Store
 	now   func() time.Time
 }
 
 var (
 	lagDesc = prometheus.NewDesc("accord_release_lag_entries",
-		"Journal entries of the source that a release has not dealt with.", []string{"source", "target"}, nil)
+		"Journal entries of the source that a release has not processed.", []string{"source", "target"}, nil)
 	pausedDesc = prometheus.NewDesc("accord_release_paused",
-		"1 when a release does not go on, because its source or its target is not active.", []string{"source", "target"}, nil)
+		"1 when a release is paused, because its source or its target is not active.", []string{"source", "target"}, nil)
 	expiryDesc = prometheus.NewDesc("accord_agreement_expires_seconds",
-		"Seconds until an agreement's term ends, negative once it has; absent when it has no end.", []string{"agreement"}, nil)
+		"Seconds until an agreement's term ends, negative once it has; absent if it has no end.", []string{"agreement"}, nil)
 	stateDesc = prometheus.NewDesc("accord_agreement_state", "1 for the state that an agreement is in.", []string{"agreement", "state"}, nil)
 )
 
-func (f termFigures) Describe(descs chan<- *prometheus.Desc) {
+func (f termMetrics) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{lagDesc, pausedDesc, expiryDesc, stateDesc} {
 		descs <- d
 	}
 }
 
-func (f termFigures) Collect(metrics chan<- prometheus.Metric) {
+func (f termMetrics) Collect(metrics chan<- prometheus.Metric) {
 	now := f.now()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"container/list"
@@ -11,8 +11,8 @@ import (
 )
 
 // connections bounds how many connections a server has open, in all and from one address. A new one beyond a bound takes
-// the place of the one that has been idle for the longest time, among those that the bound counts; when all of them are at
-// work it is turned away.
+// the place of the connection that has been idle longest among those that the bound counts; if none of them is idle, the
+// new one is closed.
 type connections struct {
 	most    int
 	mostOne int // from one address; 0: as many as in all
@@ -20,33 +20,33 @@ type connections struct {
 	mu      sync.Mutex
 	open    map[net.Conn]*connection  // guarded by mu
 	from    map[netip.Prefix]*origins // guarded by mu; only addresses that have connections
-	idle    list.List                 // guarded by mu: of net.Conn, the one that is idle longest first
+	idle    list.List                 // guarded by mu: of net.Conn, the one idle longest first
 	evicted uint64                    // guarded by mu
 	refused uint64                    // guarded by mu
 }
 
-// connection is where an open connection stands.
+// connection is the state of an open connection.
 type connection struct {
 	address  netip.Prefix
-	all, own *list.Element // among the idle ones; nil: at work
+	all, own *list.Element // its places among the idle ones; nil: it is active
 }
 
-// origins are the connections of one address.
+// origins counts the connections of one address.
 type origins struct {
 	open int
-	idle list.List // of net.Conn, the one that is idle longest first
+	idle list.List // of net.Conn, the one idle longest first
 }
 
 func newConnections(most, mostOne int) *connections {
 	return &connections{most: most, mostOne: mostOne, open: map[net.Conn]*connection{}, from: map[netip.Prefix]*origins{}}
 }
 
-// connections are the bounds of a service. Those from a proxy are everybody's.
-func (c serviceConfig) connections() *connections {
-	if c.transport.behindProxy {
-		return newConnections(c.limits.connections, 0)
+// addressConnections is the bound for one address: none behind a proxy, whose connections are those of all clients.
+func (c Config) addressConnections() int {
+	if c.Transport.BehindProxy {
+		return 0
 	}
-	return newConnections(c.limits.connections, c.limits.addressConnections)
+	return c.Limits.AddressConnections
 }
 
 // changed is the http.Server's ConnState.
@@ -73,7 +73,8 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// add counts a new connection and returns the one that must be closed for it: itself when no other can; mu is held.
+// add counts a new connection and returns the one to close for it, if any: the new one itself if no other is idle. mu is
+// held.
 func (c *connections) add(conn net.Conn) (drop net.Conn) {
 	address := addressOf(conn)
 	idle := &c.idle
@@ -131,8 +132,8 @@ func (c *connections) forget(conn net.Conn) {
 	}
 }
 
-// addressOf is where a connection comes from: an IPv4 address, or the /64 of an IPv6 address, which is what one customer
-// or one machine usually has.
+// addressOf returns the address that a connection comes from: an IPv4 address, or the /64 of an IPv6 address, which is what
+// one customer or one machine usually has.
 func addressOf(conn net.Conn) netip.Prefix {
 	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {
@@ -159,8 +160,8 @@ func cut(conn net.Conn) {
 	conn.Close()
 }
 
-// figures are how many are open, and how many were closed for others or turned away so far.
-func (c *connections) figures() (open int, evicted, refused uint64) {
+// stats returns how many connections are open, and how many were closed for others or refused so far.
+func (c *connections) stats() (open int, evicted, refused uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.open), c.evicted, c.refused

@@ -1,0 +1,60 @@
+package serve
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	statusLifetime = 30 * 24 * time.Hour // how long a status resource can be read
+	statusInterval = time.Hour           // how often older ones are dropped
+)
+
+// background runs do until it is stopped. The stop waits for do to return.
+func (s *srv) background(do func(context.Context)) stop {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do(ctx)
+	}()
+	return func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	}
+}
+
+// every runs do in the background, at once and then at intervals.
+func (s *srv) every(interval time.Duration, do func(context.Context)) stop {
+	return s.background(func(ctx context.Context) {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			do(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// dropStatuses drops old status resources. Each call of the store drops a bounded number, so that writers get in between.
+func (s *srv) dropStatuses(context.Context) (stop, error) {
+	return s.every(statusInterval, func(ctx context.Context) {
+		before := s.config.Now().Add(-statusLifetime)
+		for _, col := range s.store.Collections() {
+			for ctx.Err() == nil {
+				n, err := col.ForgetStatuses(ctx, before)
+				if err != nil && ctx.Err() == nil {
+					s.config.Log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("old statuses could not be dropped")
+				}
+				if err != nil || n == 0 {
+					break
+				}
+			}
+		}
+	}), nil
+}

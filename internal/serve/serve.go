@@ -1,0 +1,245 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/tlsconf"
+	"github.com/accord-taxii/accord/stix/validate"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii/server"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	DataDir   string // made if it does not exist
+	Transport Transport
+	Limits    Limits
+
+	// OperationsListen is the HOST:PORT of /healthz, /readyz and /metrics; "" for none.
+	OperationsListen string
+
+	// ServerName is the name that heads of histories are signed under; "" keeps the one that the folder has.
+	ServerName string
+
+	// DurableDeliveries notes deliveries on disk before the answer, not within a second after it.
+	DurableDeliveries bool
+
+	Log     zerolog.Logger
+	Now     func() time.Time
+	Version string // of the program, for the metrics
+
+	// Prepare, if set, changes the open store before any request is served.
+	Prepare func(context.Context, *store.Store) error
+
+	// Started, if set, is called once connections are accepted.
+	Started func(Running)
+
+	// TAXII, if set, changes the configuration of the TAXII server before it is made: tests observe and bound it this way.
+	TAXII func(*server.Config)
+}
+
+// Check refuses what could not be served, or not safely. Its errors are ConfigErrors.
+func (c *Config) Check() error {
+	if err := c.Transport.Check(); err != nil {
+		return err
+	}
+	return c.Limits.Check()
+}
+
+// Running is what Started is told about a server.
+type Running struct {
+	URL           string // scheme, host and port, as clients on this machine reach it
+	OperationsURL string // "" for none
+	Store         *store.Store
+	TAXII         *server.Server
+}
+
+// srv is a server while it starts, runs and stops. Each part fills in what later parts use.
+type srv struct {
+	config Config
+
+	store       *store.Store
+	deliveries  *store.Deliveries
+	connections *connections
+	operations  *operations
+	taxii       *server.Server
+
+	certificate *tlsconf.Current // nil: plain HTTP
+	selfSigned  bool
+	clients     net.Listener
+	monitors    net.Listener // of the operations; nil: none
+	running     Running
+
+	failed chan error // a listener that ended by itself
+}
+
+// A stop ends a part. It waits for what is in flight at most until its context ends.
+type stop func(context.Context) error
+
+// part is a piece of the server. start returns nil when there is nothing to stop.
+type part struct {
+	name  string
+	start func(*srv, context.Context) (stop, error)
+}
+
+// parts are started in this order and stopped in the reverse one: requests end before what they use.
+var parts = []part{
+	{"data folder", (*srv).openStore},
+	{"certificate", (*srv).readCertificate},
+	{"listeners", (*srv).listen}, // before the signing key: a start that fails for a port that is taken makes no key
+	{"signing key and deliveries", (*srv).openDeliveries},
+	{"administration socket", (*srv).serveAdministration},
+	{"preparation", (*srv).prepare},
+	{"TAXII", (*srv).makeTAXII},
+	{"garbage collector", (*srv).tuneCollector},
+	{"old statuses", (*srv).dropStatuses},
+	{"releases", (*srv).runReleases},
+	{"retention", (*srv).runRetention},
+	{"certificate renewal", (*srv).followCertificate},
+	{"operations", (*srv).serveOperations},
+	{"clients", (*srv).serveClients},
+	{"readiness", (*srv).announce},
+	{"validation tables", (*srv).warmUp},
+}
+
+// Run serves until ctx ends or a listener fails, and stops in order. What is in flight then has Limits.DrainTime to end.
+func Run(ctx context.Context, c Config) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	s := &srv{config: c, failed: make(chan error, 2)}
+	var stops []stop
+	var failed error
+	for _, p := range parts {
+		stop, err := p.start(s, ctx)
+		if stop != nil {
+			stops = append(stops, stop)
+		}
+		if failed = err; err != nil {
+			break
+		}
+	}
+	if failed == nil {
+		select {
+		case <-ctx.Done():
+			c.Log.Info().Msg("stopping")
+		case failed = <-s.failed:
+		}
+	}
+	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Limits.DrainTime)
+	defer cancel()
+	for i := len(stops) - 1; i >= 0; i-- {
+		failed = errors.Join(failed, stops[i](ended))
+	}
+	if failed == nil {
+		c.Log.Info().Msg("stopped")
+	}
+	return failed
+}
+
+func (s *srv) openStore(context.Context) (stop, error) {
+	opened, err := store.Open(s.config.DataDir, store.Options{Now: s.config.Now})
+	if err != nil {
+		return nil, err
+	}
+	s.store = opened
+	return func(context.Context) error { return opened.Close() }, nil
+}
+
+// serveAdministration serves the socket in the data folder.
+func (s *srv) serveAdministration(context.Context) (stop, error) {
+	socket, err := admin.ListenTo(&admin.API{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries})
+	if err != nil {
+		return nil, err
+	}
+	return socket.Close, nil
+}
+
+func (s *srv) prepare(ctx context.Context) (stop, error) {
+	if s.config.Prepare == nil {
+		return nil, nil
+	}
+	return nil, s.config.Prepare(ctx, s.store)
+}
+
+// announce says that connections are accepted, and is the first to stop: /readyz says no before anything ends.
+func (s *srv) announce(context.Context) (stop, error) {
+	s.describe()
+	if s.selfSigned {
+		fingerprint, err := s.certificate.Fingerprint()
+		if err != nil {
+			return nil, err
+		}
+		s.config.Log.Warn().Str("sha256", fingerprint).Msg("self-signed certificate: clients must be told to trust it")
+	}
+	s.operations.ready.Store(true)
+	s.config.Log.Info().Str("url", s.running.URL+"/taxii2/").Str("data", s.config.DataDir).Msg("listening")
+	if s.config.Started != nil {
+		s.config.Started(s.running)
+	}
+	return func(context.Context) error {
+		s.operations.ready.Store(false)
+		return nil
+	}, nil
+}
+
+// describe logs what is served.
+func (s *srv) describe() {
+	now := s.config.Now()
+	for _, root := range s.store.Registry().Roots {
+		for _, col := range s.store.CollectionsIn(root.Name) {
+			a := col.Agreement()
+			s.config.Log.Info().Str("agreement", string(a.Name)).Str("state", string(a.State(now))).
+				Str("collection", "/"+root.Name+"/collections/"+col.ID().String()+"/").Msg("serving")
+		}
+	}
+	for _, u := range s.store.Unavailable() {
+		s.config.Log.Error().Str("agreement", string(u.Name)).Err(u.Reason).Msg("agreement not available")
+	}
+	if len(s.store.Registry().Accounts) == 0 {
+		s.config.Log.Warn().Msg("there are no accounts yet, so no one can log in; accord apply makes accounts")
+	}
+}
+
+// warmUp builds the tables of validation, so that the first object need not wait for them.
+func (s *srv) warmUp(context.Context) (stop, error) {
+	return s.background(func(context.Context) { validate.Prepare() }), nil
+}
+
+// serveHTTP accepts connections from l until it is stopped.
+func (s *srv) serveHTTP(hs *http.Server, l net.Listener) stop {
+	hs.ReadHeaderTimeout = s.config.Limits.HeaderTime
+	hs.IdleTimeout = s.config.Limits.IdleTime
+	hs.MaxHeaderBytes = int(s.config.Limits.HeaderBytes)
+	hs.ErrorLog = standardLog(s.config.Log)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var err error
+		if hs.TLSConfig != nil {
+			err = hs.ServeTLS(l, "", "")
+		} else {
+			err = hs.Serve(l)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
+		}
+	}()
+	return func(ctx context.Context) error {
+		err := hs.Shutdown(ctx)
+		if err != nil {
+			s.config.Log.Warn().Str("address", l.Addr().String()).Msg("requests in flight took too long: their connections were closed")
+			err = hs.Close()
+		}
+		<-ended
+		return err
+	}
+}

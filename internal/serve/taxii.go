@@ -1,0 +1,63 @@
+package serve
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/taxii/server"
+)
+
+// makeTAXII makes the server of TAXII, with /accord/v1/ beside it.
+func (s *srv) makeTAXII(context.Context) (stop, error) {
+	s.connections = newConnections(s.config.Limits.Connections, s.config.addressConnections())
+	s.operations = newOperations(s.store, s.deliveries, s.connections, s.config.Version)
+	logins := auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{})
+	config := s.notingDeliveries(server.Config{
+		Store: s.store,
+		Auth:  logins,
+		Now:   s.config.Now,
+		Log:   s.config.Log,
+
+		Limits:      s.config.Limits.requestLimits(),
+		BehindProxy: s.config.Transport.BehindProxy,
+		Observed:    s.operations.observed,
+		Refused:     s.operations.refused,
+	})
+	if s.config.TAXII != nil {
+		s.config.TAXII(&config)
+	}
+	made, err := server.New(config)
+	if err != nil {
+		return nil, err
+	}
+	s.taxii, s.running.TAXII, s.running.Store = made, made, s.store
+	s.mountAdministration(logins)
+	return nil, nil
+}
+
+// mountAdministration serves /accord/v1/ beside TAXII.
+func (s *srv) mountAdministration(logins *auth.Authenticator) {
+	api := &admin.API{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Failed: func(r *http.Request, err error) {
+		s.config.Log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
+	}}
+	far := &admin.Far{API: api, Auth: logins, Address: s.taxii.Address, Enter: s.taxii.Enter}
+	s.taxii.Mount(admin.FarPrefix, far.Handler())
+}
+
+// serveClients serves TAXII and /accord/v1/ on the clients' listener.
+func (s *srv) serveClients(context.Context) (stop, error) {
+	hs := &http.Server{
+		DisableGeneralOptionsHandler: true, // or net/http answers OPTIONS * itself, to callers without a login
+		Handler:                      s.taxii.Handler(),
+		ConnContext:                  server.ConnContext,
+		ConnState:                    s.connections.changed,
+		WriteTimeout:                 s.config.Limits.BodyTime + s.config.Limits.AnswerTime, // a large answer gets more, see package server
+	}
+	if s.certificate == nil {
+		return s.serveHTTP(hs, s.taxii.Listener(s.clients)), nil
+	}
+	hs.TLSConfig = s.certificate.Config()
+	return s.serveHTTP(hs, server.SecureListener(s.clients)), nil
+}
