@@ -64,7 +64,18 @@ func (o Object) Category() Category {
 		return c
 	}
 	t := o.Tree
-	for _, value := range t.Members(t.Member(t.Root(), "extensions")) {
+	if c := declaredCategory(t, t.Root()); c != Unknown {
+		return c
+	}
+	if t.Member(t.Root(), "created") >= 0 || t.Member(t.Root(), "modified") >= 0 {
+		return SDO
+	}
+	return SCO
+}
+
+// declaredCategory is the category that an extension of the object at node declares for its type, Unknown for none.
+func declaredCategory(t *ijson.Tree, node int) Category {
+	for _, value := range t.Members(t.Member(node, "extensions")) {
 		switch kind := t.Member(value, "extension_type"); {
 		case t.Is(kind, "new-sdo"):
 			return SDO
@@ -74,8 +85,5 @@ func (o Object) Category() Category {
 			return SCO
 		}
 	}
-	if t.Member(t.Root(), "created") >= 0 || t.Member(t.Root(), "modified") >= 0 {
-		return SDO
-	}
-	return SCO
+	return Unknown
 }

@@ -57,7 +57,12 @@ type Facts struct {
 	idSpan      span
 	versionSpan span
 	form        form
-	content     uint64 // contentHash of an unversioned object
+	content     uint64 // stix.ContentHash of an unversioned object, which the versions index holds
+
+	// plain is ijson.Hash of an unversioned object. Files written before stix.ContentHash hold it in the versions index
+	// instead of content, so both are looked for, and check takes either. An upgrade of a file's format rewrites the hash of
+	// every unversioned version with stix.ContentHash of its stored text; after that nothing needs plain.
+	plain uint64
 }
 
 // prepare checks a batch and does the hashing, beside whoever else does theirs.
@@ -138,7 +143,7 @@ func FactsOf(o stix.Object) (Facts, error) {
 	}
 	if o.Instant.IsZero() {
 		f.form |= formUnversioned
-		f.content = ijson.Hash(o.Tree)
+		f.content, f.plain = stix.ContentHash(o.Tree), ijson.Hash(o.Tree)
 		return f, nil
 	}
 	member := "modified"

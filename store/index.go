@@ -16,7 +16,7 @@ type version struct {
 	idLen   int
 	added   uint64
 	class   class
-	content uint64 // contentHash of an unversioned object
+	content uint64 // stix.ContentHash of an unversioned object
 }
 
 var errVersions = errors.New("the versions index is damaged")

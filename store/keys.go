@@ -21,7 +21,7 @@ var (
 	bucketDocuments  = []byte("documents")  // SHA-256 -> agreement document, every one that was ever in force
 	bucketObjects    = []byte("objects")    // added -> record
 	bucketTypes      = []byte("types")      // name of an object type -> type, numbered as they first appear
-	bucketVersions   = []byte("versions")   // id, instant, form -> added, class, for unversioned objects contentHash
+	bucketVersions   = []byte("versions")   // id, instant, form -> added, class, for unversioned objects stix.ContentHash
 	bucketOrder      = []byte("order")      // class, added -> nothing
 	bucketByType     = []byte("bytype")     // type, class, added -> nothing
 	bucketByVersion  = []byte("byversion")  // instant, type, class, added -> nothing

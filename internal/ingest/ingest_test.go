@@ -82,7 +82,7 @@ func TestARefusedVersionIsSpelledAsItWasSent(t *testing.T) {
 	stored := accordtest.Indicator(1, 0)
 	version := accept(t, col, ingest.Options{}, stored).Details[0].Version
 	longer := strings.TrimSuffix(version, "Z") + "000Z"
-	r := accept(t, col, ingest.Options{}, bytes.ReplaceAll(stored, []byte(version), []byte(longer)))
+	r := accept(t, col, ingest.Options{}, bytes.Replace(bytes.ReplaceAll(stored, []byte(version), []byte(longer)), []byte(`"name":"`), []byte(`"name":"x`), 1))
 	if d := r.Details[0]; d.Outcome != ingest.Refused || d.Version != longer || !strings.Contains(d.Message, version+" of this object is stored") {
 		t.Errorf("got %+v, want version %s refused because %s is stored", d, longer, version)
 	}
