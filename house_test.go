@@ -32,13 +32,14 @@ var packages = []row{
 	{"cmd/accord", "*", "commands: they put everything together"},
 
 	{"internal/serve", "internal/admin internal/follow taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
-	{"taxii/server", "taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
+	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/follow store store/journal internal/agreement internal/auth stix", "administration; follow: what releases would do"},
 	{"internal/follow", "store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another"},
 	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},
 
 	{"store", "store/journal internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},
 	{"internal/agreement", "stix stix/validate", "terms judge objects and their markings"},
+	{"internal/budget", "", "memory that is counted: whoever makes an answer takes from it"},
 	{"internal/auth", "", "who is calling, never what for"},
 	{"internal/tlsconf", "", "certificates and their renewal"},
 

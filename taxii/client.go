@@ -16,7 +16,7 @@ import (
 // resource they read, with or without the slash at the end, so that one client serves many roots and collections; where
 // one takes a collection, the URL of the collection's objects does too.
 //
-// What is answered with 429 or 503 is asked again, as the server's Retry-After says; anything else a server refuses is a
+// A request answered with 429 or 503 is repeated as the server's Retry-After says; any other refusal is a
 // [*ResponseError].
 type Client struct {
 	http    *http.Client
@@ -35,13 +35,13 @@ type ClientOptions struct {
 	CAFile            string // PEM: certificates that are trusted besides the system's
 	CertFile, KeyFile string // PEM: the certificate the client shows
 
-	// AllowPlainHTTP lets credentials go over unencrypted HTTP to other machines. Loopback addresses need no leave.
+	// AllowPlainHTTP lets credentials go over unencrypted HTTP to other machines. Loopback addresses need no permission.
 	AllowPlainHTTP bool
 
 	Retries int           // how often a request is repeated after 429 or 503; 0 means 5, below 0 never
 	MaxWait time.Duration // the longest single wait that a server may ask for; 0 means 2 minutes
 
-	// HTTP is used instead of a client of our own; then the files above must be empty.
+	// HTTP replaces the built-in HTTP client; then the files above must be empty.
 	HTTP *http.Client
 }
 
@@ -54,7 +54,7 @@ const (
 	maxResponse = 1 << 30
 )
 
-// NewClient returns a client, or says which of the files cannot be used.
+// NewClient returns a client. Its error says which of the files cannot be used.
 func NewClient(options ClientOptions) (*Client, error) {
 	if options.UserAgent == "" {
 		options.UserAgent = defaultUserAgent
@@ -115,8 +115,8 @@ func tlsConfig(options ClientOptions) (*tls.Config, error) {
 	return config, nil
 }
 
-// checkRedirect follows a redirect only for a GET and only within one host and scheme: a redirected POST becomes a GET
-// that loses its body, and credentials are for the server they were given for.
+// checkRedirect follows redirects of a GET within one host and scheme only: a redirected POST becomes a GET without its
+// body, and credentials are for one server.
 func checkRedirect(next *http.Request, before []*http.Request) error {
 	from := before[len(before)-1]
 	sameHost := next.URL.Host == from.URL.Host && next.URL.Scheme == from.URL.Scheme
@@ -126,7 +126,7 @@ func checkRedirect(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// mayCarryCredentials refuses to show a password to everyone on the way.
+// mayCarryCredentials refuses to send a password unencrypted.
 func (c *Client) mayCarryCredentials(request *http.Request) error {
 	if request.URL.Scheme == "https" || c.options.AllowPlainHTTP {
 		return nil

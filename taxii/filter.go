@@ -28,8 +28,8 @@ const (
 	strict // a parameter that is not in the set is an error
 )
 
-// Which parameters an endpoint defines (sections 5.3 to 5.8). What it does not define is ignored, except by ForDelete:
-// a filter passed over there would delete more than was meant.
+// Which parameters an endpoint defines (sections 5.3 to 5.8). Others are ignored, except by ForDelete:
+// ignoring a filter there would delete more than was meant.
 const (
 	ForObjects  = ParamAddedAfter | ParamLimit | ParamNext | ParamID | ParamType | ParamVersion | ParamSpec
 	ForManifest = ForObjects
@@ -72,7 +72,7 @@ type FilterLimits struct {
 // Bounds of a request's filters where FilterLimits does not say.
 const (
 	DefaultFilterValues = 1000
-	DefaultFilterBytes  = 128 << 10
+	DefaultFilterBytes  = 64 << 10
 )
 
 func (l FilterLimits) orDefault() FilterLimits {

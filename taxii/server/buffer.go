@@ -4,27 +4,27 @@ import "sync"
 
 const (
 	firstBuffer = 64 << 10
-	largeBuffer = 2 << 20  // beyond this a buffer is for unusual pages and bodies
-	shelved     = 16 << 20 // bytes of buffers that are kept for good
+	largeBuffer = 2 << 20  // larger ones are for unusual pages and bodies
+	pooled      = 16 << 20 // bytes of buffers that are kept for good
 	keptBuffer  = 40 << 20 // the largest buffer worth keeping: a page of the largest size
 )
 
 // buffers keeps the memory of typical pages and bodies between requests. The collector empties a sync.Pool, and clearing
-// fresh memory was 8% of the processor time of a page; and the buffer that was used last is likely to be still in the
-// processor's cache.
-var buffers shelf
+// fresh memory was 8% of the processor time of a page; the buffer that was used last is likely still in the processor's
+// cache.
+var buffers bufferStack
 
-// largeBuffers keeps the others for a while.
+// largeBuffers keeps the others between collections.
 var largeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, firstBuffer); return &b }}
 
-// shelf is a stack of buffers, bounded in bytes.
-type shelf struct {
+// bufferStack is a stack of buffers, bounded in bytes.
+type bufferStack struct {
 	mu    sync.Mutex
 	bytes int       // guarded by mu
 	stack []*[]byte // guarded by mu
 }
 
-func (s *shelf) take() *[]byte {
+func (s *bufferStack) take() *[]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.stack) == 0 {
@@ -39,10 +39,10 @@ func (s *shelf) take() *[]byte {
 	return b
 }
 
-func (s *shelf) put(b *[]byte) {
+func (s *bufferStack) put(b *[]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bytes+cap(*b) <= shelved {
+	if s.bytes+cap(*b) <= pooled {
 		s.stack = append(s.stack, b)
 		s.bytes += cap(*b)
 	}
@@ -56,7 +56,7 @@ func acquireBuffer(expected int) *[]byte {
 	return buffers.take()
 }
 
-// releaseBuffer takes back a buffer, under the slice it has become.
+// releaseBuffer takes back a buffer; now is the slice that it has grown into.
 func releaseBuffer(p *[]byte, now []byte) {
 	*p = now[:0]
 	switch {

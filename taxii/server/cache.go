@@ -1,58 +1,84 @@
 package server
 
 import (
-	"container/list"
-	"sync"
+	"bytes"
+	"hash/maphash"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/store"
 )
 
-// cache keeps values up to a number of bytes in all, the least recently asked for going first. It is safe for concurrent use.
-type cache[K comparable, V any] struct {
-	most int // bytes
-
-	mu      sync.Mutex
-	bytes   int                 // guarded by mu
-	order   list.List           // guarded by mu; of *cached[K, V], the most recently asked for first
-	entries map[K]*list.Element // guarded by mu
+// answerCache keeps answers that were asked for more than once, as long as nothing changes in their collection: the
+// subscribers of an agreement poll for the same page, and once they have it, for the same empty one. It knows no rights,
+// which are judged before each lookup, and an answer from before a change is never found after it. See
+// doc/decisions/0012-answers-that-are-given-again.md.
+type answerCache struct {
+	answers *lru[answerKey, *answer]
+	seed    maphash.Seed
+	seen    [4096]atomic.Uint64 // hashes of keys that were asked for: an answer is kept the second time
 }
 
-type cached[K comparable, V any] struct {
-	key   K
-	value V // not changed any more
-	bytes int
+const (
+	// cacheBytes bounds the cache.
+	cacheBytes = 16 << 20
+
+	// mostAnswer is the largest answer that is kept: the cost of a larger one is sending it.
+	mostAnswer = 256 << 10
+
+	// mostQuery is the longest query whose answer is kept, in bytes.
+	mostQuery = 512
+
+	// answerOverhead is what an answer takes beside its body, in bytes.
+	answerOverhead = 512
+)
+
+// answerKey says what was asked, and when. A key without a list is of an answer that is never kept.
+type answerKey struct {
+	list          *listResource
+	collection    uuid.UUID
+	revision      uint64
+	object, query string
 }
 
-func newCache[K comparable, V any](most int) *cache[K, V] {
-	return &cache[K, V]{most: most, entries: make(map[K]*list.Element)}
+func newAnswerCache(most int) *answerCache {
+	return &answerCache{answers: newLRU[answerKey, *answer](most), seed: maphash.MakeSeed()}
 }
 
-func (c *cache[K, V]) get(key K) (value V, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.entries[key]
-	if !ok {
-		return value, false
+// keyOf returns the key of an answer. Call it before anything is read from the collection.
+func (s *answerCache) keyOf(l *listResource, c echo.Context, col *store.Collection) answerKey {
+	query := c.Request().URL.RawQuery
+	revision, settled := col.Revision()
+	if !settled || len(query) > mostQuery {
+		return answerKey{}
 	}
-	c.order.MoveToFront(e)
-	return e.Value.(*cached[K, V]).value, true
+	return answerKey{l, col.ID(), revision, c.Param("object"), query}
 }
 
-// put keeps a value of so many bytes, and returns it, or the one that is kept already. A large one is not kept: a single
-// reader of huge pages must not drive out everybody else's.
-func (c *cache[K, V]) put(key K, value V, bytes int) V {
-	if bytes > c.most/8 {
-		return value
+// get returns the answer of a key, or nil.
+func (s *answerCache) get(key *answerKey) *answer {
+	if key.list == nil {
+		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e, ok := c.entries[key]; ok {
-		return e.Value.(*cached[K, V]).value
+	a, _ := s.answers.get(*key)
+	return a
+}
+
+// put keeps an answer if it was asked for before, and if nothing has changed since its key was made.
+func (s *answerCache) put(key *answerKey, col *store.Collection, a *answer) {
+	if key.list == nil || len(a.body) > mostAnswer {
+		return
 	}
-	c.entries[key] = c.order.PushFront(&cached[K, V]{key, value, bytes})
-	c.bytes += bytes
-	for c.bytes > c.most {
-		last := c.order.Remove(c.order.Back()).(*cached[K, V])
-		delete(c.entries, last.key)
-		c.bytes -= last.bytes
+	hash := maphash.Comparable(s.seed, *key)
+	if s.seen[hash%uint64(len(s.seen))].Swap(hash) != hash {
+		return
 	}
-	return value
+	if now, settled := col.Revision(); !settled || now != key.revision {
+		return
+	}
+	kept := *a
+	kept.body = bytes.Clone(a.body) // a's own buffer is reused
+	s.answers.put(*key, &kept, len(kept.body)+8*len(kept.positions)+len(key.query)+answerOverhead)
 }

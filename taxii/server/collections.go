@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -13,7 +12,7 @@ import (
 
 // getCollections serves the collections of an API root that the caller may know of (TAXII 2.1, section 5.1).
 func (s *Server) getCollections(c echo.Context) error {
-	x := exchangeOf(c)
+	x := requestOf(c)
 	root, err := s.root(c)
 	if err != nil {
 		return err
@@ -22,30 +21,36 @@ func (s *Server) getCollections(c echo.Context) error {
 		return err
 	}
 	var list taxii.Collections
-	for _, col := range s.visible(root, x.caller) {
-		list.Collections = append(list.Collections, describe(col.Agreement(), x.caller, s.now()))
+	now := s.now()
+	for _, col := range s.store.CollectionsIn(root.Name) {
+		if can, ok := rightsOf(col.Agreement(), x.caller, now); ok {
+			list.Collections = append(list.Collections, describe(col.Agreement(), can))
+		}
 	}
 	return x.writeJSON(http.StatusOK, &list)
 }
 
 // getCollection serves one collection (TAXII 2.1, section 5.2).
 func (s *Server) getCollection(c echo.Context) error {
-	x := exchangeOf(c)
-	col, _, err := s.collection(c, agreement.See)
+	x := requestOf(c)
+	col, root, err := s.find(c)
 	if err != nil {
 		return err
+	}
+	can, ok := rightsOf(col.Agreement(), x.caller, s.now())
+	if !ok {
+		return hidden(c, root, agreement.See)
 	}
 	if err := s.noFilters(c); err != nil {
 		return err
 	}
-	resource := describe(col.Agreement(), x.caller, s.now())
+	resource := describe(col.Agreement(), can)
 	return x.writeJSON(http.StatusOK, &resource)
 }
 
-// describe is the collection resource as it is for one caller at one moment (T-053). The id is stated also when the
-// alias was asked for (T-054).
-func describe(a *agreement.Agreement, caller agreement.Caller, now time.Time) taxii.Collection {
-	can := may(a, caller, now)
+// describe is the collection resource for a caller with the given rights (T-053). It has the id also when the path has
+// the alias (T-054).
+func describe(a *agreement.Agreement, can rights) taxii.Collection {
 	resource := taxii.Collection{
 		ID:          a.Collection.ID.String(),
 		Title:       cmp.Or(a.Title, string(a.Name)),
@@ -60,19 +65,7 @@ func describe(a *agreement.Agreement, caller agreement.Caller, now time.Time) ta
 	return resource
 }
 
-// rights are what a collection resource says a caller can do.
-type rights struct{ read, write bool }
-
-func (r rights) either() bool { return r.read || r.write }
-
-func may(a *agreement.Agreement, caller agreement.Caller, now time.Time) rights {
-	return rights{
-		read:  agreement.Permit(a, caller, agreement.Read, now) == nil,
-		write: agreement.Permit(a, caller, agreement.Add, now) == nil,
-	}
-}
-
-// specVersions are the STIX versions that an agreement takes.
+// specVersions are the STIX versions that an agreement accepts.
 func specVersions(a *agreement.Agreement) []string {
 	if len(a.Accept.SpecVersions) == 0 {
 		return []string{"2.1"}
@@ -80,8 +73,8 @@ func specVersions(a *agreement.Agreement) []string {
 	return a.Accept.SpecVersions
 }
 
-// mediaTypeOf is the media type of objects of a STIX version. A collection and the manifest's records state it in the
-// same spelling (T-064).
+// mediaTypeOf is the media type of objects of a STIX version, in the one spelling that collections and manifests have
+// (T-064).
 func mediaTypeOf(spec string) string {
 	if spec == "2.1" {
 		return taxii.StixMediaType
@@ -89,8 +82,8 @@ func mediaTypeOf(spec string) string {
 	return "application/stix+json;version=" + spec
 }
 
-// noFilters judges the query string of a resource that has no filters: they are ignored, but what is malformed is
-// refused (T-037).
+// noFilters checks the query string of a resource without filters: filters are ignored, a malformed string is refused
+// (T-037).
 func (s *Server) noFilters(c echo.Context) error {
 	_, err := taxii.ParseFilter(c.Request().URL.RawQuery, taxii.ForNothing, s.filterLimits())
 	return err

@@ -16,12 +16,12 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// Config is what a Server is made of. Store and Auth are required.
+// Config configures a Server. Store and Auth are required.
 type Config struct {
 	Store *store.Store
 	Auth  *auth.Authenticator
 
-	// Now is the clock that terms are judged by; nil: time.Now.
+	// Now is the clock by which terms are judged; nil means time.Now.
 	Now func() time.Time
 
 	// Log gets one line a request, and the cause of each answer of status 500. The zero Logger is silent.
@@ -33,24 +33,22 @@ type Config struct {
 	// X-Forwarded-For.
 	BehindProxy bool
 
-	// Observed is told of each request after it was answered; nil: nobody is. It must not wait for anything.
+	// Observed, if set, is called for each request after its answer. It must not block.
 	Observed func(Observation)
 
-	// Refused is told of each object that was refused, with the rule that refused it ("" when no rule did); nil: nobody is.
-	// It must not wait for anything.
+	// Refused, if set, is called for each refused object, with the rule that refused it ("" when no rule did). It must not
+	// block.
 	Refused func(to agreement.Name, rule string)
 
-	// Delivered is told of each page of objects after it was written, empty ones too; nil: nobody is. It must not wait for
-	// anything.
+	// Delivered, if set, is called for each page of objects after it was written, empty pages included. It must not block.
 	Delivered func(Delivery)
 
-	// Delivering is told of each page of objects before it is written, which waits for it; nil: nobody is. When it fails
-	// the page is not sent.
+	// Delivering, if set, is called for each page of objects before it is written. When it fails, the page is not sent.
 	Delivering func(context.Context, Delivery) error
 }
 
-// Limits bounds what a request may ask for. What it is exceeded by is answered as the comment says; a zero value is the
-// default. The size of a body is bounded by its API root's max_content_length (413).
+// Limits bounds requests. A request that exceeds one gets the status in its comment; a zero value is the default. The size
+// of a body is bounded by its API root's max_content_length (413).
 type Limits struct {
 	Objects     int // objects in one envelope; default 100,000 (422)
 	ObjectBytes int // bytes of one object's text; default 16 MiB (a failure of that object)
@@ -65,24 +63,26 @@ type Limits struct {
 	PageBytes   int // bytes of objects in a page, which holds one object at least; default 32 MiB
 
 	BodyTime   time.Duration // for a body to arrive; default 10 minutes (408)
-	AnswerTime time.Duration // for an answer to be taken, beside what its size takes at AnswerRate; default 1 minute (the connection is closed)
-	AnswerRate int           // bytes a second that a client must take of an answer; default 32 KiB
+	AnswerTime time.Duration // for an answer to be read, in addition to its size at AnswerRate; default 1 minute (the connection is closed)
+	AnswerRate int           // bytes a second at which a client must read an answer; default 32 KiB
 
-	Requests        int     // going on at once; default 2,048 (503)
-	AccountRequests int     // going on at once of one account; default 256 (429)
-	AccountRate     float64 // requests a second of one account, which may save up ten seconds' worth, five minutes' from 2,000 on; default 2,000 (429)
-	Memory          int64   // bytes of bodies and pages at once; default 512 MiB (503)
-	AccountMemory   int64   // bytes of bodies and pages of one account; default a quarter of Memory (429)
+	Requests        int     // in progress; default 2,048 (503)
+	PartyRequests   int     // in progress for all accounts of a party; default half of Requests (429)
+	AccountRequests int     // in progress for an account; default 256 (429)
+	AccountRate     float64 // requests a second of an account, with a burst of ten seconds, of five minutes from 2,000 on; default 2,000 (429)
+	Memory          int64   // bytes of bodies and answers; default 512 MiB (503)
+	PartyMemory     int64   // bytes of bodies and answers for all accounts of a party; default three eighths of Memory (429)
+	AccountMemory   int64   // bytes of bodies and answers for an account; default a quarter of Memory (429)
 }
 
-// withDefaults fills in what was not said.
+// withDefaults returns l with its defaults filled in.
 func (l Limits) withDefaults() Limits {
-	l.Objects = cmp.Or(l.Objects, 100_000)
+	l.Objects = cmp.Or(l.Objects, taxii.DefaultObjects)
 	l.ObjectBytes = cmp.Or(l.ObjectBytes, 16<<20)
 	l.Depth = cmp.Or(l.Depth, 100)
 	l.StringBytes = cmp.Or(l.StringBytes, ijson.DefaultStringBytes)
-	l.FilterValues = cmp.Or(l.FilterValues, 1000)
-	l.FilterBytes = cmp.Or(l.FilterBytes, 64<<10)
+	l.FilterValues = cmp.Or(l.FilterValues, taxii.DefaultFilterValues)
+	l.FilterBytes = cmp.Or(l.FilterBytes, taxii.DefaultFilterBytes)
 	l.PageDefault = cmp.Or(l.PageDefault, 1000)
 	l.PageMax = cmp.Or(l.PageMax, 10_000)
 	l.PageBytes = cmp.Or(l.PageBytes, 32<<20)
@@ -93,19 +93,21 @@ func (l Limits) withDefaults() Limits {
 	l.AccountRequests = cmp.Or(l.AccountRequests, 256)
 	l.AccountRate = cmp.Or(l.AccountRate, generousRate)
 	l.Memory = cmp.Or(l.Memory, 512<<20)
+	l.PartyRequests = cmp.Or(l.PartyRequests, max(1, l.Requests/2))
 	l.AccountMemory = cmp.Or(l.AccountMemory, l.Memory/4)
+	l.PartyMemory = cmp.Or(l.PartyMemory, max(l.AccountMemory, l.Memory/8*3))
 	return l
 }
 
 // Observation says how a request went.
 type Observation struct {
-	Route  string // as the route table has it; "" when the request came to none
+	Route  string // as Routes has it; "" when the request reached none
 	Method string
 	Status int
 	Took   time.Duration
 }
 
-// Delivery says which versions of objects an account was given.
+// Delivery says which versions of objects an account received.
 type Delivery struct {
 	Collection uuid.UUID
 	Agreement  agreement.Name
@@ -113,6 +115,6 @@ type Delivery struct {
 	Party      agreement.PartyName
 	Positions  []journal.Position // ascending; the receiver may keep the slice
 	Query      string             // of the request, as it was sent: its filters
-	Filter     taxii.Filter       // what it asked for, a cursor's filters included
+	Filter     taxii.Filter       // what it asked for, including the filters of its cursor
 	At         time.Time
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// untitled is the title of a server that was given none: the Standard requires one.
+// untitled is the title of a server without one: the Standard requires it.
 const untitled = "Accord"
 
 // getDiscovery serves the discovery resource (TAXII 2.1, section 4.1). It names the API roots in which the caller has an
 // agreement, as paths, so that they hold behind any proxy (T-040); the first of them is the default (T-038).
 func (s *Server) getDiscovery(c echo.Context) error {
-	x := exchangeOf(c)
+	x := requestOf(c)
 	registry := s.store.Registry()
 	d := taxii.Discovery{
 		Title:       cmp.Or(registry.Server.Title, untitled),
@@ -26,7 +26,7 @@ func (s *Server) getDiscovery(c echo.Context) error {
 		Contact:     registry.Server.Contact,
 	}
 	for _, root := range registry.Roots {
-		if x.caller.Operator || len(s.visible(root, x.caller)) > 0 {
+		if x.caller.Operator || s.sees(root, x.caller) {
 			d.APIRoots = append(d.APIRoots, "/"+root.Name+"/")
 		}
 	}
@@ -42,7 +42,7 @@ func (s *Server) getRoot(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return exchangeOf(c).writeJSON(http.StatusOK, &taxii.APIRoot{
+	return requestOf(c).writeJSON(http.StatusOK, &taxii.APIRoot{
 		Title:            cmp.Or(root.Title, root.Name),
 		Description:      root.Description,
 		Versions:         []string{taxii.MediaType},
@@ -50,7 +50,7 @@ func (s *Server) getRoot(c echo.Context) error {
 	})
 }
 
-// defaultContentLength is the max_content_length of an API root that says none.
+// defaultContentLength is the max_content_length of an API root without one.
 const defaultContentLength = 100 << 20
 
 func maxContentLength(root store.Root) int64 {
@@ -60,10 +60,10 @@ func maxContentLength(root store.Root) int64 {
 	return root.MaxContentLength
 }
 
-// visible lists the collections of an API root that the caller may know of, always in the same order (T-052).
-func (s *Server) visible(root store.Root, caller agreement.Caller) []*store.Collection {
+// sees reports whether the caller has a role in an agreement of an API root.
+func (s *Server) sees(root store.Root, caller agreement.Caller) bool {
 	now := s.now()
-	return slices.DeleteFunc(slices.Clone(s.store.CollectionsIn(root.Name)), func(col *store.Collection) bool {
-		return agreement.Permit(col.Agreement(), caller, agreement.See, now) != nil
+	return slices.ContainsFunc(s.store.CollectionsIn(root.Name), func(col *store.Collection) bool {
+		return agreement.Permit(col.Agreement(), caller, agreement.See, now) == nil
 	})
 }

@@ -1,12 +1,12 @@
 // Package server is TAXII 2.1 over HTTP: discovery, API roots, collections, objects, manifests, versions and statuses,
 // each for the caller who asks.
 //
-// A request passes one line of checks, in the order that the requirement T-029 names: who is calling (401), the method
-// (405), what is accepted (406), whether the thing exists for this caller (404), whether the caller may (403), and only
-// then what was sent (415, 413, 400, 422). Every refusal leaves through one door, as a TAXII error resource.
+// Checks come in the order of requirement T-029: who is calling (401), the method (405), the Accept header (406), whether
+// the resource exists for this caller (404), whether the caller may (403), and only then the request itself (415, 413,
+// 400, 422). One function, refuse, turns every error into a TAXII error resource.
 //
-// It refuses to decide who may do what (package agreement), to look into objects (package ingest) and to keep anything
-// (package store): it turns requests into their questions, and their answers into TAXII.
+// The package does not decide who may do what (package agreement), does not look into objects (package ingest) and keeps
+// nothing (package store): it turns requests into their questions, and their answers into TAXII.
 //
 // Start reading at [Server] and its route table; [Config] is the manual of what can be set.
 package server

@@ -164,7 +164,7 @@ func TestOneObject(t *testing.T) {
 		{"a spec version it is not held in", accordtest.IndicatorID(1) + "/?match[spec_version]=2.0", 200, ""},
 		{"nothing added after", accordtest.IndicatorID(1) + "/?added_after=2999-01-01T00:00:00Z", 200, ""},
 		{"an unknown object", accordtest.IndicatorID(99) + "/", 404, ""},
-		{"an empty id", "/", 404, ""},
+		{"an empty id, which is merged away", "/?match[id]=" + accordtest.IndicatorID(1), 200, "i1@2"},
 		{"the versions of an empty id", "/versions/", 404, ""},
 		{"an id of no form", "no-id/", 404, ""},
 		{"match[id] and match[type] mean nothing here", accordtest.IndicatorID(1) + "/?match[id]=x&match[type]=tool", 200, "i1@2"},

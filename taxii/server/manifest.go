@@ -28,7 +28,7 @@ func (s *Server) fillManifest(_ echo.Context, col *store.Collection, q *question
 	return nil
 }
 
-// records asks the store, unless nothing can match.
+// records reads from the store, unless nothing can match.
 func (s *Server) records(col *store.Collection, q *question) ([]store.Record, store.Page, error) {
 	if q.none {
 		return nil, store.Page{}, nil
@@ -40,7 +40,7 @@ func (s *Server) records(col *store.Collection, q *question) ([]store.Record, st
 	return records, page, nil
 }
 
-// appendRecord writes one manifest record. Its texts are identifiers and timestamps, which JSON needs no escapes for. A
+// appendRecord writes one manifest record. Its texts are identifiers and timestamps, which need no escapes in JSON. A
 // media type that the collection no longer lists is left out (T-064).
 func appendRecord(dst []byte, r *store.Record, held []string) []byte {
 	dst = append(dst, `{"id":"`...)

@@ -5,10 +5,16 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/budget"
 )
 
-// serveMounted has another room answer. A body that it does not read is waited for no longer than one that is refused.
-func (s *Server) serveMounted(h http.Handler, x *exchange, r *http.Request) {
+// serveMounted has a mounted package answer. Its requests carry a memory reservation (see internal/budget), which bounds
+// it once Enter has been told whose it is. A body that it leaves unread is waited for no longer than one that is refused.
+func (s *Server) serveMounted(h http.Handler, x *request, r *http.Request) {
+	x.memory = budget.Reserve(s.limiter.memory)
+	defer x.memory.Release()
+	r = r.WithContext(budget.NewContext(r.Context(), &x.memory))
 	if r.Body == nil || r.Body == http.NoBody {
 		h.ServeHTTP(x, r)
 		return
@@ -16,19 +22,26 @@ func (s *Server) serveMounted(h http.Handler, x *exchange, r *http.Request) {
 	connection := http.NewResponseController(x)
 	connection.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
 	h.ServeHTTP(x, r)
-	connection.SetReadDeadline(time.Now().Add(unreadTime))
+	connection.SetReadDeadline(time.Now().Add(drainTime))
 }
 
-// Enter lets an account's request into a mounted room, which has found out who is calling: it is held to the limits of one
-// account, and the log says whose it is. w is what the room was given. leave must be called when the request is answered.
-// The error has a method RetryAfter: the account has reached a limit (429).
+// Enter admits an account's request to a mounted package, which has found out who is calling: it is held to the limits of
+// the account and its party, and logged under the account's name. w is what the package was given. leave must be called
+// when the request is answered. The error has a method RetryAfter when a limit is reached (429).
 func (s *Server) Enter(w http.ResponseWriter, r *http.Request, caller agreement.Caller) (leave func(), err error) {
-	if x, ok := w.(*exchange); ok {
-		x.caller = caller
+	if caller.Account == "" {
+		return nil, auth.ErrMissing
 	}
-	a, err := s.gate.enterAccount(r.Context(), caller.Account)
+	usage, err := s.limiter.enterAccount(r.Context(), caller)
 	if err != nil {
 		return nil, err
 	}
-	return a.leave, nil
+	if x, ok := w.(*request); ok {
+		x.caller = caller
+		held := int(x.memory.Held())
+		x.memory.Release()
+		x.memory = s.limiter.reserve(usage)
+		x.memory.Adjust(held)
+	}
+	return usage.leave, nil
 }

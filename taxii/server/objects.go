@@ -8,20 +8,20 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// typical is about what an object in a page takes.
+// typical is about the size of an object in a page.
 const typical = 1 << 10
 
-// typicalMost is what an object in a page takes at most, unless it is unusually large.
+// typicalMost is the size of an object in a page, unless it is unusually large.
 const typicalMost = 16 << 10
 
 // fillObjects makes an envelope (TAXII 2.1, section 3.7). The page is copied once from the store, inside its read
-// transaction, and written after that has ended.
+// transaction, and written after the transaction has ended.
 func (s *Server) fillObjects(_ echo.Context, col *store.Collection, q *question, a *answer) error {
 	_, err := s.envelope(col, q, a)
 	return err
 }
 
-// fillObject is fillObjects for the object that the path names, which has to be there.
+// fillObject is fillObjects for the object that the path names, which must exist.
 func (s *Server) fillObject(c echo.Context, col *store.Collection, q *question, a *answer) error {
 	page, err := s.envelope(col, q, a)
 	if err != nil {

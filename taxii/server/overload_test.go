@@ -113,7 +113,8 @@ func TestRequestsAtOnceAreBounded(t *testing.T) {
 		status int
 	}{
 		{"of one account", server.Limits{AccountRequests: 2}, http.StatusTooManyRequests},
-		{"of the server", server.Limits{Requests: 2}, http.StatusServiceUnavailable},
+		{"of one party", server.Limits{PartyRequests: 2}, http.StatusTooManyRequests},
+		{"of the server", server.Limits{Requests: 2, PartyRequests: 2}, http.StatusServiceUnavailable},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := accordtest.New(t, accordtest.WithLimits(row.limits))

@@ -10,21 +10,21 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// question is what a reading request asks of a collection.
+// question is what a GET asks of a collection.
 type question struct {
 	filter taxii.Filter // with its cursor applied
 	query  store.Query
-	none   bool // nothing can match: every id asked for has a shape that no STIX id has (T-077)
+	none   bool // nothing can match: no id asked for has the form of a STIX id (T-077)
 }
 
-// ask reads the filters of a request on a collection. What has no match[id] is about the one object that the path names.
+// ask reads the filters of a request on a collection. A resource without match[id] is about the one object of its path.
 func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamSet) (question, error) {
 	filter, err := taxii.ParseFilter(c.Request().URL.RawQuery, defined, s.filterLimits())
 	if err != nil {
 		return question{}, err
 	}
 	if defined&taxii.ParamID == 0 {
-		filter = filter.OfObject(segment(c, "object"))
+		filter = filter.OfObject(c.Param("object"))
 	}
 	filter, err = filter.Resolve(col.ID())
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamS
 		MaxBytes: s.limits.PageBytes,
 	}}
 	if filter.Limit > 0 {
-		q.query.Limit = min(filter.Limit, s.limits.PageMax) // a limit above the cap is capped, never refused (T-089)
+		q.query.Limit = min(filter.Limit, s.limits.PageMax) // a larger limit is capped, never refused (T-089)
 	}
 	if q.query.Versions, err = versionsOf(filter.Versions); err != nil {
 		return question{}, err
@@ -54,7 +54,7 @@ func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamS
 	return q, nil
 }
 
-// versionsOf is match[version] as the store takes it: exact versions are instants (T-084).
+// versionsOf is match[version] in the store's terms: exact versions are instants (T-084).
 func versionsOf(v taxii.VersionFilter) (store.Versions, error) {
 	versions := store.Versions{All: v.All, First: v.First, Last: v.Last}
 	for _, text := range v.Exact {
@@ -67,10 +67,10 @@ func versionsOf(v taxii.VersionFilter) (store.Versions, error) {
 	return versions, nil
 }
 
-// epoch is before everything that was ever added.
+// epoch is before every date_added.
 var epoch = time.Unix(0, 0).UTC()
 
-// began is where the scan of an empty answer began: a client that goes on from there misses nothing (T-101).
+// began is where the scan for an empty answer began: a client that goes on from there misses nothing (T-101).
 func (q *question) began() time.Time {
 	if q.filter.HasAddedAfter {
 		return q.filter.AddedAfter
@@ -78,7 +78,7 @@ func (q *question) began() time.Time {
 	return epoch
 }
 
-// dates are when the first and the last item of an answer were added, as its headers say it (TAXII 2.1, section 3.2).
+// dates are the date_added of the first and the last item of an answer, for its headers (TAXII 2.1, section 3.2).
 func (q *question) dates(p *store.Page) (first, last string) {
 	from, to := p.First, p.Last
 	if p.Count == 0 {
@@ -91,8 +91,8 @@ func (q *question) dates(p *store.Page) (first, last string) {
 	return both[:cut], both[cut:]
 }
 
-// appendTail closes a page: its list, and where the next page is. A page that holds anything always says more, and next
-// exactly when more is true (T-091, T-092).
+// appendTail ends a page: its list, more and next. A page with items always has more, and next exactly when more is true
+// (T-091, T-092).
 func (q *question) appendTail(dst []byte, col *store.Collection, p *store.Page) []byte {
 	if !p.More {
 		return append(dst, `],"more":false}`...)
@@ -102,17 +102,17 @@ func (q *question) appendTail(dst []byte, col *store.Collection, p *store.Page) 
 	return append(dst, `"}`...)
 }
 
-// empty is the answer without items: the Standard has no empty lists (T-034, T-059).
+// empty is the answer without items: the Standard forbids empty lists (T-034, T-059).
 var empty = []byte("{}")
 
-// checkKnown tells an object that is not here (404) from one of which the filters leave nothing (T-062).
+// checkKnown tells an unknown object (404) from one that the filters leave out (T-062).
 func (q *question) checkKnown(c echo.Context, p *store.Page) error {
 	switch {
 	case p.Count > 0:
 	case q.none || !p.KnownID:
-		return missing("the collection holds no object %s", segment(c, "object"))
+		return missing("the collection holds no object %s", c.Param("object"))
 	case !p.KnownVersion:
-		return missing("the collection holds no such version of %s; its versions/ lists those it has", segment(c, "object"))
+		return missing("the collection holds no such version of %s; its versions/ lists those it has", c.Param("object"))
 	}
 	return nil
 }

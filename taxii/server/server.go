@@ -29,16 +29,16 @@ type Server struct {
 	observed   func(Observation)
 	refused    func(agreement.Name, string)
 	proxied    bool
-	gate       *gate
-	packed     *packedPages
-	answers    *answers
+	limiter    *limiter
+	compressed *compressedPages
+	cache      *answerCache
 
 	echo   *echo.Echo
-	allow  map[string]string // by route: the methods it has, for Allow
+	allow  map[string]string // by route: its methods, for Allow
 	mounts []mount
 }
 
-// mount is a room of its own beside TAXII, such as the console.
+// mount is another package beside TAXII, such as the console.
 type mount struct {
 	prefix  string // without the last slash
 	handler http.Handler
@@ -57,14 +57,16 @@ func New(c Config) (*Server, error) {
 		limits: c.Limits.withDefaults(), delivered: c.Delivered, delivering: c.Delivering, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
 		echo: echo.New(), allow: map[string]string{},
 	}
-	s.gate = newGate(s.limits)
-	s.packed = newPackedPages(packedBytes)
-	s.answers = newAnswers(answerBytes)
+	s.limiter = newLimiter(s.limits)
+	s.compressed = newCompressedPages(compressedBytes)
+	s.cache = newAnswerCache(cacheBytes)
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
-		x := exchangeOf(c)
+		x := requestOf(c)
 		x.allow = s.allow[c.Path()]
 		s.refuse(x, c.Request(), err)
 	}
+	// Also around echo's own answers of 404 and 405: who is calling is judged before what for (T-029).
+	s.echo.Use(s.authenticated, s.limited)
 	for _, r := range s.routes() {
 		s.register(r)
 	}
@@ -77,34 +79,45 @@ type Route struct {
 	Methods []string
 }
 
-// route joins a path with what serves it.
+// route joins a path, as echo writes it, with what serves it.
 type route struct {
 	path              string
 	get, post, delete echo.HandlerFunc
 	stixToo           bool // Accept may name STIX 2.1 alone (TAXII 2.1, section 5.3)
 }
 
-// routes is the route table: all of TAXII 2.1 (sections 4 and 5; T-011).
+// routes is the route table: all of TAXII 2.1 (sections 4 and 5; T-011). Paths have one spelling here: see canonical.
 func (s *Server) routes() []route {
-	const collection = "/{root}/collections/{collection}/"
+	const collection = "/:root/collections/:collection/"
 	return []route{
 		{path: "/taxii2/", get: s.getDiscovery},
-		{path: "/{root}/", get: s.getRoot},
-		{path: "/{root}/status/{status}/", get: s.getStatus},
-		{path: "/{root}/collections/", get: s.getCollections},
+		{path: "/:root/", get: s.getRoot},
+		{path: "/:root/status/:status/", get: s.getStatus},
+		{path: "/:root/collections/", get: s.getCollections},
 		{path: collection, get: s.getCollection},
 		{path: collection + "manifest/", get: s.getManifest, stixToo: true},
 		{path: collection + "objects/", get: s.getObjects, post: s.addObjects},
-		{path: collection + "objects/{object}/", get: s.getObject, delete: s.deleteObject},
-		{path: collection + "objects/{object}/versions/", get: s.getVersions},
+		{path: collection + "objects/:object/", get: s.getObject, delete: s.deleteObject},
+		{path: collection + "objects/:object/versions/", get: s.getVersions},
 	}
+}
+
+// name is the route's path as logs, metrics and documents write it.
+func (r route) name() string {
+	segments := strings.Split(r.path, "/")
+	for i, segment := range segments {
+		if parameter, ok := strings.CutPrefix(segment, ":"); ok {
+			segments[i] = "{" + parameter + "}"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // Routes lists every route and its methods.
 func (s *Server) Routes() []Route {
 	var list []Route
 	for _, r := range s.routes() {
-		list = append(list, Route{Path: r.path, Methods: r.methods()})
+		list = append(list, Route{Path: r.name(), Methods: r.methods()})
 	}
 	return list
 }
@@ -123,37 +136,67 @@ func (r route) methods() []string {
 	return list
 }
 
-// register hands a route to echo, with and without its trailing slash: a redirect would turn a POST into a GET.
+// register hands a route to echo.
 func (s *Server) register(r route) {
-	pattern := strings.NewReplacer("{", ":", "}", "").Replace(r.path)
-	for _, path := range []string{pattern, strings.TrimSuffix(pattern, "/")} {
-		s.allow[path] = strings.Join(r.methods(), ", ")
-		add := func(method string, h echo.HandlerFunc) {
-			if h != nil {
-				s.echo.Add(method, path, s.negotiated(r, h))
-			}
+	s.allow[r.path] = strings.Join(r.methods(), ", ")
+	for method, handler := range map[string]echo.HandlerFunc{
+		http.MethodGet: r.get, http.MethodHead: r.get, http.MethodPost: r.post, http.MethodDelete: r.delete,
+	} {
+		if handler != nil {
+			s.echo.Add(method, r.path, handler, s.negotiated(r))
 		}
-		add(http.MethodGet, r.get)
-		add(http.MethodHead, r.get)
-		add(http.MethodPost, r.post)
-		add(http.MethodDelete, r.delete)
-		// Otherwise echo answers OPTIONS by itself, with 204 and no Content-Type.
-		s.echo.Add(http.MethodOptions, path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
 	}
+	// Otherwise echo answers OPTIONS by itself, with 204 and no Content-Type.
+	s.echo.Add(http.MethodOptions, r.path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
 }
 
-// negotiated lets only those requests through whose Accept can be served (T-017).
-func (s *Server) negotiated(r route, h echo.HandlerFunc) echo.HandlerFunc {
+// authenticated refuses requests whose caller is unknown, before anything else about them is judged (T-024).
+func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		exchangeOf(c).route = r.path
-		if err := taxii.Negotiate(c.Request().Header["Accept"], r.stixToo); err != nil {
+		x := requestOf(c)
+		if err := s.authenticate(x, c.Request()); err != nil {
 			return err
 		}
-		return h(c)
+		if x.caller.Account == "" { // absence never grants anything
+			return auth.ErrMissing
+		}
+		return next(c)
 	}
 }
 
-// Mount serves everything at and below prefix by another room, which authenticates its callers itself. Call it before
+// limited holds a request to the limits of its account and its party.
+func (s *Server) limited(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		x := requestOf(c)
+		usage, err := s.limiter.enterAccount(c.Request().Context(), x.caller)
+		if err != nil {
+			return err
+		}
+		defer usage.leave()
+		x.usage, x.memory = usage, s.limiter.reserve(usage)
+		defer x.memory.Release()
+		if x.unroutable {
+			return echo.ErrNotFound
+		}
+		return next(c)
+	}
+}
+
+// negotiated refuses requests whose Accept cannot be served (T-017).
+func (s *Server) negotiated(r route) echo.MiddlewareFunc {
+	name := r.name()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			requestOf(c).route = name
+			if err := taxii.Negotiate(c.Request().Header["Accept"], r.stixToo); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+// Mount serves everything at and below prefix by another package, which authenticates its callers itself. Call it before
 // serving begins. Request ids, the log and the answer to a panic are shared.
 func (s *Server) Mount(prefix string, h http.Handler) {
 	s.mounts = append(s.mounts, mount{prefix: strings.TrimSuffix(prefix, "/"), handler: h})
@@ -172,30 +215,20 @@ func (s *Server) mounted(path string) http.Handler {
 // Handler serves all of it.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// serve is the way of every request: whether there is room for it, who is calling, then the route.
+// serve is the way of every request: whether there is room for it, then a mounted package or echo's routes.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := s.begin(w, r)
 	defer s.end(x, r)
-	if err := s.gate.enter(); err != nil {
+	if err := s.limiter.enter(); err != nil {
 		s.refuse(x, r, err)
 		return
 	}
-	defer s.gate.leave()
-	if h := s.mounted(r.URL.Path); h != nil {
+	defer s.limiter.leave()
+	x.unroutable = !canonical(r.URL)
+	if h := s.mounted(r.URL.Path); h != nil && !x.unroutable {
 		s.serveMounted(h, x, r)
 		return
 	}
-	if err := s.authenticate(x, r); err != nil {
-		s.refuse(x, r, err)
-		return
-	}
-	allowance, err := s.gate.enterAccount(r.Context(), x.caller.Account)
-	if err != nil {
-		s.refuse(x, r, err)
-		return
-	}
-	defer allowance.leave()
-	x.memory = holding{gate: s.gate, of: allowance}
-	defer func() { x.memory.release() }()
+	endInSlash(r.URL)
 	s.echo.ServeHTTP(x, r)
 }

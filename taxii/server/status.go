@@ -11,14 +11,14 @@ import (
 )
 
 // getStatus serves the status of an earlier Add Objects under the same API root (TAXII 2.1, section 4.3). It is there
-// for the submitter's party and for operators; to others it does not exist.
+// for the submitter's party and for operators; for others it does not exist.
 func (s *Server) getStatus(c echo.Context) error {
-	x := exchangeOf(c)
+	x := requestOf(c)
 	root, err := s.root(c)
 	if err != nil {
 		return err
 	}
-	text := segment(c, "status")
+	text := c.Param("status")
 	gone := missing("there is no status %s in the API root %s for this account; one is kept for 30 days", text, root.Name)
 	id, err := uuid.Parse(text)
 	if err != nil || id.String() != text {
@@ -42,8 +42,8 @@ func (s *Server) getStatus(c echo.Context) error {
 	return gone
 }
 
-// statusOf is a result as TAXII states it. It is complete from the start, and its lists are whole: a client may refuse a
-// list that is shorter than its count (T-049).
+// statusOf is a result as TAXII states it. It is complete from the start, and its lists are whole: clients refuse a list
+// that is shorter than its count (T-049).
 func statusOf(r *ingest.Result) taxii.Status {
 	status := taxii.Status{
 		ID:               r.ID.String(),

@@ -6,8 +6,8 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// fillVersions makes the list of one object's versions (TAXII 2.1, section 3.9): all of them, for this resource knows no
-// match[version] and no last (T-066).
+// fillVersions makes the list of one object's versions (TAXII 2.1, section 3.9): all of them, since this resource has neither
+// match[version] nor last (T-066).
 func (s *Server) fillVersions(c echo.Context, col *store.Collection, q *question, a *answer) error {
 	q.query.Versions = store.Versions{All: true}
 	records, page, err := s.records(col, q)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Query is what a client asks for (section 3.4). Values of one field are united, fields narrow each other; what is left
-// out does not narrow.
+// Query is what a client asks for (section 3.4). Values of one field are united, fields narrow each other; an empty
+// field does not narrow.
 type Query struct {
 	AddedAfter time.Time // date_added strictly later
 	Limit      int       // items a page; 0 leaves it to the server
@@ -167,7 +167,7 @@ func pages[R, T any](ctx context.Context, c *Client, collectionURL string, segme
 	}
 }
 
-// headerTime reads a header of section 3.2. Some servers write nonsense there, which is taken for nothing.
+// headerTime reads a header of section 3.2. Some servers write nonsense there, which counts as no header.
 func headerTime(header http.Header, name string) time.Time {
 	t, err := ParseTime(header.Get(name))
 	if err != nil {

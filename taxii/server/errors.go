@@ -22,11 +22,11 @@ import (
 var (
 	errPanic    = errors.New("a handler panicked")
 	errRevealed = errors.New("this account has no role in the agreement of this collection")
-	errLost     = errors.New("the file of this agreement cannot be read; the operator has to repair it or bring it back from a backup")
+	errLost     = errors.New("the file of this agreement cannot be read; its operator has to repair it or restore it from a backup")
 	errTheirs   = errors.New("versions that another party added can be deleted by that party only")
 )
 
-// missingError says that something is not there, or not for this caller.
+// missingError says that something does not exist, or not for this caller.
 type missingError struct{ text string }
 
 func (e *missingError) Error() string { return e.text }
@@ -42,15 +42,15 @@ func (e *tooLargeError) Error() string {
 	return fmt.Sprintf("the body has more than %d octets, which is this API root's max_content_length; send the objects in several smaller envelopes", e.most)
 }
 
-// bodyError says that a body broke off.
+// bodyError says that a body ended early.
 type bodyError struct{ err error }
 
 func (e *bodyError) Error() string {
-	return "the body broke off before its end, nothing of it was used: " + e.err.Error()
+	return "the body ended early, and nothing of it was used: " + e.err.Error()
 }
 func (e *bodyError) Unwrap() error { return e.err }
 
-// meanings is the door's table: what an error means in HTTP. The first row that applies decides; an error of no row is
+// meanings is the table of errors: what each means in HTTP. The first row that applies decides; an error without a row is
 // the server's own failure.
 var meanings = []struct {
 	applies func(error) bool
@@ -62,7 +62,7 @@ var meanings = []struct {
 	{is(auth.ErrWrong), http.StatusUnauthorized, "credentials-wrong", "The credentials are not accepted"},
 	{is(auth.ErrBusy), http.StatusServiceUnavailable, "busy", "Too many logins at once"},
 	{as[*auth.SlowError], http.StatusTooManyRequests, "login-slow", "Too many wrong passwords"},
-	{limitIs(http.StatusTooManyRequests), http.StatusTooManyRequests, "account-limit", "Too many requests of this account"},
+	{limitIs(http.StatusTooManyRequests), http.StatusTooManyRequests, "account-limit", "Too many requests"},
 	{limitIs(http.StatusServiceUnavailable), http.StatusServiceUnavailable, "busy", "The server is busy"},
 	{is(echo.ErrMethodNotAllowed), http.StatusMethodNotAllowed, "method", "The method is not offered here"},
 	{as[*taxii.NotAcceptableError], http.StatusNotAcceptable, "not-acceptable", "No acceptable media type"},
@@ -72,7 +72,7 @@ var meanings = []struct {
 	{is(agreement.ErrNotAllowed), http.StatusForbidden, "forbidden", "Not allowed"},
 	{is(errRevealed), http.StatusForbidden, "forbidden", "Not allowed"},
 	{is(errTheirs), http.StatusForbidden, "forbidden", "Not allowed"},
-	{as[*taxii.UnsupportedMediaError], http.StatusUnsupportedMediaType, "media-type", "The body is of a kind that is not read here"},
+	{as[*taxii.UnsupportedMediaError], http.StatusUnsupportedMediaType, "media-type", "The body has an unsupported media type"},
 	{as[*tooLargeError], http.StatusRequestEntityTooLarge, "too-large", "The body is too large"},
 	{as[*taxii.ParameterError], http.StatusBadRequest, "parameter", "A query parameter is malformed"},
 	{is(os.ErrDeadlineExceeded), http.StatusRequestTimeout, "body-slow", "The body took too long to arrive"},
@@ -85,7 +85,7 @@ var meanings = []struct {
 	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
 }
 
-// troubles are the answers when the disk fails a request. What exactly is wrong is for the log.
+// troubles are the answers when the disk fails a request. The log has the details.
 var troubles = map[store.Trouble]struct {
 	status      int
 	title, text string
@@ -95,10 +95,10 @@ var troubles = map[store.Trouble]struct {
 	store.Failing: {http.StatusServiceUnavailable, "The server's disk fails",
 		"nothing of the request was answered with success; what was kept before can be read; send it again later"},
 	store.Damaged: {http.StatusServiceUnavailable, "A file of this agreement is damaged",
-		"the operator has to repair it or bring it back from a backup; other agreements are not touched"},
+		"its operator has to repair it or restore it from a backup; other agreements are not affected"},
 }
 
-// is makes a matcher of a sentinel.
+// is returns a matcher for a sentinel.
 func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }
@@ -109,16 +109,16 @@ func as[T error](err error) bool {
 	return errors.As(err, &e)
 }
 
-// refuse is the one door for errors: it answers with a TAXII error resource (TAXII 2.1, section 3.6.1), whatever went
-// wrong and wherever. What the server itself failed at goes to the log; its client gets the id to ask about.
-func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
+// refuse is the only place where an error becomes an answer: a TAXII error resource (TAXII 2.1, section 3.6.1), whatever
+// went wrong and wherever. The server's own failures go to the log; the client gets an id to ask about.
+func (s *Server) refuse(x *request, r *http.Request, cause error) {
 	if as[*goneError](cause) || x.status != 0 {
 		s.log.Debug().Str("request", x.id).Err(cause).Msg("the answer was cut short")
 		return
 	}
 	status, e := http.StatusInternalServerError, taxii.Error{
 		Title:       "The server failed",
-		Description: "Nothing is wrong with the request as far as is known. The operator finds the cause in the log under the error_id.",
+		Description: "The request may well be right. The operator finds the cause in the log under the error_id.",
 		ErrorCode:   "internal",
 	}
 	known := false
@@ -144,19 +144,18 @@ func (s *Server) refuse(x *exchange, r *http.Request, cause error) {
 	e.ErrorID, e.HTTPStatus = x.id, strconv.Itoa(status)
 	large := new(tooLargeError)
 	switch {
-	case errors.As(cause, &large) && x.answerFirst(r): // or who waits for the answer before sending more waits long
+	case errors.As(cause, &large) && x.answerFirst(r): // a client that waits for the answer sends no more before it
 		defer x.drain(r, large.most)
-	case !as[*bodyError](cause): // of which nothing more will come
-		x.drain(r, unreadBody)
+	case !as[*bodyError](cause): // after which no more of it comes
+		x.drain(r, drainBytes)
 	}
 	if err := x.writeJSON(status, &e); err != nil {
 		s.log.Debug().Str("request", x.id).Err(err).Msg("the answer was cut short")
 	}
 }
 
-// answerFirst prepares for an answer that leaves while the body of the request is still coming, the last on its
-// connection.
-func (x *exchange) answerFirst(r *http.Request) bool {
+// answerFirst prepares to answer while the body of the request still arrives; the answer is the last on its connection.
+func (x *request) answerFirst(r *http.Request) bool {
 	if http.NewResponseController(x).EnableFullDuplex() != nil {
 		return false
 	}
@@ -166,7 +165,7 @@ func (x *exchange) answerFirst(r *http.Request) bool {
 	return true
 }
 
-// retryAfter is when a request may be sent again, for errors that know (RFC 9110, section 10.2.3).
+// retryAfter is how long to wait before a request is repeated, for errors that know (RFC 9110, section 10.2.3).
 func retryAfter(cause error) time.Duration {
 	var limit *limitError
 	var slow *auth.SlowError
@@ -179,8 +178,8 @@ func retryAfter(cause error) time.Duration {
 	return 0
 }
 
-// explain adds the headers that a status asks for, and words for errors that have none of their own.
-func (s *Server) explain(x *exchange, r *http.Request, status int, e *taxii.Error) {
+// explain adds the headers that a status requires, and a description where the error has none.
+func (s *Server) explain(x *request, r *http.Request, status int, e *taxii.Error) {
 	h := x.Header()
 	switch status {
 	case http.StatusUnauthorized:
@@ -199,21 +198,21 @@ func (s *Server) explain(x *exchange, r *http.Request, status int, e *taxii.Erro
 	}
 }
 
-// A client that is still sending when the connection closes often never sees the answer. So a body that is refused is
-// read on for a while, within these bounds.
+// A client that is still sending when the connection closes often never sees the answer. So the rest of a refused body is
+// read, within these bounds.
 const (
-	unreadBody = 1 << 20
-	unreadTime = 10 * time.Second
+	drainBytes = 1 << 20
+	drainTime  = 10 * time.Second
 )
 
-// drain reads on in a body that is refused, up to a number of octets. Whoever has not proved who it is gets none of
-// that, and a client that waits for leave to send (Expect) never sends at all.
-func (x *exchange) drain(r *http.Request, most int64) {
+// drain reads the rest of a refused body, up to a number of octets. It reads nothing from unknown callers, nor from a client
+// that waits for 100 Continue (Expect), which never sends.
+func (x *request) drain(r *http.Request, most int64) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
 	connection := http.NewResponseController(x)
-	connection.SetReadDeadline(time.Now().Add(unreadTime)) // for net/http's own reading on, too
+	connection.SetReadDeadline(time.Now().Add(drainTime)) // for what net/http itself reads, too
 	if x.status != 0 {
 		connection.Flush()
 	}

@@ -46,29 +46,29 @@ func TestAHeadIsHeldBack(t *testing.T) {
 		}
 	}
 	write(10)
-	expect("not holding", 10)
-	c.hold()
+	expect("not buffering", 10)
+	c.buffer()
 	write(headBuffers.size)
 	expect("a head", 10)
 	write(100_000)
 	expect("the rest", 10+headBuffers.size+100_000)
-	if err := c.let(); err != nil {
+	if err := c.release(); err != nil {
 		t.Fatal(err)
 	}
-	c.hold()
+	c.buffer()
 	write(100)
-	if err := c.let(); err != nil {
+	if err := c.release(); err != nil {
 		t.Fatal(err)
 	}
 	expect("a head alone", 10+headBuffers.size+100_000+100)
 	write(7)
 	expect("afterwards", 10+headBuffers.size+100_000+100+7)
-	c.hold()
+	c.buffer()
 	write(headBuffers.size + 1)
 	expect("what is no head", 10+headBuffers.size+100_000+100+7+headBuffers.size+1)
 }
 
-// Whatever is held when, the bytes are those that were written, in their order; and whoever writes learns how many of
+// Whatever is buffered when, the bytes are those that were written, in their order; and whoever writes learns how many of
 // those just given were written, and of errors.
 func TestHeldWritesAreTheSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 2))
@@ -78,15 +78,15 @@ func TestHeldWritesAreTheSameBytes(t *testing.T) {
 			r.room = rng.IntN(30_000)
 		}
 		room := r.room
-		c := &conn{Conn: r, pool: []*heldPool{headBuffers, newHeldPool(16 << 10)}[n%2]}
+		c := &conn{Conn: r, pool: []*bufferPool{headBuffers, newBufferPool(16 << 10)}[n%2]}
 		var given []byte
 		failed := false
 		for range 1 + rng.IntN(20) {
 			switch rng.IntN(4) {
 			case 0:
-				c.hold()
+				c.buffer()
 			case 1:
-				failed = c.let() != nil || failed
+				failed = c.release() != nil || failed
 			default:
 				b := make([]byte, 1+rng.IntN(10_000))
 				for i := range b {
@@ -103,7 +103,7 @@ func TestHeldWritesAreTheSameBytes(t *testing.T) {
 				break
 			}
 		}
-		failed = c.let() != nil || failed
+		failed = c.release() != nil || failed
 		want := given[:min(len(given), room)]
 		if !bytes.Equal(r.text(), want) || failed != (len(given) > room) {
 			t.Fatalf("%d bytes are written, want %d; failed: %t, room for %d", len(r.text()), len(want), failed, room)

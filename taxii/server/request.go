@@ -18,34 +18,38 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/budget"
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// exchange is one request and its answer. It is the ResponseWriter that everything below writes to.
-type exchange struct {
+// request is one request and its answer. It is the ResponseWriter that everything below writes to.
+type request struct {
 	http.ResponseWriter
 
 	id     string // of the request: in the answer's X-Request-Id, its error_id, and the log
 	caller agreement.Caller
-	route  string // as the route table has it; "" when none matched
+	route  string // the route's name; "" when none matched
 	allow  string // the methods of that route, once the answer is a refusal
 	began  time.Time
 	limits *Limits
-	memory holding // of the body and the page
-	conn   *conn   // nil: nothing can be joined
+	usage  *accountUsage      // nil until the account is known
+	memory budget.Reservation // of the body and the answer
+	conn   *conn              // nil: writes cannot be joined
 
-	values []string // of the headers; the answer keeps them after the exchange has ended
+	unroutable bool // its path leads nowhere, whatever the routes say
+
+	values []string // of the headers; the answer keeps them after the request has ended
 
 	status int // 0 until the header was written
 	bytes  int64
 }
 
-var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+var requests = sync.Pool{New: func() any { return new(request) }}
 
-// begin opens an exchange; end closes it.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
-	x := exchanges.Get().(*exchange)
-	*x = exchange{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits, conn: connOf(r)}
+// begin starts the answer to a request; end finishes it.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request) *request {
+	x := requests.Get().(*request)
+	*x = request{ResponseWriter: w, id: newID(), began: time.Now(), limits: &s.limits, conn: connOf(r)}
 	x.values = make([]string, 0, 4)
 	h := w.Header()
 	x.set(h, "X-Request-Id", x.id)
@@ -53,7 +57,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// newID draws an id, to tell requests apart: it protects nothing.
+// newID draws an id that tells requests apart; it protects nothing.
 func newID() string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], rand.Uint64())
@@ -63,22 +67,22 @@ func newID() string {
 }
 
 // set gives a header one value. The values of an answer share one piece of memory.
-func (x *exchange) set(h http.Header, name, value string) {
+func (x *request) set(h http.Header, name, value string) {
 	x.values = append(x.values, value)
 	h[name] = x.values[len(x.values)-1 : len(x.values) : len(x.values)]
 }
 
-func exchangeOf(c echo.Context) *exchange { return c.Response().Writer.(*exchange) }
+func requestOf(c echo.Context) *request { return c.Response().Writer.(*request) }
 
 // WriteHeader implements http.ResponseWriter.
-func (x *exchange) WriteHeader(status int) {
+func (x *request) WriteHeader(status int) {
 	if x.status == 0 && status >= 200 {
 		x.status = status
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
 
-func (x *exchange) Write(b []byte) (int, error) {
+func (x *request) Write(b []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
@@ -88,22 +92,22 @@ func (x *exchange) Write(b []byte) (int, error) {
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+func (x *request) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // The values of headers that are the same in every answer, so that setting one allocates nothing.
 var (
 	taxiiType = []string{taxii.MediaType}
 	noStore   = []string{"no-store"}
 	noSniff   = []string{"nosniff"}
-	noContent = []string{"default-src 'none'; frame-ancestors 'none'"} // for browsers that are led here: nothing of it is a page
+	noContent = []string{"default-src 'none'; frame-ancestors 'none'"} // for browsers that are led here: no answer is a page
 )
 
-// smallAnswer fits into the buffers of a connection: writing it seldom waits for the client, and the server's own time
-// for answers bounds that.
+// smallAnswer is a size that fits into the buffers of a connection: writing it seldom waits for the client, and the
+// http.Server's own timeout bounds that.
 const smallAnswer = 16 << 10
 
 // write sends a TAXII resource, whose JSON is body, in one piece.
-func (x *exchange) write(status int, body []byte) error {
+func (x *request) write(status int, body []byte) error {
 	h := x.Header()
 	h["Content-Type"] = taxiiType
 	h["Content-Security-Policy"] = noContent
@@ -116,9 +120,9 @@ func (x *exchange) write(status int, body []byte) error {
 	x.WriteHeader(status)
 	var err error
 	if x.conn != nil && len(body) > oneWrite {
-		x.conn.hold()
+		x.conn.buffer()
 		_, err = x.Write(body)
-		err = errors.Join(err, x.conn.let())
+		err = errors.Join(err, x.conn.release())
 	} else {
 		_, err = x.Write(body)
 	}
@@ -128,12 +132,12 @@ func (x *exchange) write(status int, body []byte) error {
 	return nil
 }
 
-// oneWrite is a body that goes out in one piece with its head, in any case.
+// oneWrite is the size of a body that net/http writes together with the head anyway.
 const oneWrite = 2 << 10
 
-// packs says whether the answer to r, of that many bytes, is compressed, and sets the headers that tell.
-func (x *exchange) packs(r *http.Request, size int) bool {
-	if size < leastPacked {
+// compresses reports whether the answer to r, of so many bytes, is compressed, and sets the headers that say so.
+func (x *request) compresses(r *http.Request, size int) bool {
+	if size < leastCompressed {
 		return false
 	}
 	h := x.Header()
@@ -145,8 +149,8 @@ func (x *exchange) packs(r *http.Request, size int) bool {
 	return true
 }
 
-// writeJSON sends a TAXII resource that is seldom asked for or small.
-func (x *exchange) writeJSON(status int, resource any) error {
+// writeJSON sends a TAXII resource that is rare or small.
+func (x *request) writeJSON(status int, resource any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -156,14 +160,14 @@ func (x *exchange) writeJSON(status int, resource any) error {
 	return x.write(status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
-// goneError says that the client went away while it was being answered: nobody is left to be told.
+// goneError says that the client went away while it was being answered, so that it cannot be told.
 type goneError struct{ err error }
 
 func (e *goneError) Error() string { return "write the answer: " + e.err.Error() }
 func (e *goneError) Unwrap() error { return e.err }
 
-// end answers a panic, writes the log line and lets the exchange go.
-func (s *Server) end(x *exchange, r *http.Request) {
+// end answers a panic, writes the log line and recycles the request.
+func (s *Server) end(x *request, r *http.Request) {
 	if cause := recover(); cause != nil {
 		if cause == http.ErrAbortHandler { // how net/http is told to drop a connection
 			panic(cause)
@@ -184,6 +188,6 @@ func (s *Server) end(x *exchange, r *http.Request) {
 	if s.observed != nil {
 		s.observed(Observation{Route: x.route, Method: r.Method, Status: x.status, Took: time.Since(x.began)})
 	}
-	*x = exchange{}
-	exchanges.Put(x)
+	*x = request{}
+	requests.Put(x)
 }

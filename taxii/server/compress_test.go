@@ -68,7 +68,7 @@ func unpacked(t *testing.T, packed []byte) []byte {
 }
 
 func TestPackedPagesAreBounded(t *testing.T) {
-	p := newPackedPages(4000)
+	p := newCompressedPages(4000)
 	col := uuid.New()
 	body := func(n int) []byte { return bytes.Repeat([]byte{byte(n), byte(n >> 8), 7, 9}, 500) }
 	id := func(n int) pageID {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"time"
@@ -17,7 +18,7 @@ import (
 // addObjects serves Add Objects (TAXII 2.1, section 5.5). It answers 202 once what was accepted is durable. A refused
 // object is a failure in the status, not an error of the request.
 func (s *Server) addObjects(c echo.Context) error {
-	x, r := exchangeOf(c), c.Request()
+	x, r := requestOf(c), c.Request()
 	col, root, err := s.collection(c, agreement.Add)
 	if err != nil {
 		return err
@@ -31,7 +32,7 @@ func (s *Server) addObjects(c echo.Context) error {
 		releaseBuffer(buf, body)
 		return err
 	}
-	result, err := s.take(c, col, body)
+	result, err := s.accept(c, col, body)
 	if err != nil {
 		return err // the buffer is not reused: the store may still be reading from it
 	}
@@ -40,42 +41,47 @@ func (s *Server) addObjects(c echo.Context) error {
 	return x.writeJSON(http.StatusAccepted, &status)
 }
 
-// take splits an envelope and hands its objects to ingest.
-func (s *Server) take(c echo.Context, col *store.Collection, body []byte) (*ingest.Result, error) {
+// accept splits an envelope and hands its objects to ingest.
+func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*ingest.Result, error) {
 	if err := s.noFilters(c); err != nil {
 		return nil, err
 	}
-	work := exchangeOf(c).memory.of.work
-	work <- struct{}{}
-	raws, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{
-		Objects: s.limits.Objects, Depth: envelopeDepth,
-	})
-	<-work
+	x, ctx := requestOf(c), c.Request().Context()
+	raws, err := s.split(ctx, x.usage, body)
 	if err != nil {
 		return nil, err
 	}
-	caller := exchangeOf(c).caller
+	caller := x.caller
 	party, ok := s.store.Registry().Party(caller.Party)
 	if !ok {
 		party = agreement.Party{Name: caller.Party}
 	}
-	refusals := s.refusals(exchangeOf(c), col)
-	return ingest.Accept(c.Request().Context(), col, caller, party, raws, ingest.Options{
+	return ingest.Accept(ctx, col, caller, party, raws, ingest.Options{
 		Now:     s.now(),
 		Limits:  ijson.Limits{Bytes: s.limits.ObjectBytes, Depth: s.limits.Depth, StringBytes: s.limits.StringBytes},
-		Refused: refusals,
+		Refused: s.refusals(x, col),
 	})
 }
 
-// envelopeDepth is where splitting an envelope gives up: an object that nests deeper than Limits.Depth is a failure of
-// its own, not of its envelope.
+// split finds the objects of a body, in one of the account's worker slots.
+func (s *Server) split(ctx context.Context, usage *accountUsage, body []byte) ([][]byte, error) {
+	done, err := usage.work(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return taxii.SplitEnvelope(body, taxii.EnvelopeLimits{Objects: s.limits.Objects, Depth: envelopeDepth})
+}
+
+// envelopeDepth is the depth at which splitting an envelope gives up: an object that nests deeper than Limits.Depth is a
+// failure of its own, not of its envelope.
 const envelopeDepth = 1 << 20
 
-// loggedRefusals is how many refused objects of one request the log names; the status has all of them.
+// loggedRefusals is how many refused objects of one request the log names.
 const loggedRefusals = 20
 
-// refusals logs refused objects: many a client shows its user none of what the server answers.
-func (s *Server) refusals(x *exchange, col *store.Collection) func(ingest.Detail) {
+// refusals logs refused objects: many clients do not show their user the answer.
+func (s *Server) refusals(x *request, col *store.Collection) func(ingest.Detail) {
 	n := 0
 	return func(d ingest.Detail) {
 		if s.refused != nil {
@@ -89,16 +95,16 @@ func (s *Server) refusals(x *exchange, col *store.Collection) func(ingest.Detail
 	}
 }
 
-// firstRead is how much memory a body gets before any of it has come, whatever Content-Length promises.
+// firstRead is the memory that a body gets before any of it arrives, whatever Content-Length promises.
 const firstRead = 64 << 10
 
-// readBody reads a body of at most that many octets, counted as they come: Content-Length may be absent (T-043). It
-// appends to dst and returns what dst has become, also with an error.
-func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) ([]byte, error) {
+// readBody reads a body of at most that many octets, counted as they arrive: Content-Length may be absent (T-043). It
+// appends to dst and returns the extended slice, also with an error.
+func (s *Server) readBody(x *request, r *http.Request, dst []byte, most int64) ([]byte, error) {
 	if r.ContentLength > most {
 		return dst, &tooLargeError{most}
 	}
-	if err := x.memory.grow(r.Context(), cap(dst)); err != nil { // a buffer that was used before may be large
+	if err := x.memory.Grow(r.Context(), cap(dst)); err != nil { // a buffer that was used before may be large
 		return dst, err
 	}
 	connection := http.NewResponseController(x)
@@ -107,7 +113,7 @@ func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) 
 	for {
 		if cap(dst)-len(dst) < firstRead/2 {
 			more := max(firstRead, 2*cap(dst))
-			if err := x.memory.grow(r.Context(), more); err != nil {
+			if err := x.memory.Grow(r.Context(), more); err != nil {
 				return dst, err
 			}
 			dst = append(make([]byte, 0, more), dst...)
@@ -118,7 +124,7 @@ func (s *Server) readBody(x *exchange, r *http.Request, dst []byte, most int64) 
 		case int64(len(dst)) > most:
 			return dst, &tooLargeError{most}
 		case err == io.EOF:
-			connection.SetReadDeadline(time.Time{}) // or it would end the request while it is worked on
+			connection.SetReadDeadline(time.Time{}) // or it would end the request while it is processed
 			return dst, nil
 		case err != nil:
 			return dst, &bodyError{err}

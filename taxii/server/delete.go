@@ -14,10 +14,10 @@ import (
 )
 
 // deleteObject serves Delete an Object (TAXII 2.1, section 5.7). Without a filter every version goes, in every spec
-// version: taking only the newest away would bring an outdated one back as the latest (T-114). A party deletes what it
-// added itself.
+// version: deleting only the newest would make an outdated one the latest again (T-114). A party deletes what it added
+// itself.
 func (s *Server) deleteObject(c echo.Context) error {
-	x := exchangeOf(c)
+	x := requestOf(c)
 	col, _, err := s.collection(c, agreement.Delete)
 	if err != nil {
 		return err
@@ -30,9 +30,9 @@ func (s *Server) deleteObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := stix.ParseID(segment(c, "object"))
+	id, err := stix.ParseID(c.Param("object"))
 	if err != nil {
-		return missing("the collection holds no object %s", segment(c, "object"))
+		return missing("the collection holds no object %s", c.Param("object"))
 	}
 	result, err := col.Append(c.Request().Context(), store.Batch{
 		Actor: store.Actor{Account: x.caller.Account, Party: x.caller.Party},

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// leastPacked is the smallest body that is compressed: a smaller one fits into one packet as it is.
-	leastPacked = 1400
+	// leastCompressed is the smallest body that is compressed: a smaller one fits into one packet anyway.
+	leastCompressed = 1400
 
-	// packedBytes bounds what is kept compressed. A typical page of 100 objects takes some 20 kB.
-	packedBytes = 32 << 20
+	// compressedBytes bounds the compressed pages that are kept. A typical page of 100 objects takes some 20 kB.
+	compressedBytes = 32 << 20
 )
 
 var (
@@ -27,8 +27,8 @@ var (
 	varyCoding = []string{"Accept-Encoding"}
 )
 
-// takesGzip decides whether the values of the Accept-Encoding header lines ask for gzip (RFC 9110, section 12.5.3). What
-// names no coding gets the plain text, as that section allows.
+// takesGzip reports whether the Accept-Encoding header lines ask for gzip (RFC 9110, section 12.5.3). A header that names no
+// coding gets the plain text, as that section allows.
 func takesGzip(lines []string) bool {
 	named, any := -1.0, -1.0 // the weights given to gzip and to *
 	for _, line := range lines {
@@ -55,8 +55,8 @@ func takesGzip(lines []string) bool {
 	return named > 0 || named < 0 && any > 0
 }
 
-// packers keeps the tables of compressors, some hundred kilobytes each, between requests.
-var packers = sync.Pool{New: func() any {
+// compressors keeps the tables of compressors, some hundred kilobytes each, between requests.
+var compressors = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
 		panic(err) // the level is one of the package's own
@@ -64,19 +64,19 @@ var packers = sync.Pool{New: func() any {
 	return w
 }}
 
-// pack compresses body at the fastest level, some 100 MB/s, and returns it in memory of its own.
-func pack(body []byte) []byte {
+// compress compresses body at the fastest level, some 100 MB/s, and returns it in memory of its own.
+func compress(body []byte) []byte {
 	var out bytes.Buffer
 	out.Grow(len(body)/4 + 64)
-	w := packers.Get().(*gzip.Writer)
+	w := compressors.Get().(*gzip.Writer)
 	w.Reset(&out)
 	w.Write(body) // into memory, which does not fail
 	w.Close()
-	packers.Put(w)
+	compressors.Put(w)
 	return out.Bytes()
 }
 
-// pageID says what is in a page. Pages with the same one have the same bytes.
+// pageID identifies the content of a page. Pages with the same id have the same bytes.
 type pageID [sha256.Size]byte
 
 // pageOf identifies a page of objects: a position names one version, whose text never changes, and tail is what follows
@@ -91,17 +91,19 @@ func pageOf(collection uuid.UUID, positions []journal.Position, tail []byte) pag
 	return sha256.Sum256(append(b, tail...))
 }
 
-// packedPages keeps pages compressed. It holds no rights: whoever asks has been given the same page uncompressed a moment
-// ago, and what was deleted is in no page any more.
-type packedPages struct{ pages *cache[pageID, []byte] }
+// compressedPages keeps compressed pages. It knows no rights: a caller has been permitted the same page uncompressed a
+// moment ago, and no page holds what was deleted.
+type compressedPages struct{ pages *lru[pageID, []byte] }
 
-func newPackedPages(most int) *packedPages { return &packedPages{newCache[pageID, []byte](most)} }
+func newCompressedPages(most int) *compressedPages {
+	return &compressedPages{newLRU[pageID, []byte](most)}
+}
 
-// get returns a page compressed, from what is kept or from body.
-func (p *packedPages) get(id pageID, body []byte) []byte {
-	if packed, ok := p.pages.get(id); ok {
-		return packed
+// get returns a page compressed: a kept one, or body.
+func (p *compressedPages) get(id pageID, body []byte) []byte {
+	if kept, ok := p.pages.get(id); ok {
+		return kept
 	}
-	packed := bytes.Clone(pack(body)) // without the room it grew into
-	return p.pages.put(id, packed, len(packed))
+	compressed := bytes.Clone(compress(body)) // without the room it grew into
+	return p.pages.put(id, compressed, len(compressed))
 }

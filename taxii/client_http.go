@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ResponseError is an answer that is no success.
+// ResponseError is an answer whose status is not 2xx.
 type ResponseError struct {
 	Method, URL string
 	StatusCode  int
@@ -41,7 +41,7 @@ func (e *ResponseError) Unwrap() error {
 
 // get reads a resource into value and returns the response's header.
 func (c *Client) get(ctx context.Context, url string, value any) (http.Header, error) {
-	response, body, err := c.exchange(ctx, http.MethodGet, url, nil)
+	response, body, err := c.send(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +59,11 @@ func (c *Client) decode(response *http.Response, body []byte, value any) error {
 	return nil
 }
 
-// exchange sends one request, again as long as it is refused with 429 or 503, and returns the response, which is a
-// success, with its body.
-func (c *Client) exchange(ctx context.Context, method, url string, body []byte) (*http.Response, []byte, error) {
+// send sends one request, repeats it while it is refused with 429 or 503, and returns a successful response with its
+// body.
+func (c *Client) send(ctx context.Context, method, url string, body []byte) (*http.Response, []byte, error) {
 	for attempt := 0; ; attempt++ {
-		response, answer, err := c.once(ctx, method, url, body)
+		response, answer, err := c.sendOnce(ctx, method, url, body)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -85,7 +85,7 @@ func (c *Client) exchange(ctx context.Context, method, url string, body []byte) 
 	}
 }
 
-func (c *Client) once(ctx context.Context, method, url string, body []byte) (*http.Response, []byte, error) {
+func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) (*http.Response, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s %s: %w", method, quote(url), err)
@@ -120,7 +120,7 @@ func (c *Client) once(ctx context.Context, method, url string, body []byte) (*ht
 	return response, answer, nil
 }
 
-// refusalOf reads the error resource of a refused request, if there is one.
+// refusalOf reads the error resource of a refused request, if any.
 func refusalOf(method string, response *http.Response, body []byte) *ResponseError {
 	e := &ResponseError{Method: method, URL: response.Request.URL.Redacted(), StatusCode: response.StatusCode}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
@@ -142,8 +142,8 @@ func (c *Client) retryAfter(header string, attempt int) time.Duration {
 	return min(time.Second<<min(attempt, 20), c.options.MaxWait)
 }
 
-// Fetch reads what is beside TAXII on a server, with the client's credentials.
+// Fetch reads a resource beside TAXII, with the client's credentials.
 func (c *Client) Fetch(ctx context.Context, url string) ([]byte, error) {
-	_, body, err := c.exchange(ctx, http.MethodGet, url, nil)
+	_, body, err := c.send(ctx, http.MethodGet, url, nil)
 	return body, err
 }

@@ -2,7 +2,7 @@ package server
 
 import "net"
 
-// listener accepts connections of another one, each in something of its own.
+// listener wraps each connection that another listener accepts.
 type listener struct {
 	net.Listener
 	wrap func(net.Conn) net.Conn
@@ -17,8 +17,8 @@ func (l listener) Accept() (net.Conn, error) {
 	return l.wrap(c), nil
 }
 
-// SecureListener makes the connections that l accepts, below TLS, write the records of an answer together. The http.Server
-// that serves them needs ConnContext; without it, they are ordinary connections.
+// SecureListener wraps a listener below TLS: its connections write the records of an answer together. The http.Server that
+// serves them needs ConnContext; without it, they are ordinary connections.
 func SecureListener(l net.Listener) net.Listener {
 	return listener{l, func(c net.Conn) net.Conn { return &conn{Conn: c, pool: recordBuffers} }}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Batch is a run of objects that go into one envelope, as indexes into a list of objects.
+// Batch is a run of objects for one envelope, as indexes into a list of objects.
 type Batch struct {
 	First, Count int
 	Bytes        int64 // of the envelope's text
@@ -57,13 +57,13 @@ type AddOptions struct {
 type Added struct {
 	Batch
 	Status Status
-	// TooLarge says that the object was not sent: it alone makes a larger envelope than the server takes.
+	// TooLarge says that the object was not sent: its envelope alone is larger than the server accepts.
 	TooLarge bool
 }
 
-// AddObjects sends objects, each a JSON text, to a collection exactly as they are, in as many envelopes as it takes, one
-// after the other, and waits until each is processed (section 5.5). Objects that the server refuses are in the
-// statuses' Failures; an error is about a whole envelope and ends the iteration.
+// AddObjects sends objects, each a JSON text, to a collection unchanged, in as many envelopes as needed, one after the
+// other, and waits until each is processed (section 5.5). Refused objects are in the Failures of the statuses; an error is
+// about a whole envelope and ends the iteration.
 func (c *Client) AddObjects(ctx context.Context, collectionURL string, objects [][]byte, options AddOptions) iter.Seq2[Added, error] {
 	return func(yield func(Added, error) bool) {
 		if options.MaxBytes <= 0 {
@@ -93,14 +93,14 @@ func (c *Client) AddObjects(ctx context.Context, collectionURL string, objects [
 }
 
 // AddEnvelope sends objects in one envelope and waits until it is processed: while the status is pending it is read
-// again, at growing intervals up to ten seconds, for ten minutes at most. Beside an error the Status is the last that is
-// known.
+// again, at growing intervals up to ten seconds, for ten minutes at most. With an error, the Status is the last
+// known one.
 func (c *Client) AddEnvelope(ctx context.Context, collectionURL string, objects [][]byte) (Status, error) {
 	l, err := parseCollection(collectionURL)
 	if err != nil {
 		return Status{}, err
 	}
-	response, answer, err := c.exchange(ctx, http.MethodPost, l.below("objects").String(), envelopeOf(objects))
+	response, answer, err := c.send(ctx, http.MethodPost, l.below("objects").String(), envelopeOf(objects))
 	if err != nil {
 		return Status{}, err
 	}
@@ -150,6 +150,6 @@ func (c *Client) Delete(ctx context.Context, collectionURL, id string, q Query) 
 		return err
 	}
 	values := Query{Versions: q.Versions, Specs: q.Specs}.values()
-	_, _, err = c.exchange(ctx, http.MethodDelete, l.below("objects", id).with(values), nil)
+	_, _, err = c.send(ctx, http.MethodDelete, l.below("objects", id).with(values), nil)
 	return err
 }

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+)
+
+// authenticate finds out who is calling.
+func (s *Server) authenticate(x *request, r *http.Request) error {
+	account, err := s.auth.AuthenticateFrom(r.Context(), s.Address(r), r.Header, r.TLS)
+	if err != nil {
+		return err
+	}
+	x.caller = agreement.Caller{
+		Account:  agreement.AccountName(account.Name),
+		Party:    agreement.PartyName(account.Party),
+		Operator: account.Operator,
+	}
+	return nil
+}
+
+// Address is where a request comes from, without a port.
+func (s *Server) Address(r *http.Request) string {
+	if list := r.Header["X-Forwarded-For"]; s.proxied && len(list) > 0 {
+		last := list[len(list)-1]
+		return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// root finds the API root that the path names.
+func (s *Server) root(c echo.Context) (store.Root, error) {
+	name := c.Param("root")
+	root, ok := s.store.Root(name)
+	if !ok {
+		return store.Root{}, missing("there is no API root %s; /taxii2/ lists the API roots", name)
+	}
+	return root, nil
+}
+
+// find finds the collection that the path names, by id or alias. What is hidden from the caller is hidden by permitted.
+func (s *Server) find(c echo.Context) (*store.Collection, store.Root, error) {
+	root, err := s.root(c)
+	if err != nil {
+		return nil, store.Root{}, err
+	}
+	name := c.Param("collection")
+	col, ok := s.store.CollectionIn(root.Name, name)
+	if !ok && s.lost(name) {
+		return nil, store.Root{}, errLost
+	}
+	if !ok {
+		return nil, store.Root{}, noCollection(root.Name, name)
+	}
+	return col, root, nil
+}
+
+// collection finds the collection that the path names for a caller who may do act with it. A caller without a role in its
+// agreement gets the same answer as if it did not exist, unless the API root reveals it.
+func (s *Server) collection(c echo.Context, act agreement.Act) (*store.Collection, store.Root, error) {
+	col, root, err := s.find(c)
+	if err != nil {
+		return nil, store.Root{}, err
+	}
+	caller, agreed, now := requestOf(c).caller, col.Agreement(), s.now()
+	err = agreement.Permit(agreed, caller, act, now)
+	switch {
+	case err == nil:
+		return col, root, nil
+	case errors.Is(err, agreement.ErrNoRole):
+		err = hidden(c, root, act)
+	case act == agreement.Delete:
+		// Deleting answers 404 to a caller who can neither read nor write (TAXII 2.1, section 5.7; T-111).
+		if can, _ := rightsOf(agreed, caller, now); !can.either() {
+			err = missing("%v", err)
+		}
+	}
+	return nil, store.Root{}, err
+}
+
+// hidden is the answer to a caller from whom the collection of the path is hidden.
+func hidden(c echo.Context, root store.Root, act agreement.Act) error {
+	if root.Reveal && act != agreement.Delete {
+		return errRevealed
+	}
+	return noCollection(root.Name, c.Param("collection"))
+}
+
+// lost reports whether a collection is listed but its file cannot be opened. The file says who has a role in it, so every
+// caller who knows the collection's id is told: a 404 would make its clients forget it.
+func (s *Server) lost(collection string) bool {
+	return slices.ContainsFunc(s.store.Unavailable(), func(u store.Unavailable) bool { return u.Collection.String() == collection })
+}
+
+func noCollection(root, name string) error {
+	return missing("there is no collection %s in the API root %s for this account; /%s/collections/ lists its collections", name, root, root)
+}
+
+// rights are what a collection resource says a caller can do.
+type rights struct{ read, write bool }
+
+func (r rights) either() bool { return r.read || r.write }
+
+// rightsOf decides what a caller can do with an agreement. It reports false when the agreement is hidden from the caller.
+func rightsOf(a *agreement.Agreement, caller agreement.Caller, now time.Time) (can rights, ok bool) {
+	read := agreement.Permit(a, caller, agreement.Read, now)
+	if errors.Is(read, agreement.ErrNoRole) {
+		return rights{}, false
+	}
+	return rights{read: read == nil, write: agreement.Permit(a, caller, agreement.Add, now) == nil}, true
+}

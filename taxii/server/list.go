@@ -1,0 +1,148 @@
+package server
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// listResource is one of the four resources that answer with a page: objects, object, versions, manifest.
+type listResource struct {
+	defined taxii.ParamSet
+	objects bool // it gives objects themselves
+
+	// fill appends the page to a.body and fills in the rest of a.
+	fill func(s *Server, c echo.Context, col *store.Collection, q *question, a *answer) error
+}
+
+var (
+	objectsList  = listResource{defined: taxii.ForObjects, objects: true, fill: (*Server).fillObjects}
+	objectList   = listResource{defined: taxii.ForObject, objects: true, fill: (*Server).fillObject}
+	versionsList = listResource{defined: taxii.ForVersions, fill: (*Server).fillVersions}
+	manifestList = listResource{defined: taxii.ForManifest, fill: (*Server).fillManifest}
+)
+
+// get serves a list: from the cache, if the answer is there, or from the store.
+func (l *listResource) get(s *Server, c echo.Context) error {
+	col, _, err := s.collection(c, agreement.Read)
+	if err != nil {
+		return err
+	}
+	key := s.cache.keyOf(l, c, col)
+	if a := s.cache.get(&key); a != nil {
+		return s.give(c, col, a)
+	}
+	q, err := s.ask(c, col, l.defined)
+	if err != nil {
+		return err
+	}
+	room := 0
+	if l.objects {
+		room = q.query.Limit * typical
+		if err := requestOf(c).memory.Grow(c.Request().Context(), min(s.limits.PageBytes, q.query.Limit*typicalMost)); err != nil {
+			return err
+		}
+	}
+	buf := acquireBuffer(room)
+	a := answer{objects: l.objects, body: (*buf)[:0], filter: q.filter}
+	defer func() { releaseBuffer(buf, a.body) }()
+	if err := l.fill(s, c, col, &q, &a); err != nil {
+		return err
+	}
+	if l.objects {
+		requestOf(c).memory.Adjust(len(a.body))
+	}
+	err = s.give(c, col, &a)
+	s.cache.put(&key, col, &a)
+	return err
+}
+
+// finish ends the page in a.body; an empty one becomes {}.
+func (q *question) finish(a *answer, col *store.Collection, page *store.Page) {
+	if page.Count == 0 {
+		a.body = append(a.body[:0], empty...)
+	} else {
+		a.tail = len(a.body)
+		a.body = q.appendTail(a.body, col, page)
+	}
+	a.positions = page.Positions
+	a.first, a.last = q.dates(page)
+}
+
+// getObjects serves a page of a collection's objects (TAXII 2.1, section 5.4).
+func (s *Server) getObjects(c echo.Context) error { return objectsList.get(s, c) }
+
+// getObject serves a page of one object's versions, the last one by default (TAXII 2.1, section 5.6).
+func (s *Server) getObject(c echo.Context) error { return objectList.get(s, c) }
+
+// getVersions serves a page of one object's versions (TAXII 2.1, section 5.8).
+func (s *Server) getVersions(c echo.Context) error { return versionsList.get(s, c) }
+
+// getManifest serves a page of records, one a version, under the same filters and in the same order as getObjects (TAXII
+// 2.1, section 5.3).
+func (s *Server) getManifest(c echo.Context) error { return manifestList.get(s, c) }
+
+// answer is the answer of a list. It may be cached.
+type answer struct {
+	body        []byte
+	tail        int    // of a page of objects: where in body the text after the last object begins
+	first, last string // when the first and the last item were added, as the headers say it (TAXII 2.1, section 3.2)
+
+	objects   bool               // it gives objects, so its delivery is noted
+	positions []journal.Position // of those objects
+	filter    taxii.Filter
+}
+
+// give sends an answer, and notes its delivery.
+func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
+	x, r := requestOf(c), c.Request()
+	h := x.Header()
+	// Set as the Standard spells them, not as Go would.
+	x.set(h, taxii.HeaderFirst, a.first)
+	x.set(h, taxii.HeaderLast, a.last)
+	noted := a.objects && r.Method == http.MethodGet
+	if noted && s.delivering != nil {
+		if err := s.delivering(r.Context(), a.delivery(x, r, col, s.now())); err != nil {
+			return fmt.Errorf("note the delivery of a page of %s: %w", col.ID(), err)
+		}
+	}
+	body := a.body
+	if x.compresses(r, len(body)) {
+		body = s.compressed.get(a.id(col), body)
+	}
+	err := x.write(http.StatusOK, body)
+	if err == nil && noted && s.delivered != nil {
+		s.delivered(a.delivery(x, r, col, s.now()))
+	}
+	return err
+}
+
+// id identifies the content of the body.
+func (a *answer) id(col *store.Collection) pageID {
+	if a.objects {
+		return pageOf(col.ID(), a.positions, a.body[a.tail:])
+	}
+	return sha256.Sum256(a.body)
+}
+
+// delivery describes a page that x is given.
+func (a *answer) delivery(x *request, r *http.Request, col *store.Collection, now time.Time) Delivery {
+	return Delivery{
+		Collection: col.ID(),
+		Agreement:  col.Agreement().Name,
+		Account:    x.caller.Account,
+		Party:      x.caller.Party,
+		Positions:  a.positions,
+		Query:      r.URL.RawQuery,
+		Filter:     a.filter,
+		At:         now,
+	}
+}
