@@ -1,33 +1,60 @@
-# What people type: run, test, check, bench, build. Needs Go (the version go.mod names) and make, nothing else.
+# What people type: run, test, check, bench, build. Needs Go (go.mod says which; the go command fetches it) and make.
 
 GO      ?= go
 FUZZTIME ?= 5s
 BENCH   ?= .
 COUNT   ?= 1
 PACKAGES = ./...
+LDFLAGS  = -s -w
 
-.PHONY: run test check bench bench-quick bench-run bench-layers build fuzz fmt torture attack clean
+# Tools that are not part of the build. Change a version here, and nowhere else.
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+.PHONY: run test check race staticcheck vulncheck bench bench-quick bench-run bench-layers build release fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
 	./bin/accord demo
 
-# One static binary: bin/accord.
+# One static binary, bin/accord, and beside it the licences of what is in it. The same sources give the same bytes.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/accord ./cmd/accord
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord ./cmd/accord
+	$(GO) run ./internal/notices ./cmd/accord > bin/THIRD-PARTY-NOTICES.txt
+
+# What is published: the binaries, the licences, a bill of materials (CycloneDX) and checksums, in release/.
+RELEASES = linux/amd64 linux/arm64
+release:
+	rm -rf release && mkdir release
+	@set -e; for target in $(RELEASES); do os=$${target%/*}; arch=$${target#*/}; \
+	  echo "release/accord-$$os-$$arch"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o release/accord-$$os-$$arch ./cmd/accord; done
+	$(GO) run ./internal/notices ./cmd/accord > release/THIRD-PARTY-NOTICES.txt
+	$(GO) run $(CYCLONEDX) app -json -licenses -std -main cmd/accord -output release/accord.cdx.json .
+	cd release && sha256sum * > SHA256SUMS
 
 # Everything that must pass.
 test:
 	$(GO) vet $(PACKAGES)
 	$(GO) test $(PACKAGES)
 
-# What must hold before a release: test, and formatting, staticcheck, the race detector, a minute of every fuzz target.
-check: fmt
-	$(GO) vet $(PACKAGES)
+# What must hold before a release: formatting, vet, staticcheck, all tests, the race detector where goroutines share data, and
+# every fuzz target for a moment. Under ten minutes on two processors; CI has make race and a longer make fuzz at night.
+RACE = ./store/... ./taxii/... ./internal/...
+check: fmt staticcheck test
+	CGO_ENABLED=1 $(GO) test -race -short $(RACE)
+	$(MAKE) fuzz FUZZTIME=1s
+
+# All tests under the race detector.
+race:
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PACKAGES)
+
+staticcheck:
 	$(GO) tool staticcheck $(PACKAGES)
-	$(GO) test $(PACKAGES)
-	CGO_ENABLED=1 $(GO) test -race -short $(PACKAGES)
-	$(MAKE) fuzz FUZZTIME=1m
+
+# Known vulnerabilities in what is called. Needs https://vuln.go.dev.
+vulncheck:
+	$(GO) run $(GOVULNCHECK) $(PACKAGES)
 
 fmt:
 	@unformatted=$$($$($(GO) env GOROOT)/bin/gofmt -l $$($(GO) list -f '{{.Dir}}' $(PACKAGES))); \
@@ -45,13 +72,13 @@ fuzz:
 	  done; \
 	done
 
-# Everything of doc/performance.md, written into its tables: the Go benchmarks of every layer (their output, for benchstat,
-# in bench-out/layers.txt), then the real program under load, beside bare handlers, nginx, itself without validation and bbolt
+# Every measurement, written into doc/performance/: the Go benchmarks of every layer (their output, for benchstat, in
+# bench-out/layers.txt), then the real program under load, beside bare handlers, nginx, itself without validation and bbolt
 # alone. Half an hour. For less: make bench-quick, or make bench BENCH_FLAGS='-only reads -turns 3 -turn 1s'.
 bench: build bin/bench
-	./bin/bench -accord bin/accord -bench '$(BENCH)' -count $(COUNT) -write doc/performance.md $(BENCH_FLAGS)
+	./bin/bench -accord bin/accord -bench '$(BENCH)' -count $(COUNT) -write doc/performance $(BENCH_FLAGS)
 
-# A look in a few minutes that writes nothing: short turns, small collections.
+# A few minutes of short turns on small collections, printed only.
 bench-quick: build bin/bench
 	./bin/bench -accord bin/accord -bench '$(BENCH)' -quick $(BENCH_FLAGS)
 
@@ -67,7 +94,7 @@ bench-layers:
 bin/bench:
 	@$(GO) build -o bin/bench ./internal/bench
 
-# Kills a server that is at work, ROUNDS times, and looks whether anything was lost.
+# Kills a server at work ROUNDS times and checks that nothing was lost.
 ROUNDS ?= 200
 torture: build
 	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS)
@@ -77,4 +104,4 @@ attack: build
 	$(GO) run ./internal/torture -accord bin/accord -attack 5s
 
 clean:
-	rm -rf bin demo-data bench-out
+	rm -rf bin demo-data bench-out release
