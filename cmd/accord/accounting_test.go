@@ -22,7 +22,7 @@ func TestDeliveriesSurviveTheServersEnd(t *testing.T) {
 		args []string
 		end  func(*child)
 	}{
-		{"a kill, with durable deliveries", []string{"--durable-deliveries"}, func(c *child) { c.cmd.Process.Kill(); c.wait() }},
+		{"a kill, with durable deliveries", []string{"--durable-deliveries"}, func(c *child) { c.Cmd.Process.Kill(); c.wait() }},
 		{"an orderly end", nil, (*child).terminate},
 	} {
 		t.Run(row.name, func(t *testing.T) {

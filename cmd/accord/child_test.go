@@ -1,28 +1,21 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/taxii"
 )
-
-// patience is how long a test waits for a child process before it gives up.
-const patience = 60 * time.Second
 
 // buildDir is where the program is built, once, when the first test needs it as a process of its own.
 var buildDir string
@@ -33,11 +26,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	buildDir = dir
-	path := filepath.Join(dir, "accord")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
+	return accordtest.Build(dir)
 })
 
 func TestMain(m *testing.M) {
@@ -48,40 +37,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// child is the real program, running.
+// child is the real program, running; what goes wrong with it ends the test.
 type child struct {
+	*accordtest.Process
 	t      *testing.T
-	cmd    *exec.Cmd
-	url    string // of the server, without a path
 	stdout string // the file that it prints to: what it prints is there before what it does next
-	log    *lockedText
-	lines  chan logLine // of the log, closed when it ends
-	ended  chan struct{}
-	err    error // of Wait, once ended is closed
-}
-
-// logLine is what tests look at in a line of the log.
-type logLine struct {
-	Message, URL, SHA256 string
-	Level, Advice        string
-}
-
-// lockedText collects what a process writes.
-type lockedText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lockedText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lockedText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // start runs the program with json in its log. The test ends it, whatever happens.
@@ -97,35 +57,22 @@ func start(t *testing.T, vars []string, args ...string) *child {
 // startCommand is start with the whole command line.
 func startCommand(t *testing.T, vars []string, args ...string) *child {
 	t.Helper()
-	c := &child{t: t, cmd: exec.Command(args[0], args[1:]...), stdout: filepath.Join(t.TempDir(), "stdout"), log: &lockedText{},
-		lines: make(chan logLine, 10_000), ended: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), vars...)
+	c := &child{t: t, stdout: filepath.Join(t.TempDir(), "stdout")}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), vars...)
 	stdout, err := os.Create(c.stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stdout.Close()
-	c.cmd.Stdout = stdout
-	logged, w, err := os.Pipe()
-	if err != nil {
+	cmd.Stdout = stdout
+	if c.Process, err = accordtest.StartProcess(cmd, nil); err != nil {
 		t.Fatal(err)
 	}
-	c.cmd.Stderr = w
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	go func() {
-		c.readLog(logged)
-		logged.Close()
-		c.err = c.cmd.Wait()
-		close(c.ended)
-	}()
 	t.Cleanup(func() {
-		c.cmd.Process.Kill()
-		<-c.ended
+		c.Kill()
 		if t.Failed() {
-			t.Logf("log of %v:\n%s", args, c.log)
+			t.Logf("log of %v:\n%s", args, c.Log)
 		}
 	})
 	return c
@@ -141,75 +88,40 @@ func (c *child) printed() string {
 	return string(text)
 }
 
-func (c *child) readLog(r io.Reader) {
-	defer close(c.lines)
-	scanner := bufio.NewScanner(r)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		fmt.Fprintln(c.log, scanner.Text())
-		var line logLine
-		if json.Unmarshal(scanner.Bytes(), &line) == nil {
-			select {
-			case c.lines <- line:
-			default: // nobody looks any more
-			}
-		}
-	}
-}
-
 // said waits for a line of the log.
-func (c *child) said(message string) logLine {
+func (c *child) said(message string) accordtest.LogLine {
 	c.t.Helper()
-	late := time.After(patience)
-	for {
-		select {
-		case line, ok := <-c.lines:
-			if !ok {
-				<-c.ended
-				c.t.Fatalf("it ended (%v) without saying %q:\n%s", c.err, message, c.log)
-			}
-			if line.Message == message {
-				return line
-			}
-		case <-late:
-			c.t.Fatalf("it did not say %q within %v:\n%s", message, patience, c.log)
-		}
+	line, err := c.Said(message)
+	if err != nil {
+		c.t.Fatal(err)
 	}
+	return line
 }
 
 // serving waits until the child accepts connections.
 func (c *child) serving() *child {
 	c.t.Helper()
-	c.url = strings.TrimSuffix(c.said("listening").URL, "/taxii2/")
+	if err := c.Listening(); err != nil {
+		c.t.Fatal(err)
+	}
 	return c
 }
 
-// wait waits for the end and returns the exit code, -1 when a signal ended it.
+// wait waits for the end and returns the exit code, -1 if a signal ended it.
 func (c *child) wait() int {
 	c.t.Helper()
-	select {
-	case <-c.ended:
-	case <-time.After(patience):
-		c.t.Fatalf("it did not end within %v:\n%s", patience, c.log)
-	}
-	var exit *exec.ExitError
-	if errors.As(c.err, &exit) {
-		return exit.ExitCode()
-	}
-	if c.err != nil {
-		c.t.Fatal(c.err)
-	}
-	return 0
-}
-
-// terminate sends SIGTERM and wants the end that it should lead to.
-func (c *child) terminate() {
-	c.t.Helper()
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	code, err := c.Wait()
+	if err != nil {
 		c.t.Fatal(err)
 	}
-	if code := c.wait(); code != 0 {
-		c.t.Fatalf("after SIGTERM: got exit code %d, want 0\n%s", code, c.log)
+	return code
+}
+
+// terminate sends SIGTERM and wants an orderly end.
+func (c *child) terminate() {
+	c.t.Helper()
+	if err := c.Terminate(); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
@@ -218,7 +130,7 @@ func once(t *testing.T, vars []string, args ...string) outcome {
 	t.Helper()
 	c := start(t, vars, args...)
 	code := c.wait()
-	return outcome{code, c.printed(), c.log.String()}
+	return outcome{code, c.printed(), c.Log.String()}
 }
 
 // answer is an answer of the server.
@@ -230,9 +142,9 @@ type answer struct {
 
 // ask sends a request as an account of the child's server, whose password is the account's name and -pw.
 func (c *child) ask(account, method, path string, body io.Reader) (answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), accordtest.Patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, body)
 	if err != nil {
 		return answer{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/taxii"
 )
 
@@ -25,14 +26,14 @@ func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file, data := exchange(t)
 			c := start(t, exchangeVars, serveArgs(data, append([]string{"--plain-http", "--apply", file, "--max-address-connections", "3"}, row.args...)...)...).serving()
-			address := strings.TrimPrefix(c.url, "http://")
+			address := strings.TrimPrefix(c.URL, "http://")
 			for range 3 {
 				conn, err := net.Dial("tcp", address)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(patience))
+				conn.SetDeadline(time.Now().Add(accordtest.Patience))
 				// A request that goes on: its body is asked for once it is at work.
 				fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dmVuZG9yLXB1c2g6dmVuZG9yLXB1c2gtcHc=\r\nContent-Type: %s\r\n"+
 					"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n", gsp, taxii.MediaType)
@@ -43,7 +44,7 @@ func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
 			}
 			dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(row.from)}}
 			client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
-			resp, err := client.Get(c.url + "/taxii2/")
+			resp, err := client.Get(c.URL + "/taxii2/")
 			if err == nil {
 				resp.Body.Close()
 			}

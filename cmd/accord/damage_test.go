@@ -75,7 +75,7 @@ func TestADiskThatBecomesReadOnlyAcknowledgesNothing(t *testing.T) {
 		t.Errorf("afterwards: got %d %+v, want 202", status, e)
 	}
 	w.wantAll(c)
-	c.cmd.Process.Kill()
+	c.Cmd.Process.Kill()
 	c.wait()
 	wantOutcome(t, once(t, nil, "check", "--data", data), 0, "faults: 0")
 	c = start(t, nil, serveArgs(data, "--plain-http")...).serving()

@@ -132,12 +132,12 @@ func TestSIGTERMFinishesWhatIsInFlight(t *testing.T) {
 	c.get("vendor-push", "/taxii2/", &ready)
 
 	body := envelope(demo.Generate(12, 20)...)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	req, err := http.NewRequest(http.MethodPost, c.url+gsp+"objects/", nil)
+	req, err := http.NewRequest(http.MethodPost, c.URL+gsp+"objects/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestSIGTERMFinishesWhatIsInFlight(t *testing.T) {
 	if _, err := io.ReadFull(conn, go100); err != nil || !strings.Contains(string(go100), "100 Continue") {
 		t.Fatalf("got %q, %v, want 100 Continue", go100, err)
 	}
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := c.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	c.said("stopping")
@@ -207,7 +207,7 @@ func TestAKillLosesNothingThatWasAnsweredWithSuccess(t *testing.T) {
 			})
 		}
 		answered.Wait()
-		c.cmd.Process.Kill()
+		c.Cmd.Process.Kill()
 		all.Wait()
 		c.wait()
 	}
@@ -257,8 +257,8 @@ func TestTheDemoTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 		defer l.Close()
 	}
 	c := start(t, nil, "demo", "--data", filepath.Join(t.TempDir(), "demo"), "--log-format", "json").serving()
-	if strings.HasSuffix(c.url, demoListen) || !strings.Contains(c.printed(), c.url+"/taxii2/") {
-		t.Errorf("got %s, want another port than that of %s, and printed", c.url, demoListen)
+	if strings.HasSuffix(c.URL, demoListen) || !strings.Contains(c.printed(), c.URL+"/taxii2/") {
+		t.Errorf("got %s, want another port than that of %s, and printed", c.URL, demoListen)
 	}
 	c.terminate()
 }
@@ -267,7 +267,7 @@ func TestADataFolderInUseSaysWhichProcessHasIt(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 	got := once(t, nil, serveArgs(data, "--plain-http")...)
-	if want := "process " + strconv.Itoa(c.cmd.Process.Pid); got.code != exitFailed || !strings.Contains(got.stderr, want) {
+	if want := "process " + strconv.Itoa(c.Cmd.Process.Pid); got.code != exitFailed || !strings.Contains(got.stderr, want) {
 		t.Errorf("got code %d and %q, want code %d and %q", got.code, got.stderr, exitFailed, want)
 	}
 }
@@ -343,8 +343,8 @@ func TestASelfSignedCertificateServesALoopbackAddress(t *testing.T) { // T-001
 		t.Errorf("got fingerprint %q, want 32 pairs of digits", got)
 	}
 	c.serving()
-	if !strings.HasPrefix(c.url, "https://127.0.0.1:") {
-		t.Errorf("got URL %s, want https on 127.0.0.1", c.url)
+	if !strings.HasPrefix(c.URL, "https://127.0.0.1:") {
+		t.Errorf("got URL %s, want https on 127.0.0.1", c.URL)
 	}
 	text, err := os.ReadFile(filepath.Join(data, "tls", "selfsigned.crt"))
 	if err != nil {
@@ -373,7 +373,7 @@ func TestASelfSignedCertificateServesALoopbackAddress(t *testing.T) { // T-001
 		return resp.StatusCode, string(body)
 	}
 	for _, row := range []struct{ url, want string }{
-		{c.url + "/taxii2/", "Example exchange"},
+		{c.URL + "/taxii2/", "Example exchange"},
 		{ops + "/healthz", "alive"},
 		{ops + "/readyz", "ready"},
 		{ops + "/metrics", `accord_agreement_objects{agreement="gsp"} 0`},

@@ -132,7 +132,7 @@ func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 		t.Errorf("with room again: got %d %+v, want 202", status, e)
 	}
 	w.wantAll(c)
-	c.cmd.Process.Kill()
+	c.Cmd.Process.Kill()
 	c.wait()
 	wantOutcome(t, once(t, nil, "check", "--data", filepath.Join(disk, "data")), 0, "faults: 0")
 	c = start(t, nil, serveArgs(filepath.Join(disk, "data"), "--plain-http")...).serving()
@@ -174,7 +174,7 @@ func injected(t *testing.T, w *writing, calls, failure string) (stop func()) {
 	if err != nil {
 		t.Skipf("strace is not installed: no failing %s is tried", calls)
 	}
-	cmd := exec.Command(strace, "-f", "-q", "-o", "/dev/null", "-p", strconv.Itoa(w.c.cmd.Process.Pid),
+	cmd := exec.Command(strace, "-f", "-q", "-o", "/dev/null", "-p", strconv.Itoa(w.c.Cmd.Process.Pid),
 		"-e", "trace="+calls, "-e", "inject="+calls+":error="+failure)
 	if err := cmd.Start(); err != nil {
 		t.Skipf("strace cannot be started: %v", err)
@@ -210,7 +210,7 @@ func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
 	w := newWriting(c, 2000)
 	w.add(100)
 	injected(t, w, "fdatasync,fsync", "EIO")()
-	c.cmd.Process.Kill()
+	c.Cmd.Process.Kill()
 	c.wait()
 	wantOutcome(t, once(t, nil, "check", "--data", data), 0, "faults: 0")
 	c = start(t, nil, serveArgs(data, "--plain-http")...).serving()

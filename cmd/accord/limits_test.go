@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/demo"
 	"github.com/accord-taxii/accord/taxii"
 )
@@ -114,11 +115,11 @@ func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--header-time", "200ms", "--idle-time", "300ms", "--body-time", "300ms")...).serving()
 	dial := func() net.Conn {
 		t.Helper()
-		conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+		conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(accordtest.Patience))
 		t.Cleanup(func() { conn.Close() })
 		return conn
 	}
@@ -132,7 +133,7 @@ func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 	if text, err := io.ReadAll(idle); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 401 ") {
 		t.Errorf("an idle connection: got %q, %v, want an answer and then the end", text, err)
 	}
-	request, err := http.NewRequest("POST", c.url, nil)
+	request, err := http.NewRequest("POST", c.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestIdleConnectionsMakeRoomForNewOnes(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--max-connections", "20")...).serving()
 	for range 200 {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+		conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +220,7 @@ func TestAClientCertificateIsALogin(t *testing.T) { // T-005
 		}
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 		defer client.CloseIdleConnections()
-		resp, err := client.Get(c.url + "/taxii2/")
+		resp, err := client.Get(c.URL + "/taxii2/")
 		if err != nil {
 			return 0, err
 		}

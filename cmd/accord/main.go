@@ -139,6 +139,8 @@ func newRoot(e *env) *cobra.Command {
 		return withHint(usageError("%w", err), "%s --help lists the flags", cmd.CommandPath())
 	})
 	root.SuggestionsMinimumDistance = 2
+	root.Version = versionText()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(newHelpCommand())
 	for _, c := range commands {
 		if !root.ContainsGroup(c.group) {

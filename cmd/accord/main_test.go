@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -128,8 +129,14 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			t.Errorf("accord help: got code %d, want a text with %q", got.code, want)
 		}
 	}
-	if got := accord(t, nil, "version"); !strings.HasPrefix(got.stdout, "accord ") || !strings.Contains(got.stdout, " go1.") {
-		t.Errorf("accord version: got %q", got.stdout)
+}
+
+func TestVersionNamesVersionCommitAndGo(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		got := accord(t, nil, args...)
+		if !regexp.MustCompile(`^accord \S+ \(commit [0-9a-z]+(, modified)?\) go1\.\S+ \w+/\w+\n$`).MatchString(got.stdout) || got.code != exitOK || got.stderr != "" {
+			t.Errorf("accord %v: got %+v, want version, commit and Go", args, got)
+		}
 	}
 }
 

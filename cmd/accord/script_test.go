@@ -125,7 +125,7 @@ func (s *script) await(ts *testscript.TestScript, _ bool, args []string) {
 	if !ok {
 		ts.Fatalf("there is no agreement %s", args[0])
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), accordtest.Patience)
 	defer cancel()
 	for {
 		stats, err := col.Stats()

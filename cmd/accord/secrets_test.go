@@ -60,15 +60,15 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	secrets := append(s.logIn(token), "unparsed-account-pw", "query-account-pw", "remote-account-pw", "twice-account-pw",
 		"vendor-push-pw", "root-pw", "hashed-account-pw", "changed-account-pw", "agency-siem-pw", "mistyped-account-pw", "misplaced-account-pw")
 	s.administer(hash)
-	s.said.WriteString(unparsed(t, s.url, "unparsed-account-pw"))
+	s.said.WriteString(unparsed(t, s.URL, "unparsed-account-pw"))
 	_, figures := askWith(t, ops, "GET", "/metrics", "", "")
-	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.cmd.Process.Pid))
+	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.Cmd.Process.Pid))
 	if err != nil {
 		t.Logf("the command line is not looked at: %v", err)
 	}
 	s.terminate()
 
-	log := s.log.String()
+	log := s.Log.String()
 	for _, want := range []string{`"status":401`, `"path":"/accord/v1/accounts/"`, "cannot be read"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %s: it was not searched where secrets could be", want)
@@ -116,7 +116,7 @@ func (s *secretive) logIn(token string) (sent []string) {
 	} {
 		sent = append(sent, strings.Fields(l.header)[1])
 		for _, path := range []string{"/taxii2/?password=query-account-pw", "/accord/v1/agreements/?token=query-account-pw"} {
-			status, body := askWith(s.t, s.url, "GET", path, l.header, "")
+			status, body := askWith(s.t, s.URL, "GET", path, l.header, "")
 			if status != l.status {
 				s.t.Errorf("%s at %s: got %d %s, want %d", l.name, path, status, body, l.status)
 			}
@@ -140,7 +140,7 @@ func (s *secretive) administer(hash string) {
 		{"accounts/", `{"name":"remote","password":remote-account-pw}`, 400},
 		{"accounts/remote/password/", `{"password":"remote-account-pw"}`, 200},
 	} {
-		status, answer := askWith(s.t, s.url, "POST", "/accord/v1/"+row.path, basic("root", "root-pw"), row.body)
+		status, answer := askWith(s.t, s.URL, "POST", "/accord/v1/"+row.path, basic("root", "root-pw"), row.body)
 		if status != row.status {
 			s.t.Errorf("POST %s %s: got %d %s, want %d", row.path, row.body, status, answer, row.status)
 		}

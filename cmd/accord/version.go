@@ -11,9 +11,10 @@ import (
 
 func newVersionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Say which Accord this is",
-		Long:    "Prints the version of Accord, the revision it was built from, and the Go release and platform it was built with.",
+		Use:   "version",
+		Short: "Print the version of Accord",
+		Long: `Prints the version of Accord, the commit that it was built from, and the Go
+release and platform that it was built with. accord --version prints the same.`,
 		Example: "  accord version",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -23,22 +24,22 @@ func newVersionCommand(e *env) *cobra.Command {
 	}
 }
 
-// versionText is "accord VERSION (revision R, modified) goX os/arch", as far as the build knows.
+// versionText is "accord VERSION (commit C, modified) goX os/arch", as far as the build knows.
 func versionText() string {
-	version, revision, modified := "(devel)", "", ""
+	version, commit := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = cmp.Or(info.Main.Version, version)
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":
-				revision = s.Value
+				commit = fmt.Sprintf(" (commit %.12s", s.Value) + commit
 			case s.Key == "vcs.modified" && s.Value == "true":
-				modified = ", modified"
+				commit += ", modified"
 			}
 		}
 	}
-	if revision != "" {
-		version += fmt.Sprintf(" (revision %.12s%s)", revision, modified)
+	if commit == "" {
+		commit = " (commit unknown"
 	}
-	return fmt.Sprintf("accord %s %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("accord %s%s) %s %s/%s", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/taxii"
 )
 
@@ -24,12 +25,12 @@ func TestNothingIsAnsweredPastTheDoor(t *testing.T) {
 		{"with credentials", "vendor-push", http.StatusNotFound},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+			conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(patience))
+			conn.SetDeadline(time.Now().Add(accordtest.Patience))
 			login := &http.Request{Header: http.Header{}}
 			if row.account != "" {
 				login.SetBasicAuth(row.account, row.account+"-pw")

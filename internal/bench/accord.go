@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
 // applyFile describes the exchange that is measured. Nothing is restricted, so that only validation refuses.
@@ -56,21 +58,11 @@ var unlimited = []string{"--max-account-rate", "1000000000", "--max-account-requ
 
 // accord is the real program, serving a folder of its own.
 type accord struct {
+	process *accordtest.Process
 	cmd     *exec.Cmd
 	url     string
 	data    string
 	started time.Duration // from its start until it listened
-}
-
-// build makes the program from the sources in this folder.
-func build(ctx context.Context, scratch string) (string, error) {
-	bin := filepath.Join(scratch, "accord")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", bin, "./cmd/accord")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build accord: %w\n%s", err, out)
-	}
-	return bin, nil
 }
 
 // startAccord starts the program on a folder, which it makes the first time, and waits until it listens. It ends with ctx.
@@ -88,26 +80,22 @@ func startExchange(ctx context.Context, bin, data, description string, flags ...
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--log-format", "json"}, unlimited...)
-	if !strings.Contains(strings.Join(flags, " "), "--tls") {
-		args = append(args, "--plain-http")
-	}
+	flags = append(slices.Clone(unlimited), flags...)
 	if _, err := os.Stat(data); err != nil {
-		args = append(args, "--apply", file)
+		flags = append(flags, "--apply", file)
 	}
-	a := &accord{data: data, cmd: child(ctx, bin, append(args, flags...)...)}
-	a.cmd.Env = append(os.Environ(), "BENCH_PASSWORD="+password)
-	a.cmd.Stderr = log
+	cmd := child(ctx, bin, accordtest.ServeArgs(data, flags...)...)
+	cmd.Env = append(os.Environ(), "BENCH_PASSWORD="+password)
 	began := time.Now()
-	if err := a.cmd.Start(); err != nil {
+	a := &accord{data: data, cmd: cmd}
+	if a.process, err = accordtest.StartProcess(cmd, log); err != nil {
 		return nil, err
 	}
-	if a.url, err = listening(ctx, log.Name(), 20*time.Second); err != nil {
-		a.stop()
+	if err := a.process.Listening(); err != nil {
+		a.process.Kill()
 		return nil, err
 	}
-	a.started = time.Since(began)
+	a.url, a.started = a.process.URL, time.Since(began)
 	return a, nil
 }
 
@@ -121,30 +109,7 @@ func child(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// listening waits for the line of a log that says where the server listens.
-func listening(ctx context.Context, log string, patience time.Duration) (string, error) {
-	until := time.Now().Add(patience)
-	for time.Now().Before(until) && ctx.Err() == nil {
-		text, err := os.ReadFile(log)
-		if err != nil {
-			return "", err
-		}
-		for line := range bytes.Lines(text) {
-			var said struct{ Message, URL string }
-			if json.Unmarshal(line, &said) == nil && said.Message == "listening" {
-				return strings.TrimSuffix(said.URL, "/taxii2/"), nil
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
-	text, _ := os.ReadFile(log)
-	return "", fmt.Errorf("accord does not listen:\n%s", text)
-}
-
-func (a *accord) stop() error {
-	a.cmd.Process.Signal(syscall.SIGTERM)
-	return a.cmd.Wait()
-}
+func (a *accord) stop() error { return a.process.Terminate() }
 
 // fileSize is the size of the agreement's file.
 func (a *accord) fileSize() int64 {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
 // options are the flags.
@@ -145,7 +147,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	bin := o.accord
 	if bin == "" {
-		if bin, err = build(ctx, scratch); err != nil {
+		if bin, err = accordtest.Build(scratch); err != nil {
 			return err
 		}
 	}

@@ -27,13 +27,13 @@ var attacks = []attack{
 	{"none", func(context.Context, *process) {}},
 	{"2,000 connections: 500 read a page of 10,000 objects at a byte a second, 1,500 idle", func(ctx context.Context, p *process) {
 		hold(ctx, p, 1500, "", 0)
-		hold(ctx, p, 500, "GET "+alone+"objects/?limit=10000 HTTP/1.1\r\nHost: x\r\n"+login("slow", "torture")+"\r\n", 1)
+		hold(ctx, p, 500, "GET "+alone+"objects/?limit=10000 HTTP/1.1\r\nHost: x\r\n"+login("slow", password)+"\r\n", 1)
 	}},
 	{"1,000 connections that send a header at a byte a second", func(ctx context.Context, p *process) {
 		drip(ctx, p, 1000, "", "GET /taxii2/ HTTP/1.1\r\nHost: "+strings.Repeat("x", 1000))
 	}},
 	{"500 connections that send a body at a byte a second", func(ctx context.Context, p *process) {
-		drip(ctx, p, 500, "POST "+alone+"objects/ HTTP/1.1\r\nHost: x\r\n"+login("slow", "torture")+
+		drip(ctx, p, 500, "POST "+alone+"objects/ HTTP/1.1\r\nHost: x\r\n"+login("slow", password)+
 			"Content-Type: application/taxii+json;version=2.1\r\nContent-Length: 1000000\r\n\r\n", strings.Repeat(" ", 1000))
 	}},
 	{"32 clients that guess passwords", func(ctx context.Context, p *process) {
@@ -44,7 +44,7 @@ var attacks = []attack{
 	{"32 clients that send compressed bodies", func(ctx context.Context, p *process) {
 		bomb := bytes.Repeat([]byte{0x1f, 0x8b}, 10_000)
 		flood(ctx, p, 32, func(int) *http.Request {
-			r := request(p, http.MethodPost, alone+"objects/", "slow", "torture", bomb)
+			r := request(p, http.MethodPost, alone+"objects/", "slow", password, bomb)
 			r.Header.Set("Content-Encoding", "gzip")
 			return r
 		})
@@ -52,7 +52,7 @@ var attacks = []attack{
 	{"32 clients that send envelopes of deeply nested objects", func(ctx context.Context, p *process) {
 		deep := []byte(`{"objects":[` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `]}`)
 		flood(ctx, p, 32, func(int) *http.Request {
-			return request(p, http.MethodPost, alone+"objects/", "slow", "torture", deep)
+			return request(p, http.MethodPost, alone+"objects/", "slow", password, deep)
 		})
 	}},
 }
@@ -62,7 +62,7 @@ func login(account, password string) string {
 }
 
 func request(p *process, method, path, account, password string, body []byte) *http.Request {
-	r, err := http.NewRequest(method, p.url+path, bytes.NewReader(body))
+	r, err := http.NewRequest(method, p.URL+path, bytes.NewReader(body))
 	if err != nil {
 		panic(err) // the paths are constants
 	}
@@ -122,7 +122,7 @@ func drip(ctx context.Context, p *process, n int, first, rest string) {
 }
 
 func connect(p *process) net.Conn {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
 	if err != nil {
 		return nil
 	}
@@ -158,7 +158,7 @@ func honest(p *process, during time.Duration) (rate float64, slowest time.Durati
 		all.Go(func() {
 			for ctx.Err() == nil {
 				began := time.Now()
-				resp, err := client.Do(request(p, http.MethodGet, alone+"objects/?limit=100", account, "torture", nil).WithContext(ctx))
+				resp, err := client.Do(request(p, http.MethodGet, alone+"objects/?limit=100", account, password, nil).WithContext(ctx))
 				if err != nil {
 					if ctx.Err() == nil {
 						bad.Add(1)
@@ -226,7 +226,7 @@ func (t *torture) attacked(during time.Duration) error {
 		a.do(ctx, p)
 		honest(p, during) // logins and caches
 		rate, slowest, refused := honest(p, during)
-		memory := resident(p.cmd.Process.Pid)
+		memory := resident(p.Cmd.Process.Pid)
 		cancel()
 		fmt.Printf("| %s | %.0f | %v | %d | %d MiB |\n", a.name, rate, slowest.Round(time.Millisecond), refused, memory)
 		p.kill()

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
 // round starts the server, looks for everything that was acknowledged, works it, and kills it.
@@ -190,7 +192,7 @@ func (w *world) finish() error {
 	if err := command(w.t.program, "backup", "--data", w.data, "--to", backup); err != nil {
 		return err
 	}
-	if err := p.terminate(); err != nil {
+	if err := p.Terminate(); err != nil {
 		return err
 	}
 	if err := command(w.t.program, "check", "--data", w.data); err != nil {
@@ -202,7 +204,7 @@ func (w *world) finish() error {
 
 // released waits until target has what source has.
 func (w *world) released(p *process) error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(accordtest.Patience)
 	for {
 		from, err := manifest(p, source)
 		if err != nil {
@@ -229,7 +231,7 @@ func (w *world) released(p *process) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("after %v the target lacks %d versions of the source's %d and has %d too many", patience, missing, len(from), more)
+			return fmt.Errorf("after %v the target lacks %d versions of the source's %d and has %d too many", accordtest.Patience, missing, len(from), more)
 		}
 		<-time.After(100 * time.Millisecond)
 	}

@@ -15,6 +15,9 @@ const (
 	alone  = "/x/collections/33333333-3333-4333-8333-333333333333/"
 )
 
+// password is everybody's.
+const password = "torture password"
+
 const applied = `
 api_roots: [{name: x, title: Torture}]
 parties: [{name: p, title: P}]
