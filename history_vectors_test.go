@@ -19,7 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -144,14 +144,14 @@ func makeVectors(t *testing.T) map[string][]byte {
 	must(err)
 	files["key.txt"] = []byte(firstKey + "\n")
 	files["succession.txt"], files["checkpoint-kept.txt"], files["checkpoint-today.txt"] = succession, kept, today
-	var proofs []admin.Proof
+	var proofs []audit.Proof
 	for size := uint64(1); size <= n; size++ {
 		for p := uint64(1); p <= size; p++ {
 			in, err := journal.ProveEntry(journal.Position(p), size, hashes)
 			must(err)
 			from, err := journal.ProveConsistency(p, size, hashes)
 			must(err)
-			proofs = append(proofs, admin.Proof{Entry: journal.Position(p), Size: size, Hashes: in}, admin.Proof{From: p, To: size, Hashes: from})
+			proofs = append(proofs, audit.Proof{Entry: journal.Position(p), Size: size, Hashes: in}, audit.Proof{From: p, To: size, Hashes: from})
 		}
 	}
 	for _, p := range proofs {
@@ -168,13 +168,13 @@ func makeVectors(t *testing.T) map[string][]byte {
 
 // vectorEvidence is about the object whose first version was deleted.
 func vectorEvidence(t *testing.T, raws [][]byte, hashes tlog.HashReader, signed []byte, key string, succession []byte) []byte {
-	ev := admin.Evidence{Format: "accord-evidence-1", Agreement: "gsp", Object: vectorEntries()[1].Object, Checkpoint: string(signed), Key: key, Successions: []string{string(succession)}}
+	ev := audit.Evidence{Format: "accord-evidence-1", Agreement: "gsp", Object: vectorEntries()[1].Object, Checkpoint: string(signed), Key: key, Successions: []string{string(succession)}}
 	for _, p := range []journal.Position{2, 3, 9} {
 		proof, err := journal.ProveEntry(p, uint64(len(raws)), hashes)
 		if err != nil {
 			t.Fatal(err)
 		}
-		one := admin.EvidenceEntry{Position: p, Entry: raws[p-1], Proof: proof}
+		one := audit.EvidenceEntry{Position: p, Entry: raws[p-1], Proof: proof}
 		if p == 2 {
 			one.Content = vectorObjects()[0]
 		}
@@ -210,7 +210,7 @@ func TestHistoryVectorsAreOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ev, err := admin.ParseEvidence(text)
+	ev, err := audit.ParseEvidence(text)
 	if err != nil {
 		t.Fatal(err)
 	}

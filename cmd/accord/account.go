@@ -38,7 +38,7 @@ request on: an account that is disabled is turned away at once.`,
 	token.AddCommand(newTokenNew(e, data), newTokenRevoke(e, data))
 	cmd.AddCommand(newAccountList(e, data), newAccountAdd(e, data), newAccountDisable(e, data), newAccountEnable(e, data),
 		newAccountPassword(e, data), token)
-	names := func(ctx context.Context, ad admin.Admin) (names []string) {
+	names := func(ctx context.Context, ad *admin.Client) (names []string) {
 		list, _ := ad.Accounts(ctx) // a shell shows no errors
 		for _, a := range list {
 			names = append(names, a.Name)
@@ -57,7 +57,7 @@ func newAccountList(e *env, data *string) *cobra.Command {
 		Long:    "Lists every account with its party, what it can log in with, and the ids of its tokens.",
 		Example: "  accord account list --data /var/lib/accord",
 		Args:    noArgs,
-	}, func(ctx context.Context, ad admin.Admin, _ []string) ([]admin.Account, error) {
+	}, func(ctx context.Context, ad *admin.Client, _ []string) ([]admin.Account, error) {
 		return ad.Accounts(ctx)
 	}, writeAccounts)
 }
@@ -148,7 +148,7 @@ func newAccountAdd(e *env, data *string) *cobra.Command {
 certificate.`,
 		Example: "  accord account add vendor-push --party vendor --password-file vendor.pw --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Account, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {
 		n.Name, n.PasswordHash = args[0], password.hash
 		return ad.AddAccount(ctx, n)
 	}, writeAccount)
@@ -166,7 +166,7 @@ func newAccountDisable(e *env, data *string) *cobra.Command {
 		Long:    "Turns an account away from the next request on. Its password and tokens stay, for the day it is enabled again.",
 		Example: `  accord account disable vendor-push --reason "left the company" --data /var/lib/accord`,
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Account, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {
 		return ad.DisableAccount(ctx, args[0], reason)
 	}, writeAccount)
 	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` that is recorded")
@@ -180,7 +180,7 @@ func newAccountEnable(e *env, data *string) *cobra.Command {
 		Long:    "Lets a disabled account in again, with the credentials that it had.",
 		Example: "  accord account enable vendor-push --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Account, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {
 		return ad.EnableAccount(ctx, args[0])
 	}, writeAccount)
 }
@@ -195,7 +195,7 @@ request. The password is read from a file, from standard input (--password-file 
 or from $ACCORD_NEW_PASSWORD; only its hash leaves this process.`,
 		Example: "  accord account password vendor-push --password-file vendor.pw --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Account, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {
 		if password.hash == "" {
 			return admin.Account{}, usageError("there is no password: give --password-file or set ACCORD_NEW_PASSWORD")
 		}
@@ -215,7 +215,7 @@ func newTokenNew(e *env, data *string) *cobra.Command {
 once: only its hash is kept. Its id, which is no secret, goes to standard error.`,
 		Example: `  accord account token new vendor-push --note "SIEM in Utrecht" --data /var/lib/accord`,
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Token, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Token, error) {
 		account = args[0]
 		return ad.NewToken(ctx, account, note)
 	}, func(w io.Writer, t admin.Token) error {
@@ -234,7 +234,7 @@ func newTokenRevoke(e *env, data *string) *cobra.Command {
 		Long:    "Ends a token: it is refused from the next request on. accord account list shows the ids.",
 		Example: "  accord account token revoke vendor-push 5f2c8a9be1d4 --data /var/lib/accord",
 		Args:    exactArgs("NAME", "TOKEN-ID"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Account, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {
 		return ad.RevokeToken(ctx, args[0], args[1])
 	}, writeAccount)
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/demo"
 	"github.com/accord-taxii/accord/taxii"
 )
@@ -42,7 +42,7 @@ func TestDeliveriesSurviveTheServersEnd(t *testing.T) {
 			}
 			row.end(c)
 			o := accord(t, nil, "audit", "deliveries", "--agreement", "gsp", "--data", data, "--format", "json")
-			var list admin.ConsumerList
+			var list audit.ConsumerList
 			if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.code != 0 {
 				t.Fatalf("got %+v and error %v", o, err)
 			}

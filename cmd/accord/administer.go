@@ -23,7 +23,7 @@ func newGroup(cmd *cobra.Command) (group *cobra.Command, data *string) {
 }
 
 // administer opens the administration of an existing data folder for the time of do.
-func administer(data string, do func(admin.Admin) error) error {
+func administer(data string, do func(*admin.Client) error) error {
 	a, err := openAdmin(data)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func administer(data string, do func(admin.Admin) error) error {
 }
 
 // openAdmin opens the administration of an existing data folder.
-func openAdmin(data string) (admin.Admin, error) {
+func openAdmin(data string) (*admin.Client, error) {
 	a, err := admin.OpenExisting(data)
 	return a, hintFolder(err)
 }
@@ -53,12 +53,12 @@ func hintFolder(err error) error {
 }
 
 // doing is what a command asks of the administration.
-type doing[T any] func(ctx context.Context, ad admin.Admin, args []string) (T, error)
+type doing[T any] func(ctx context.Context, ad *admin.Client, args []string) (T, error)
 
 // administers has cmd ask the administration of a data folder, and show the answer.
 func administers[T any](e *env, data *string, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return administer(*data, func(ad admin.Admin) error {
+		return administer(*data, func(ad *admin.Client) error {
 			answer, err := do(cmd.Context(), ad, args)
 			if err != nil {
 				return hintNames(err, data)
@@ -71,7 +71,7 @@ func administers[T any](e *env, data *string, cmd *cobra.Command, do doing[T], s
 
 // completeNames has the shell complete the argument NAME of the commands below cmd, except where it is a new one. It asks the
 // server that has the folder open: a key pressed in a shell opens no files.
-func completeNames(cmd *cobra.Command, data *string, names func(context.Context, admin.Admin) []string) {
+func completeNames(cmd *cobra.Command, data *string, names func(context.Context, *admin.Client) []string) {
 	for _, sub := range cmd.Commands() {
 		if !strings.Contains(sub.Use, " NAME") || sub.Name() == "add" {
 			continue

@@ -34,7 +34,7 @@ the change with the next request; otherwise the files are opened here.`,
 		newAgreementList(e, data), newAgreementShow(e, data), newAgreementRenew(e, data),
 		newAgreementSuspend(e, data), newAgreementResume(e, data), newAgreementTerminate(e, data), newAgreementRelease(e, data),
 	)
-	completeNames(cmd, data, func(ctx context.Context, ad admin.Admin) (names []string) {
+	completeNames(cmd, data, func(ctx context.Context, ad *admin.Client) (names []string) {
 		list, _ := ad.Agreements(ctx) // a shell shows no errors
 		for _, a := range list {
 			names = append(names, string(a.Name))
@@ -53,7 +53,7 @@ it holds, and its title. In the last thirty days of a term it says how much of
 it is left.`,
 		Example: "  accord agreement list --data /var/lib/accord",
 		Args:    noArgs,
-	}, func(ctx context.Context, ad admin.Admin, _ []string) ([]admin.Agreement, error) {
+	}, func(ctx context.Context, ad *admin.Client, _ []string) ([]admin.Agreement, error) {
 		return ad.Agreements(ctx)
 	}, func(w io.Writer, list []admin.Agreement) error { return writeAgreements(w, list, e.now()) })
 }
@@ -107,7 +107,7 @@ it accepts, what it passes on and how far each release has come, and how much
 it holds.`,
 		Example: "  accord agreement show gsp --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Agreement, error) {
 		return ad.Agreement(ctx, agreement.Name(args[0]))
 	}, writeAgreement)
 }

@@ -28,7 +28,7 @@ has expired runs again at once; its collection, its objects and every client's
 place in it are as they were.`,
 		Example: "  accord agreement renew gsp --until 2032-01-01 --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Agreement, error) {
 		until, err := agreement.ParseDate(date)
 		if err != nil {
 			return admin.Agreement{}, usageError("--until: %w", err)
@@ -49,7 +49,7 @@ func newAgreementSuspend(e *env, data *string) *cobra.Command {
 none is given out. The parties are told since when, by whom and why.`,
 		Example: `  accord agreement suspend gsp --reason "key compromised, being replaced" --data /var/lib/accord`,
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Agreement, error) {
 		if reason == "" {
 			return admin.Agreement{}, usageError("--reason is empty: the parties are told why")
 		}
@@ -67,7 +67,7 @@ func newAgreementResume(e *env, data *string) *cobra.Command {
 		Long:    "Ends a suspension. Clients go on where they were.",
 		Example: "  accord agreement resume gsp --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Agreement, error) {
 		return ad.Resume(ctx, agreement.Name(args[0]))
 	}, writeStep)
 }
@@ -83,7 +83,7 @@ its file, and its auditors can read its history. With --withdraw, what was
 passed on from it to other agreements is taken back there.`,
 		Example: `  accord agreement terminate gsp --withdraw --reason "the programme ended" --data /var/lib/accord`,
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Agreement, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Agreement, error) {
 		return ad.Terminate(ctx, agreement.Name(args[0]), withdraw, reason)
 	}, writeStep)
 	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "take back what was passed on to other agreements")

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/admin"
-	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/internal/applyfile"
 )
 
 func newApplyCommand(e *env) *cobra.Command {
@@ -80,7 +80,7 @@ an API root may say reveal: true. What is left out is not restricted.`,
 
 // notApplied begins the list of a file's faults, which has a line each.
 func notApplied(err error) error {
-	var faults *admin.FileError
+	var faults *applyfile.Error
 	if !errors.As(err, &faults) {
 		return err
 	}
@@ -88,13 +88,15 @@ func notApplied(err error) error {
 }
 
 // applyAtStart applies a file before a server listens, and logs what that changed.
-func applyAtStart(ctx context.Context, e *env, st *store.Store, path string, log zerolog.Logger) error {
-	lines, err := admin.ApplyFile(ctx, &admin.Local{Store: st, Now: e.now}, path, e.getenv)
+func applyAtStart(ctx context.Context, e *env, administration *admin.Service, path string, log zerolog.Logger) error {
+	client := administration.Client()
+	defer client.Close()
+	lines, err := admin.ApplyFile(ctx, client, path, e.getenv)
 	if err != nil {
 		return notApplied(err)
 	}
 	for _, line := range lines {
-		if line.Result != admin.Unchanged {
+		if line.Result != applyfile.Unchanged {
 			log.Info().Str("file", path).Msg(line.String())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/audit"
 )
 
 func newAuditCommand(e *env) *cobra.Command {
@@ -61,46 +62,28 @@ func (s *source) addFlags(cmd *cobra.Command, needsAgreement bool) {
 
 func (s *source) agreement() agreement.Name { return agreement.Name(s.name) }
 
-// auditor opens the source. The caller closes it.
-func (s *source) auditor(e *env) (*admin.Auditor, error) {
+// ask opens the source for the time of do.
+func (s *source) ask(e *env, do func(*audit.Client) error) (err error) {
 	switch {
 	case s.data == "" && s.remote.url == "":
-		return nil, withHint(usageError("nothing says where the history is"), "give --data DIR or --url URL")
+		return withHint(usageError("nothing says where the history is"), "give --data DIR or --url URL")
 	case s.data != "" && s.remote.url != "":
-		return nil, usageError("--data and --url are both given, expected one of them")
+		return usageError("--data and --url are both given, expected one of them")
 	case s.data != "":
-		a, err := openAdmin(s.data)
-		if err != nil {
-			return nil, err
-		}
-		return admin.AuditorOf(a)
+		return administer(s.data, func(c *admin.Client) error { return do(c.Audit()) })
 	}
 	base, err := admin.BaseURL(s.remote.url)
 	if err != nil {
-		return nil, usageError("--url: %w", err)
+		return usageError("--url: %w", err)
 	}
 	client, err := s.remote.connect(e)
 	if err != nil {
-		return nil, err
-	}
-	return &admin.Auditor{Fetch: func(ctx context.Context, path string) ([]byte, error) {
-		body, err := client.Fetch(ctx, base+path)
-		return body, explain(err)
-	}}, nil
-}
-
-// ask opens the source for the time of do.
-func (s *source) ask(e *env, do func(*admin.Auditor) error) (err error) {
-	a, err := s.auditor(e)
-	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := a.Close(); err == nil {
-			err = closed
-		}
-	}()
-	return do(a)
+	return do(&audit.Client{Fetch: func(ctx context.Context, path string) ([]byte, error) {
+		body, err := client.Fetch(ctx, base+path)
+		return body, explain(err)
+	}})
 }
 
 // trustedHelp explains the flag --trusted-key.

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 )
 
 func newAuditCheckpoint(e *env) *cobra.Command {
@@ -20,7 +20,7 @@ a later journal against it. Keep the key of accord audit key with it.
 		Example: `  accord audit checkpoint --agreement gsp --data /var/lib/accord > gsp-2026-07-01.checkpoint`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return from.ask(e, func(a *admin.Auditor) error {
+			return from.ask(e, func(a *audit.Client) error {
 				signed, err := a.Checkpoint(cmd.Context(), from.agreement())
 				if err != nil {
 					return err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -36,7 +36,7 @@ most the last second of them, unless the server runs with --durable-deliveries.
 			if err := checkFormat(format); err != nil {
 				return err
 			}
-			return from.ask(e, func(a *admin.Auditor) error {
+			return from.ask(e, func(a *audit.Client) error {
 				if object != "" {
 					return objectDeliveries(cmd.Context(), e, a, from, object, format)
 				}
@@ -50,7 +50,7 @@ most the last second of them, unless the server runs with --durable-deliveries.
 	return cmd
 }
 
-func consumers(ctx context.Context, e *env, a *admin.Auditor, from source, format string) error {
+func consumers(ctx context.Context, e *env, a *audit.Client, from source, format string) error {
 	list, err := a.Consumers(ctx, from.agreement())
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func consumers(ctx context.Context, e *env, a *admin.Auditor, from source, forma
 	return nil
 }
 
-func objectDeliveries(ctx context.Context, e *env, a *admin.Auditor, from source, object, format string) error {
+func objectDeliveries(ctx context.Context, e *env, a *audit.Client, from source, object, format string) error {
 	list, err := a.Deliveries(ctx, from.agreement(), object)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/admin"
-	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/internal/audit"
 )
 
 func newAuditKey(e *env) *cobra.Command {
@@ -49,22 +49,23 @@ trusts it is led to the new one.
 }
 
 func auditKey(ctx context.Context, e *env, from *source, rotate bool, name string) error {
-	if name != "" {
-		if err := nameKey(from.data, name); err != nil {
-			return err
-		}
-	}
-	if rotate {
-		return administer(from.data, func(a admin.Admin) error {
-			list, err := admin.RotateKey(ctx, a)
+	if !rotate && name == "" {
+		return from.ask(e, func(c *audit.Client) error {
+			list, err := c.Keys(ctx)
 			if err != nil {
 				return err
 			}
 			return printKeys(e, list)
 		})
 	}
-	return from.ask(e, func(a *admin.Auditor) error {
-		list, err := a.Keys(ctx)
+	return administer(from.data, func(c *admin.Client) (err error) {
+		var list audit.KeyList
+		if name != "" {
+			list, err = c.NameKeys(ctx, name)
+		}
+		if err == nil && rotate {
+			list, err = c.RotateKey(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -72,26 +73,8 @@ func auditKey(ctx context.Context, e *env, from *source, rotate bool, name strin
 	})
 }
 
-// nameKey makes the key under a name. A server that has the folder open has made its own.
-func nameKey(dir, name string) error {
-	a, err := openAdmin(dir)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if here, ok := a.(*admin.Local); ok {
-		return makeKey(here.Store, name)
-	}
-	return usageError("--name is for a key that is not made yet, and a server that is running has one")
-}
-
-func makeKey(s *store.Store, name string) error {
-	_, err := s.Keys(name)
-	return err
-}
-
 // printKeys prints today's key on standard output, and what else there is to know on standard error.
-func printKeys(e *env, list admin.KeyList) error {
+func printKeys(e *env, list audit.KeyList) error {
 	if _, err := fmt.Fprintln(e.stdout, list.Key); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -28,7 +28,7 @@ checks it with accord audit verify-evidence, without any server.
 		Example: `  accord audit prove indicator--2d3b4b6c-2a54-4d5a-9f4a-0a6f1c1c7a10 --agreement gsp --data /var/lib/accord -o evidence.json`,
 		Args:    exactArgs("OBJECT-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return from.ask(e, func(a *admin.Auditor) error {
+			return from.ask(e, func(a *audit.Client) error {
 				ev, err := a.Prove(cmd.Context(), from.agreement(), args[0], journal.Position(entry))
 				if err != nil {
 					return err
@@ -75,7 +75,7 @@ anybody could have made: hold that key against the one you know.`,
 			if err != nil {
 				return &exitError{code: exitUsage, err: err}
 			}
-			ev, err := admin.ParseEvidence(text)
+			ev, err := audit.ParseEvidence(text)
 			if err != nil {
 				return fmt.Errorf("%s proves nothing: %w", args[0], err)
 			}

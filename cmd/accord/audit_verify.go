@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 )
 
 func newAuditVerify(e *env) *cobra.Command {
@@ -46,7 +46,7 @@ its successor is trusted, too. Without it the keys are the server's own.
 			if from.name == "" {
 				return usageError("--agreement is missing: it says whose journal to verify")
 			}
-			return from.ask(e, func(a *admin.Auditor) error {
+			return from.ask(e, func(a *audit.Client) error {
 				verdict, err := a.Verify(cmd.Context(), v)
 				if err != nil {
 					return failed(err)
@@ -63,8 +63,8 @@ its successor is trusted, too. Without it the keys are the server's own.
 	return cmd
 }
 
-func verification(args []string, from source, trusted []string, quick bool) (v admin.Verification, err error) {
-	v = admin.Verification{Agreement: from.agreement(), Quick: quick}
+func verification(args []string, from source, trusted []string, quick bool) (v audit.Verification, err error) {
+	v = audit.Verification{Agreement: from.agreement(), Quick: quick}
 	if v.Keys, err = trustedKeys(trusted); err != nil {
 		return v, err
 	}
@@ -76,11 +76,11 @@ func verification(args []string, from source, trusted []string, quick bool) (v a
 	return v, nil
 }
 
-func verifyFile(ctx context.Context, e *env, file string, from source, v admin.Verification) error {
+func verifyFile(ctx context.Context, e *env, file string, from source, v audit.Verification) error {
 	if from.data != "" || from.remote.url != "" {
 		return usageError("--file is given beside --data or --url, expected one of them")
 	}
-	verdict, err := admin.VerifyFile(ctx, file, v)
+	verdict, err := audit.VerifyFile(ctx, file, v)
 	if err != nil {
 		return failed(err)
 	}

@@ -45,7 +45,7 @@ accord audit can read it as it is.`,
 }
 
 func backUp(ctx context.Context, e *env, data, to string, check bool) error {
-	k, err := admin.OpenKeeper(data)
+	k, err := admin.OpenReadOnly(data)
 	if err != nil {
 		return hintFolder(openError(err))
 	}
@@ -65,7 +65,7 @@ func backUp(ctx context.Context, e *env, data, to string, check bool) error {
 		fmt.Fprintf(e.stdout, "agreement %s: %d entries, %d versions\n", a.Name, a.Entries, a.Versions)
 	}
 	if check {
-		made, err := admin.OpenKeeper(to)
+		made, err := admin.OpenReadOnly(to)
 		if err != nil {
 			return fmt.Errorf("open the backup: %w", err)
 		}

@@ -70,7 +70,7 @@ func check(ctx context.Context, e *env, data string, texts []string, format stri
 			failed = stopFirst(failed)
 		}
 	}
-	k, err := admin.OpenKeeper(data)
+	k, err := admin.OpenReadOnly(data)
 	if err != nil {
 		return errors.Join(failed, hintFolder(openError(err)))
 	}
@@ -92,7 +92,7 @@ func stopFirst(err error) error {
 }
 
 // checkFolder checks and prints what was found. Faults are an error that has been said already.
-func checkFolder(ctx context.Context, e *env, k admin.Keeper, names []agreement.Name, format string) error {
+func checkFolder(ctx context.Context, e *env, k *admin.Client, names []agreement.Name, format string) error {
 	var total store.Checked
 	things, faults := 0, 0
 	var failed error

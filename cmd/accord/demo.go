@@ -14,6 +14,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/demo"
 	"github.com/accord-taxii/accord/internal/ingest"
 	"github.com/accord-taxii/accord/internal/serve"
@@ -97,19 +98,20 @@ type demoRun struct {
 }
 
 // prepare brings the folder to what the demo's apply file says, and adds the objects where there are none yet.
-func (d *demoRun) prepare(ctx context.Context, st *store.Store) error {
-	file, err := admin.Parse("demo", demo.Exchange())
+func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *admin.Service) error {
+	file, err := applyfile.Parse("demo", demo.Exchange())
 	if err != nil {
 		return err
 	}
-	local := &admin.Local{Store: st, Now: d.now}
-	err = file.Resolve(admin.Passwords{Getenv: demo.Getenv}, func(name string) (string, error) {
-		return local.PasswordHash(ctx, name)
+	client := administration.Client()
+	defer client.Close()
+	err = file.Resolve(applyfile.Passwords{Getenv: demo.Getenv}, func(name string) (string, error) {
+		return client.PasswordHash(ctx, name)
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := local.Apply(ctx, file); err != nil {
+	if _, err := client.Apply(ctx, file); err != nil {
 		return err
 	}
 	for i, supply := range demo.Supplies() {

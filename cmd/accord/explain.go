@@ -38,7 +38,7 @@ that decides when a request is made.`,
 			return withHint(usageError("%s takes ACCOUNT AGREEMENT [OBJECT-ID], got %s", cmd.CommandPath(), count(len(args), "argument")),
 				"%s --help shows an example", cmd.CommandPath())
 		},
-	}, func(ctx context.Context, ad admin.Admin, args []string) (admin.Explanation, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Explanation, error) {
 		var object stix.ID
 		if len(args) == 3 {
 			object = stix.ID(args[2])
@@ -71,7 +71,7 @@ on, and which term says so if not. It is what a release would decide that began
 now; nothing is changed. A server does the releases by itself, all the time.`,
 		Example: "  accord agreement release gsp --to members --dry-run --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) ([]follow.Decision, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) ([]follow.Decision, error) {
 		if !dryRun {
 			return nil, withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
 		}

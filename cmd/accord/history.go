@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/stix"
 )
 
@@ -49,7 +49,7 @@ are named by their version, or by the position at which they were added.
 					return usageError("%w", err)
 				}
 			}
-			return from.ask(e, func(a *admin.Auditor) error {
+			return from.ask(e, func(a *audit.Client) error {
 				if diff {
 					return diffVersions(cmd.Context(), e, a, from, args[0], [2]string{args[1], args[2]}, format)
 				}
@@ -64,8 +64,8 @@ are named by their version, or by the position at which they were added.
 }
 
 // eachRecord calls visit with all entries of an object, or of the journal.
-func eachRecord(ctx context.Context, a *admin.Auditor, from source, object string, visit func(admin.Record) error) error {
-	h := admin.History{More: true}
+func eachRecord(ctx context.Context, a *audit.Client, from source, object string, visit func(audit.Record) error) error {
+	h := audit.History{More: true}
 	for h.More {
 		var err error
 		if h, err = a.History(ctx, from.agreement(), object, h.Next); err != nil {
@@ -80,8 +80,8 @@ func eachRecord(ctx context.Context, a *admin.Auditor, from source, object strin
 	return nil
 }
 
-func history(ctx context.Context, e *env, a *admin.Auditor, from source, object, format string) error {
-	return eachRecord(ctx, a, from, object, func(r admin.Record) error {
+func history(ctx context.Context, e *env, a *audit.Client, from source, object, format string) error {
+	return eachRecord(ctx, a, from, object, func(r audit.Record) error {
 		if format == "json" {
 			return writeJSONLine(e.stdout, r)
 		}
@@ -90,7 +90,7 @@ func history(ctx context.Context, e *env, a *admin.Auditor, from source, object,
 }
 
 // writeRecord tells one entry in a few lines.
-func writeRecord(w io.Writer, r admin.Record, named bool) error {
+func writeRecord(w io.Writer, r audit.Record, named bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d  %s  %s", r.Position, r.At.UTC().Format("2006-01-02T15:04:05.000000Z"), r.Kind)
 	if named && r.Object != "" {
@@ -157,7 +157,7 @@ func markedText(tlp string) string {
 	return ", TLP " + tlp
 }
 
-func elsewhereText(x admin.Elsewhere) string {
+func elsewhereText(x audit.Elsewhere) string {
 	if x.Agreement != "" {
 		return x.Agreement
 	}

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -22,7 +22,7 @@ type change struct {
 	New  json.RawMessage `json:"new,omitempty"`
 }
 
-func diffVersions(ctx context.Context, e *env, a *admin.Auditor, from source, object string, names [2]string, format string) error {
+func diffVersions(ctx context.Context, e *env, a *audit.Client, from source, object string, names [2]string, format string) error {
 	var texts [2][]byte
 	for i, name := range names {
 		p, err := positionOf(ctx, a, from, object, name)
@@ -52,10 +52,10 @@ func diffVersions(ctx context.Context, e *env, a *admin.Auditor, from source, ob
 
 // positionOf finds the version that a name stands for: its version text, or the position at which it was added. Of several
 // with one text (deleted and added again) the last counts.
-func positionOf(ctx context.Context, a *admin.Auditor, from source, object, name string) (found journal.Position, err error) {
+func positionOf(ctx context.Context, a *audit.Client, from source, object, name string) (found journal.Position, err error) {
 	number, _ := strconv.ParseUint(name, 10, 63)
 	var known []string
-	err = eachRecord(ctx, a, from, object, func(r admin.Record) error {
+	err = eachRecord(ctx, a, from, object, func(r audit.Record) error {
 		if r.Kind != "added" {
 			return nil
 		}

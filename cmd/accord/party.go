@@ -30,7 +30,7 @@ func newPartyList(e *env, data *string) *cobra.Command {
 		Long:    "Lists every party with its title and its STIX identity.",
 		Example: "  accord party list --data /var/lib/accord",
 		Args:    noArgs,
-	}, func(ctx context.Context, ad admin.Admin, _ []string) ([]agreement.Party, error) {
+	}, func(ctx context.Context, ad *admin.Client, _ []string) ([]agreement.Party, error) {
 		return ad.Parties(ctx)
 	}, func(w io.Writer, parties []agreement.Party) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -50,7 +50,7 @@ func newPartyAdd(e *env, data *string) *cobra.Command {
 		Long:    "Adds a party. What it may do, agreements say.",
 		Example: `  accord party add vendor --title "Vendor Ltd" --data /var/lib/accord`,
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad admin.Admin, args []string) (agreement.Party, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (agreement.Party, error) {
 		return ad.AddParty(ctx, agreement.Party{Name: agreement.PartyName(args[0]), Title: title, Identity: stix.ID(identity)})
 	}, func(w io.Writer, p agreement.Party) error {
 		_, err := fmt.Fprintf(w, "party %s: created\n", p.Name)

@@ -73,7 +73,7 @@ func restoreOne(ctx context.Context, e *env, from, data string, name agreement.N
 
 // checkHere checks a folder that no server has open.
 func checkHere(ctx context.Context, e *env, data string, names []agreement.Name) error {
-	k, err := admin.OpenKeeper(data)
+	k, err := admin.OpenReadOnly(data)
 	if err != nil {
 		return err
 	}

@@ -96,8 +96,8 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 		if _, err := admin.CheckFor(f.data, f.apply, e.getenv); err != nil {
 			return notApplied(err) // before the data folder is made
 		}
-		config.Prepare = func(ctx context.Context, st *store.Store) error {
-			return applyAtStart(ctx, e, st, f.apply, log)
+		config.Prepare = func(ctx context.Context, _ *store.Store, administration *admin.Service) error {
+			return applyAtStart(ctx, e, administration, f.apply, log)
 		}
 	}
 	return openError(serve.Run(ctx, config))

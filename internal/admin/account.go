@@ -51,17 +51,17 @@ func accountView(a auth.Account) Account {
 }
 
 // Accounts lists all accounts by name.
-func Accounts(s *store.Store) []Account {
+func (s *Service) Accounts() []Account {
 	list := make([]Account, 0)
-	for _, a := range s.Registry().Accounts {
+	for _, a := range s.store.Registry().Accounts {
 		list = append(list, accountView(a))
 	}
 	return list
 }
 
 // AccountNamed finds one account.
-func AccountNamed(s *store.Store, name string) (Account, error) {
-	a, ok := s.Registry().Account(name)
+func (s *Service) Account(name string) (Account, error) {
+	a, ok := s.store.Registry().Account(name)
 	if !ok {
 		return Account{}, notFound("there is no account %s", name)
 	}
@@ -69,21 +69,21 @@ func AccountNamed(s *store.Store, name string) (Account, error) {
 }
 
 // AddAccount makes an account.
-func AddAccount(ctx context.Context, s *store.Store, by store.Actor, n NewAccount) error {
-	applying.Lock()
-	defer applying.Unlock()
+func (s *Service) AddAccount(ctx context.Context, by store.Actor, n NewAccount) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if err := agreement.CheckName(n.Name); err != nil {
 		return refuse("an account: %v", err)
 	}
-	if _, there := s.Registry().Account(n.Name); there {
+	if _, there := s.store.Registry().Account(n.Name); there {
 		return refuse("there is an account %s already", n.Name)
 	}
 	if n.Party == "" && !n.Operator {
 		return refuse("the account %s belongs to no party: only an operator's may", n.Name)
 	}
 	if n.Party != "" {
-		if _, ok := s.Registry().Party(agreement.PartyName(n.Party)); !ok {
-			return refuse("there is no party %s for the account %s; there are %s", n.Party, n.Name, partyNames(s))
+		if _, ok := s.store.Registry().Party(agreement.PartyName(n.Party)); !ok {
+			return refuse("there is no party %s for the account %s; there are %s", n.Party, n.Name, s.partyNames())
 		}
 	}
 	if n.PasswordHash != "" {
@@ -92,19 +92,19 @@ func AddAccount(ctx context.Context, s *store.Store, by store.Actor, n NewAccoun
 		}
 	}
 	a := auth.Account{Name: n.Name, Party: n.Party, Operator: n.Operator, PasswordHash: n.PasswordHash}
-	return putAccount(ctx, s, by, a, "create", "")
+	return s.putAccount(ctx, by, a, "create", "")
 }
 
-func partyNames(s *store.Store) string {
+func (s *Service) partyNames() string {
 	var names []string
-	for _, p := range s.Registry().Parties {
+	for _, p := range s.store.Registry().Parties {
 		names = append(names, string(p.Name))
 	}
 	return cmp.Or(strings.Join(names, ", "), "none")
 }
 
-func putAccount(ctx context.Context, s *store.Store, by store.Actor, a auth.Account, act, reason string) error {
-	err := s.Change(ctx, by, []store.RegistryChange{{Account: &a, Act: act, Reason: reason}})
+func (s *Service) putAccount(ctx context.Context, by store.Actor, a auth.Account, act, reason string) error {
+	err := s.store.Change(ctx, by, []store.RegistryChange{{Account: &a, Act: act, Reason: reason}})
 	if err != nil {
 		return fmt.Errorf("%s of account %s: %w", act, a.Name, err)
 	}
@@ -112,10 +112,10 @@ func putAccount(ctx context.Context, s *store.Store, by store.Actor, a auth.Acco
 }
 
 // alterAccount puts an account as with leaves it.
-func alterAccount(ctx context.Context, s *store.Store, by store.Actor, name, act, reason string, with func(*auth.Account) error) error {
-	applying.Lock()
-	defer applying.Unlock()
-	a, ok := s.Registry().Account(name)
+func (s *Service) alterAccount(ctx context.Context, by store.Actor, name, act, reason string, with func(*auth.Account) error) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	a, ok := s.store.Registry().Account(name)
 	if !ok {
 		return notFound("there is no account %s", name)
 	}
@@ -123,12 +123,12 @@ func alterAccount(ctx context.Context, s *store.Store, by store.Actor, name, act
 	if err := with(&a); err != nil {
 		return err
 	}
-	return putAccount(ctx, s, by, a, act, reason)
+	return s.putAccount(ctx, by, a, act, reason)
 }
 
 // DisableAccount turns a login away from now on.
-func DisableAccount(ctx context.Context, s *store.Store, by store.Actor, name, reason string) error {
-	return alterAccount(ctx, s, by, name, "disable", reason, func(a *auth.Account) error {
+func (s *Service) DisableAccount(ctx context.Context, by store.Actor, name, reason string) error {
+	return s.alterAccount(ctx, by, name, "disable", reason, func(a *auth.Account) error {
 		if a.Disabled {
 			return refuse("the account %s is disabled already", name)
 		}
@@ -138,8 +138,8 @@ func DisableAccount(ctx context.Context, s *store.Store, by store.Actor, name, r
 }
 
 // EnableAccount lets a login in again.
-func EnableAccount(ctx context.Context, s *store.Store, by store.Actor, name string) error {
-	return alterAccount(ctx, s, by, name, "enable", "", func(a *auth.Account) error {
+func (s *Service) EnableAccount(ctx context.Context, by store.Actor, name string) error {
+	return s.alterAccount(ctx, by, name, "enable", "", func(a *auth.Account) error {
 		if !a.Disabled {
 			return refuse("the account %s is not disabled", name)
 		}
@@ -150,11 +150,11 @@ func EnableAccount(ctx context.Context, s *store.Store, by store.Actor, name str
 
 // SetPassword gives an account another password, by its hash. The old one, and what was remembered of it, is worth
 // nothing from then on.
-func SetPassword(ctx context.Context, s *store.Store, by store.Actor, name, hash string) error {
+func (s *Service) SetPassword(ctx context.Context, by store.Actor, name, hash string) error {
 	if err := auth.CheckHash(hash); err != nil {
 		return refuse("the password of the account %s: %v", name, err)
 	}
-	return alterAccount(ctx, s, by, name, "password", "", func(a *auth.Account) error {
+	return s.alterAccount(ctx, by, name, "password", "", func(a *auth.Account) error {
 		a.PasswordHash = hash
 		return nil
 	})
@@ -164,9 +164,9 @@ func SetPassword(ctx context.Context, s *store.Store, by store.Actor, name, hash
 const mostTokens = 50
 
 // NewToken draws a token for an account. Its secret is in the answer and nowhere else.
-func NewToken(ctx context.Context, s *store.Store, by store.Actor, name, note string, now time.Time) (Token, error) {
-	secret, t := auth.NewToken(now, note)
-	err := alterAccount(ctx, s, by, name, "token new", "token "+t.ID, func(a *auth.Account) error {
+func (s *Service) NewToken(ctx context.Context, by store.Actor, name, note string) (Token, error) {
+	secret, t := auth.NewToken(s.now(), note)
+	err := s.alterAccount(ctx, by, name, "token new", "token "+t.ID, func(a *auth.Account) error {
 		if len(a.Tokens) >= mostTokens {
 			return refuse("the account %s has %d tokens; revoke one first", name, len(a.Tokens))
 		}
@@ -180,8 +180,8 @@ func NewToken(ctx context.Context, s *store.Store, by store.Actor, name, note st
 }
 
 // RevokeToken ends a token.
-func RevokeToken(ctx context.Context, s *store.Store, by store.Actor, name, id string) error {
-	return alterAccount(ctx, s, by, name, "token revoke", "token "+id, func(a *auth.Account) error {
+func (s *Service) RevokeToken(ctx context.Context, by store.Actor, name, id string) error {
+	return s.alterAccount(ctx, by, name, "token revoke", "token "+id, func(a *auth.Account) error {
 		before := len(a.Tokens)
 		a.Tokens = slices.DeleteFunc(a.Tokens, func(t auth.Token) bool { return t.ID == id })
 		if len(a.Tokens) == before {
@@ -192,18 +192,18 @@ func RevokeToken(ctx context.Context, s *store.Store, by store.Actor, name, id s
 }
 
 // Parties lists all parties by name.
-func Parties(s *store.Store) []agreement.Party {
-	return append(make([]agreement.Party, 0), s.Registry().Parties...)
+func (s *Service) Parties() []agreement.Party {
+	return append(make([]agreement.Party, 0), s.store.Registry().Parties...)
 }
 
 // AddParty makes a party.
-func AddParty(ctx context.Context, s *store.Store, by store.Actor, p agreement.Party) error {
-	applying.Lock()
-	defer applying.Unlock()
+func (s *Service) AddParty(ctx context.Context, by store.Actor, p agreement.Party) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if err := agreement.CheckName(string(p.Name)); err != nil {
 		return refuse("a party: %v", err)
 	}
-	if _, there := s.Registry().Party(p.Name); there {
+	if _, there := s.store.Registry().Party(p.Name); there {
 		return refuse("there is a party %s already", p.Name)
 	}
 	if p.Identity != "" {
@@ -212,7 +212,7 @@ func AddParty(ctx context.Context, s *store.Store, by store.Actor, p agreement.P
 		}
 	}
 	p.Title = cmp.Or(p.Title, string(p.Name))
-	if err := s.Change(ctx, by, []store.RegistryChange{{Party: &p}}); err != nil {
+	if err := s.store.Change(ctx, by, []store.RegistryChange{{Party: &p}}); err != nil {
 		return fmt.Errorf("add party %s: %w", p.Name, err)
 	}
 	return nil

@@ -5,48 +5,55 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
-	"github.com/accord-taxii/accord/internal/follow"
-	"github.com/accord-taxii/accord/stix"
 )
 
-// accountRoutes are the paths of accounts and parties, and of questions about who may what.
+// accountRoutes are the paths of accounts and parties.
 var accountRoutes = []route{
-	{http.MethodGet, "parties/", operators, (*API).listParties},
-	{http.MethodPost, "parties/", operators, (*API).addParty},
-	{http.MethodGet, "accounts/", operators, (*API).listAccounts},
-	{http.MethodPost, "accounts/", operators, (*API).addAccount},
-	{http.MethodGet, "accounts/{name}/", operators, (*API).showAccount},
-	{http.MethodPost, "accounts/{name}/disable/", operators, (*API).disableAccount},
-	{http.MethodPost, "accounts/{name}/enable/", operators, (*API).enableAccount},
-	{http.MethodPost, "accounts/{name}/password/", operators, (*API).setPassword},
-	{http.MethodPost, "accounts/{name}/tokens/", operators, (*API).newToken},
-	{http.MethodPost, "accounts/{name}/tokens/{token}/revoke/", operators, (*API).revokeToken},
-	{http.MethodGet, "agreements/{name}/explain/", operators, (*API).explain},
-	{http.MethodGet, "agreements/{name}/release/", operators, (*API).previewRelease},
+	{http.MethodGet, "parties/", operators, (*Service).serveListParties},
+	{http.MethodPost, "parties/", operators, (*Service).serveAddParty},
+	{http.MethodGet, "accounts/", operators, (*Service).serveListAccounts},
+	{http.MethodPost, "accounts/", operators, (*Service).serveAddAccount},
+	{http.MethodGet, "accounts/{name}/", operators, (*Service).serveShowAccount},
+	{http.MethodPost, "accounts/{name}/disable/", operators, (*Service).serveDisableAccount},
+	{http.MethodPost, "accounts/{name}/enable/", operators, (*Service).serveEnableAccount},
+	{http.MethodPost, "accounts/{name}/password/", operators, (*Service).serveSetPassword},
+	{http.MethodPost, "accounts/{name}/tokens/", operators, (*Service).serveNewToken},
+	{http.MethodPost, "accounts/{name}/tokens/{token}/revoke/", operators, (*Service).serveRevokeToken},
+	{http.MethodGet, "accounts/{name}/password-hash/", local, (*Service).servePasswordHash},
 }
 
-func (a *API) listParties(*http.Request) (any, error) {
-	return map[string]any{"parties": Parties(a.Store)}, nil
+// PartyList is the answer about all parties.
+type PartyList struct {
+	Parties []agreement.Party `json:"parties"`
 }
 
-func (a *API) addParty(r *http.Request) (any, error) {
+// AccountList is the answer about all accounts.
+type AccountList struct {
+	Accounts []Account `json:"accounts"`
+}
+
+func (s *Service) serveListParties(call) (any, error) {
+	return PartyList{s.Parties()}, nil
+}
+
+func (s *Service) serveAddParty(c call) (any, error) {
 	var p agreement.Party
-	if err := readJSON(r, &p); err != nil {
+	if err := readJSON(c.Request, &p); err != nil {
 		return nil, err
 	}
-	if err := AddParty(r.Context(), a.Store, a.Actor(r), p); err != nil {
+	if err := s.AddParty(c.Context(), c.by, p); err != nil {
 		return nil, err
 	}
-	p, _ = a.Store.Registry().Party(p.Name)
+	p, _ = s.store.Registry().Party(p.Name)
 	return p, nil
 }
 
-func (a *API) listAccounts(*http.Request) (any, error) {
-	return map[string]any{"accounts": Accounts(a.Store)}, nil
+func (s *Service) serveListAccounts(call) (any, error) {
+	return AccountList{s.Accounts()}, nil
 }
 
-func (a *API) showAccount(r *http.Request) (any, error) {
-	return AccountNamed(a.Store, r.PathValue("name"))
+func (s *Service) serveShowAccount(c call) (any, error) {
+	return s.Account(c.name())
 }
 
 // accountChange is the body of requests about accounts; each uses some of it.
@@ -58,86 +65,83 @@ type accountChange struct {
 }
 
 // readAccount reads a request's body and makes a hash of a password in it.
-func readAccount(r *http.Request) (c accountChange, err error) {
-	if err := readJSON(r, &c); err != nil {
+func readAccount(r *http.Request) (body accountChange, err error) {
+	if err := readJSON(r, &body); err != nil {
 		return accountChange{}, err
 	}
-	if c.Plain == "" {
-		return c, nil
+	if body.Plain == "" {
+		return body, nil
 	}
-	if c.PasswordHash != "" {
+	if body.PasswordHash != "" {
 		return accountChange{}, refuse("there is both a password and a password_hash; give one of them")
 	}
-	if c.PasswordHash, err = auth.HashPassword(c.Plain); err != nil {
+	if body.PasswordHash, err = auth.HashPassword(body.Plain); err != nil {
 		return accountChange{}, refuse("password: %v", err)
 	}
-	return c, nil
+	return body, nil
 }
 
-func (a *API) addAccount(r *http.Request) (any, error) {
-	c, err := readAccount(r)
+func (s *Service) serveAddAccount(c call) (any, error) {
+	body, err := readAccount(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	if err := AddAccount(r.Context(), a.Store, a.Actor(r), c.NewAccount); err != nil {
+	if err := s.AddAccount(c.Context(), c.by, body.NewAccount); err != nil {
 		return nil, err
 	}
-	return AccountNamed(a.Store, c.Name)
+	return s.Account(body.Name)
 }
 
-func (a *API) disableAccount(r *http.Request) (any, error) {
-	c, err := readAccount(r)
+func (s *Service) serveDisableAccount(c call) (any, error) {
+	body, err := readAccount(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	if err := DisableAccount(r.Context(), a.Store, a.Actor(r), r.PathValue("name"), c.Reason); err != nil {
+	if err := s.DisableAccount(c.Context(), c.by, c.name(), body.Reason); err != nil {
 		return nil, err
 	}
-	return a.showAccount(r)
+	return s.Account(c.name())
 }
 
-func (a *API) enableAccount(r *http.Request) (any, error) {
-	if err := EnableAccount(r.Context(), a.Store, a.Actor(r), r.PathValue("name")); err != nil {
+func (s *Service) serveEnableAccount(c call) (any, error) {
+	if err := s.EnableAccount(c.Context(), c.by, c.name()); err != nil {
 		return nil, err
 	}
-	return a.showAccount(r)
+	return s.Account(c.name())
 }
 
-func (a *API) setPassword(r *http.Request) (any, error) {
-	c, err := readAccount(r)
+func (s *Service) serveSetPassword(c call) (any, error) {
+	body, err := readAccount(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	if err := SetPassword(r.Context(), a.Store, a.Actor(r), r.PathValue("name"), c.PasswordHash); err != nil {
+	if err := s.SetPassword(c.Context(), c.by, c.name(), body.PasswordHash); err != nil {
 		return nil, err
 	}
-	return a.showAccount(r)
+	return s.Account(c.name())
 }
 
-func (a *API) newToken(r *http.Request) (any, error) {
-	c, err := readAccount(r)
+func (s *Service) serveNewToken(c call) (any, error) {
+	body, err := readAccount(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	return NewToken(r.Context(), a.Store, a.Actor(r), r.PathValue("name"), c.Note, a.Now())
+	return s.NewToken(c.Context(), c.by, c.name(), body.Note)
 }
 
-func (a *API) revokeToken(r *http.Request) (any, error) {
-	if err := RevokeToken(r.Context(), a.Store, a.Actor(r), r.PathValue("name"), r.PathValue("token")); err != nil {
+func (s *Service) serveRevokeToken(c call) (any, error) {
+	if err := s.RevokeToken(c.Context(), c.by, c.name(), c.PathValue("token")); err != nil {
 		return nil, err
 	}
-	return a.showAccount(r)
+	return s.Account(c.name())
 }
 
-func (a *API) explain(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	return Explain(r.Context(), a.Store, q.Get("account"), nameIn(r), stix.ID(q.Get("object")), a.Now())
+// hashAnswer has the hash of an account's password, "" when it has none.
+type hashAnswer struct {
+	Hash string `json:"password_hash"`
 }
 
-func (a *API) previewRelease(r *http.Request) (any, error) {
-	list, err := PreviewRelease(r.Context(), a.Store, nameIn(r), agreement.Name(r.URL.Query().Get("to")))
-	if list == nil {
-		list = []follow.Decision{}
-	}
-	return map[string]any{"decisions": list}, err
+func (s *Service) servePasswordHash(c call) (any, error) {
+	a, _ := s.store.Registry().Account(c.name())
+	return hashAnswer{a.PasswordHash}, nil
 }

@@ -17,46 +17,46 @@ const aHash = "$argon2id$v=19$m=1024,t=1,p=1$+yw95wvPKuGfs0rTYIu7kA$itKdXcJN2hzF
 // A token is worth something at once, is shown once, and is worth nothing once it is revoked or the account disabled;
 // every step is in accord.db's journal with who took it.
 func TestTokensComeAndGo(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	ctx, by := context.Background(), store.Actor{Account: "root"}
-	if err := AddAccount(ctx, s, by, NewAccount{Name: "ops", Operator: true}); err != nil {
+	if err := s.AddAccount(ctx, by, NewAccount{Name: "ops", Operator: true}); err != nil {
 		t.Fatal(err)
 	}
-	logins := auth.New(auth.Current(func() auth.Directory { return s.Registry() }), auth.Options{})
+	logins := auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{})
 	login := func(secret string) bool {
 		_, err := logins.Authenticate(ctx, http.Header{"Authorization": {"Bearer " + secret}}, nil)
 		return err == nil
 	}
-	token, err := NewToken(ctx, s, by, "ops", "siem", noon)
+	token, err := s.NewToken(ctx, by, "ops", "siem")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(token.Secret, auth.TokenPrefix) || !login(token.Secret) {
 		t.Errorf("the token %+v does not let its owner in", token)
 	}
-	if list := Accounts(s); len(list) != 1 || len(list[0].Tokens) != 1 || list[0].Tokens[0].Secret != "" || list[0].Tokens[0].ID != token.ID {
+	if list := s.Accounts(); len(list) != 1 || len(list[0].Tokens) != 1 || list[0].Tokens[0].Secret != "" || list[0].Tokens[0].ID != token.ID {
 		t.Errorf("got %+v, want one account with one token and no secret", list)
 	}
-	if err := DisableAccount(ctx, s, by, "ops", "left"); err != nil {
+	if err := s.DisableAccount(ctx, by, "ops", "left"); err != nil {
 		t.Fatal(err)
 	}
 	if login(token.Secret) {
 		t.Error("a disabled account was let in")
 	}
-	if err := EnableAccount(ctx, s, by, "ops"); err != nil {
+	if err := s.EnableAccount(ctx, by, "ops"); err != nil {
 		t.Fatal(err)
 	}
 	if !login(token.Secret) {
 		t.Error("an enabled account was not let in")
 	}
-	if err := RevokeToken(ctx, s, by, "ops", token.ID); err != nil {
+	if err := s.RevokeToken(ctx, by, "ops", token.ID); err != nil {
 		t.Fatal(err)
 	}
 	if login(token.Secret) {
 		t.Error("a revoked token let somebody in")
 	}
 	var got []string
-	s.AdminEntries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {
+	s.store.AdminEntries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {
 		got = append(got, e.Account+" "+e.Act+" "+e.Subject+" "+strings.ReplaceAll(e.Reason, token.ID, "ID"))
 		return true
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
@@ -21,14 +22,14 @@ var (
 	root = store.Actor{Account: "root"}
 )
 
-func openStore(t *testing.T, dir string) *store.Store {
+func open(t *testing.T, dir string) *Service {
 	t.Helper()
 	s, err := store.Open(dir, store.Options{Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return s
+	return New(Config{Store: s, Now: clock})
 }
 
 // example is a small exchange with a chain of releases: vendors -> states -> public.
@@ -60,11 +61,21 @@ agreements:
     api_root: nicp
 `
 
-func resolved(t *testing.T, s *store.Store, text, password string) *File {
+// parse reads an apply file that has no fault.
+func parse(t *testing.T, text string) *applyfile.File {
+	t.Helper()
+	f, err := applyfile.Parse("exchange.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("parse: %v", err)
+	}
+	return f
+}
+
+func resolved(t *testing.T, s *Service, text, password string) *applyfile.File {
 	t.Helper()
 	f := parse(t, text)
-	err := f.Resolve(Passwords{Getenv: func(string) string { return password }}, func(name string) (string, error) {
-		a, _ := s.Registry().Account(name)
+	err := f.Resolve(applyfile.Passwords{Getenv: func(string) string { return password }}, func(name string) (string, error) {
+		a, _ := s.store.Registry().Account(name)
 		return a.PasswordHash, nil
 	})
 	if err != nil {
@@ -74,9 +85,9 @@ func resolved(t *testing.T, s *store.Store, text, password string) *File {
 }
 
 // applied applies a text and returns the lines as text.
-func applied(t *testing.T, s *store.Store, text, password string) string {
+func applied(t *testing.T, s *Service, text, password string) string {
 	t.Helper()
-	lines, err := Apply(context.Background(), s, root, resolved(t, s, text, password))
+	lines, err := s.Apply(context.Background(), root, resolved(t, s, text, password))
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}
@@ -89,7 +100,7 @@ func applied(t *testing.T, s *store.Store, text, password string) string {
 
 func TestApplyCreatesThenChangesNothing(t *testing.T) {
 	dir := t.TempDir()
-	s := openStore(t, dir)
+	s := open(t, dir)
 	created := `server: created
 api_root nicp: created
 party vendor: created
@@ -110,8 +121,8 @@ agreement public: created`
 	if after := state(t, s); after != before {
 		t.Errorf("applied again: got %s, want %s", after, before)
 	}
-	s.Close()
-	s = openStore(t, dir)
+	s.store.Close()
+	s = open(t, dir)
 	if got := applied(t, s, example, "s3cret"); got != unchanged {
 		t.Errorf("after a restart: got\n%s\nwant\n%s", got, unchanged)
 	}
@@ -121,21 +132,21 @@ agreement public: created`
 	if after := state(t, s); after != before {
 		t.Errorf("what a file does not mention: got %s, want %s", after, before)
 	}
-	a, _ := s.Registry().Account("vendor-push")
+	a, _ := s.store.Registry().Account("vendor-push")
 	if !auth.VerifyPassword(a.PasswordHash, "s3cret") {
 		t.Error("the password does not verify")
 	}
 }
 
 // state sums up all that could have changed.
-func state(t *testing.T, s *store.Store) string {
+func state(t *testing.T, s *Service) string {
 	t.Helper()
-	size, head, err := s.AdminHead()
+	size, head, err := s.store.AdminHead()
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := fmt.Sprint(size, head)
-	for _, col := range s.Collections() {
+	for _, col := range s.store.Collections() {
 		size, head, err := col.Head()
 		if err != nil {
 			t.Fatal(err)
@@ -168,7 +179,7 @@ func TestApplySaysWhatChanged(t *testing.T) {
 		"TLP 1.0's name for a TLP": {"max_tlp: clear", "max_tlp: WHITE", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openStore(t, t.TempDir())
+			s := open(t, t.TempDir())
 			applied(t, s, example, "s3cret")
 			if !strings.Contains(example, tc.old) {
 				t.Fatalf("the example has no %q", tc.old)
@@ -219,14 +230,14 @@ func TestApplyRefusesTheWholeFile(t *testing.T) {
 		"a password that was not read":       {"accounts: [{name: a, operator: true, password_env: X}]", "its password has not been read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openStore(t, t.TempDir())
+			s := open(t, t.TempDir())
 			applied(t, s, example, "s3cret")
-			vendors, _ := s.Collection("vendors")
+			vendors, _ := s.store.Collection("vendors")
 			before := state(t, s)
 			text := "server: {title: Changed meanwhile}\n" + strings.ReplaceAll(tc.text, "$VENDORS", vendors.ID().String()) + "\n"
 			text = text[strings.IndexByte(text, '\n')+1:] + text[:strings.IndexByte(text, '\n')+1]
-			lines, err := Apply(context.Background(), s, root, parse(t, text))
-			var fault *FileError
+			lines, err := s.Apply(context.Background(), root, parse(t, text))
+			var fault *applyfile.Error
 			if !errors.As(err, &fault) || lines != nil || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("got %v, %v, want %s", lines, err, tc.want)
 			}
@@ -246,7 +257,7 @@ func TestApplyRefusesTheWholeFile(t *testing.T) {
 }
 
 func TestALoopMayBeBrokenInTheSameFile(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
 	got := applied(t, s, `
 agreements:
@@ -259,7 +270,7 @@ agreements:
 }
 
 func TestTitlesAndAliasesMayChangePlaces(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
 	got := applied(t, s, `
 agreements:
@@ -270,24 +281,24 @@ agreements:
 	if strings.Count(got, "changed") != 3 {
 		t.Errorf("got %s, want three changes", got)
 	}
-	col, ok := s.CollectionIn("nicp", "v")
+	col, ok := s.store.CollectionIn("nicp", "v")
 	if !ok || col.Agreement().Name != "states" {
 		t.Error("the alias v is not that of states now")
 	}
 }
 
 func TestWhatIsTurnedOffStaysOff(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
-	a, _ := s.Registry().Account("root")
+	a, _ := s.store.Registry().Account("root")
 	a.Disabled = true
 	a.Tokens = []auth.Token{{ID: "1", Hash: "aa"}}
 	a.Certificates = []string{"CN=root"}
-	if err := s.Change(context.Background(), root, []store.RegistryChange{{Account: &a}}); err != nil {
+	if err := s.store.Change(context.Background(), root, []store.RegistryChange{{Account: &a}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"vendors"} {
-		if err := Suspend(context.Background(), s, root, agreement.Name(name), "a leak", noon); err != nil {
+		if err := s.Suspend(context.Background(), root, agreement.Name(name), "a leak"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -295,7 +306,7 @@ func TestWhatIsTurnedOffStaysOff(t *testing.T) {
 		t.Errorf("got %s, want everything unchanged", got)
 	}
 	applied(t, s, strings.Replace(example, "max_tlp: amber", "max_tlp: red", 1), "s3cret")
-	col, _ := s.Collection("vendors")
+	col, _ := s.store.Collection("vendors")
 	if got := col.Agreement(); got.Suspended == nil || got.Accept.MaxTLP != stix.Red {
 		t.Errorf("after a change of terms: got %+v, want it suspended still", got)
 	}
@@ -305,12 +316,12 @@ func TestWhatIsTurnedOffStaysOff(t *testing.T) {
 }
 
 func TestEveryApplicationIsRecorded(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
 	applied(t, s, strings.Replace(strings.Replace(example, "max_tlp: amber", "max_tlp: red", 1), "operator: true", "operator: true, disabled: true", 1), "s3cret")
 
 	var admin []string
-	err := s.AdminEntries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {
+	err := s.store.AdminEntries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {
 		admin = append(admin, e.Account+" "+e.Act+" "+e.Subject)
 		return true
 	})
@@ -329,9 +340,9 @@ func TestEveryApplicationIsRecorded(t *testing.T) {
 }
 
 // acts are the Terms entries of an agreement's journal: who, what, why.
-func acts(t *testing.T, s *store.Store, name agreement.Name) (list []string) {
+func acts(t *testing.T, s *Service, name agreement.Name) (list []string) {
 	t.Helper()
-	col, ok := s.Collection(name)
+	col, ok := s.store.Collection(name)
 	if !ok {
 		t.Fatalf("no agreement %s", name)
 	}
@@ -353,7 +364,7 @@ func acts(t *testing.T, s *store.Store, name agreement.Name) (list []string) {
 }
 
 func TestALifeOfAnAgreement(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
 	ctx := context.Background()
 	date := func(s string) time.Time {
@@ -372,30 +383,31 @@ func TestALifeOfAnAgreement(t *testing.T) {
 		now  time.Time
 		then agreement.State
 	}{
-		{"an unknown agreement", func() error { return Suspend(ctx, s, root, "nowhere", "", noon) }, ErrNotFound, "no agreement nowhere", noon, agreement.Active},
-		{"resuming what runs", func() error { return Resume(ctx, s, root, "vendors", noon) }, ErrRefused, "not suspended but active", noon, agreement.Active},
-		{"suspending", func() error { return Suspend(ctx, s, root, "vendors", "a leak", noon) }, nil, "", noon, agreement.Suspended},
-		{"suspending again", func() error { return Suspend(ctx, s, root, "vendors", "", noon) }, ErrRefused, "suspended already, since 2027-06-01T12:00:00Z by root", noon, agreement.Suspended},
-		{"renewing what is suspended", func() error { return Renew(ctx, s, root, "vendors", date("2029-02-01"), noon) }, nil, "", noon, agreement.Suspended},
-		{"resuming", func() error { return Resume(ctx, s, root, "vendors", noon) }, nil, "", noon, agreement.Active},
-		{"renewing to an earlier end", func() error { return Renew(ctx, s, root, "vendors", date("2028-01-01"), noon) }, ErrRefused, "runs until 2029-02-01", noon, agreement.Active},
-		{"renewing into the past", func() error { return Renew(ctx, s, root, "vendors", date("2027-01-01"), noon) }, ErrRefused, "is not ahead", noon, agreement.Active},
-		{"renewing what has no end", func() error { return Renew(ctx, s, root, "public", date("2030-01-01"), noon) }, ErrRefused, "has no end", noon, agreement.Active},
-		{"suspending what has expired", func() error { return Suspend(ctx, s, root, "vendors", "", later) }, ErrRefused, "is expired", later, agreement.Expired},
-		{"renewing what has expired", func() error { return Renew(ctx, s, root, "vendors", date("2032-01-01"), later) }, nil, "", later, agreement.Active},
-		{"terminating", func() error { return Terminate(ctx, s, root, "vendors", false, "the programme ends", later) }, nil, "", later, agreement.Terminated},
-		{"terminating again", func() error { return Terminate(ctx, s, root, "vendors", false, "", later) }, ErrRefused, "terminated already", later, agreement.Terminated},
-		{"withdrawing afterwards", func() error { return Terminate(ctx, s, root, "vendors", true, "and withdraw", later) }, nil, "", later, agreement.Terminated},
-		{"withdrawing again", func() error { return Terminate(ctx, s, root, "vendors", true, "", later) }, ErrRefused, "terminated already", later, agreement.Terminated},
-		{"renewing what is terminated", func() error { return Renew(ctx, s, root, "vendors", date("2040-01-01"), later) }, ErrRefused, "that is final", later, agreement.Terminated},
-		{"resuming what is terminated", func() error { return Resume(ctx, s, root, "vendors", later) }, ErrRefused, "that is final", later, agreement.Terminated},
+		{"an unknown agreement", func() error { return s.Suspend(ctx, root, "nowhere", "") }, ErrNotFound, "no agreement nowhere", noon, agreement.Active},
+		{"resuming what runs", func() error { return s.Resume(ctx, root, "vendors") }, ErrRefused, "not suspended but active", noon, agreement.Active},
+		{"suspending", func() error { return s.Suspend(ctx, root, "vendors", "a leak") }, nil, "", noon, agreement.Suspended},
+		{"suspending again", func() error { return s.Suspend(ctx, root, "vendors", "") }, ErrRefused, "suspended already, since 2027-06-01T12:00:00Z by root", noon, agreement.Suspended},
+		{"renewing what is suspended", func() error { return s.Renew(ctx, root, "vendors", date("2029-02-01")) }, nil, "", noon, agreement.Suspended},
+		{"resuming", func() error { return s.Resume(ctx, root, "vendors") }, nil, "", noon, agreement.Active},
+		{"renewing to an earlier end", func() error { return s.Renew(ctx, root, "vendors", date("2028-01-01")) }, ErrRefused, "runs until 2029-02-01", noon, agreement.Active},
+		{"renewing into the past", func() error { return s.Renew(ctx, root, "vendors", date("2027-01-01")) }, ErrRefused, "is not ahead", noon, agreement.Active},
+		{"renewing what has no end", func() error { return s.Renew(ctx, root, "public", date("2030-01-01")) }, ErrRefused, "has no end", noon, agreement.Active},
+		{"suspending what has expired", func() error { return s.Suspend(ctx, root, "vendors", "") }, ErrRefused, "is expired", later, agreement.Expired},
+		{"renewing what has expired", func() error { return s.Renew(ctx, root, "vendors", date("2032-01-01")) }, nil, "", later, agreement.Active},
+		{"terminating", func() error { return s.Terminate(ctx, root, "vendors", false, "the programme ends") }, nil, "", later, agreement.Terminated},
+		{"terminating again", func() error { return s.Terminate(ctx, root, "vendors", false, "") }, ErrRefused, "terminated already", later, agreement.Terminated},
+		{"withdrawing afterwards", func() error { return s.Terminate(ctx, root, "vendors", true, "and withdraw") }, nil, "", later, agreement.Terminated},
+		{"withdrawing again", func() error { return s.Terminate(ctx, root, "vendors", true, "") }, ErrRefused, "terminated already", later, agreement.Terminated},
+		{"renewing what is terminated", func() error { return s.Renew(ctx, root, "vendors", date("2040-01-01")) }, ErrRefused, "that is final", later, agreement.Terminated},
+		{"resuming what is terminated", func() error { return s.Resume(ctx, root, "vendors") }, ErrRefused, "that is final", later, agreement.Terminated},
 	}
 	for _, step := range steps {
+		s.now = func() time.Time { return step.now }
 		err := step.do()
 		if !errors.Is(err, step.is) || (err == nil) != (step.is == nil) || err != nil && !strings.Contains(err.Error(), step.says) {
 			t.Errorf("%s: got %v, want %v that says %q", step.what, err, step.is, step.says)
 		}
-		col, _ := s.Collection("vendors")
+		col, _ := s.store.Collection("vendors")
 		if got := col.Agreement().State(step.now); got != step.then {
 			t.Errorf("%s: then it is %s, want %s", step.what, got, step.then)
 		}
@@ -404,12 +416,12 @@ func TestALifeOfAnAgreement(t *testing.T) {
 	if got := acts(t, s, "vendors"); !slices.Equal(got, want) {
 		t.Errorf("the journal: got %q, want %q", got, want)
 	}
-	col, _ := s.Collection("vendors")
+	col, _ := s.store.Collection("vendors")
 	if m := col.Agreement().Terminated; !m.At.Equal(later) || !m.Withdraw || m.Reason != "the programme ends" {
 		t.Errorf("the mark of its end: got %+v", m)
 	}
 
-	_, err := Apply(ctx, s, root, parse(t, "agreements: [{name: vendors, title: Vendors anew, api_root: nicp}]\n"))
+	_, err := s.Apply(ctx, root, parse(t, "agreements: [{name: vendors, title: Vendors anew, api_root: nicp}]\n"))
 	if err == nil || !strings.Contains(err.Error(), "is terminated and its terms change no more; the file would change title, collection.alias") {
 		t.Errorf("new terms after the end: got %v, want a refusal", err)
 	}

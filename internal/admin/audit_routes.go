@@ -10,97 +10,165 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/accord-taxii/accord/internal/agreement"
-	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
 // auditRoutes are the paths of history: signed heads, proofs, entries, deliveries. Auditors of the agreement and operators
 // reach all of them; producers what concerns the entries that their party added.
 var auditRoutes = []route{
-	{http.MethodGet, "openapi.json/", accounts, (*API).openAPI},
-	{http.MethodGet, "keys/", accounts, (*API).keys},
-	{http.MethodPost, "keys/rotate/", local, (*API).rotateKey},
-	{http.MethodGet, "agreements/{name}/checkpoint/", accounts, (*API).checkpoint},
-	{http.MethodGet, "agreements/{name}/proof/", accounts, (*API).proof},
-	{http.MethodGet, "agreements/{name}/entries/", accounts, (*API).entries},
-	{http.MethodGet, "agreements/{name}/entry/", accounts, (*API).rawEntry},
-	{http.MethodGet, "agreements/{name}/content/", accounts, (*API).content},
-	{http.MethodGet, "agreements/{name}/history/", accounts, (*API).history},
-	{http.MethodGet, "agreements/{name}/deliveries/", accounts, (*API).deliveries},
+	{http.MethodGet, "openapi.json/", accounts, (*Service).serveOpenAPI},
+	{http.MethodGet, "keys/", accounts, (*Service).serveKeys},
+	{http.MethodPost, "keys/", local, (*Service).serveNamedKeys},
+	{http.MethodPost, "keys/rotate/", local, (*Service).serveRotateKey},
+	{http.MethodGet, "agreements/{name}/checkpoint/", accounts, (*Service).serveCheckpoint},
+	{http.MethodGet, "agreements/{name}/proof/", accounts, (*Service).serveProof},
+	{http.MethodGet, "agreements/{name}/entries/", accounts, (*Service).serveEntries},
+	{http.MethodGet, "agreements/{name}/entry/", accounts, (*Service).serveEntry},
+	{http.MethodGet, "agreements/{name}/content/", accounts, (*Service).serveContent},
+	{http.MethodGet, "agreements/{name}/history/", accounts, (*Service).serveHistory},
+	{http.MethodGet, "agreements/{name}/deliveries/", accounts, (*Service).serveDeliveries},
 }
 
-// Most rows of an answer.
-const (
-	rowsDefault = 1000
-	rowsMost    = 10_000
-)
+func (s *Service) serveKeys(call) (any, error) { return s.audit.Keys() }
 
-// audited is an agreement and what the caller may know of its history.
-type audited struct {
-	col  *store.Collection
-	only agreement.PartyName // what this party added; "" for all
+func (s *Service) serveNamedKeys(c call) (any, error) {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := readJSON(c.Request, &body); err != nil {
+		return nil, err
+	}
+	return s.audit.NamedKeys(body.Name)
 }
 
-// audit finds the agreement of a request for a caller who may see history, all of it or what the party added.
-func (a *API) audit(r *http.Request) (audited, error) {
-	name, caller, now := nameIn(r), callerOf(r), a.Now()
-	col, ok := a.Store.Collection(name)
-	if !ok {
-		if caller.Operator {
-			return audited{}, missing(a.Store, name)
-		}
-		return audited{}, notFound("there is no agreement %s", name)
-	}
-	agreed := col.Agreement()
-	if agreement.Permit(agreed, caller, agreement.See, now) != nil {
-		return audited{}, notFound("there is no agreement %s", name)
-	}
-	if agreement.Permit(agreed, caller, agreement.Audit, now) == nil {
-		return audited{col: col}, nil
-	}
-	if err := agreement.Permit(agreed, caller, agreement.AuditOwn, now); err != nil {
-		return audited{}, err
-	}
-	return audited{col: col, only: caller.Party}, nil
-}
+func (s *Service) serveRotateKey(call) (any, error) { return s.audit.RotateKey() }
 
-// all refuses producers what is for auditors.
-func (u audited) all(what string) error {
-	if u.only == "" {
-		return nil
-	}
-	return &agreement.RoleError{Agreement: u.col.Agreement().Name, Act: agreement.Audit,
-		Reason: what + " needs the role auditor; a producer may ask about what it added"}
-}
-
-// concerns says whether an entry is one that the caller may know: of a producer, what its party added, and what became of
-// that.
-func (u audited) concerns(e journal.Entry) (bool, error) {
-	switch {
-	case u.only == "":
-		return true, nil
-	case e.Kind == journal.Deleted || e.Kind == journal.Withdrawn:
-		added, _, err := u.col.Entry(e.Of)
-		return added.Party == string(u.only), err
-	}
-	return e.Kind == journal.Added && e.Party == string(u.only), nil
-}
-
-// entry reads the entry at a position, if the caller may know it.
-func (u audited) entry(p journal.Position) (journal.Entry, []byte, error) {
-	e, raw, err := u.col.Entry(p)
-	if errors.Is(err, store.ErrNoEntry) {
-		return e, nil, notFound("the journal of %s has no entry at position %d", u.col.Agreement().Name, p)
+// view returns what the caller may see of the history of the agreement in the path, and the query with the known
+// parameters.
+func (s *Service) view(c call, known ...string) (*audit.View, url.Values, error) {
+	v, err := s.audit.View(c.agreement(), c.caller)
+	if errors.Is(err, audit.ErrNotFound) && c.caller.Operator {
+		err = s.missing(c.agreement())
 	}
 	if err != nil {
-		return e, nil, err
+		return nil, nil, err
 	}
-	ok, err := u.concerns(e)
-	if err == nil && !ok {
-		err = u.all("the entry of another party")
+	values, err := parameters(c.Request, known...)
+	return v, values, err
+}
+
+func (s *Service) serveCheckpoint(c call) (any, error) {
+	v, _, err := s.view(c)
+	if err != nil {
+		return nil, err
 	}
-	return e, raw, err
+	signed, err := v.Checkpoint()
+	return plain{"text/plain; charset=utf-8", signed}, err
+}
+
+// serveProof serves proofs of inclusion (entry, size) and of consistency (from, to); size and to are the journal's own
+// when they are left out.
+func (s *Service) serveProof(c call) (any, error) {
+	v, values, err := s.view(c, "entry", "size", "from", "to")
+	if err != nil {
+		return nil, err
+	}
+	inclusion, consistency := values.Has("entry"), values.Has("from")
+	if inclusion == consistency || inclusion && values.Has("to") || consistency && values.Has("size") {
+		return nil, badQuery("a proof is asked for with entry and size, or with from and to")
+	}
+	now, err := v.Size()
+	if err != nil {
+		return nil, err
+	}
+	first, last := "from", "to"
+	if inclusion {
+		first, last = "entry", "size"
+	}
+	from, err := number(values, first, 0)
+	if err != nil {
+		return nil, err
+	}
+	to, err := number(values, last, now)
+	if err != nil {
+		return nil, err
+	}
+	if inclusion {
+		return v.ProveEntry(journal.Position(from), to)
+	}
+	return v.ProveConsistency(from, to)
+}
+
+func (s *Service) serveEntries(c call) (any, error) {
+	v, err := s.audit.View(c.agreement(), c.caller)
+	if err == nil {
+		err = v.All("the whole journal")
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := parameters(c.Request, "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	after, limit, err := page(values)
+	if err != nil {
+		return nil, err
+	}
+	return v.Entries(after, limit)
+}
+
+func (s *Service) serveEntry(c call) (any, error) {
+	v, p, err := s.entryAsked(c)
+	if err != nil {
+		return nil, err
+	}
+	return v.Entry(p)
+}
+
+func (s *Service) serveContent(c call) (any, error) {
+	v, p, err := s.entryAsked(c)
+	if err != nil {
+		return nil, err
+	}
+	text, err := v.Content(p)
+	return plain{"application/json", text}, err
+}
+
+// entryAsked returns the position that a request names.
+func (s *Service) entryAsked(c call) (*audit.View, journal.Position, error) {
+	v, values, err := s.view(c, "entry")
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := number(values, "entry", 0)
+	return v, journal.Position(p), err
+}
+
+// serveHistory serves an object's history, or the agreement's whole journal (object, after, limit).
+func (s *Service) serveHistory(c call) (any, error) {
+	v, values, err := s.view(c, "object", "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	after, limit, err := page(values)
+	if err != nil {
+		return nil, err
+	}
+	return v.History(values.Get("object"), after, limit)
+}
+
+// serveDeliveries serves who was given an object (object), or who reads and how far each has come.
+func (s *Service) serveDeliveries(c call) (any, error) {
+	v, values, err := s.view(c, "object")
+	if err != nil {
+		return nil, err
+	}
+	if id := values.Get("object"); id != "" {
+		return v.Deliveries(id)
+	}
+	return v.Consumers()
 }
 
 // parameters reads the query of a request, and refuses names it does not know.
@@ -133,26 +201,17 @@ func number(values url.Values, name string, otherwise uint64) (uint64, error) {
 	return n, nil
 }
 
-// rows reads the parameters after and limit.
-func rows(values url.Values) (after journal.Position, limit int, err error) {
+// page reads the parameters after and limit.
+func page(values url.Values) (after journal.Position, limit int, err error) {
 	from, err := number(values, "after", 0)
 	if err != nil {
 		return 0, 0, err
 	}
-	most, err := number(values, "limit", rowsDefault)
+	most, err := number(values, "limit", audit.PageDefault)
 	if err == nil && most == 0 {
-		err = &badRequest{errors.New("the parameter limit is 0, expected at least 1")}
+		err = badQuery("the parameter limit is 0, expected at least 1")
 	}
-	return journal.Position(from), int(min(most, rowsMost)), err
+	return journal.Position(from), int(min(most, audit.PageMost)), err
 }
 
 func badQuery(format string, args ...any) error { return &badRequest{fmt.Errorf(format, args...)} }
-
-// rangeRefused makes a position or size that does not fit the request's own fault.
-func rangeRefused(err error) error {
-	var outside *journal.RangeError
-	if errors.As(err, &outside) {
-		return &badRequest{err}
-	}
-	return err
-}

@@ -6,35 +6,18 @@ import (
 	"net/url"
 
 	"github.com/accord-taxii/accord/internal/agreement"
-	"github.com/accord-taxii/accord/internal/follow"
-	"github.com/accord-taxii/accord/stix"
 )
 
-// PreviewRelease says what becomes of everything in an agreement in its releases.
-func (c *Client) PreviewRelease(ctx context.Context, name, to agreement.Name) ([]follow.Decision, error) {
-	var answer struct {
-		Decisions []follow.Decision `json:"decisions"`
-	}
-	q := url.Values{"to": {string(to)}}
-	err := c.do(ctx, http.MethodGet, "agreements/"+url.PathEscape(string(name))+"/release/?"+q.Encode(), nil, &answer)
-	return answer.Decisions, err
-}
-
-// Explain says what an account may do with an agreement, and whether it would receive an object.
-func (c *Client) Explain(ctx context.Context, account string, name agreement.Name, object stix.ID) (e Explanation, err error) {
-	q := url.Values{"account": {account}}
-	if object != "" {
-		q.Set("object", string(object))
-	}
-	err = c.do(ctx, http.MethodGet, "agreements/"+url.PathEscape(string(name))+"/explain/?"+q.Encode(), nil, &e)
-	return e, err
+// PasswordHash returns the hash of an account's password, "" when it has none.
+func (c *Client) PasswordHash(ctx context.Context, account string) (string, error) {
+	var answer hashAnswer
+	err := c.do(ctx, http.MethodGet, "accounts/"+url.PathEscape(account)+"/password-hash/", nil, &answer)
+	return answer.Hash, err
 }
 
 // Accounts lists all accounts by name.
 func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
-	var answer struct {
-		Accounts []Account `json:"accounts"`
-	}
+	var answer AccountList
 	err := c.do(ctx, http.MethodGet, "accounts/", nil, &answer)
 	return answer.Accounts, err
 }
@@ -78,9 +61,7 @@ func (c *Client) changeAccount(ctx context.Context, name, act string, body accou
 
 // Parties lists all parties by name.
 func (c *Client) Parties(ctx context.Context) ([]agreement.Party, error) {
-	var answer struct {
-		Parties []agreement.Party `json:"parties"`
-	}
+	var answer PartyList
 	err := c.do(ctx, http.MethodGet, "parties/", nil, &answer)
 	return answer.Parties, err
 }

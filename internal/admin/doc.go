@@ -1,12 +1,14 @@
-// Package admin changes what a server holds: the apply file ([Parse], [Apply]), the life cycle of agreements ([Renew] and
-// its sisters), and the unix socket through which commands reach a running server ([Listen], [Connect]).
+// Package admin administers what a server holds: it carries out apply files, moves agreements through their life, keeps
+// accounts and parties, and answers for all of it, and for history, over HTTP below /accord/v1/ and over the unix socket
+// DIR/admin.sock.
 //
-// [Open] is for commands: it talks to the server that has the data folder open, and opens the folder itself when none
-// has. Either way the same functions over a store do the work.
+// A [Service] does the work on an open store; there is one for each store, and it alone changes terms and accounts. A
+// [Client] asks a Service to, over one of several transports: the socket of a running server, or a Service in its own
+// process. [Open] finds the right one for a data folder.
 //
-// It refuses to delete anything because a file no longer mentions it, to apply half of a file that has a fault anywhere,
-// and to read on behalf of a client: passwords are read and hashed by the command that was given the file, with that
-// person's rights. It decides nothing about access; package agreement does.
+// It refuses to apply half of a file that has a fault anywhere, and to read on behalf of a client: passwords are read and
+// hashed by the command that was given the file, with that person's rights. It decides nothing about access; package
+// agreement does.
 //
-// Start reading at apply.go: parse, then plan, then apply.
+// Start reading at service.go; routes.go lists what is served, client.go what is asked.
 package admin

@@ -27,21 +27,22 @@ type Answer struct {
 	Reason   string `json:"reason"`
 }
 
-// Explain answers for an account and an agreement at a moment; object may be "".
-func Explain(ctx context.Context, s *store.Store, account string, name agreement.Name, object stix.ID, now time.Time) (Explanation, error) {
-	a, ok := s.Registry().Account(account)
+// Explain answers for an account and an agreement at this moment; object may be "".
+func (s *Service) Explain(ctx context.Context, account string, name agreement.Name, object stix.ID) (Explanation, error) {
+	a, ok := s.store.Registry().Account(account)
 	if !ok {
 		return Explanation{}, notFound("there is no account %s", account)
 	}
-	col, ok := s.Collection(name)
+	col, ok := s.store.Collection(name)
 	if !ok {
-		return Explanation{}, missing(s, name)
+		return Explanation{}, s.missing(name)
 	}
 	if object != "" {
 		if _, err := stix.ParseID(string(object)); err != nil {
 			return Explanation{}, &badRequest{err}
 		}
 	}
+	now := s.now()
 	e := Explanation{Account: account, Agreement: name}
 	caller := agreement.Caller{Account: agreement.AccountName(a.Name), Party: agreement.PartyName(a.Party), Operator: a.Operator}
 	e.add("log in", !a.Disabled, "the account is enabled", "the account is disabled")
@@ -52,7 +53,7 @@ func Explain(ctx context.Context, s *store.Store, account string, name agreement
 	if object == "" {
 		return e, nil
 	}
-	err := e.receives(ctx, s, col, object, a.Disabled, agreement.Permit(col.Agreement(), caller, agreement.Read, now))
+	err := e.receives(ctx, s.store, col, object, a.Disabled, agreement.Permit(col.Agreement(), caller, agreement.Read, now))
 	return e, err
 }
 
@@ -161,10 +162,10 @@ func DecisionText(d follow.Decision) string {
 
 // PreviewRelease says what becomes of everything in an agreement in its release to another one, or in all of its releases
 // when to is "".
-func PreviewRelease(ctx context.Context, s *store.Store, name, to agreement.Name) ([]follow.Decision, error) {
-	col, ok := s.Collection(name)
+func (s *Service) PreviewRelease(ctx context.Context, name, to agreement.Name) ([]follow.Decision, error) {
+	col, ok := s.store.Collection(name)
 	if !ok {
-		return nil, missing(s, name)
+		return nil, s.missing(name)
 	}
 	a := col.Agreement()
 	if _, ok := a.ReleaseTo(to); !ok && to != "" {
@@ -179,7 +180,7 @@ func PreviewRelease(ctx context.Context, s *store.Store, name, to agreement.Name
 		if to != "" && rule.To != to {
 			continue
 		}
-		ds, err := follow.Preview(ctx, s, name, rule.To, "")
+		ds, err := follow.Preview(ctx, s.store, name, rule.To, "")
 		errs = append(errs, err)
 		all = append(all, ds...)
 	}

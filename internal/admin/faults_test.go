@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/accord-taxii/accord/internal/applyfile"
 )
 
 // faulty has faults of every kind: in the text, in what is outside the file, and in how things fit.
@@ -94,9 +96,9 @@ func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 	check := func(t *testing.T, dir string) {
 		t.Helper()
 		lines, err := ApplyFileTo(ctx, dir, file, getenv)
-		var fault *FileError
+		var fault *applyfile.Error
 		if !errors.As(err, &fault) || lines != nil {
-			t.Fatalf("got %v, %v, want a FileError alone", lines, err)
+			t.Fatalf("got %v, %v, want an applyfile.Error alone", lines, err)
 		}
 		got := strings.Split(err.Error(), "\n")
 		for i, line := range got {
@@ -117,11 +119,11 @@ func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 	})
 	t.Run("a folder that there is", func(t *testing.T) {
 		dir := t.TempDir()
-		s := openStore(t, dir)
+		s := open(t, dir)
 		before := state(t, s)
-		s.Close()
+		s.store.Close()
 		check(t, dir)
-		if after := state(t, openStore(t, dir)); after != before {
+		if after := state(t, open(t, dir)); after != before {
 			t.Errorf("got %s, want %s: something was applied", after, before)
 		}
 	})
@@ -134,24 +136,4 @@ func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 			t.Errorf("got %s, want %s: something was applied", after, before)
 		}
 	})
-}
-
-// What a fault leads to is no fault of its own.
-func TestAFaultIsReportedOnce(t *testing.T) {
-	for name, tc := range map[string]struct{ text, want string }{
-		"a name that can be none":        {"parties: [{name: Vendor}]\naccounts: [{name: a, party: Vendor}]\n", `f:1: name: the name "Vendor" may hold`},
-		"a name that is a list":          {"agreements: [{name: [a], api_root: nicp}]\napi_roots: [{name: nicp}]\n", "f:1: name is a list here, want text"},
-		"roles that are no list":         {"parties: [{name: p}]\napi_roots: [{name: r}]\nagreements: [{name: a, api_root: r, parties: [{party: p, roles: consumer}]}]\n", `f:3: parties[0].roles is "consumer" here, want a list`},
-		"a party that is a list":         {"accounts: [{name: a, party: [p]}]\n", "f:1: party is a list here, want text"},
-		"an agreement that is text":      {"agreements: [a]\n", `f:1: an agreement is "a" here, want a mapping`},
-		"an API root's name that is bad": {"agreements: [{name: a, api_root: A B}]\n", `f:1: the agreement a: api_root: the name "A B" may hold`},
-		"an anchor that is used twice":   {"api_roots: [{name: r}]\nagreements:\n  - {name: a, api_root: r, accept: &x {max_tlp: pink}}\n  - {name: b, api_root: r, accept: *x}\n", `f:3: accept.max_tlp is "pink" here`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := plan(nil, read("f", []byte(tc.text)))
-			if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("got %v\nwant %s, and no more", err, tc.want)
-			}
-		})
-	}
 }

@@ -2,7 +2,6 @@ package admin
 
 import (
 	_ "embed"
-	"net/http"
 )
 
 // openAPIText describes the routes that accounts reach.
@@ -10,6 +9,6 @@ import (
 //go:embed openapi.json
 var openAPIText []byte
 
-func (a *API) openAPI(*http.Request) (any, error) {
+func (s *Service) serveOpenAPI(call) (any, error) {
 	return plain{"application/json", openAPIText}, nil
 }

@@ -9,49 +9,43 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/accord-taxii/accord/store"
 )
 
-// SocketName is the unix socket in a data folder.
+// SocketName is the name of the unix socket in a data folder.
 const SocketName = "admin.sock"
 
-// Socket serves administration at DIR/admin.sock to whoever may use the data folder: the file's mode is the login.
+// Socket serves administration at DIR/admin.sock to every process that may use the data folder: the file's mode is the
+// login.
 type Socket struct {
 	path   string
 	server *http.Server
 	done   chan error
 }
 
-// Listen begins to serve a store's socket, until Close. now is the clock, time.Now when nil. The caller has the store
-// open for writing, so what lies in the socket's place is left over from a process that has ended.
-func Listen(s *store.Store, now func() time.Time) (*Socket, error) {
-	if now == nil {
-		now = time.Now
-	}
-	return ListenTo(&API{Store: s, Now: now})
-}
-
-// ListenTo is Listen for an API, which it serves with all its routes.
-func ListenTo(given *API) (*Socket, error) {
-	api := *given
-	s := api.Store
-	path := filepath.Join(s.Dir(), SocketName)
+// Listen begins to serve the socket, until Close. The caller has the store open for writing, so a file in the socket's
+// place is left over from a process that has ended.
+func (s *Service) Listen() (*Socket, error) {
+	path := filepath.Join(s.store.Dir(), SocketName)
 	listener, err := listenPrivately(path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	api.Local, api.Actor = true, func(*http.Request) store.Actor { return store.Actor{Account: AtTheMachine} }
 	k := &Socket{
 		path:   path,
-		server: &http.Server{Handler: safety(&api, api.Handler("/")), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},
+		server: &http.Server{Handler: s.local(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},
 		done:   make(chan error, 1),
 	}
 	go func() { k.done <- k.server.Serve(listener) }()
 	return k, nil
 }
 
-// Path is where the socket is.
+// local serves all routes to callers at the machine.
+func (s *Service) local() http.Handler {
+	handler := s.withBackup(s.handler("/", true))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, withCaller(r, atTheMachine)) })
+}
+
+// Path returns the path of the socket.
 func (k *Socket) Path() string { return k.path }
 
 // Close stops taking requests, lets those in flight finish until ctx ends, and removes the socket.

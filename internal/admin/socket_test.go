@@ -13,17 +13,17 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/auth"
-	"github.com/accord-taxii/accord/store"
 )
 
 func clock() time.Time { return noon }
 
 // serve has a server on a data folder, as accord serve does.
-func serve(t *testing.T, dir string) *store.Store {
+func serve(t *testing.T, dir string) *Service {
 	t.Helper()
-	s := openStore(t, dir)
-	socket, err := Listen(s, clock)
+	s := open(t, dir)
+	socket, err := s.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,8 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 	writeFile(t, unfit, "agreements:\n  - {name: a, api_root: r}\n")
 	getenv := func(name string) string { return map[string]string{"PW": "s3cret"}[name] }
 
-	local := &Local{Store: openStore(t, t.TempDir()), Now: clock}
+	files := open(t, t.TempDir()).Client()
+	defer files.Close()
 	dir := t.TempDir()
 	server := serve(t, dir)
 	client, err := Open(dir)
@@ -65,59 +66,59 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, ok := client.(*Client); !ok {
-		t.Fatalf("with a server running: got a %T", client)
+	if _, ok := client.http.Transport.(*http.Transport); !ok {
+		t.Fatalf("with a server running: got the transport %T", client.http.Transport)
 	}
 
 	ctx := context.Background()
 	until := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, step := range []struct {
 		what string
-		do   func(Admin) (any, error)
+		do   func(*Client) (any, error)
 	}{
-		{"apply", func(a Admin) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
-		{"apply again", func(a Admin) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
-		{"apply what cannot be read", func(a Admin) (any, error) { return ApplyFile(ctx, a, broken, getenv) }},
-		{"apply what does not fit", func(a Admin) (any, error) { return ApplyFile(ctx, a, unfit, getenv) }},
-		{"apply without the password", func(a Admin) (any, error) { return ApplyFile(ctx, a, file, func(string) string { return "" }) }},
-		{"list", func(a Admin) (any, error) { return a.Agreements(ctx) }},
-		{"show", func(a Admin) (any, error) { return a.Agreement(ctx, "vendors") }},
-		{"show nothing", func(a Admin) (any, error) { return a.Agreement(ctx, "nowhere") }},
-		{"renew", func(a Admin) (any, error) { return a.Renew(ctx, "vendors", until) }},
-		{"renew what has no end", func(a Admin) (any, error) { return a.Renew(ctx, "public", until) }},
-		{"suspend", func(a Admin) (any, error) { return a.Suspend(ctx, "vendors", "a <leak> & more") }},
-		{"resume", func(a Admin) (any, error) { return a.Resume(ctx, "vendors") }},
-		{"resume again", func(a Admin) (any, error) { return a.Resume(ctx, "vendors") }},
-		{"explain", func(a Admin) (any, error) { return a.Explain(ctx, "vendor-push", "vendors", "") }},
-		{"explain an object", func(a Admin) (any, error) {
+		{"apply", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
+		{"apply again", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
+		{"apply what cannot be read", func(a *Client) (any, error) { return ApplyFile(ctx, a, broken, getenv) }},
+		{"apply what does not fit", func(a *Client) (any, error) { return ApplyFile(ctx, a, unfit, getenv) }},
+		{"apply without the password", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, func(string) string { return "" }) }},
+		{"list", func(a *Client) (any, error) { return a.Agreements(ctx) }},
+		{"show", func(a *Client) (any, error) { return a.Agreement(ctx, "vendors") }},
+		{"show nothing", func(a *Client) (any, error) { return a.Agreement(ctx, "nowhere") }},
+		{"renew", func(a *Client) (any, error) { return a.Renew(ctx, "vendors", until) }},
+		{"renew what has no end", func(a *Client) (any, error) { return a.Renew(ctx, "public", until) }},
+		{"suspend", func(a *Client) (any, error) { return a.Suspend(ctx, "vendors", "a <leak> & more") }},
+		{"resume", func(a *Client) (any, error) { return a.Resume(ctx, "vendors") }},
+		{"resume again", func(a *Client) (any, error) { return a.Resume(ctx, "vendors") }},
+		{"explain", func(a *Client) (any, error) { return a.Explain(ctx, "vendor-push", "vendors", "") }},
+		{"explain an object", func(a *Client) (any, error) {
 			return a.Explain(ctx, "vendor-push", "vendors", "tool--3a1b5c7d-9e0f-4a2b-8c4d-000000000001")
 		}},
-		{"explain nobody", func(a Admin) (any, error) { return a.Explain(ctx, "nobody", "vendors", "") }},
-		{"explain nothing", func(a Admin) (any, error) { return a.Explain(ctx, "root", "nowhere", "") }},
-		{"preview what releases nothing", func(a Admin) (any, error) { return a.PreviewRelease(ctx, "public", "") }},
-		{"add a party", func(a Admin) (any, error) {
+		{"explain nobody", func(a *Client) (any, error) { return a.Explain(ctx, "nobody", "vendors", "") }},
+		{"explain nothing", func(a *Client) (any, error) { return a.Explain(ctx, "root", "nowhere", "") }},
+		{"preview what releases nothing", func(a *Client) (any, error) { return a.PreviewRelease(ctx, "public", "") }},
+		{"add a party", func(a *Client) (any, error) {
 			return a.AddParty(ctx, agreement.Party{Name: "new", Identity: "identity--11111111-1111-4111-8111-111111111111"})
 		}},
-		{"add a party again", func(a Admin) (any, error) { return a.AddParty(ctx, agreement.Party{Name: "new"}) }},
-		{"add a party with a bad identity", func(a Admin) (any, error) { return a.AddParty(ctx, agreement.Party{Name: "n2", Identity: "tool--x"}) }},
-		{"list parties", func(a Admin) (any, error) { return a.Parties(ctx) }},
-		{"add an account", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "fresh", Party: "new"}) }},
-		{"add an account again", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "fresh", Party: "new"}) }},
-		{"add an account of no party", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "f2"}) }},
-		{"add an account of a party that is not there", func(a Admin) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "f2", Party: "x"}) }},
-		{"set a password", func(a Admin) (any, error) { return a.SetPassword(ctx, "fresh", aHash) }},
-		{"set a password that is no hash", func(a Admin) (any, error) { return a.SetPassword(ctx, "fresh", "secret") }},
-		{"disable", func(a Admin) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
-		{"disable again", func(a Admin) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
-		{"enable", func(a Admin) (any, error) { return a.EnableAccount(ctx, "fresh") }},
-		{"draw a token", func(a Admin) (any, error) { return a.NewToken(ctx, "fresh", "siem") }},
-		{"list accounts", func(a Admin) (any, error) { return a.Accounts(ctx) }},
-		{"revoke no token", func(a Admin) (any, error) { return a.RevokeToken(ctx, "fresh", "none") }},
-		{"disable nobody", func(a Admin) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
-		{"terminate", func(a Admin) (any, error) { return a.Terminate(ctx, "vendors", true, "") }},
-		{"terminate nothing", func(a Admin) (any, error) { return a.Terminate(ctx, "no where/..", true, "") }},
+		{"add a party again", func(a *Client) (any, error) { return a.AddParty(ctx, agreement.Party{Name: "new"}) }},
+		{"add a party with a bad identity", func(a *Client) (any, error) { return a.AddParty(ctx, agreement.Party{Name: "n2", Identity: "tool--x"}) }},
+		{"list parties", func(a *Client) (any, error) { return a.Parties(ctx) }},
+		{"add an account", func(a *Client) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "fresh", Party: "new"}) }},
+		{"add an account again", func(a *Client) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "fresh", Party: "new"}) }},
+		{"add an account of no party", func(a *Client) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "f2"}) }},
+		{"add an account of a party that is not there", func(a *Client) (any, error) { return a.AddAccount(ctx, NewAccount{Name: "f2", Party: "x"}) }},
+		{"set a password", func(a *Client) (any, error) { return a.SetPassword(ctx, "fresh", aHash) }},
+		{"set a password that is no hash", func(a *Client) (any, error) { return a.SetPassword(ctx, "fresh", "secret") }},
+		{"disable", func(a *Client) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
+		{"disable again", func(a *Client) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
+		{"enable", func(a *Client) (any, error) { return a.EnableAccount(ctx, "fresh") }},
+		{"draw a token", func(a *Client) (any, error) { return a.NewToken(ctx, "fresh", "siem") }},
+		{"list accounts", func(a *Client) (any, error) { return a.Accounts(ctx) }},
+		{"revoke no token", func(a *Client) (any, error) { return a.RevokeToken(ctx, "fresh", "none") }},
+		{"disable nobody", func(a *Client) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
+		{"terminate", func(a *Client) (any, error) { return a.Terminate(ctx, "vendors", true, "") }},
+		{"terminate nothing", func(a *Client) (any, error) { return a.Terminate(ctx, "no where/..", true, "") }},
 	} {
-		here, errHere := step.do(local)
+		here, errHere := step.do(files)
 		there, errThere := step.do(client)
 		// Ids are drawn and times of entries fixed by each for itself.
 		if a, b := comparable(here), comparable(there); !reflect.DeepEqual(a, b) {
@@ -131,13 +132,13 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 				t.Errorf("%s: over the socket %v, over the files %v: only one is %v", step.what, errThere, errHere, is)
 			}
 		}
-		var fault, faultThere *FileError
+		var fault, faultThere *applyfile.Error
 		if errors.As(errHere, &fault) != errors.As(errThere, &faultThere) || !reflect.DeepEqual(fault, faultThere) {
 			t.Errorf("%s: over the socket %#v, over the files %#v", step.what, faultThere, fault)
 		}
 	}
 	for name, password := range map[string]string{"vendor-push": "s3cret", "root": "from a file"} {
-		a, _ := server.Registry().Account(name)
+		a, _ := server.store.Registry().Account(name)
 		if !auth.VerifyPassword(a.PasswordHash, password) {
 			t.Errorf("the server's hash of %s's password does not verify", name)
 		}
@@ -188,8 +189,8 @@ func TestOpenWithoutAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := a.(*Local); !ok {
-		t.Errorf("got a %T, want a *Local", a)
+	if _, ok := a.http.Transport.(*inProcess); !ok {
+		t.Errorf("got the transport %T, want one in this process", a.http.Transport)
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
@@ -201,7 +202,7 @@ func TestOpenWithoutAServer(t *testing.T) {
 
 func TestASocketThatIsLeftOverDoesNotMatter(t *testing.T) {
 	dir := t.TempDir()
-	s := openStore(t, dir)
+	s := open(t, dir)
 	listener, err := listenPrivately(filepath.Join(dir, SocketName))
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +211,7 @@ func TestASocketThatIsLeftOverDoesNotMatter(t *testing.T) {
 	if _, err := Connect(dir); !errors.Is(err, ErrNoServer) {
 		t.Errorf("connect: got %v, want ErrNoServer", err)
 	}
-	socket, err := Listen(s, clock)
+	socket, err := s.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +250,7 @@ func TestTheSocketIsPrivate(t *testing.T) {
 func TestAFolderWithALongPath(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
 	s := serve(t, dir)
-	if got := len(s.Dir()); got < maxAddress {
+	if got := len(s.store.Dir()); got < maxAddress {
 		t.Fatalf("the path has %d bytes only", got)
 	}
 	c, err := Connect(dir)
@@ -264,9 +265,14 @@ func TestAFolderWithALongPath(t *testing.T) {
 
 // TestOnlyTheMachineAppliesFiles holds what the operators' API from afar leaves out.
 func TestOnlyTheMachineAppliesFiles(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
-	far := &API{Store: s, Now: clock, Actor: func(*http.Request) store.Actor { return root }}
+	far := s.handler(Prefix, false)
+	ask := func(method, target, body string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		far.ServeHTTP(w, withCaller(httptest.NewRequest(method, target, strings.NewReader(body)), agreement.Caller{Account: "root", Operator: true}))
+		return w
+	}
 	for path, want := range map[string]int{
 		"GET /accord/v1/agreements/":                         200,
 		"GET /accord/v1/agreements":                          200,
@@ -282,28 +288,24 @@ func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 		"GET /accord/v1/agreements/vendors/renew":            405,
 	} {
 		method, target, _ := strings.Cut(path, " ")
-		w := httptest.NewRecorder()
-		far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest(method, target, nil))
+		w := ask(method, target, "")
 		if w.Code != want || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%s: got %d %s, want %d as JSON", path, w.Code, w.Body, want)
 		}
 	}
 	for path, want := range map[string]string{"agreements/vendors/": "GET, HEAD", "agreements/vendors/renew": "POST", "parties/": "GET, HEAD, POST"} {
-		w := httptest.NewRecorder()
-		far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest("DELETE", "/accord/v1/"+path, nil))
+		w := ask("DELETE", "/accord/v1/"+path, "")
 		if got := w.Header().Get("Allow"); got != want {
 			t.Errorf("DELETE %s: got Allow %q, want %q", path, got, want)
 		}
 		for _, method := range strings.Split(want, ", ") {
-			w := httptest.NewRecorder()
-			far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest(method, "/accord/v1/"+path, nil))
+			w := ask(method, "/accord/v1/"+path, "")
 			if w.Code == 405 {
 				t.Errorf("%s %s: got 405 although it is allowed", method, path)
 			}
 		}
 	}
-	w := httptest.NewRecorder()
-	far.Handler("/accord/v1/").ServeHTTP(w, httptest.NewRequest("POST", "/accord/v1/agreements/vendors/suspend/", strings.NewReader(`{"reson":"x"}`)))
+	w := ask("POST", "/accord/v1/agreements/vendors/suspend/", `{"reson":"x"}`)
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "reson") {
 		t.Errorf("an unknown member: got %d %s, want a 400 that names it", w.Code, w.Body)
 	}
@@ -311,24 +313,24 @@ func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 
 func TestALostAgreementIsShown(t *testing.T) {
 	dir := t.TempDir()
-	s := openStore(t, dir)
+	s := open(t, dir)
 	applied(t, s, example, "s3cret")
-	col, _ := s.Collection("states")
+	col, _ := s.store.Collection("states")
 	path := filepath.Join(dir, "agreements", col.ID().String()+".db")
-	s.Close()
+	s.store.Close()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	s = openStore(t, dir)
-	list, err := Agreements(s, noon)
+	s = open(t, dir)
+	list, err := s.Agreements()
 	if err != nil || len(list) != 3 || list[1].Name != "states" || list[1].Unavailable == "" || list[2].Unavailable != "" {
 		t.Errorf("got %+v, %v, want states unavailable", list, err)
 	}
 	ctx := context.Background()
-	if err := Suspend(ctx, s, root, "states", "", noon); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "cannot be opened") {
+	if err := s.Suspend(ctx, root, "states", ""); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "cannot be opened") {
 		t.Errorf("suspend it: got %v", err)
 	}
-	if _, err := Apply(ctx, s, root, parse(t, "agreements: [{name: states, title: States, api_root: nicp}]\n")); err == nil || !strings.Contains(err.Error(), "cannot be looked at") {
+	if _, err := s.Apply(ctx, root, parse(t, "agreements: [{name: states, title: States, api_root: nicp}]\n")); err == nil || !strings.Contains(err.Error(), "cannot be looked at") {
 		t.Errorf("apply it: got %v", err)
 	}
 	// What only refers to it can still be applied.
@@ -338,16 +340,29 @@ func TestALostAgreementIsShown(t *testing.T) {
 }
 
 func TestTheClockDecidesTheState(t *testing.T) {
-	s := openStore(t, t.TempDir())
+	s := open(t, t.TempDir())
 	applied(t, s, example, "s3cret")
 	for at, want := range map[string]agreement.State{"2025-12-31": agreement.Scheduled, "2026-01-01": agreement.Active, "2029-01-01": agreement.Expired} {
 		now, err := agreement.ParseDate(at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := AgreementNamed(s, "vendors", now)
+		s.now = func() time.Time { return now }
+		a, err := s.Agreement("vendors")
 		if err != nil || a.State != want {
 			t.Errorf("%s: got %s, %v, want %s", at, a.State, err, want)
+		}
+	}
+}
+
+// A request whose context carries no caller is refused, whatever it asks.
+func TestARequestWithoutACallerIsRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, r := range routes {
+		w := httptest.NewRecorder()
+		s.handler("/", true).ServeHTTP(w, httptest.NewRequest(r.method, "/"+strings.NewReplacer("{name}", "x", "{token}", "y").Replace(r.path), nil))
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("%s %s: got %d %s, want 401", r.method, r.path, w.Code, w.Body)
 		}
 	}
 }

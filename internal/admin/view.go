@@ -41,16 +41,16 @@ type Figures struct {
 }
 
 // Agreements lists all agreements by name.
-func Agreements(s *store.Store, now time.Time) ([]Agreement, error) {
+func (s *Service) Agreements() ([]Agreement, error) {
 	list := make([]Agreement, 0)
-	for _, col := range s.Collections() {
-		a, err := viewOf(s, col, now)
+	for _, col := range s.store.Collections() {
+		a, err := s.viewOf(col)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, a)
 	}
-	for _, u := range s.Unavailable() {
+	for _, u := range s.store.Unavailable() {
 		list = append(list, unavailable(u))
 	}
 	slices.SortFunc(list, func(x, y Agreement) int { return cmp.Compare(x.Name, y.Name) })
@@ -58,24 +58,25 @@ func Agreements(s *store.Store, now time.Time) ([]Agreement, error) {
 }
 
 // AgreementNamed finds one agreement.
-func AgreementNamed(s *store.Store, name agreement.Name, now time.Time) (Agreement, error) {
-	if col, ok := s.Collection(name); ok {
-		return viewOf(s, col, now)
+func (s *Service) Agreement(name agreement.Name) (Agreement, error) {
+	if col, ok := s.store.Collection(name); ok {
+		return s.viewOf(col)
 	}
-	for _, u := range s.Unavailable() {
+	for _, u := range s.store.Unavailable() {
 		if u.Name == name {
 			return unavailable(u), nil
 		}
 	}
-	return Agreement{}, missing(s, name)
+	return Agreement{}, s.missing(name)
 }
 
-func viewOf(s *store.Store, col *store.Collection, now time.Time) (Agreement, error) {
+func (s *Service) viewOf(col *store.Collection) (Agreement, error) {
+	now := s.now()
 	stats, err := col.Stats()
 	if err != nil {
 		return Agreement{}, err
 	}
-	lags, err := follow.LagsFrom(s, col, now)
+	lags, err := follow.LagsFrom(s.store, col, now)
 	if err != nil {
 		return Agreement{}, err
 	}

@@ -37,7 +37,7 @@ type Config struct {
 	Version string // of the program, for the metrics
 
 	// Prepare, if set, changes the open store before any request is served.
-	Prepare func(context.Context, *store.Store) error
+	Prepare func(context.Context, *store.Store, *admin.Service) error
 
 	// Started, if set, is called once connections are accepted.
 	Started func(Running)
@@ -66,8 +66,11 @@ type Running struct {
 type srv struct {
 	config Config
 
-	store       *store.Store
-	deliveries  *store.Deliveries
+	store      *store.Store
+	deliveries *store.Deliveries
+
+	administration *admin.Service
+
 	connections *connections
 	operations  *operations
 	taxii       *server.Server
@@ -156,7 +159,8 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	socket, err := admin.ListenTo(&admin.API{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries})
+	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Failed: s.requestFailed})
+	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +171,7 @@ func (s *srv) prepare(ctx context.Context) (stop, error) {
 	if s.config.Prepare == nil {
 		return nil, nil
 	}
-	return nil, s.config.Prepare(ctx, s.store)
+	return nil, s.config.Prepare(ctx, s.store, s.administration)
 }
 
 // announce says that connections are accepted, and is the first to stop: /readyz says no before anything ends.

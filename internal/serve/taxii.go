@@ -39,11 +39,12 @@ func (s *srv) makeTAXII(context.Context) (stop, error) {
 
 // mountAdministration serves /accord/v1/ beside TAXII.
 func (s *srv) mountAdministration(logins *auth.Authenticator) {
-	api := &admin.API{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Failed: func(r *http.Request, err error) {
-		s.config.Log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
-	}}
-	far := &admin.Far{API: api, Auth: logins, Address: s.taxii.Address, Enter: s.taxii.Enter}
-	s.taxii.Mount(admin.FarPrefix, far.Handler())
+	s.taxii.Mount(admin.Prefix, s.administration.Remote(admin.Remote{Auth: logins, Address: s.taxii.Address, Enter: s.taxii.Enter}))
+}
+
+// requestFailed logs a failure of the server that the caller is not told of.
+func (s *srv) requestFailed(r *http.Request, err error) {
+	s.config.Log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
 }
 
 // serveClients serves TAXII and /accord/v1/ on the clients' listener.

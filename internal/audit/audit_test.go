@@ -1,4 +1,4 @@
-package admin_test
+package audit_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
@@ -32,21 +33,21 @@ func audited(t testing.TB, options ...accordtest.Option) *accordtest.Server {
 	}))...)
 	deliveries = s.Store.OpenDeliveries(func(err error) { t.Error(err) })
 	t.Cleanup(func() { deliveries.Close() })
-	far := &admin.Far{API: &admin.API{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries},
-		Auth: auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{}), Address: s.TAXII.Address, Enter: s.TAXII.Enter}
-	s.TAXII.Mount(admin.FarPrefix, far.Handler())
+	service := admin.New(admin.Config{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries})
+	logins := auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{})
+	s.TAXII.Mount(admin.Prefix, service.Remote(admin.Remote{Auth: logins, Address: s.TAXII.Address, Enter: s.TAXII.Enter}))
 	return s
 }
 
 // auditorAs asks a server as an account.
-func auditorAs(t testing.TB, s *accordtest.Server, account string) *admin.Auditor {
+func auditorAs(t testing.TB, s *accordtest.Server, account string) *audit.Client {
 	t.Helper()
 	client, err := taxii.NewClient(taxii.ClientOptions{User: account, Password: accordtest.Password(account)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &admin.Auditor{Fetch: func(ctx context.Context, path string) ([]byte, error) {
-		return client.Fetch(ctx, s.URL+admin.FarPrefix+path)
+	return &audit.Client{Fetch: func(ctx context.Context, path string) ([]byte, error) {
+		return client.Fetch(ctx, s.URL+admin.Prefix+path)
 	}}
 }
 
@@ -65,87 +66,6 @@ func fill(t *testing.T, s *accordtest.Server) {
 	}
 	if got := s.Do(accordtest.Request{As: accordtest.Agency, Method: http.MethodDelete, Path: path + "objects/" + accordtest.IndicatorID(5) + "/"}); got.Status != 200 {
 		t.Fatalf("delete: %d %s", got.Status, got.Body)
-	}
-}
-
-// Who may ask what: operators everything, auditors everything of their agreement, producers what their party added, others
-// nothing; to whom has no role the agreement does not exist.
-func TestWhoMayAudit(t *testing.T) {
-	s := audited(t)
-	fill(t, s)
-	const auditor, producer, consumer, outsider, operator = 0, 1, 2, 3, 4
-	who := []string{accordtest.Agency, accordtest.Vendor, accordtest.Agency, accordtest.Outsider, accordtest.Operator}
-	agreements := []string{accordtest.Programme, accordtest.Intake, accordtest.Intake, accordtest.Intake, accordtest.Intake}
-	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 8)...)
-	// The agency produces and consumes in intake, so the consumer is the member in circle.
-	who[consumer], agreements[consumer] = accordtest.Member, accordtest.Circle
-	for path, want := range map[string][5]int{
-		"checkpoint":             {200, 200, 403, 404, 200},
-		"checkpoint/":            {200, 200, 403, 404, 200},
-		"proof/?from=1":          {200, 200, 403, 404, 200},
-		"proof/?from=1&to=2":     {200, 200, 403, 404, 200},
-		"proof/?entry=2":         {200, 200, 403, 404, 200},
-		"proof/?entry=8":         {200, 403, 403, 404, 200},
-		"proof/?entry=99":        {400, 400, 403, 404, 400},
-		"proof/?entry=2&size=99": {400, 400, 403, 404, 400},
-		"proof/?entry=0":         {400, 400, 403, 404, 400},
-		"proof/?entry=x":         {400, 400, 403, 404, 400},
-		"proof/?from=0":          {400, 400, 403, 404, 400},
-		"proof/?from=3&to=2":     {400, 400, 403, 404, 400},
-		"proof/":                 {400, 400, 403, 404, 400},
-		"proof/?entry=1&from=2":  {400, 400, 403, 404, 400},
-		"entries/":               {200, 403, 403, 404, 200},
-		"entries/?limit=0":       {400, 403, 403, 404, 400},
-		"entry/?entry=2":         {200, 200, 403, 404, 200},
-		"entry/?entry=8":         {200, 403, 403, 404, 200},
-		"entry/?entry=99":        {404, 404, 403, 404, 404},
-		"content/?entry=2":       {200, 200, 403, 404, 200},
-		"content/?entry=8":       {200, 403, 403, 404, 200},
-		"content/?entry=1":       {404, 403, 403, 404, 404},
-		"history/":               {200, 200, 403, 404, 200},
-		"history/?object=" + accordtest.IndicatorID(0):    {200, 200, 403, 404, 200},
-		"history/?object=" + accordtest.IndicatorID(6):    {200, 404, 403, 404, 200},
-		"history/?object=" + accordtest.IndicatorID(77):   {404, 404, 403, 404, 404},
-		"history/?object=indicator":                       {400, 400, 403, 404, 400},
-		"history/?objects=x":                              {400, 400, 403, 404, 400},
-		"history/?after=1&after=2":                        {400, 400, 403, 404, 400},
-		"deliveries/":                                     {200, 403, 403, 404, 200},
-		"deliveries/?object=" + accordtest.IndicatorID(0): {200, 200, 403, 404, 200},
-		"deliveries/?object=" + accordtest.IndicatorID(6): {200, 404, 403, 404, 200},
-		"":          {200, 200, 200, 404, 200},
-		"renew/":    {405, 405, 405, 405, 405},
-		"nonsense/": {404, 404, 404, 404, 404},
-	} {
-		for i, account := range who {
-			got := s.Get(account, admin.FarPrefix+"agreements/"+agreements[i]+"/"+path)
-			if got.Status != want[i] {
-				t.Errorf("%q as %s in %s: got %d %s, want %d", path, account, agreements[i], got.Status, got.Body, want[i])
-			}
-			var body struct {
-				Title  string
-				Status string `json:"http_status"`
-			}
-			if got.Status >= 400 && (json.Unmarshal(got.Body, &body) != nil || body.Title == "" || body.Status != fmt.Sprint(got.Status)) {
-				t.Errorf("%q as %s: got the error %s", path, account, got.Body)
-			}
-		}
-	}
-	for _, path := range []string{"openapi.json", "keys/", "agreements/"} {
-		if got := s.Get(accordtest.Outsider, admin.FarPrefix+path); got.Status != 200 || strings.Contains(string(got.Body), "gsp") {
-			t.Errorf("%s as an outsider: got %d %s", path, got.Status, got.Body)
-		}
-	}
-	if got := s.Get("", admin.FarPrefix+"keys/"); got.Status != 401 || got.Header.Get("Www-Authenticate") == "" {
-		t.Errorf("without credentials: got %d %v", got.Status, got.Header)
-	}
-	for _, act := range []string{"renew", "suspend", "resume", "terminate"} {
-		got := s.Do(accordtest.Request{As: accordtest.Vendor, Method: http.MethodPost, Path: admin.FarPrefix + "agreements/gsp/" + act + "/", Body: []byte("{}")})
-		if got.Status != 403 {
-			t.Errorf("%s as a producer: got %d %s, want 403", act, got.Status, got.Body)
-		}
-	}
-	if got := s.Do(accordtest.Request{As: accordtest.Operator, Method: http.MethodPost, Path: admin.FarPrefix + "keys/rotate/"}); got.Status != 404 {
-		t.Errorf("the key is rotated from afar: got %d %s", got.Status, got.Body)
 	}
 }
 
@@ -180,13 +100,13 @@ func TestHistoryTellsWhatHappened(t *testing.T) {
 	if err != nil || len(own.Entries) != 5 || len(own.Terms) != 0 {
 		t.Errorf("the vendor: got %d entries, %d terms and error %v, want 5 of its own", len(own.Entries), len(own.Terms), err)
 	}
-	var paged []admin.Record
-	for page := (admin.History{More: true}); page.More; {
+	var paged []audit.Record
+	for page := (audit.History{More: true}); page.More; {
 		body, err := root.Fetch(ctx, fmt.Sprintf("agreements/intake/history/?limit=3&after=%d", page.Next))
 		if err != nil {
 			t.Fatal(err)
 		}
-		page = admin.History{}
+		page = audit.History{}
 		if err := json.Unmarshal(body, &page); err != nil {
 			t.Fatal(err)
 		}
@@ -202,8 +122,8 @@ func TestHistoryTellsWhatHappened(t *testing.T) {
 }
 
 // forged is an auditor whose other side changes what the server says.
-func forged(honest *admin.Auditor, change func(path string, body []byte) []byte) *admin.Auditor {
-	return &admin.Auditor{Fetch: func(ctx context.Context, path string) ([]byte, error) {
+func forged(honest *audit.Client, change func(path string, body []byte) []byte) *audit.Client {
+	return &audit.Client{Fetch: func(ctx context.Context, path string) ([]byte, error) {
 		body, err := honest.Fetch(ctx, path)
 		if err == nil {
 			body = change(path, body)
@@ -213,7 +133,7 @@ func forged(honest *admin.Auditor, change func(path string, body []byte) []byte)
 }
 
 // liar is a server that has the true key and signs another history.
-func liar(t *testing.T, s *accordtest.Server, raws [][]byte) *admin.Auditor {
+func liar(t *testing.T, s *accordtest.Server, raws [][]byte) *audit.Client {
 	t.Helper()
 	honest := auditorAs(t, s, accordtest.Operator)
 	var v journal.Verification
@@ -236,9 +156,9 @@ func liar(t *testing.T, s *accordtest.Server, raws [][]byte) *admin.Auditor {
 		case strings.HasSuffix(path, "checkpoint"):
 			return signed
 		case strings.Contains(path, "entries/"):
-			var page admin.RawEntries
+			var page audit.RawEntries
 			for i, raw := range raws {
-				page.Entries = append(page.Entries, admin.RawEntry{Position: journal.Position(i + 1), Bytes: raw})
+				page.Entries = append(page.Entries, audit.RawEntry{Position: journal.Position(i + 1), Bytes: raw})
 			}
 			body, _ = json.Marshal(page)
 		}
@@ -298,8 +218,8 @@ func TestForgersAreCaught(t *testing.T) {
 	rewritten := slices.Clone(raws)
 	rewritten[2] = edit(2, func(e *journal.Entry) { e.Party = "agency" })
 
-	verification := func(quick bool) admin.Verification {
-		return admin.Verification{Agreement: accordtest.Intake, Kept: kept, Keys: []string{keys.Key}, Quick: quick}
+	verification := func(quick bool) audit.Verification {
+		return audit.Verification{Agreement: accordtest.Intake, Kept: kept, Keys: []string{keys.Key}, Quick: quick}
 	}
 	verdict, err := honest.Verify(ctx, verification(false))
 	if err != nil || verdict.KeptSize != 10 || verdict.Size != 15 || !verdict.Entries || !verdict.Trusted || verdict.Removed != 1 {
@@ -307,7 +227,7 @@ func TestForgersAreCaught(t *testing.T) {
 	}
 	for _, row := range []struct {
 		name  string
-		lying *admin.Auditor
+		lying *audit.Client
 	}{
 		{"an entry is rewritten, and the lie is signed", liar(t, s, rewritten)},
 		{"two entries change places, and the lie is signed", liar(t, s, swapped)},
@@ -321,7 +241,7 @@ func TestForgersAreCaught(t *testing.T) {
 			}
 		}
 	}
-	replace := func(part string, change func([]byte) []byte) *admin.Auditor {
+	replace := func(part string, change func([]byte) []byte) *audit.Client {
 		return forged(honest, func(path string, body []byte) []byte {
 			if strings.Contains(path, part) {
 				return change(body)
@@ -332,10 +252,10 @@ func TestForgersAreCaught(t *testing.T) {
 	var signature *journal.SignatureError
 	var proof *journal.ProofError
 	var entry *journal.EntryError
-	var mismatch *admin.MismatchError
+	var mismatch *audit.MismatchError
 	for _, row := range []struct {
 		name  string
-		lying *admin.Auditor
+		lying *audit.Client
 		want  any
 	}{
 		{"the head is not signed by the key", replace("checkpoint", func(b []byte) []byte { return bytes.Replace(b, []byte("\n15\n"), []byte("\n14\n"), 1) }), &signature},
@@ -347,13 +267,13 @@ func TestForgersAreCaught(t *testing.T) {
 			return b
 		}), &mismatch},
 		{"the proof of consistency is another", replace("proof/", func([]byte) []byte { return []byte(`{"hashes":[]}`) }), &proof},
-		{"an entry is left out", replace("entries/", func(b []byte) []byte { return changePage(b, func(p *admin.RawEntries) { p.Entries = p.Entries[1:] }) }), &entry},
-		{"no entries come", replace("entries/", func(b []byte) []byte { return changePage(b, func(p *admin.RawEntries) { p.Entries = nil }) }), &proof},
+		{"an entry is left out", replace("entries/", func(b []byte) []byte { return changePage(b, func(p *audit.RawEntries) { p.Entries = p.Entries[1:] }) }), &entry},
+		{"no entries come", replace("entries/", func(b []byte) []byte { return changePage(b, func(p *audit.RawEntries) { p.Entries = nil }) }), &proof},
 		{"an entry is cut", replace("entries/", func(b []byte) []byte {
-			return changePage(b, func(p *admin.RawEntries) { p.Entries[12].Bytes = p.Entries[12].Bytes[:9] })
+			return changePage(b, func(p *audit.RawEntries) { p.Entries[12].Bytes = p.Entries[12].Bytes[:9] })
 		}), &entry},
 		{"an entry since then is rewritten, without a lie in the head", replace("entries/", func(b []byte) []byte {
-			return changePage(b, func(p *admin.RawEntries) { p.Entries[12].Bytes = edit(12, func(e *journal.Entry) { e.Size++ }) })
+			return changePage(b, func(p *audit.RawEntries) { p.Entries[12].Bytes = edit(12, func(e *journal.Entry) { e.Size++ }) })
 		}), &proof},
 	} {
 		if _, err := row.lying.Verify(ctx, verification(false)); err == nil || !errors.As(err, row.want) {
@@ -385,8 +305,8 @@ func mustEntry(t *testing.T, raw []byte) journal.Entry {
 	return e
 }
 
-func changePage(body []byte, change func(*admin.RawEntries)) []byte {
-	var page admin.RawEntries
+func changePage(body []byte, change func(*audit.RawEntries)) []byte {
+	var page audit.RawEntries
 	if json.Unmarshal(body, &page) != nil {
 		return nil
 	}
@@ -404,7 +324,7 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound := func() admin.Evidence {
+	sound := func() audit.Evidence {
 		ev, err := honest.Prove(ctx, accordtest.Intake, accordtest.IndicatorID(1), 0)
 		if err != nil || len(ev.Entries) != 1 || ev.Entries[0].Content == nil {
 			t.Fatalf("got %+v and error %v", ev, err)
@@ -416,16 +336,16 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 	}
 	for _, row := range []struct {
 		name   string
-		damage func(*admin.Evidence)
+		damage func(*audit.Evidence)
 		want   string
 	}{
-		{"the head", func(ev *admin.Evidence) { ev.Checkpoint = strings.Replace(ev.Checkpoint, "\n10\n", "\n11\n", 1) }, "signature:"},
-		{"the key", func(ev *admin.Evidence) { ev.Key = "accord+00000000+AAAA" }, "signature:"},
-		{"the proof", func(ev *admin.Evidence) { ev.Entries[0].Proof[0][0] ^= 1 }, "proof:"},
-		{"the position", func(ev *admin.Evidence) { ev.Entries[0].Position++ }, "proof:"},
-		{"the entry", func(ev *admin.Evidence) { ev.Entries[0].Entry[0] = 9 }, "entry:"},
-		{"the object", func(ev *admin.Evidence) { ev.Object = accordtest.IndicatorID(2) }, "entry:"},
-		{"the content", func(ev *admin.Evidence) { ev.Entries[0].Content[5] ^= 1 }, "content:"},
+		{"the head", func(ev *audit.Evidence) { ev.Checkpoint = strings.Replace(ev.Checkpoint, "\n10\n", "\n11\n", 1) }, "signature:"},
+		{"the key", func(ev *audit.Evidence) { ev.Key = "accord+00000000+AAAA" }, "signature:"},
+		{"the proof", func(ev *audit.Evidence) { ev.Entries[0].Proof[0][0] ^= 1 }, "proof:"},
+		{"the position", func(ev *audit.Evidence) { ev.Entries[0].Position++ }, "proof:"},
+		{"the entry", func(ev *audit.Evidence) { ev.Entries[0].Entry[0] = 9 }, "entry:"},
+		{"the object", func(ev *audit.Evidence) { ev.Object = accordtest.IndicatorID(2) }, "entry:"},
+		{"the content", func(ev *audit.Evidence) { ev.Entries[0].Content[5] ^= 1 }, "content:"},
 	} {
 		ev := sound()
 		row.damage(&ev)
@@ -434,7 +354,7 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "{}", `{"format":"accord-evidence-1"}`, `{"format":"other"}`, "[1]"} {
-		if _, err := admin.ParseEvidence([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "file:") {
+		if _, err := audit.ParseEvidence([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "file:") {
 			t.Errorf("%q: got %v, want it to begin with file:", text, err)
 		}
 	}

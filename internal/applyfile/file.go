@@ -1,9 +1,10 @@
-package admin
+package applyfile
 
 import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -14,8 +15,8 @@ import (
 // MaxFile is the longest apply file, in bytes.
 const MaxFile = 16 << 20
 
-// File is an apply file, read: every value in it is possible by itself. Whether it fits what the server holds is for
-// Apply to find out. The passwords it names are outside; see Resolve.
+// File is an apply file that was read: every value in it is possible by itself. NewPlan finds out whether it fits what a
+// server holds. The passwords that it names are outside; see Resolve.
 type File struct {
 	Name string // as it was given, for messages
 	Text []byte
@@ -64,7 +65,7 @@ type agreementEntry struct {
 	marks
 }
 
-// called is how messages begin.
+// called names the agreement at the beginning of messages.
 func (e agreementEntry) called() string {
 	if e.Name == "" {
 		return "an agreement without a name"
@@ -72,10 +73,10 @@ func (e agreementEntry) called() string {
 	return "the agreement " + string(e.Name)
 }
 
-// marks are the lines on which the values of an entry stand, by their path in it; "" is the entry itself.
+// marks holds the lines of the values of an entry, by their path in it; "" is the entry itself.
 type marks map[string]int
 
-// line finds where a value stands, or would.
+// line returns the line on which a value stands, or would stand.
 func (m marks) line(field string) int {
 	for {
 		if line, ok := m[field]; ok || field == "" {
@@ -85,7 +86,27 @@ func (m marks) line(field string) int {
 	}
 }
 
-func fileText(path string) ([]byte, error) {
+// Load reads an apply file and the passwords that it names; password files are found beside it. known returns the hash that
+// an account has now, "" for none. Faults of the file are kept in it, for NewPlan to report together with what does not fit.
+func Load(path string, getenv func(string) string, known func(account string) (string, error)) (*File, error) {
+	text, err := readText(path)
+	if err != nil {
+		return nil, err
+	}
+	f := read(path, text)
+	err = f.resolve(Passwords{
+		Getenv: getenv,
+		ReadFile: func(name string) ([]byte, error) {
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(filepath.Dir(path), name)
+			}
+			return readSecret(name)
+		},
+	}, known)
+	return f, err
+}
+
+func readText(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read apply file: %w", err)
@@ -98,15 +119,30 @@ func fileText(path string) ([]byte, error) {
 	return text, nil
 }
 
-// Passwords are where the passwords are that an apply file names.
+// readSecret reads a file that should hold one password and nothing else.
+func readSecret(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const most = 1 << 16
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(text) > most {
+		err = fmt.Errorf("%s is longer than any password", path)
+	}
+	return text, err
+}
+
+// Passwords reads the passwords that an apply file names.
 type Passwords struct {
 	Getenv   func(string) string
 	ReadFile func(path string) ([]byte, error) // path as the file has it
 }
 
-// Resolve reads the passwords that the file names and keeps their hashes instead. known gives the hash that an account
-// has now, "" for none: a password that verifies against it keeps it, so that applying a file again changes nothing. Its
-// errors are *FileError.
+// Resolve reads the passwords that the file names and keeps their hashes instead. known returns the hash that an account
+// has now, "" for none: a password that verifies against it keeps it, so that applying a file again changes nothing. A
+// fault of the file is an *Error.
 func (f *File) Resolve(from Passwords, known func(account string) (string, error)) error {
 	if err := f.resolve(from, known); err != nil {
 		return err
@@ -114,7 +150,7 @@ func (f *File) Resolve(from Passwords, known func(account string) (string, error
 	return f.faults.err(f.Name)
 }
 
-// resolve is Resolve that keeps the faults in the file. Its errors are known's.
+// resolve is Resolve that keeps the faults in the file: its errors are those of known.
 func (f *File) resolve(from Passwords, known func(account string) (string, error)) error {
 	for i := range f.accounts {
 		a := &f.accounts[i]
@@ -162,7 +198,7 @@ func (a *accountEntry) readPassword(from Passwords) (password, field string, err
 	return password, "password_file", err
 }
 
-// hashes are the resolved password hashes by account, for the way to another process.
+// hashes returns the resolved password hashes by account.
 func (f *File) hashes() map[string]string {
 	hashes := make(map[string]string)
 	for _, a := range f.accounts {
@@ -173,7 +209,7 @@ func (f *File) hashes() map[string]string {
 	return hashes
 }
 
-// setHashes takes what hashes gave, in another process. What is wrong with them is a fault of the file.
+// setHashes sets what hashes returned in another process. A hash that is none is a fault of the file.
 func (f *File) setHashes(hashes map[string]string) {
 	for i := range f.accounts {
 		a := &f.accounts[i]

@@ -19,7 +19,7 @@ import (
 // What an account may ask for counts wherever it asks.
 func TestTheLimitsOfAnAccountHoldHereToo(t *testing.T) { // T-035
 	s := audited(t, accordtest.WithLimits(server.Limits{AccountRate: 2.0 / 3600}))
-	path := admin.FarPrefix + "agreements/"
+	path := admin.Prefix + "agreements/"
 	if got := s.Get(accordtest.Agency, path); got.Status != http.StatusOK {
 		t.Fatalf("the first request: got %d %s, want 200", got.Status, got.Body)
 	}
@@ -56,19 +56,19 @@ func TestRequestsAtOnceAreBoundedHereToo(t *testing.T) {
 	}
 	request.SetBasicAuth(accordtest.Operator, accordtest.Password(accordtest.Operator))
 	slow, answers := dial()
-	fmt.Fprintf(slow, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n", admin.FarPrefix, request.Header.Get("Authorization"))
+	fmt.Fprintf(slow, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n", admin.Prefix, request.Header.Get("Authorization"))
 	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
 		t.Fatalf("got %q, %v, want 100 Continue", line, err)
 	}
 	answers.ReadString('\n')
-	if got := s.Get(accordtest.Operator, admin.FarPrefix+"parties/"); got.Status != http.StatusTooManyRequests || got.Header.Get("Retry-After") != "1" {
+	if got := s.Get(accordtest.Operator, admin.Prefix+"parties/"); got.Status != http.StatusTooManyRequests || got.Header.Get("Retry-After") != "1" {
 		t.Errorf("beside it: got %d %v, want 429 with Retry-After", got.Status, got.Header)
 	}
 	io.WriteString(slow, `{"name":"newone"}`)
 	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("the slow one: got %v, %v, want 200", resp, err)
 	}
-	if got := s.Get(accordtest.Operator, admin.FarPrefix+"parties/"); got.Status != http.StatusOK {
+	if got := s.Get(accordtest.Operator, admin.Prefix+"parties/"); got.Status != http.StatusOK {
 		t.Errorf("afterwards: got %d, want 200", got.Status)
 	}
 }
@@ -87,7 +87,7 @@ func TestABodyIsNotWaitedForWithoutEnd(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Minute))
-	fmt.Fprintf(conn, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\n\r\n", admin.FarPrefix, request.Header.Get("Authorization"))
+	fmt.Fprintf(conn, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\n\r\n", admin.Prefix, request.Header.Get("Authorization"))
 	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("got %v, %v, want 408", resp, err)
 	}

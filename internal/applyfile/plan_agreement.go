@@ -1,4 +1,4 @@
-package admin
+package applyfile
 
 import (
 	"cmp"
@@ -47,7 +47,7 @@ func (p *planner) agreement(e agreementEntry) {
 			want.Collection.ID = uuid.New()
 		}
 		p.agreements[want.Name] = want
-		p.step("agreement", string(want.Name), false, nil, func(st *step) { st.create = want })
+		p.step("agreement", string(want.Name), false, nil, func(st *Step) { st.Create = want })
 		return
 	}
 	if id := want.Collection.ID; id != (uuid.UUID{}) && id != now.Collection.ID {
@@ -60,7 +60,7 @@ func (p *planner) agreement(e agreementEntry) {
 		p.add(e.line("name"), "the agreement %s is terminated and its terms change no more; the file would change %s", e.Name, strings.Join(changes, ", "))
 	}
 	p.agreements[want.Name] = want
-	p.step("agreement", string(want.Name), true, changes, func(st *step) { st.terms = want })
+	p.step("agreement", string(want.Name), true, changes, func(st *Step) { st.Terms = want })
 }
 
 // agreementChanges names the terms that differ, as the apply file has them.

@@ -1,4 +1,4 @@
-package admin
+package applyfile
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ const defaultMaxContentLength = 104857600
 // reservedRoots are the first segments of paths that are not API roots.
 var reservedRoots = []string{"taxii2", "accord", "console", "healthz", "readyz", "metrics"}
 
-// Parse reads an apply file's text. name is for messages. Its errors are *FileError, with everything that was found.
+// Parse reads an apply file's text. name is for messages. Its errors are *Error, with everything that was found.
 func Parse(name string, text []byte) (*File, error) {
 	f := read(name, text)
 	if err := f.faults.err(name); err != nil {

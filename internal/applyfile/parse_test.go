@@ -1,4 +1,4 @@
-package admin
+package applyfile
 
 import (
 	"errors"
@@ -150,9 +150,9 @@ func TestEveryFaultOfAFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := Parse("exchange.yaml", []byte(tc.text))
-			var fault *FileError
+			var fault *Error
 			if !errors.As(err, &fault) || f != nil {
-				t.Fatalf("got %v, %v, want a FileError alone", f, err)
+				t.Fatalf("got %v, %v, want a Error alone", f, err)
 			}
 			where, says, ok := strings.Cut(tc.want, "|")
 			if !ok {
@@ -176,9 +176,9 @@ func bomb() string {
 
 func TestAllFaultsAtOnceInOrder(t *testing.T) {
 	_, err := Parse("f", []byte("server: {titel: x}\nparties:\n  - {name: A}\n  - {nam: b}\nagreements:\n  - {name: g, api_root: r, accept: {max_tlp: pink, types: 7}}\n"))
-	var fault *FileError
+	var fault *Error
 	if !errors.As(err, &fault) {
-		t.Fatalf("got %v, want a FileError", err)
+		t.Fatalf("got %v, want a Error", err)
 	}
 	var lines []int
 	for _, p := range fault.Problems {
@@ -202,7 +202,7 @@ agreements:
 
 func TestReadFileSaysWhatItCouldNotRead(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "exchange.yaml")
-	if _, err := CheckFor(t.TempDir(), missing, os.Getenv); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+	if _, err := Load(missing, os.Getenv, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
 		t.Errorf("got %v, want that %s does not exist", err, missing)
 	}
 }
@@ -264,7 +264,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("agreements:\n  - &x {name: a, api_root: b, accept: {types: [1, 2.0, ~, !!binary aGk=]}}\n  - *x\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		file, err := Parse("f", []byte(text))
-		var fault *FileError
+		var fault *Error
 		if (file == nil) == (err == nil) || err != nil && !errors.As(err, &fault) {
 			t.Errorf("got %v and %v", file, err)
 		}

@@ -1,4 +1,4 @@
-package admin_test
+package audit_test
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
-	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -49,7 +49,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.Run("verify", func(b *testing.B) {
 		for b.Loop() {
-			verdict, err := auditor.Verify(context.Background(), admin.Verification{Agreement: accordtest.Programme, Kept: kept})
+			verdict, err := auditor.Verify(context.Background(), audit.Verification{Agreement: accordtest.Programme, Kept: kept})
 			if err != nil || verdict.Size < longEntries {
 				b.Fatalf("got %v and error %v", verdict, err)
 			}
@@ -66,7 +66,7 @@ func BenchmarkVerify(b *testing.B) {
 
 const longEntries = 1_000_000
 
-func longJournal(b *testing.B) *admin.Auditor {
+func longJournal(b *testing.B) *audit.Client {
 	s := audited(b)
 	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 1)...)
 	col := s.Collection(accordtest.Programme)

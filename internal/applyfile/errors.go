@@ -1,35 +1,10 @@
-package admin
+package applyfile
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
-
-var (
-	// ErrNotFound: there is no agreement or account of that name.
-	ErrNotFound = errors.New("not found")
-	// ErrRefused: what was asked makes no sense for the thing as it is, such as resuming what is not suspended.
-	ErrRefused = errors.New("refused")
-)
-
-// refusal is an error with a sentence of its own that is one of the sentinels.
-type refusal struct {
-	is      error
-	message string
-}
-
-func (e *refusal) Error() string        { return e.message }
-func (e *refusal) Is(target error) bool { return target == e.is }
-
-func refuse(format string, args ...any) error {
-	return &refusal{is: ErrRefused, message: fmt.Sprintf(format, args...)}
-}
-
-func notFound(format string, args ...any) error {
-	return &refusal{is: ErrNotFound, message: fmt.Sprintf(format, args...)}
-}
 
 // Problem is one thing that is wrong with an apply file.
 type Problem struct {
@@ -37,13 +12,13 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
-// FileError says what is wrong with an apply file: everything that was found, by line. Nothing of the file was applied.
-type FileError struct {
+// Error lists everything that is wrong with an apply file, by line. Nothing of the file was applied.
+type Error struct {
 	File     string    `json:"file"`
 	Problems []Problem `json:"problems"`
 }
 
-func (e *FileError) Error() string {
+func (e *Error) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
 		if p.Line == 0 {
@@ -62,7 +37,7 @@ func (p *problems) add(line int, format string, args ...any) {
 	*p = append(*p, Problem{Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
-// err is a *FileError in the order of lines, or nil when nothing is wrong.
+// err returns an *Error in the order of lines, or nil when nothing is wrong.
 func (p problems) err(file string) error {
 	if len(p) == 0 {
 		return nil
@@ -77,8 +52,8 @@ func (p problems) err(file string) error {
 	if more := len(p) - maxProblems; more > 0 {
 		p = append(p[:maxProblems:maxProblems], Problem{Message: fmt.Sprintf("and %d problems more", more)})
 	}
-	return &FileError{File: file, Problems: p}
+	return &Error{File: file, Problems: p}
 }
 
-// maxProblems is how many are listed: whoever has more will not read them all.
+// maxProblems is how many problems an Error lists: nobody reads more.
 const maxProblems = 100

@@ -1,7 +1,7 @@
-package admin
+package audit
 
 import (
-	"net/http"
+	"errors"
 	"time"
 
 	"github.com/accord-taxii/accord/stix"
@@ -41,41 +41,38 @@ type Consumer struct {
 	BehindSince time.Time `json:"behind_since,omitzero"` // date_added of the first of them
 }
 
-// deliveries serves who was given an object (object), or who reads and how far each has come.
-func (a *API) deliveries(r *http.Request) (any, error) {
-	u, err := a.audit(r)
+// ErrNotNoted is the error of a server that notes no deliveries.
+var ErrNotNoted = errors.New("deliveries are not noted here")
+
+// Consumers says who reads the agreement, and how far each has come.
+func (v *View) Consumers() (ConsumerList, error) {
+	if err := v.All("the list of consumers"); err != nil {
+		return ConsumerList{}, err
+	}
+	consumers, lost, err := v.consumers()
 	if err != nil {
-		return nil, err
+		return ConsumerList{}, err
 	}
-	values, err := parameters(r, "object")
-	if err != nil {
-		return nil, err
-	}
-	if a.Deliveries == nil {
-		return nil, refuse("deliveries are not noted here")
-	}
-	consumers, lost, err := a.Deliveries.Consumers(u.col.ID())
-	if err != nil {
-		return nil, err
-	}
-	if id := values.Get("object"); id != "" {
-		return a.deliveriesOf(u, id, someLost(lost))
-	}
-	if err := u.all("the list of consumers"); err != nil {
-		return nil, err
-	}
-	answer := ConsumerList{Agreement: string(u.col.Agreement().Name), Consumers: []Consumer{}, Lost: someLost(lost)}
-	if answer.Size, _, err = u.col.Head(); err != nil {
-		return nil, err
+	answer := ConsumerList{Agreement: string(v.Agreement()), Consumers: []Consumer{}, Lost: lost}
+	if answer.Size, err = v.Size(); err != nil {
+		return ConsumerList{}, err
 	}
 	for _, c := range consumers {
 		behind := Consumer{Consumer: c}
-		if err := behind.measure(u.col); err != nil {
-			return nil, err
+		if err := behind.measure(v.col); err != nil {
+			return ConsumerList{}, err
 		}
 		answer.Consumers = append(answer.Consumers, behind)
 	}
 	return answer, nil
+}
+
+func (v *View) consumers() ([]store.Consumer, *store.Lost, error) {
+	if v.Source.Deliveries == nil {
+		return nil, nil, ErrNotNoted
+	}
+	list, lost, err := v.Source.Deliveries.Consumers(v.col.ID())
+	return list, someLost(lost), err
 }
 
 func someLost(l store.Lost) *store.Lost {
@@ -103,16 +100,21 @@ func (c *Consumer) measure(col *store.Collection) error {
 	return err
 }
 
-func (a *API) deliveriesOf(u audited, id string, lost *store.Lost) (any, error) {
+// Deliveries says who was given an object.
+func (v *View) Deliveries(id string) (DeliveryList, error) {
 	if _, err := stix.ParseID(id); err != nil {
-		return nil, badQuery("the parameter object: %v", err)
+		return DeliveryList{}, badQuery("the parameter object: %v", err)
 	}
-	h := &telling{API: a, audited: u}
+	_, lost, err := v.consumers()
+	if err != nil {
+		return DeliveryList{}, err
+	}
+	h := &telling{View: v}
 	entries, err := h.entriesOf(stix.ID(id))
 	if err != nil {
-		return nil, err
+		return DeliveryList{}, err
 	}
-	answer := DeliveryList{Agreement: string(u.col.Agreement().Name), Object: id, Versions: []DeliveredVersion{}, Lost: lost}
+	answer := DeliveryList{Agreement: string(v.Agreement()), Object: id, Versions: []DeliveredVersion{}, Lost: lost}
 	var added []journal.Position
 	for _, one := range entries {
 		if one.e.Kind == journal.Added {
@@ -121,11 +123,11 @@ func (a *API) deliveriesOf(u audited, id string, lost *store.Lost) (any, error) 
 		}
 	}
 	if len(added) == 0 {
-		return nil, notFound("the agreement %s never had an object %s", answer.Agreement, id)
+		return DeliveryList{}, notFound("the agreement %s never had an object %s", answer.Agreement, id)
 	}
-	receipts, err := a.Deliveries.Received(u.col.ID(), added)
+	receipts, err := v.Source.Deliveries.Received(v.col.ID(), added)
 	if err != nil {
-		return nil, err
+		return DeliveryList{}, err
 	}
 	for _, receipt := range receipts {
 		for i := range answer.Versions {

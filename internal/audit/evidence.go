@@ -1,4 +1,4 @@
-package admin
+package audit
 
 import (
 	"bytes"
@@ -46,8 +46,8 @@ type EvidenceError struct {
 func (e *EvidenceError) Error() string { return e.What + ": " + e.Problem }
 
 // Prove gathers the evidence about an object: all its entries, or the one at only.
-func (a *Auditor) Prove(ctx context.Context, name agreement.Name, object string, only journal.Position) (Evidence, error) {
-	signed, err := a.Checkpoint(ctx, name)
+func (c *Client) Prove(ctx context.Context, name agreement.Name, object string, only journal.Position) (Evidence, error) {
+	signed, err := c.Checkpoint(ctx, name)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -55,13 +55,13 @@ func (a *Auditor) Prove(ctx context.Context, name agreement.Name, object string,
 	if err != nil {
 		return Evidence{}, err
 	}
-	keys, err := a.Keys(ctx)
+	keys, err := c.Keys(ctx)
 	if err != nil {
 		return Evidence{}, err
 	}
 	ev := Evidence{Format: evidenceFormat, Agreement: string(name), Object: object, Checkpoint: string(signed), Key: keys.Key, Successions: keys.Successions}
 	for after := journal.Position(0); ; {
-		page, err := a.History(ctx, name, object, after)
+		page, err := c.History(ctx, name, object, after)
 		if err != nil {
 			return Evidence{}, err
 		}
@@ -69,7 +69,7 @@ func (a *Auditor) Prove(ctx context.Context, name agreement.Name, object string,
 			if uint64(r.Position) > head.Size || only != 0 && r.Position != only {
 				continue
 			}
-			one, err := a.proveOne(ctx, name, r, head.Size)
+			one, err := c.proveOne(ctx, name, r, head.Size)
 			if err != nil {
 				return Evidence{}, err
 			}
@@ -85,19 +85,19 @@ func (a *Auditor) Prove(ctx context.Context, name agreement.Name, object string,
 	return ev, nil
 }
 
-func (a *Auditor) proveOne(ctx context.Context, name agreement.Name, r Record, size uint64) (EvidenceEntry, error) {
-	proof, err := a.EntryProof(ctx, name, r.Position, size)
+func (c *Client) proveOne(ctx context.Context, name agreement.Name, r Record, size uint64) (EvidenceEntry, error) {
+	proof, err := c.EntryProof(ctx, name, r.Position, size)
 	if err != nil {
 		return EvidenceEntry{}, err
 	}
-	page, err := a.RawEntry(ctx, name, r.Position)
+	page, err := c.RawEntry(ctx, name, r.Position)
 	if err != nil {
 		return EvidenceEntry{}, err
 	}
 	one := EvidenceEntry{Position: r.Position, Entry: page, Proof: proof.Hashes}
 	if r.Present != nil && *r.Present {
 		// An auditor may know that an object is there without being allowed to read it.
-		if text, err := a.Content(ctx, name, r.Position); err == nil {
+		if text, err := c.Content(ctx, name, r.Position); err == nil {
 			one.Content = text
 		}
 	}
@@ -105,9 +105,9 @@ func (a *Auditor) proveOne(ctx context.Context, name agreement.Name, r Record, s
 }
 
 // RawEntry is the canonical bytes of one entry.
-func (a *Auditor) RawEntry(ctx context.Context, name agreement.Name, p journal.Position) ([]byte, error) {
+func (c *Client) RawEntry(ctx context.Context, name agreement.Name, p journal.Position) ([]byte, error) {
 	var one RawEntry
-	err := a.read(ctx, ofAgreement(name, fmt.Sprintf("entry/?entry=%d", p)), &one)
+	err := c.read(ctx, ofAgreement(name, fmt.Sprintf("entry/?entry=%d", p)), &one)
 	return one.Bytes, err
 }
 

@@ -1,4 +1,4 @@
-package admin
+package applyfile
 
 import (
 	"fmt"
@@ -35,12 +35,27 @@ func (l Line) String() string {
 	return s
 }
 
-// step is one thing of the file with what has to be done for it; at most one of the pointers is set.
-type step struct {
+// Step is one thing of the file with what has to be done for it; at most one of the pointers is set.
+type Step struct {
 	Line
-	registry *store.RegistryChange
-	create   *agreement.Agreement
-	terms    *agreement.Agreement
+	Registry *store.RegistryChange
+	Create   *agreement.Agreement
+	Terms    *agreement.Agreement
+}
+
+// Plan lists what bringing a store to a file takes, in an order in which everything exists before it is referred to.
+type Plan struct {
+	File  string // for messages
+	Steps []Step
+}
+
+// Lines says what the plan makes of each thing in the file.
+func (p *Plan) Lines() []Line {
+	lines := make([]Line, len(p.Steps))
+	for i, st := range p.Steps {
+		lines[i] = st.Line
+	}
+	return lines
 }
 
 // planner compares a file with what the server holds.
@@ -52,13 +67,12 @@ type planner struct {
 	agreements  map[agreement.Name]*agreement.Agreement // as they are, then as they will be
 	before      map[agreement.Name]*agreement.Agreement
 	unavailable map[agreement.Name]store.Unavailable
-	steps       []step
+	steps       []Step
 }
 
-// plan lists what has to be done, in an order in which everything exists before it is referred to. Its error is a
-// *FileError with all that is wrong, on reading the file and now; then there is no plan. Without a store it is the plan
-// for an empty one.
-func plan(s *store.Store, f *File) ([]step, error) {
+// NewPlan compares a file with a store; with a nil store, with an empty one. What is wrong, on reading the file and now, is
+// one *Error, and then there is no plan. The plan holds as long as nothing else changes the store.
+func NewPlan(s *store.Store, f *File) (*Plan, error) {
 	p := &planner{
 		problems:    slices.Clone(f.faults),
 		file:        f,
@@ -88,11 +102,11 @@ func plan(s *store.Store, f *File) ([]step, error) {
 	if err := p.err(f.Name); err != nil {
 		return nil, err
 	}
-	return p.steps, nil
+	return &Plan{File: f.Name, Steps: p.steps}, nil
 }
 
-func (p *planner) step(kind, name string, existed bool, changes []string, do func(*step)) {
-	st := step{Line: Line{Kind: kind, Name: name, Result: Unchanged}}
+func (p *planner) step(kind, name string, existed bool, changes []string, do func(*Step)) {
+	st := Step{Line: Line{Kind: kind, Name: name, Result: Unchanged}}
 	switch {
 	case !existed:
 		st.Result = Created
@@ -122,8 +136,8 @@ func (p *planner) server() {
 		return
 	}
 	now, want := p.registry.Server, p.file.server.Server
-	p.step("server", "", now != (store.Server{}), differ(now, want), func(st *step) {
-		st.registry = &store.RegistryChange{Server: &want}
+	p.step("server", "", now != (store.Server{}), differ(now, want), func(st *Step) {
+		st.Registry = &store.RegistryChange{Server: &want}
 	})
 }
 
@@ -132,8 +146,8 @@ func (p *planner) roots() {
 	for _, r := range p.file.roots {
 		p.once(seen, "the API root", r.Name, r.line("name"))
 		now, existed := p.registry.Root(r.Name)
-		p.step("api_root", r.Name, existed, differ(now, r.Root), func(st *step) {
-			st.registry = &store.RegistryChange{Root: &r.Root}
+		p.step("api_root", r.Name, existed, differ(now, r.Root), func(st *Step) {
+			st.Registry = &store.RegistryChange{Root: &r.Root}
 		})
 	}
 }
@@ -143,8 +157,8 @@ func (p *planner) parties() {
 	for _, party := range p.file.parties {
 		p.once(seen, "the party", string(party.Name), party.line("name"))
 		now, existed := p.registry.Party(party.Name)
-		p.step("party", string(party.Name), existed, differ(now, party.Party), func(st *step) {
-			st.registry = &store.RegistryChange{Party: &party.Party}
+		p.step("party", string(party.Name), existed, differ(now, party.Party), func(st *Step) {
+			st.Registry = &store.RegistryChange{Party: &party.Party}
 		})
 	}
 }
@@ -207,8 +221,8 @@ func (p *planner) accounts() {
 		now, existed := p.registry.Account(a.name)
 		want := a.over(now)
 		changes := accountChanges(now, want)
-		p.step("account", a.name, existed, changes, func(st *step) {
-			st.registry = &store.RegistryChange{Account: &want, Act: accountAct(existed, changes, want)}
+		p.step("account", a.name, existed, changes, func(st *Step) {
+			st.Registry = &store.RegistryChange{Account: &want, Act: accountAct(existed, changes, want)}
 		})
 	}
 	p.certificates()

@@ -1,4 +1,4 @@
-package admin
+package audit
 
 import (
 	"context"
@@ -66,8 +66,8 @@ func (e *MismatchError) Error() string { return "checkpoint: " + e.Problem }
 // Verify verifies a journal and trusts nothing that the other side says: what it answers has to fit the kept checkpoint,
 // the keys and itself. What does not is a *journal.SignatureError, *journal.ProofError, *journal.EntryError or
 // *MismatchError.
-func (a *Auditor) Verify(ctx context.Context, v Verification) (Verdict, error) {
-	keys, err := a.Keys(ctx)
+func (c *Client) Verify(ctx context.Context, v Verification) (Verdict, error) {
+	keys, err := c.Keys(ctx)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -75,7 +75,7 @@ func (a *Auditor) Verify(ctx context.Context, v Verification) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	signed, err := a.Checkpoint(ctx, v.Agreement)
+	signed, err := c.Checkpoint(ctx, v.Agreement)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -93,7 +93,7 @@ func (a *Auditor) Verify(ctx context.Context, v Verification) (Verdict, error) {
 			return Verdict{}, &MismatchError{fmt.Sprintf("the kept one is of %s, but the one of today is of %s", kept.Origin, now.Origin)}
 		}
 		verdict.KeptSize = kept.Size
-		if err := a.checkConsistency(ctx, v.Agreement, kept, now); err != nil {
+		if err := c.checkConsistency(ctx, v.Agreement, kept, now); err != nil {
 			return Verdict{}, err
 		}
 	}
@@ -101,7 +101,7 @@ func (a *Auditor) Verify(ctx context.Context, v Verification) (Verdict, error) {
 		return verdict, nil
 	}
 	check := &journal.Verification{}
-	if err := a.walk(ctx, v, now, func(raw []byte) error { return addChecked(check, raw, kept) }); err != nil {
+	if err := c.walk(ctx, v, now, func(raw []byte) error { return addChecked(check, raw, kept) }); err != nil {
 		return Verdict{}, err
 	}
 	if err := check.Check(now); err != nil {
@@ -122,11 +122,11 @@ func addChecked(check *journal.Verification, raw []byte, kept journal.Checkpoint
 	return nil
 }
 
-func (a *Auditor) checkConsistency(ctx context.Context, name agreement.Name, kept, now journal.Checkpoint) error {
+func (c *Client) checkConsistency(ctx context.Context, name agreement.Name, kept, now journal.Checkpoint) error {
 	var proof Proof
 	if kept.Size > 0 && kept.Size < now.Size {
 		var err error
-		if proof, err = a.ConsistencyProof(ctx, name, kept.Size, now.Size); err != nil {
+		if proof, err = c.ConsistencyProof(ctx, name, kept.Size, now.Size); err != nil {
 			return err
 		}
 	}
@@ -135,10 +135,10 @@ func (a *Auditor) checkConsistency(ctx context.Context, name agreement.Name, kep
 
 // walk reads the entries of a checkpoint in order, a page ahead of those that it hands on. Whatever the server answers, it
 // ends.
-func (a *Auditor) walk(ctx context.Context, v Verification, now journal.Checkpoint, visit func([]byte) error) error {
+func (c *Client) walk(ctx context.Context, v Verification, now journal.Checkpoint, visit func([]byte) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ahead := a.fetchEntries(ctx, v.Agreement, 0)
+	ahead := c.fetchEntries(ctx, v.Agreement, 0)
 	for done := uint64(0); done < now.Size; {
 		got := <-ahead
 		if got.err != nil {
@@ -149,7 +149,7 @@ func (a *Auditor) walk(ctx context.Context, v Verification, now journal.Checkpoi
 		}
 		entries := got.page.Entries[:min(uint64(len(got.page.Entries)), now.Size-done)] // the rest was added since
 		if next := done + uint64(len(entries)); next < now.Size {
-			ahead = a.fetchEntries(ctx, v.Agreement, journal.Position(next))
+			ahead = c.fetchEntries(ctx, v.Agreement, journal.Position(next))
 		}
 		for _, e := range entries {
 			if e.Position != journal.Position(done+1) {
@@ -171,10 +171,10 @@ type fetchedEntries struct {
 }
 
 // fetchEntries begins to fetch a page of entries.
-func (a *Auditor) fetchEntries(ctx context.Context, name agreement.Name, after journal.Position) <-chan fetchedEntries {
+func (c *Client) fetchEntries(ctx context.Context, name agreement.Name, after journal.Position) <-chan fetchedEntries {
 	fetched := make(chan fetchedEntries, 1)
 	go func() {
-		page, err := a.Entries(ctx, name, after, rowsMost)
+		page, err := c.Entries(ctx, name, after, PageMost)
 		fetched <- fetchedEntries{page, err}
 	}()
 	return fetched
@@ -237,7 +237,7 @@ func VerifyFile(ctx context.Context, path string, v Verification) (_ Verdict, er
 	check := &journal.Verification{}
 	for check.Size() < size {
 		var failed error
-		err := col.Entries(journal.Position(check.Size()+1), rowsMost, func(_ journal.Position, _ journal.Entry, raw []byte) bool {
+		err := col.Entries(journal.Position(check.Size()+1), PageMost, func(_ journal.Position, _ journal.Entry, raw []byte) bool {
 			failed = addChecked(check, raw, kept)
 			return failed == nil && check.Size() < size
 		})

@@ -1,9 +1,8 @@
-package admin
+package audit
 
 import (
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -75,23 +74,12 @@ type History struct {
 	Terms     map[string]json.RawMessage `json:"terms"` // documents, by digest
 }
 
-// history serves an object's history, or the agreement's whole journal (object, after, limit).
-func (a *API) history(r *http.Request) (any, error) {
-	u, err := a.audit(r)
-	if err != nil {
-		return nil, err
-	}
-	values, err := parameters(r, "object", "after", "limit")
-	if err != nil {
-		return nil, err
-	}
-	after, limit, err := rows(values)
-	if err != nil {
-		return nil, err
-	}
-	h := &telling{API: a, audited: u, answer: History{Agreement: string(u.col.Agreement().Name), Entries: []Record{}, Terms: map[string]json.RawMessage{}}}
-	if id := values.Get("object"); id != "" {
-		err = h.object(id, after, limit)
+// History returns a page of an object's history, or of the whole journal when object is "".
+func (v *View) History(object string, after journal.Position, limit int) (History, error) {
+	h := &telling{View: v, answer: History{Agreement: string(v.Agreement()), Entries: []Record{}, Terms: map[string]json.RawMessage{}}}
+	var err error
+	if object != "" {
+		err = h.object(object, after, limit)
 	} else {
 		err = h.journal(after, limit)
 	}
@@ -100,8 +88,7 @@ func (a *API) history(r *http.Request) (any, error) {
 
 // telling is a History being made.
 type telling struct {
-	*API
-	audited
+	*View
 	answer History
 }
 
@@ -262,10 +249,10 @@ func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error
 
 // receipts tells who was given the versions added at some positions.
 func (h *telling) receipts(added []journal.Position) error {
-	if h.Deliveries == nil || len(added) == 0 {
+	if h.Source.Deliveries == nil || len(added) == 0 {
 		return nil
 	}
-	receipts, err := h.Deliveries.Received(h.col.ID(), added)
+	receipts, err := h.Source.Deliveries.Received(h.col.ID(), added)
 	if err != nil {
 		return err
 	}

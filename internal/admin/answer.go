@@ -1,0 +1,154 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/applyfile"
+	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/store"
+)
+
+// wrongMethod is a request to a path that takes other methods.
+type wrongMethod struct{ method, path, allowed string }
+
+func (e *wrongMethod) Error() string {
+	return fmt.Sprintf("%s takes %s, not %s", e.path, e.allowed, e.method)
+}
+
+// limited is the error of a request that will do later: its account has reached a limit.
+type limited interface {
+	error
+	RetryAfter() time.Duration
+}
+
+// badRequest is an error in what a request says.
+type badRequest struct{ error }
+
+func (e *badRequest) Unwrap() error { return e.error }
+
+// maxBody bounds a request: an apply file, escaped as JSON.
+const maxBody = 2*applyfile.MaxFile + 1<<20
+
+// readJSON reads a request's body; an empty one leaves v as it is.
+func readJSON(r *http.Request, v any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+		return &badRequest{fmt.Errorf("read the request: %w", err)}
+	}
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // documents whose digest is known stay what they are
+	if err := enc.Encode(v); err != nil {
+		status, body = http.StatusInternalServerError, *bytes.NewBufferString(`{"title":"the answer could not be written"}`)
+	}
+	write(w, status, plain{"application/json", bytes.TrimSuffix(body.Bytes(), []byte("\n"))})
+}
+
+func write(w http.ResponseWriter, status int, p plain) {
+	h := w.Header()
+	h.Set("Content-Type", p.mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(p.body)))
+	h.Set("Cache-Control", "no-store") // what a caller may see is for that caller, at that moment
+	w.WriteHeader(status)
+	w.Write(p.body)
+}
+
+// errorBody is an error as JSON, with the members of TAXII's error message (TAXII 2.1, section 3.6) that apply.
+type errorBody struct {
+	Title   string         `json:"title"`
+	Status  string         `json:"http_status"`
+	Details map[string]any `json:"details,omitempty"`
+
+	File *applyfile.Error `json:"apply_file,omitempty"`
+}
+
+// errInternal is what the network is told when the server failed: the cause is for its log.
+var errInternal = errors.New("the server failed; its operator finds the cause in the log, at the time of this answer")
+
+// outward returns what a caller from elsewhere is told of an error.
+func (s *Service) outward(r *http.Request, err error) error {
+	if statusOf(err) != http.StatusInternalServerError {
+		return err
+	}
+	if s.failed != nil {
+		s.failed(r, err)
+	}
+	return errInternal
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	status := statusOf(err)
+	body := errorBody{Title: err.Error(), Status: strconv.Itoa(status)}
+	errors.As(err, &body.File)
+	var method *wrongMethod
+	var slow *auth.SlowError
+	var limit limited
+	switch {
+	case errors.As(err, &method):
+		w.Header().Set("Allow", method.allowed)
+	case errors.As(err, &slow):
+		w.Header().Set("Retry-After", seconds(slow.After))
+	case errors.As(err, &limit):
+		w.Header().Set("Retry-After", seconds(limit.RetryAfter()))
+	case status == http.StatusUnauthorized:
+		w.Header()["Www-Authenticate"] = auth.Challenge()
+	case status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	writeJSON(w, status, body)
+}
+
+// seconds writes a time as Retry-After has it: whole seconds, at least one (RFC 9110, section 10.2.3).
+func seconds(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }
+
+// statusOf returns the status of an error; an unknown one is the server's own failure.
+func statusOf(err error) int {
+	var file *applyfile.Error
+	var bad *badRequest
+	var query *audit.QueryError
+	var method *wrongMethod
+	var slow *auth.SlowError
+	var limit limited
+	var large *http.MaxBytesError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge
+	case errors.As(err, &file):
+		return http.StatusUnprocessableEntity
+	case errors.As(err, &bad), errors.As(err, &query):
+		return http.StatusBadRequest
+	case errors.As(err, &method):
+		return http.StatusMethodNotAllowed
+	case errors.Is(err, ErrNotFound), errors.Is(err, audit.ErrNotFound), errors.Is(err, agreement.ErrNoRole):
+		return http.StatusNotFound
+	case errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly):
+		return http.StatusForbidden
+	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
+		return http.StatusUnauthorized
+	case errors.Is(err, auth.ErrBusy), errors.Is(err, store.ErrClosed):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &slow), errors.As(err, &limit):
+		return http.StatusTooManyRequests
+	case errors.Is(err, ErrRefused), errors.Is(err, audit.ErrNotNoted):
+		return http.StatusConflict
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,81 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+)
+
+// failedTrailer follows an answer that could not be finished, and says why.
+const failedTrailer = "Accord-Failed"
+
+// withBackup adds backup and check to a handler: their answers go on for long.
+func (s *Service) withBackup(other http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", other)
+	mux.HandleFunc("GET /backup/", streamed("application/x-tar", func(r *http.Request, w io.Writer) error {
+		return s.store.Backup(r.Context(), w, s.audit.Deliveries)
+	}))
+	mux.HandleFunc("GET /check/", streamed("application/x-ndjson", func(r *http.Request, w io.Writer) error {
+		var names []agreement.Name
+		for _, name := range r.URL.Query()["agreement"] {
+			names = append(names, agreement.Name(name))
+		}
+		lines := json.NewEncoder(w)
+		flush := http.NewResponseController(w.(http.ResponseWriter)).Flush
+		var failed error
+		err := s.store.CheckAll(r.Context(), names, func(c store.Checked) {
+			failed = errors.Join(failed, lines.Encode(c), flush())
+		})
+		return errors.Join(err, failed)
+	}))
+	return mux
+}
+
+func streamed(mediaType string, do func(*http.Request, io.Writer) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).SetReadDeadline(time.Time{}) // the request is read; the answer may take hours
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Trailer", failedTrailer)
+		w.WriteHeader(http.StatusOK)
+		if err := do(r, w); err != nil {
+			w.Header().Set(failedTrailer, url.QueryEscape(err.Error()))
+		}
+	}
+}
+
+// Backup has the server send a backup and writes it into a new folder, with the rights of this process.
+func (c *Client) Backup(ctx context.Context, to string, progress store.Progress) (m *store.BackupManifest, err error) {
+	err = c.stream(ctx, "backup/", func(body io.Reader) (err error) {
+		m, err = store.ReceiveBackup(ctx, body, to, progress)
+		return err
+	})
+	return m, err
+}
+
+// Check has the server check what it serves.
+func (c *Client) Check(ctx context.Context, names []agreement.Name, report func(store.Checked)) error {
+	query := url.Values{}
+	for _, name := range names {
+		query.Add("agreement", string(name))
+	}
+	return c.stream(ctx, "check/?"+query.Encode(), func(body io.Reader) error {
+		lines := json.NewDecoder(body)
+		for {
+			var one store.Checked
+			if err := lines.Decode(&one); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			report(one)
+		}
+	})
+}

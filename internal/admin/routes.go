@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+)
+
+// call is a request on its way to a route, with its caller.
+type call struct {
+	*http.Request
+	caller agreement.Caller
+	by     store.Actor // recorded for what the request does
+}
+
+// name returns the agreement or account that the path names.
+func (c call) name() string { return c.PathValue("name") }
+
+func (c call) agreement() agreement.Name { return agreement.Name(c.name()) }
+
+// route is one path of the API. do returns the answer: JSON, or the bytes of a plain.
+type route struct {
+	method, path string
+	reach        reach
+	do           func(*Service, call) (any, error)
+}
+
+// reach says which callers a route is for.
+type reach uint8
+
+const (
+	operators reach = iota
+	local           // callers that may use the data folder
+	accounts        // every account: what it does depends on the caller
+)
+
+// plain is an answer that is not JSON.
+type plain struct {
+	mediaType string
+	body      []byte
+}
+
+// routes lists all paths, below where the API is mounted. A path without its trailing slash is the same.
+var routes = slices.Concat(agreementRoutes, auditRoutes, accountRoutes)
+
+// handler serves the routes below prefix, which ends in a slash. The context of each request carries its caller; see
+// withCaller. Callers at the machine reach the local routes, and are told all about an error.
+func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		if r.reach == local && !atTheMachine {
+			continue
+		}
+		serve := func(w http.ResponseWriter, req *http.Request) {
+			answer, err := s.ask(r, req)
+			if err != nil {
+				if !atTheMachine {
+					err = s.outward(req, err)
+				}
+				writeError(w, err)
+				return
+			}
+			if p, ok := answer.(plain); ok {
+				write(w, http.StatusOK, p)
+				return
+			}
+			writeJSON(w, http.StatusOK, answer)
+		}
+		mux.HandleFunc(r.method+" "+prefix+r.path+"{$}", serve)
+		mux.HandleFunc(r.method+" "+prefix+strings.TrimSuffix(r.path, "/"), serve)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, pattern := mux.Handler(req); pattern == "" || !isPlain(req.URL.EscapedPath()) {
+			writeError(w, unrouted(mux, req))
+			return
+		}
+		mux.ServeHTTP(w, req)
+	})
+}
+
+// ask has a route answer, if the caller reaches it.
+func (s *Service) ask(r route, req *http.Request) (any, error) {
+	c, err := callOf(req)
+	if err != nil {
+		return nil, err
+	}
+	if r.reach == operators && !c.caller.Operator {
+		return nil, errOperatorsOnly
+	}
+	return r.do(s, c)
+}
+
+// isPlain reports whether a path has no empty segment, "." or "..": the mux would redirect those.
+func isPlain(p string) bool { return path.Clean(p) == strings.TrimSuffix(p, "/") }
+
+// unrouted says why a request reaches no route: its path or its method is unknown.
+func unrouted(mux *http.ServeMux, req *http.Request) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := req.Clone(req.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
+		return &wrongMethod{req.Method, req.URL.Path, strings.Join(allowed, ", ")}
+	}
+	return notFound("there is no %s here", req.URL.Path)
+}

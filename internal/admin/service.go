@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/applyfile"
+	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/store"
+)
+
+// AtTheMachine is the account that is recorded for what was done at the command line, where the rights to the data
+// folder are the login. No account can have this name.
+const AtTheMachine agreement.AccountName = "(operator)"
+
+// Config is what a Service works on.
+type Config struct {
+	Store *store.Store
+	Now   func() time.Time // nil: time.Now
+
+	// Deliveries, when set, knows who was given what.
+	Deliveries *store.Deliveries
+
+	// Failed, when set, is called with each failure of the server itself that the caller is not told of.
+	Failed func(*http.Request, error)
+}
+
+// Service administers an open store. There is one for each store.
+type Service struct {
+	store  *store.Store
+	now    func() time.Time
+	failed func(*http.Request, error)
+	audit  audit.Source
+
+	// changing is held from reading what a change is made of until the change is in the store: a plan, or an account
+	// read earlier, holds only as long as nothing else changes.
+	changing sync.Mutex
+}
+
+// New returns the service of an open store.
+func New(c Config) *Service {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Service{store: c.Store, now: c.Now, failed: c.Failed,
+		audit: audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now}}
+}
+
+// Apply brings the store to what a file says, and says what became of each thing in it, in the file's order by kind.
+// With a fault anywhere in the file (an *applyfile.Error) nothing is applied. What the file does not mention stays as it
+// is. A crash or a failing disk may leave the first part applied; applying the file again does the rest.
+func (s *Service) Apply(ctx context.Context, by store.Actor, f *applyfile.File) ([]applyfile.Line, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	plan, err := applyfile.NewPlan(s.store, f)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.carryOut(ctx, by, plan); err != nil {
+		return nil, fmt.Errorf("apply %s: %w", plan.File, err)
+	}
+	return plan.Lines(), nil
+}
+
+func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.Plan) error {
+	var changes []store.RegistryChange
+	for _, st := range plan.Steps {
+		if st.Registry != nil {
+			changes = append(changes, *st.Registry)
+		}
+	}
+	if len(changes) > 0 {
+		if err := s.store.Change(ctx, by, changes); err != nil {
+			return err
+		}
+	}
+	for _, st := range plan.Steps {
+		var err error
+		switch {
+		case st.Create != nil:
+			_, err = s.store.CreateAgreement(ctx, by, st.Create)
+		case st.Terms != nil:
+			err = s.putTerms(ctx, by, st.Terms, "change", "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putTerms puts new terms of an agreement in force.
+func (s *Service) putTerms(ctx context.Context, by store.Actor, a *agreement.Agreement, act, reason string) error {
+	col, ok := s.store.Collection(a.Name)
+	if !ok {
+		return notFound("there is no agreement %s", a.Name)
+	}
+	_, err := col.Append(ctx, store.Batch{
+		Actor:   by,
+		Changes: []store.Change{{Terms: &store.TermsChange{Agreement: a, Act: act, Reason: reason}}},
+	})
+	if err != nil {
+		return fmt.Errorf("%s agreement %s: %w", act, a.Name, err)
+	}
+	return nil
+}

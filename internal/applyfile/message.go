@@ -1,0 +1,24 @@
+package applyfile
+
+// Message is an apply file on its way to the process that applies it. Passwords stay with the sender, which sends hashes.
+type Message struct {
+	Name   string            `json:"name"`
+	Text   string            `json:"text"`
+	Hashes map[string]string `json:"password_hashes,omitempty"` // by account
+	Faults []Problem         `json:"faults,omitempty"`          // found by the sender, those of passwords included
+}
+
+// Message makes the message of a file whose passwords are resolved.
+func (f *File) Message() Message {
+	return Message{Name: f.Name, Text: string(f.Text), Hashes: f.hashes(), Faults: f.faults}
+}
+
+// File reads the file of a message. Its faults are kept for NewPlan to report.
+func (m Message) File() *File {
+	f := read(m.Name, []byte(m.Text))
+	if len(m.Faults) > 0 {
+		f.faults = m.Faults // the sender has read the text, too
+	}
+	f.setHashes(m.Hashes)
+	return f
+}
