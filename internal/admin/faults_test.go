@@ -73,7 +73,7 @@ var wantFaults = []string{
 	`23: an item of accept.types is a list here, want text`,
 	`23: the agreement one: accept.types[0]: "campain" is no object type of STIX 2.1`,
 	`24: accept.max_tlp is "pink" here, want one of clear (white), green, amber, amber+strict, red`,
-	`26: the agreement one: release[0].to: the agreement one would release to itself, want another agreement`,
+	`26: the agreement one: release[0].to: the agreement one releases to itself, want another agreement`,
 	`27: the agreement one releases to "nowhere", which there is not; there are three, two`,
 	`30: the title "Same" of the agreement two is taken in the API root nicp, by the agreement three; want another`,
 	`31: the alias "same" of the agreement two is taken in the API root nicp, by the agreement three; want another`,

@@ -136,7 +136,7 @@ func TestEveryFaultOfAFile(t *testing.T) {
 		"a term that ends before it began": {agreementWith("    term:\n      from: 2026-01-01\n      until: 2025-01-01\n"), line(6, "the term ends on 2025-01-01, before it begins on 2026-01-01")},
 		"a date that does not exist":       {agreementWith("    term: {until: 2026-02-30}\n"), line(4, "want YYYY-MM-DD")},
 		"a date in words":                  {agreementWith("    term: {until: forever}\n"), line(4, "want YYYY-MM-DD")},
-		"a release to itself":              {agreementWith("    release:\n      - to: gsp\n"), line(5, "would release to itself")},
+		"a release to itself":              {agreementWith("    release:\n      - to: gsp\n"), line(5, "releases to itself")},
 		"a collection id that is none":     {agreementWith("    collection: {id: gsp}\n"), line(4, `collection.id is "gsp" here, want a UUIDv4`)},
 		"a collection id of version 1":     {agreementWith("    collection: {id: 91a7b528-80eb-12ed-a74d-c6fbd5a26116}\n"), line(4, "want a UUIDv4")},
 		"an alias like an id":              {agreementWith("    collection: {alias: 91a7b528-80eb-42ed-a74d-c6fbd5a26116}\n"), line(4, "looks like a collection's id")},

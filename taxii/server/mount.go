@@ -32,12 +32,15 @@ func (s *Server) Enter(w http.ResponseWriter, r *http.Request, caller agreement.
 	if caller.Account == "" {
 		return nil, auth.ErrMissing
 	}
+	x, ok := w.(*request)
+	if ok {
+		x.caller = caller // a refusal is logged under its name, too
+	}
 	usage, err := s.limiter.enterAccount(r.Context(), caller)
 	if err != nil {
 		return nil, err
 	}
-	if x, ok := w.(*request); ok {
-		x.caller = caller
+	if ok {
 		held := int(x.memory.Held())
 		x.memory.Release()
 		x.memory = s.limiter.reserve(usage)
