@@ -16,26 +16,26 @@ import (
 // nanoseconds has 30.
 const MaxVersionText = 256
 
-// Append is the one door for changes. It joins whoever else is waiting in one transaction and returns when that is
-// durable. An error means that nothing of b has happened, or, after a failed fsync, that nobody knows. When ctx ends
-// before b was taken into a transaction, nothing happens and the error is that of ctx; afterwards Append waits for the
-// outcome. Objects given in b must not change until Append returns.
+// Append is the only way to change an agreement's file. It puts b into the commit queue, where it shares a transaction
+// with other waiting batches, and returns when that transaction is durable. An error means that nothing of b has happened
+// or, after a failed fsync, that the outcome is unknown. If ctx ends before b is in a transaction, nothing happens and the
+// error is that of ctx; afterwards Append waits for the outcome. Objects given in b must not change until Append returns.
 func (c *Collection) Append(ctx context.Context, b Batch) (Result, error) {
-	if c.door == nil {
+	if c.queue == nil {
 		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, ErrReadOnly)
 	}
 	prepared, err := c.prepare(b)
 	if err != nil {
 		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, err)
 	}
-	outcomes, err := c.door.pass(ctx, prepared)
+	outcomes, err := c.queue.enqueue(ctx, prepared)
 	if err != nil {
 		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, err)
 	}
 	return Result{Outcomes: outcomes}, nil
 }
 
-// preparedBatch is a Batch with what can be reckoned before the transaction.
+// preparedBatch is a Batch with what can be computed before the transaction.
 type preparedBatch struct {
 	actor   Actor
 	status  *NewStatus
@@ -50,8 +50,8 @@ type preparedChange struct {
 	Facts
 }
 
-// Facts is what the store reckons from an object's text alone, before a transaction. Whoever adds one object to many
-// collections has it reckoned once.
+// Facts is what the store computes from an object's text alone, before a transaction. A caller that adds one object to
+// many collections computes it once.
 type Facts struct {
 	digest      journal.Digest
 	idSpan      span
@@ -65,7 +65,7 @@ type Facts struct {
 	plain uint64
 }
 
-// prepare checks a batch and does the hashing, beside whoever else does theirs.
+// prepare checks a batch and hashes its objects. It runs in the caller's goroutine, in parallel with other callers.
 func (c *Collection) prepare(b Batch) (preparedBatch, error) {
 	p := preparedBatch{actor: b.Actor, status: b.Status, cursor: b.Cursor, follow: b.Follower, changes: make([]preparedChange, len(b.Changes))}
 	for i, ch := range b.Changes {
@@ -122,7 +122,7 @@ func prepareAddition(ch Change) (preparedChange, error) {
 	return preparedChange{ch, facts}, err
 }
 
-// FactsOf reckons an object's Facts; an error says that it cannot be stored.
+// FactsOf computes an object's Facts. An error means that the object cannot be stored.
 func FactsOf(o stix.Object) (Facts, error) {
 	if o.Tree == nil || len(o.Raw()) == 0 {
 		return Facts{}, errors.New("an object without text")
@@ -154,14 +154,14 @@ func FactsOf(o stix.Object) (Facts, error) {
 	return f, nil
 }
 
-// group is what one transaction changes.
-type group struct {
+// commitGroup is what one transaction changes.
+type commitGroup struct {
 	now     uint64 // microseconds since 1970: the clock when the group was put together
 	batches []preparedBatch
 }
 
-// done is what came of a group.
-type done struct {
+// groupResult is what a commitGroup changed.
+type groupResult struct {
 	outcomes [][]Outcome // of each batch, one a change
 	terms    *agreement.Agreement
 	entries  uint64 // in the journal now

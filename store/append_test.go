@@ -240,7 +240,7 @@ func TestStatusesAreKeptWithTheirChanges(t *testing.T) { // T-044, T-045
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, by, ok, err := col.StatusKept(id)
+	got, by, ok, err := col.Status(id)
 	if err != nil || !ok || by != vendor || !bytes.Equal(got, body(r.Outcomes)) {
 		t.Errorf("got %s by %v, %v, %v; want %s", got, by, ok, err, body(r.Outcomes))
 	}
@@ -261,10 +261,10 @@ func TestStatusesAreKeptWithTheirChanges(t *testing.T) { // T-044, T-045
 	if n, err := col.ForgetStatuses(context.Background(), now.Add(-time.Minute)); n != 1 || err != nil {
 		t.Errorf("forgot %d, %v, want 1", n, err)
 	}
-	if _, _, ok, err := col.StatusKept(id); ok || err != nil {
+	if _, _, ok, err := col.Status(id); ok || err != nil {
 		t.Errorf("the old status: got %v, %v", ok, err)
 	}
-	if _, _, ok, err := col.StatusKept(later); !ok || err != nil {
+	if _, _, ok, err := col.Status(later); !ok || err != nil {
 		t.Errorf("the new status: got %v, %v", ok, err)
 	}
 }
@@ -318,7 +318,7 @@ func TestRebuildMakesTheSameIndexes(t *testing.T) {
 	want := dump(t, col)
 	err := col.db.Update(func(tx *bolt.Tx) error { // lose some, harm some
 		return errors.Join(tx.DeleteBucket(bucketOrder), tx.DeleteBucket(bucketVersions), tx.DeleteBucket(bucketHashes),
-			tx.Bucket(bucketMeta).Put(keyFigures, []byte{1}), tx.Bucket(bucketByType).Put([]byte("stray"), nil))
+			tx.Bucket(bucketMeta).Put(keyStats, []byte{1}), tx.Bucket(bucketByType).Put([]byte("stray"), nil))
 	})
 	if err != nil {
 		t.Fatal(err)

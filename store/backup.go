@@ -191,9 +191,9 @@ func (c *cut) collection(col *Collection) error {
 	if err := c.add(path.Join(agreementsName, col.ID().String()+".db"), col.db, nil); err != nil {
 		return err
 	}
-	var f figures
+	var f stats
 	err := guard(func() (err error) {
-		f, err = readFigures(c.snapshots[len(c.snapshots)-1].tx)
+		f, err = readStats(c.snapshots[len(c.snapshots)-1].tx)
 		return err
 	})
 	if err != nil {

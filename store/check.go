@@ -39,8 +39,8 @@ type checking struct {
 	ctx        context.Context
 	steps      int
 	faults     []string
-	figures    figures // as they should be
-	read       byte    // of all values, so that reading them is not left out
+	stats      stats // as they should be
+	read       byte  // of all values, so that reading them is not left out
 }
 
 func (k *checking) fault(format string, args ...any) {
@@ -49,7 +49,7 @@ func (k *checking) fault(format string, args ...any) {
 	}
 }
 
-// step lets ctx end a check.
+// step ends a check when ctx has ended.
 func (k *checking) step() error {
 	k.steps++
 	if k.steps%1024 == 0 {
@@ -65,7 +65,7 @@ func (k *checking) all(db *soundFile) error {
 	if !k.pages(db) {
 		return nil
 	}
-	var t tables
+	var t buckets
 	for _, l := range t.layout() {
 		if k.tx.Bucket(l.name) == nil {
 			k.fault("the bucket %s is missing", l.name)
@@ -88,14 +88,14 @@ func (k *checking) all(db *soundFile) error {
 	if err := k.statuses(); err != nil {
 		return err
 	}
-	if err := k.followersSound(); err != nil {
+	if err := k.followers(); err != nil {
 		return err
 	}
-	got, err := readFigures(k.tx)
+	got, err := readStats(k.tx)
 	if err != nil {
 		k.fault("%v", err)
-	} else if got != k.figures {
-		k.fault("the figures are %+v, but counting gives %+v", got, k.figures)
+	} else if got != k.stats {
+		k.fault("the stats are %+v, but counting gives %+v", got, k.stats)
 	}
 	return nil
 }

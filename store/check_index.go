@@ -18,12 +18,12 @@ func (k *checking) objects() error {
 		if err := k.step(); err != nil {
 			return err
 		}
-		k.figures.versions++
+		k.stats.versions++
 		r, err := parseRecord(b)
 		if err != nil {
 			continue // said before
 		}
-		k.figures.bytes += uint64(len(r.text))
+		k.stats.bytes += uint64(len(r.text))
 		v, o, err := readVersion(k.tx, key, r)
 		if err != nil {
 			k.fault("the object added at %d: %v", r.position, err)
@@ -46,7 +46,7 @@ func sameHash(indexed, content uint64, o stix.Object) bool {
 	return indexed == content || o.Instant.IsZero() && indexed == ijson.Hash(o.Tree)
 }
 
-// readVersion reads from a stored text what the versions index should say of it, but for the class.
+// readVersion reads from a stored text its entry in the versions index, except the class.
 func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error) {
 	var tree ijson.Tree
 	if err := tree.Parse(r.text, ijson.Limits{Depth: 1 << 20}); err != nil {
@@ -96,7 +96,7 @@ func (k *checking) indexes() error {
 		if len(group) == 0 {
 			return
 		}
-		k.figures.objects++
+		k.stats.objects++
 		held := append([]version(nil), group...)
 		classify(group)
 		for i, v := range group {
@@ -104,7 +104,7 @@ func (k *checking) indexes() error {
 			if !v.class.alone() {
 				several++
 			}
-			k.figures.classes[v.class]++
+			k.stats.classes[v.class]++
 			if held[i].class != v.class {
 				k.fault("the version added %s has the class %06b, but among its object's versions it is %06b", taxiiTime(v.added), held[i].class, v.class)
 			}
@@ -128,8 +128,8 @@ func (k *checking) indexes() error {
 		group = append(group, v)
 	}
 	end()
-	if uint64(total) != k.figures.versions {
-		k.fault("the versions index has %d versions, but %d are stored", total, k.figures.versions)
+	if uint64(total) != k.stats.versions {
+		k.fault("the versions index has %d versions, but %d are stored", total, k.stats.versions)
 	}
 	for _, index := range [][]byte{bucketOrder, bucketByType, bucketByVersion} {
 		if n := countKeys(k.tx.Bucket(index)); n != total {
@@ -144,7 +144,7 @@ func (k *checking) indexes() error {
 
 // indexed checks that a version stands in the indexes.
 func (k *checking) indexed(v version) {
-	t := tables{
+	t := buckets{
 		order: k.tx.Bucket(bucketOrder), byType: k.tx.Bucket(bucketByType),
 		byVersion: k.tx.Bucket(bucketByVersion), byID: k.tx.Bucket(bucketByID),
 	}

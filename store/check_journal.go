@@ -14,14 +14,14 @@ import (
 // journal checks that entries follow each other without a gap and later in time, hash to the stored tree, and that
 // objects, terms and tombstones are what they say.
 func (k *checking) journal() error {
-	w := journalWalk{checking: k, removed: map[journal.Position]bool{}, graves: map[string]journal.Position{}}
+	w := journalWalk{checking: k, removed: map[journal.Position]bool{}, tombstones: map[string]journal.Position{}}
 	c := k.tx.Bucket(bucketJournal).Cursor()
 	for key, b := c.First(); key != nil; key, b = c.Next() {
 		if err := k.step(); err != nil {
 			return err
 		}
-		k.figures.entries++
-		p := journal.Position(k.figures.entries)
+		k.stats.entries++
+		p := journal.Position(k.stats.entries)
 		if !bytes.Equal(key, positionKey(p)) {
 			k.fault("the entry at %d is missing: after %d comes %x", p, p-1, key)
 			return nil
@@ -42,15 +42,15 @@ func (k *checking) journal() error {
 // journalWalk is what a walk over the journal has met so far.
 type journalWalk struct {
 	*checking
-	terms   journal.Digest
-	removed map[journal.Position]bool // positions that a Deleted or Withdrawn entry names
-	missing []journal.Position        // Added, but not among the objects
-	present uint64
-	graves  map[string]journal.Position // tombstones that should be there
-	group   []tlog.Hash                 // leaves of the last group
-	hashes  int64                       // stored hashes met
-	taking  int                         // entries that remove something
-	terming int                         // entries about terms
+	terms        journal.Digest
+	removed      map[journal.Position]bool // positions that a Deleted or Withdrawn entry names
+	missing      []journal.Position        // Added, but not among the objects
+	present      uint64
+	tombstones   map[string]journal.Position // tombstones that should be there
+	group        []tlog.Hash                 // leaves of the last group
+	hashes       int64                       // stored hashes met
+	removals     int                         // entries that remove something
+	termsEntries int                         // entries about terms
 }
 
 // hash checks the stored hashes that an entry adds. Earlier ones, which it needs, have been checked before it.
@@ -86,7 +86,7 @@ func (w *journalWalk) hash(p journal.Position, b []byte) {
 
 // checkHead checks the tree's head, which covers the entries behind the last full group.
 func (w *journalWalk) checkHead() {
-	head, err := readHead(w.tx, w.figures.entries)
+	head, err := readRoot(w.tx, w.stats.entries)
 	if err != nil {
 		w.fault("the tree: %v", err)
 	} else if string(w.tx.Bucket(bucketMeta).Get(keyHead)) != string(head[:]) {
@@ -96,16 +96,16 @@ func (w *journalWalk) checkHead() {
 
 func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
 	at := uint64(e.At.UnixMicro())
-	if at <= w.figures.lastAt {
+	if at <= w.stats.lastAt {
 		w.fault("the entry at %d has the time %s, which is not after the one before", p, taxiiTime(at))
 	}
-	w.figures.lastAt = max(w.figures.lastAt, at)
+	w.stats.lastAt = max(w.stats.lastAt, at)
 	switch e.Kind {
 	case journal.Added:
-		w.figures.lastAdded = max(w.figures.lastAdded, at)
+		w.stats.lastAdded = max(w.stats.lastAdded, at)
 		w.added(p, e, at)
 	case journal.Deleted, journal.Withdrawn:
-		w.taken(p, e)
+		w.removal(p, e)
 	case journal.Terms:
 		w.termsEntry(p, e)
 	default:
@@ -114,8 +114,8 @@ func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
 }
 
 func (w *journalWalk) added(p journal.Position, e journal.Entry, at uint64) {
-	if grave, ok := w.grave(e); ok {
-		delete(w.graves, grave)
+	if key, ok := w.tombstoneKey(e); ok {
+		delete(w.tombstones, key)
 	} else {
 		w.fault("the object type of %s, added at %d, has no number", e.Object, p)
 	}
@@ -141,17 +141,17 @@ func (w *journalWalk) added(p journal.Position, e journal.Entry, at uint64) {
 	}
 }
 
-// grave is the key of the tombstone for the version that an entry added.
-func (w *journalWalk) grave(added journal.Entry) (string, bool) {
+// tombstoneKey returns the key of the tombstone of the version that an entry added.
+func (w *journalWalk) tombstoneKey(added journal.Entry) (string, bool) {
 	id, ok := idKeyOf(w.tx, stix.ID(added.Object))
 	if !ok {
 		return "", false
 	}
-	key, err := tombstoneOf(id, added)
+	key, err := tombstoneKeyOf(id, added)
 	return string(key), err == nil
 }
 
-func (w *journalWalk) taken(p journal.Position, e journal.Entry) {
+func (w *journalWalk) removal(p journal.Position, e journal.Entry) {
 	added, err := journal.ParseEntry(w.tx.Bucket(bucketJournal).Get(positionKey(e.Of)))
 	if err != nil || e.Of >= p || added.Kind != journal.Added || added.Object != e.Object || added.Version != e.Version {
 		w.fault("the entry at %d removes %s %s of the entry at %d, which did not add it", p, e.Object, e.Version, e.Of)
@@ -161,12 +161,12 @@ func (w *journalWalk) taken(p journal.Position, e journal.Entry) {
 		w.fault("the entry at %d removes what was added at %d a second time", p, e.Of)
 	}
 	w.removed[e.Of] = true
-	w.taking++
-	if id, ok := idKeyOf(w.tx, stix.ID(e.Object)); !ok || !has(w.tx.Bucket(bucketRemovals), removalKey(id, p)) {
+	w.removals++
+	if id, ok := idKeyOf(w.tx, stix.ID(e.Object)); !ok || !hasKey(w.tx.Bucket(bucketRemovals), removalKey(id, p)) {
 		w.fault("the entry at %d is not found among the removals of %s", p, e.Object)
 	}
-	if grave, ok := w.grave(added); ok {
-		w.graves[grave] = p
+	if key, ok := w.tombstoneKey(added); ok {
+		w.tombstones[key] = p
 	}
 }
 
@@ -175,7 +175,7 @@ func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 		w.fault("the entry at %d changes terms that were not in force", p)
 	}
 	w.terms = e.Digest
-	w.terming++
+	w.termsEntries++
 	if string(w.tx.Bucket(bucketTermed).Get(positionKey(p))) != string(e.Digest[:]) {
 		w.fault("the entry at %d is not found among those about terms", p)
 	}
@@ -185,7 +185,7 @@ func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 	}
 }
 
-// end compares what the whole journal says with what there is.
+// end compares the whole journal with what is stored.
 func (w *journalWalk) end() {
 	for _, p := range w.missing {
 		if !w.removed[p] {
@@ -204,12 +204,12 @@ func (w *journalWalk) end() {
 	}
 	w.checkHashCount()
 	w.checkHead()
-	w.checkGraves()
-	if n := countKeys(w.tx.Bucket(bucketRemovals)); n != w.taking {
-		w.fault("the index of removals has %d keys, but %d entries remove something", n, w.taking)
+	w.checkTombstones()
+	if n := countKeys(w.tx.Bucket(bucketRemovals)); n != w.removals {
+		w.fault("the index of removals has %d keys, but %d entries remove something", n, w.removals)
 	}
-	if n := countKeys(w.tx.Bucket(bucketTermed)); n != w.terming {
-		w.fault("the index of terms has %d keys, but %d entries are about terms", n, w.terming)
+	if n := countKeys(w.tx.Bucket(bucketTermed)); n != w.termsEntries {
+		w.fault("the index of terms has %d keys, but %d entries are about terms", n, w.termsEntries)
 	}
 }
 
@@ -224,14 +224,14 @@ func (w *journalWalk) checkHashCount() {
 	}
 }
 
-func (w *journalWalk) checkGraves() {
+func (w *journalWalk) checkTombstones() {
 	tombstones := w.tx.Bucket(bucketTombstones)
-	for grave, p := range w.graves {
-		if string(tombstones.Get([]byte(grave))) != string(positionKey(p)) {
+	for key, p := range w.tombstones {
+		if string(tombstones.Get([]byte(key))) != string(positionKey(p)) {
 			w.fault("what the entry at %d removed has no tombstone", p)
 		}
 	}
-	if n := countKeys(tombstones); n != len(w.graves) {
-		w.fault("there are %d tombstones, but the entries make %d", n, len(w.graves))
+	if n := countKeys(tombstones); n != len(w.tombstones) {
+		w.fault("there are %d tombstones, but the entries make %d", n, len(w.tombstones))
 	}
 }

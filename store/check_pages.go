@@ -56,7 +56,7 @@ func (k *checking) pages(db *soundFile) bool {
 
 // buckets reads every key and value once: they must be there, and keys in order.
 func (k *checking) buckets() error {
-	var t tables
+	var t buckets
 	belongs := map[string]bool{}
 	for _, l := range t.layout() {
 		belongs[string(l.name)] = true

@@ -66,11 +66,11 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 			k, _ := tx.Bucket(bucketTombstones).Cursor().First()
 			return tx.Bucket(bucketTombstones).Delete(k)
 		}, "has no tombstone"},
-		{"wrong figures", func(tx *bolt.Tx) error {
-			f, err := readFigures(tx)
+		{"wrong stats", func(tx *bolt.Tx) error {
+			f, err := readStats(tx)
 			f.bytes++
-			return errors.Join(err, tx.Bucket(bucketMeta).Put(keyFigures, f.append(nil)))
-		}, "the figures are"},
+			return errors.Join(err, tx.Bucket(bucketMeta).Put(keyStats, f.append(nil)))
+		}, "the stats are"},
 		{"a lost bucket", func(tx *bolt.Tx) error { return tx.DeleteBucket(bucketByID) }, "the bucket byid is missing"},
 		{"a damaged status", func(tx *bolt.Tx) error { return tx.Bucket(bucketStatuses).Put(make([]byte, 16), []byte("?")) }, "the status 0000"},
 	} {

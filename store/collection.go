@@ -45,19 +45,19 @@ type Collection struct {
 	id     uuid.UUID
 	opts   collectionOptions
 	format uint64
-	door   *door // nil when read-only
+	queue  *commitQueue // nil when read-only
 
 	agreement atomic.Pointer[agreement.Agreement]
 	commits   atomic.Uint64
-	revision  atomic.Uint64                // odd while a transaction is being committed
-	newest    atomic.Uint64                // no version was added later, whenever revision is even
-	figures   atomic.Pointer[knownFigures] // of the newest transaction that a query has read
+	revision  atomic.Uint64               // odd while a transaction is being committed
+	newest    atomic.Uint64               // no version was added later, whenever revision is even
+	stats     atomic.Pointer[cachedStats] // of the newest transaction that a query has read
 
-	lengthening sync.Mutex
-	length      journal.Position // guarded by lengthening; entries in the journal
-	longer      chan struct{}    // guarded by lengthening; closed and replaced when the journal grows
-	closing     chan struct{}
-	closed      sync.Once
+	lengthMu      sync.Mutex
+	journalLength journal.Position // guarded by lengthening; entries in the journal
+	lengthChanged chan struct{}    // guarded by lengthening; closed and replaced when the journal grows
+	closing       chan struct{}
+	closed        sync.Once
 }
 
 type collectionOptions struct {
@@ -93,7 +93,7 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 		return err
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		t, err := makeTables(tx)
+		t, err := createBuckets(tx)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 		if err := t.meta.Put(keyID, id[:]); err != nil {
 			return err
 		}
-		_, err = apply(t, group{now: microseconds(opts.now()), batches: []preparedBatch{{
+		_, err = apply(t, commitGroup{now: microseconds(opts.now()), batches: []preparedBatch{{
 			actor:   by,
 			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Agreement: a, Act: "create"}}}},
 		}}})
@@ -124,7 +124,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	c := &Collection{db: db, opts: opts, longer: make(chan struct{}), closing: make(chan struct{})}
+	c := &Collection{db: db, opts: opts, lengthChanged: make(chan struct{}), closing: make(chan struct{})}
 	c.revision.Store(firstRevision.Add(1) << 32)
 	if err := db.View(c.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
@@ -136,7 +136,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 			}
 			c.format = collectionFormat
 		}
-		c.door = openDoor(c)
+		c.queue = newCommitQueue(c)
 	}
 	return c, nil
 }
@@ -153,7 +153,7 @@ func openBolt(path string, opts collectionOptions) (*soundFile, error) {
 func boltOptions(opts collectionOptions) *bolt.Options {
 	return &bolt.Options{
 		ReadOnly:        opts.ReadOnly,
-		Timeout:         time.Second, // whoever holds the file is no Accord of this folder: see lockFolder
+		Timeout:         time.Second, // another holder of the file is not an Accord of this folder: see lockFolder
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: mappedSize,
 		PageSize:        pageSize,
@@ -188,22 +188,22 @@ func (c *Collection) load(tx *bolt.Tx) error {
 	if id != terms.Collection.ID {
 		return fmt.Errorf("it says that it is collection %s, but holds the terms of %s", id, terms.Collection.ID)
 	}
-	f, err := readFigures(tx)
+	f, err := readStats(tx)
 	if err != nil {
 		return err
 	}
-	c.id, c.length = id, journal.Position(f.entries)
+	c.id, c.journalLength = id, journal.Position(f.entries)
 	c.newest.Store(newestIn(tx, f))
 	c.agreement.Store(terms)
 	return nil
 }
 
-// unknownNewest stands for the time of a newest version that nobody knows.
+// unknownNewest stands for an unknown time of the newest version.
 const unknownNewest = math.MaxUint64
 
-// newestIn is when the newest version was added. The figures are not enough: where they are damaged, no poll would find what
-// is newer.
-func newestIn(tx *bolt.Tx, f figures) uint64 {
+// newestIn returns when the newest version was added. The stats alone are not enough: if they were damaged, polls would
+// miss what is newer.
+func newestIn(tx *bolt.Tx, f stats) uint64 {
 	newest := uint64(unknownNewest)
 	guard(func() error {
 		last, _ := tx.Bucket(bucketObjects).Cursor().Last()
@@ -217,8 +217,8 @@ func newestIn(tx *bolt.Tx, f figures) uint64 {
 	return newest
 }
 
-// nothingAfter says whether a query asks for what was added after the newest version there is, as a subscriber does that
-// has everything. That takes no transaction: 42 µs of processor time for an empty poll became 37.
+// nothingAfter reports whether a query asks for versions later than the newest one, as a subscriber does that has
+// everything. That takes no transaction: 42 µs of processor time for an empty poll became 37.
 func (c *Collection) nothingAfter(q Query) bool {
 	if q.After.IsZero() || len(q.IDs) > 0 { // what is known of an identifier is part of the answer
 		return false
@@ -241,8 +241,8 @@ func currentTerms(tx *bolt.Tx) (*agreement.Agreement, error) {
 func (c *Collection) close() error {
 	c.closed.Do(func() { close(c.closing) })
 	c.newest.Store(unknownNewest)
-	if c.door != nil {
-		c.door.close()
+	if c.queue != nil {
+		c.queue.close()
 	}
 	if err := c.db.Close(); err != nil {
 		return fmt.Errorf("close collection %s: %w", c.id, err)
@@ -253,7 +253,7 @@ func (c *Collection) close() error {
 // ID is the collection's identifier.
 func (c *Collection) ID() uuid.UUID { return c.id }
 
-// Agreement is the agreement as it is now. The value is shared: nobody changes it.
+// Agreement returns the agreement in force. The value is shared and must not be changed.
 func (c *Collection) Agreement() *agreement.Agreement { return c.agreement.Load() }
 
 // Commits is how many transactions have been committed since the file was opened: many fewer than batches when many
@@ -279,7 +279,7 @@ func (c *Collection) view(fn func(*bolt.Tx) error) error {
 	return err
 }
 
-// Stats are figures kept beside the data, so that reading them costs nothing.
+// Stats are counts kept beside the data, so that reading them costs nothing.
 type Stats struct {
 	Objects   uint64 // distinct identifiers
 	Versions  uint64
@@ -288,11 +288,11 @@ type Stats struct {
 	LastAdded time.Time
 }
 
-// Stats returns the collection's figures.
+// Stats returns the collection's counts.
 func (c *Collection) Stats() (Stats, error) {
 	var s Stats
 	err := c.view(func(tx *bolt.Tx) error {
-		f, err := readFigures(tx)
+		f, err := readStats(tx)
 		if err != nil {
 			return err
 		}
@@ -303,7 +303,7 @@ func (c *Collection) Stats() (Stats, error) {
 		return nil
 	})
 	if err != nil {
-		return Stats{}, fmt.Errorf("read figures: %w", err)
+		return Stats{}, fmt.Errorf("read stats: %w", err)
 	}
 	return s, nil
 }
@@ -311,9 +311,9 @@ func (c *Collection) Stats() (Stats, error) {
 // Wait returns when the journal is longer than p, or ctx ends, or the collection is closed (ErrClosed).
 func (c *Collection) Wait(ctx context.Context, p journal.Position) error {
 	for {
-		c.lengthening.Lock()
-		length, longer := c.length, c.longer
-		c.lengthening.Unlock()
+		c.lengthMu.Lock()
+		length, longer := c.journalLength, c.lengthChanged
+		c.lengthMu.Unlock()
 		if length > p {
 			return nil
 		}
@@ -327,14 +327,14 @@ func (c *Collection) Wait(ctx context.Context, p journal.Position) error {
 	}
 }
 
-// grown tells those who wait that the journal has length entries.
-func (c *Collection) grown(length uint64) {
-	c.lengthening.Lock()
-	defer c.lengthening.Unlock()
-	if p := journal.Position(length); p != c.length {
-		c.length = p
-		close(c.longer)
-		c.longer = make(chan struct{})
+// setLength wakes the callers of Wait: the journal has length entries.
+func (c *Collection) setLength(length uint64) {
+	c.lengthMu.Lock()
+	defer c.lengthMu.Unlock()
+	if p := journal.Position(length); p != c.journalLength {
+		c.journalLength = p
+		close(c.lengthChanged)
+		c.lengthChanged = make(chan struct{})
 	}
 }
 

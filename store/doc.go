@@ -1,15 +1,15 @@
 // Package store keeps what was agreed and what was shared: accord.db with the parties, accounts, API roots and the list
 // of agreements, and one bbolt file an agreement with its journal, its objects and the indexes over them.
 //
-// It refuses to judge: whether an object is valid, whether a caller may read or add it, is decided before. It never
-// decodes an object to serve it, and never re-encodes one. Start reading at [Open], then at [Collection.Append], the one
-// door for changes, and [Collection.Page]; the buckets are listed in keys.go.
+// It does not validate: whether an object is valid STIX and whether the terms accept it is decided before. It never
+// decodes an object to serve it, and never re-encodes one. Start reading at [Open], then at [Collection.Append], the only
+// way to change a file, and [Collection.Page]; the buckets are listed in keys.go.
 //
 // # Changing
 //
-// Append prepares a batch where it is called (digest, keys) and joins a line. One goroutine a collection, the door, takes
-// all that wait into one transaction and commits it once. Inside, apply is deterministic: the door has read the clock
-// before. date_added strictly increases, and the last object of a transaction gets a whole millisecond (see apply).
+// Append prepares a batch in the caller's goroutine (digest, keys) and adds it to the collection's commit queue. One
+// goroutine per collection puts all waiting batches into one transaction and commits it once. Inside, apply is
+// deterministic: the queue has read the clock before. date_added strictly increases, and the last object of a transaction gets a whole millisecond (see apply).
 //
 // A version is identified by the object's identifier, the instant of its version and its spec version: the same object
 // may be held as STIX 2.0 and as 2.1. Objects without `modified` and `created` are told apart by their content.

@@ -269,10 +269,10 @@ func TestWhatLiesInsideABucketStaysThere(t *testing.T) {
 			{"a value that ends behind the bucket", pageHeader + 12, []byte{0, 0, 1, 0}},
 		} {
 			f.write(at+row.offset, row.value...)
-			if err := use(); TroubleOf(err) != Damaged {
+			if err := use(); DiskErrorOf(err) != Damaged {
 				t.Errorf("%s, at %d, while it is open: got %v, want damage", row.name, at, err)
 			}
-			if again, err := openCollection(path, collectionOptions{ReadOnly: true}); TroubleOf(err) != Damaged {
+			if again, err := openCollection(path, collectionOptions{ReadOnly: true}); DiskErrorOf(err) != Damaged {
 				t.Errorf("%s, at %d, when it is opened: got %v, want damage", row.name, at, err)
 				if err == nil {
 					again.close()

@@ -45,7 +45,7 @@ func (u *FollowerUpdate) check() error {
 }
 
 // keepFollower keeps a follower's position and memory.
-func (a *applying) keepFollower(u *FollowerUpdate) error {
+func (a *applier) keepFollower(u *FollowerUpdate) error {
 	err := putCursor(a.cursors, u.Name, u.Position)
 	for _, prefix := range u.Clear {
 		if err == nil {
@@ -79,14 +79,14 @@ func deletePrefix(b *bolt.Bucket, prefix []byte) error {
 	return nil
 }
 
-// Who vouches for a version: the collections that followers brought it from, and the zero UUID for accounts. As long as
-// it is only who added it, the entry says so; otherwise the vouchers bucket has all of them.
+// The sources of a version are the collections that followers brought it from; the zero UUID stands for accounts. A
+// single source is in the entry that added the version; several are in the sources bucket.
 
-var errVouchers = errors.New("the vouchers are damaged")
+var errSources = errors.New("the sources are damaged")
 
-func parseVouchers(b []byte) ([]uuid.UUID, error) {
+func parseSources(b []byte) ([]uuid.UUID, error) {
 	if len(b)%16 != 0 {
-		return nil, errVouchers
+		return nil, errSources
 	}
 	list := make([]uuid.UUID, len(b)/16)
 	for i := range list {
@@ -95,7 +95,7 @@ func parseVouchers(b []byte) ([]uuid.UUID, error) {
 	return list, nil
 }
 
-func appendVouchers(list []uuid.UUID) []byte {
+func appendSources(list []uuid.UUID) []byte {
 	b := make([]byte, 0, 16*len(list))
 	for _, id := range list {
 		b = append(b, id[:]...)
@@ -103,10 +103,10 @@ func appendVouchers(list []uuid.UUID) []byte {
 	return b
 }
 
-// vouchersOf are those who vouch for a version.
-func (a *applying) vouchersOf(v version) ([]uuid.UUID, error) {
-	if kept := a.vouchers.Get(v.key); kept != nil {
-		return parseVouchers(kept)
+// sourcesOf returns the sources of a version.
+func (a *applier) sourcesOf(v version) ([]uuid.UUID, error) {
+	if kept := a.sources.Get(v.key); kept != nil {
+		return parseSources(kept)
 	}
 	e, err := a.entryOf(v)
 	if err != nil {
@@ -115,9 +115,9 @@ func (a *applying) vouchersOf(v version) ([]uuid.UUID, error) {
 	return []uuid.UUID{e.Source.Collection}, nil
 }
 
-// vouch notes that a version that is there was brought once more.
-func (a *applying) vouch(v version, by uuid.UUID) error {
-	list, err := a.vouchersOf(v)
+// addSource notes another source of a stored version.
+func (a *applier) addSource(v version, by uuid.UUID) error {
+	list, err := a.sourcesOf(v)
 	if err != nil {
 		return err
 	}
@@ -126,13 +126,13 @@ func (a *applying) vouch(v version, by uuid.UUID) error {
 			return nil
 		}
 	}
-	return a.vouchers.Put(v.key, appendVouchers(append(list, by)))
+	return a.sources.Put(v.key, appendSources(append(list, by)))
 }
 
-// takeBack picks those of the versions for which nobody but a source vouches. The others lose it as a voucher, and stay.
-func (a *applying) takeBack(vs []version, source uuid.UUID) (alone []version, err error) {
+// dropSource returns the versions that have no other source. The others lose this source, and stay.
+func (a *applier) dropSource(vs []version, source uuid.UUID) (alone []version, err error) {
 	for _, v := range vs {
-		list, err := a.vouchersOf(v)
+		list, err := a.sourcesOf(v)
 		if err != nil {
 			return nil, err
 		}
@@ -147,16 +147,17 @@ func (a *applying) takeBack(vs []version, source uuid.UUID) (alone []version, er
 		case len(rest) == 0:
 			alone = append(alone, v)
 		default:
-			if err := a.vouchers.Put(v.key, appendVouchers(rest)); err != nil {
-				return nil, fmt.Errorf("keep vouchers: %w", err)
+			if err := a.sources.Put(v.key, appendSources(rest)); err != nil {
+				return nil, fmt.Errorf("write sources: %w", err)
 			}
 		}
 	}
 	return alone, nil
 }
 
-// followersSound checks that what followers keep is sealed, and some follower's, and that vouchers are those of a version.
-func (k *checking) followersSound() error {
+// followers checks that the state of followers has its checksums and belongs to a follower, and that sources belong to a
+// version.
+func (k *checking) followers() error {
 	cursors := k.tx.Bucket(bucketCursors)
 	err := cursors.ForEach(func(name, _ []byte) error {
 		if _, err := k.collection.cursorIn(k.tx, string(name)); err != nil {
@@ -181,13 +182,13 @@ func (k *checking) followersSound() error {
 		}
 	}
 	versions := k.tx.Bucket(bucketVersions)
-	c = k.tx.Bucket(bucketVouchers).Cursor()
+	c = k.tx.Bucket(bucketSources).Cursor()
 	for key, value := c.First(); key != nil; key, value = c.Next() {
 		if err := k.step(); err != nil {
 			return err
 		}
-		if _, err := parseVouchers(value); err != nil || len(value) == 0 || versions.Get(key) == nil {
-			k.fault("the vouchers at %x are damaged, or those of no version", key)
+		if _, err := parseSources(value); err != nil || len(value) == 0 || versions.Get(key) == nil {
+			k.fault("the sources at %x are damaged, or belong to no version", key)
 		}
 	}
 	return nil

@@ -75,9 +75,9 @@ func TestWhatAFollowerRemembersIsKeptWithItsEffects(t *testing.T) {
 	update(FollowerUpdate{Position: 5, Set: []KeyValue{kv("wa", "1"), kv("wb", ""), kv("x", "2")}})
 	update(FollowerUpdate{Position: 6, Unset: [][]byte{[]byte("x")}, Set: []KeyValue{kv("y", "3")}})
 	read := func() (got string) {
-		err := col.Look(func(l *Look) error {
+		err := col.Snapshot(func(l *Snapshot) error {
 			got = fmt.Sprint(l.Cursor(name), " ")
-			l.MemoryWith(name, nil, func(k, v []byte) { got += fmt.Sprintf("%s=%s ", k, v) })
+			l.EachState(name, nil, func(k, v []byte) { got += fmt.Sprintf("%s=%s ", k, v) })
 			return nil
 		})
 		if err != nil {

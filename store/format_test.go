@@ -40,11 +40,11 @@ func oldFile(t *testing.T) string {
 // remembered is what the followers of the old file keep.
 func remembered(t *testing.T, col *Collection) (got string) {
 	t.Helper()
-	err := col.Look(func(l *Look) error {
+	err := col.Snapshot(func(l *Snapshot) error {
 		name := ReleaseFollower(fromA)
 		got = fmt.Sprint(l.Cursor(name), " ", l.Cursor("mirror"), " ", l.Cursor("nobody"))
-		l.MemoryWith(name, nil, func(k, v []byte) { got += fmt.Sprintf(" %s=%s", k, v) })
-		got += fmt.Sprint(" ", l.Memory(name, "wb") != nil, l.Memory(name, "wc") != nil)
+		l.EachState(name, nil, func(k, v []byte) { got += fmt.Sprintf(" %s=%s", k, v) })
+		got += fmt.Sprint(" ", l.State(name, "wb") != nil, l.State(name, "wc") != nil)
 		return nil
 	})
 	if err != nil {
@@ -205,14 +205,14 @@ func TestAWrongBitInWhatFollowersKeepIsNoticed(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		bucket, key []byte
-		ask         func(*Look)
+		ask         func(*Snapshot)
 	}{
-		{"a cursor", bucketCursors, []byte(name), func(l *Look) { l.Cursor(name) }},
-		{"one thing that is asked for", bucketFollowers, followerKey(name, []byte("wa")), func(l *Look) { l.Memory(name, "wa") }},
-		{"one thing among others", bucketFollowers, followerKey(name, []byte("wa")), func(l *Look) {
-			l.MemoryWith(name, []byte("w"), func(_, _ []byte) {})
+		{"a cursor", bucketCursors, []byte(name), func(l *Snapshot) { l.Cursor(name) }},
+		{"one thing that is asked for", bucketFollowers, followerKey(name, []byte("wa")), func(l *Snapshot) { l.State(name, "wa") }},
+		{"one thing among others", bucketFollowers, followerKey(name, []byte("wa")), func(l *Snapshot) {
+			l.EachState(name, []byte("w"), func(_, _ []byte) {})
 		}},
-		{"an empty thing", bucketFollowers, followerKey(name, []byte("wb")), func(l *Look) { l.Memory(name, "wb") }},
+		{"an empty thing", bucketFollowers, followerKey(name, []byte("wb")), func(l *Snapshot) { l.State(name, "wb") }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			path := oldFile(t)
@@ -236,8 +236,8 @@ func TestAWrongBitInWhatFollowersKeepIsNoticed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				err = col.Look(func(l *Look) error { row.ask(l); return nil })
-				if TroubleOf(err) != Damaged {
+				err = col.Snapshot(func(l *Snapshot) error { row.ask(l); return nil })
+				if DiskErrorOf(err) != Damaged {
 					t.Errorf("bit %d: got %v, want damage", bit, err)
 				}
 				if faults, err := col.Check(t.Context()); err != nil || !strings.Contains(strings.Join(faults, "\n"), "a follower keeps under") {
@@ -257,7 +257,7 @@ func TestACursorThatIsCutShortIsNoCursor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := col.CursorOf("mirror"); TroubleOf(err) != Damaged {
+	if got, err := col.CursorOf("mirror"); DiskErrorOf(err) != Damaged {
 		t.Errorf("got %d, %v, want damage", got, err)
 	}
 	if err := col.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketCursors).Delete(key) }); err != nil {

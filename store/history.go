@@ -14,12 +14,12 @@ import (
 // Head is the journal's size and the hash of its tree (RFC 6962, section 2.1).
 func (c *Collection) Head() (size uint64, root tlog.Hash, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
-		f, err := readFigures(tx)
+		f, err := readStats(tx)
 		if err != nil {
 			return err
 		}
 		size = f.entries
-		root, err = readHead(tx, size)
+		root, err = readRoot(tx, size)
 		return err
 	})
 	if err != nil {

@@ -66,25 +66,25 @@ func (v *version) value() []byte {
 }
 
 // put writes a version into every index.
-func (t *tables) put(v version) error {
+func (t *buckets) put(v version) error {
 	if err := t.versions.Put(v.key, v.value()); err != nil {
 		return fmt.Errorf("index version: %w", err)
 	}
-	t.figures.classes[v.class]++
+	t.stats.classes[v.class]++
 	return t.eachIndex(v, func(b *bolt.Bucket, key []byte) error { return b.Put(key, nil) })
 }
 
 // drop takes a version out of every index.
-func (t *tables) drop(v version) error {
+func (t *buckets) drop(v version) error {
 	if err := t.versions.Delete(v.key); err != nil {
 		return fmt.Errorf("index version: %w", err)
 	}
-	t.figures.classes[v.class]--
+	t.stats.classes[v.class]--
 	return t.eachIndex(v, func(b *bolt.Bucket, key []byte) error { return b.Delete(key) })
 }
 
 // reclass gives a version another class.
-func (t *tables) reclass(v version, c class) error {
+func (t *buckets) reclass(v version, c class) error {
 	if v.class == c {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (t *tables) reclass(v version, c class) error {
 }
 
 // eachIndex calls do with every key, beside that of the versions bucket, under which a version is found.
-func (t *tables) eachIndex(v version, do func(*bolt.Bucket, []byte) error) error {
+func (t *buckets) eachIndex(v version, do func(*bolt.Bucket, []byte) error) error {
 	var tail [9]byte // class, added
 	tail[0] = byte(v.class)
 	binary.BigEndian.PutUint64(tail[1:], v.added)
@@ -123,7 +123,7 @@ func (t *tables) eachIndex(v version, do func(*bolt.Bucket, []byte) error) error
 
 // link puts a new version among those of its object. An object held in one spec version costs its two neighbours, one
 // held in both is classified anew as a whole.
-func (t *tables) link(v version) error {
+func (t *buckets) link(v version) error {
 	prev, next, err := t.neighbours(v)
 	if err != nil {
 		return err
@@ -150,13 +150,13 @@ func (t *tables) link(v version) error {
 		}
 	}
 	if prev == nil && next == nil {
-		t.figures.objects++
+		t.stats.objects++
 	}
 	return t.put(v)
 }
 
 // unlink takes versions of one object out of the indexes.
-func (t *tables) unlink(vs []version) error {
+func (t *buckets) unlink(vs []version) error {
 	both := false
 	for _, v := range vs {
 		both = both || v.class&inBoth != 0
@@ -176,7 +176,7 @@ func (t *tables) unlink(vs []version) error {
 		return err
 	}
 	if first == nil {
-		t.figures.objects--
+		t.stats.objects--
 		return nil
 	}
 	if first.added == last.added {
@@ -189,8 +189,8 @@ func (t *tables) unlink(vs []version) error {
 }
 
 // relink classifies all versions of an object anew, with one more when it is given.
-func (t *tables) relink(id idKey, more *version) error {
-	held, err := versionsOf(t.places, id)
+func (t *buckets) relink(id idKey, more *version) error {
+	held, err := versionsOf(t.versionKeys, id)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (t *tables) relink(id idKey, more *version) error {
 	now = append(now, held[place:]...)
 	classify(now)
 	if len(now) == 0 {
-		t.figures.objects--
+		t.stats.objects--
 	}
 	for i, v := range now {
 		switch {
@@ -227,8 +227,8 @@ func (t *tables) relink(id idKey, more *version) error {
 }
 
 // neighbours are the versions of the same object before and after a new one.
-func (t *tables) neighbours(v version) (prev, next *version, err error) {
-	c := t.places
+func (t *buckets) neighbours(v version) (prev, next *version, err error) {
+	c := t.versionKeys
 	key, value := c.Seek(v.key)
 	if next, err = sameObject(v.id(), key, value); err != nil {
 		return nil, nil, err
@@ -243,8 +243,8 @@ func (t *tables) neighbours(v version) (prev, next *version, err error) {
 }
 
 // ends are the first and last version of an object.
-func (t *tables) ends(id idKey) (first, last *version, err error) {
-	c := t.places
+func (t *buckets) ends(id idKey) (first, last *version, err error) {
+	c := t.versionKeys
 	key, value := c.Seek(id)
 	if first, err = sameObject(id, key, value); err != nil || first == nil {
 		return nil, nil, err

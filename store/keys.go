@@ -15,7 +15,7 @@ import (
 // added is a date_added as 8 bytes big-endian microseconds since 1970; within a collection it names one version. id is
 // an idKey, instant what stix.Instant.AppendKey writes, type a uvarint, class one byte (see class).
 var (
-	bucketMeta       = []byte("meta")       // format, id, figures, terms, head
+	bucketMeta       = []byte("meta")       // format, id, stats, terms, head
 	bucketJournal    = []byte("journal")    // position -> entry's canonical bytes
 	bucketHashes     = []byte("hashes")     // chunk number -> hashesPerChunk hashes of the tree: see treeHashes
 	bucketDocuments  = []byte("documents")  // SHA-256 -> agreement document, every one that was ever in force
@@ -33,23 +33,23 @@ var (
 	bucketStatusAge  = []byte("statusage")  // time, status id -> nothing
 	bucketCursors    = []byte("cursors")    // follower -> position
 	bucketFollowers  = []byte("followers")  // follower, 0, key -> what it remembers
-	bucketVouchers   = []byte("vouchers")   // key in versions -> collections, 16 bytes each: see vouchersOf
+	bucketSources    = []byte("vouchers")   // key in versions -> collections, 16 bytes each: see sourcesOf
 )
 
 // The keys of the meta bucket, beside keyFormat.
 var (
-	keyID      = []byte("id")
-	keyFigures = []byte("figures")
-	keyHead    = []byte("head")  // root of the tree
-	keyTerms   = []byte("terms") // SHA-256 of the agreement's document in force
+	keyID    = []byte("id")
+	keyStats = []byte("figures")
+	keyHead  = []byte("head")  // root of the tree
+	keyTerms = []byte("terms") // SHA-256 of the agreement's document in force
 )
 
 // idKey is an object's identifier as a key: its type, then 0 and the UUID's 16 bytes, or 1 and its 36 characters when
 // they are not all lower-case: identifiers are equal when their texts are. No idKey is a prefix of another.
 type idKey []byte
 
-// idKeyRoom is enough for nearly every idKey.
-const idKeyRoom = 48
+// idKeySize is enough for nearly every idKey.
+const idKeySize = 48
 
 const (
 	uuidPacked = 0
@@ -114,7 +114,7 @@ func typeLen(k []byte) int {
 	return max(n, 0)
 }
 
-// form tells apart versions of one object that bear the same instant: an object may be held as STIX 2.0 and as 2.1, and
+// form tells apart versions of one object with the same instant: an object may be held as STIX 2.0 and as 2.1, and
 // the date_added that names an unversioned object is no `modified`.
 type form byte
 

@@ -60,7 +60,7 @@ func entriesOf(tx *bolt.Tx, id stix.ID) ([]journal.Position, error) {
 	return slices.Compact(list), nil
 }
 
-// TermsAt says which terms were in force when the entry at a position was written: the position of the entry that put
+// TermsAt returns which terms were in force when the entry at a position was written: the position of the entry that put
 // them in force, the digest of their document, and the document.
 func (c *Collection) TermsAt(p journal.Position) (since journal.Position, digest journal.Digest, document []byte, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
@@ -88,13 +88,13 @@ func (c *Collection) TermsAt(p journal.Position) (since journal.Position, digest
 	return since, digest, document, nil
 }
 
-// removalKey is under what an entry that removed a version of an object is found.
+// removalKey is the key of the entry that removed a version of an object.
 func removalKey(id idKey, p journal.Position) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, len(id)+8), id...), uint64(p))
 }
 
-// has says whether a bucket has a key, whatever its value.
-func has(b *bolt.Bucket, key []byte) bool {
+// hasKey reports whether a bucket has a key, whatever its value.
+func hasKey(b *bolt.Bucket, key []byte) bool {
 	k, _ := b.Cursor().Seek(key)
 	return bytes.Equal(k, key)
 }

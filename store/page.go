@@ -15,7 +15,7 @@ import (
 func (c *Collection) Page(q Query, dst []byte) (Page, error) {
 	page := Page{Body: dst}
 	start := len(dst)
-	err := c.answer(q, &page, true, func(r record, _ uint64) bool {
+	err := c.query(q, &page, true, func(r record, _ uint64) bool {
 		if page.Count == 0 {
 			page.Body = append(page.Body, r.text...)
 			return true
@@ -32,8 +32,8 @@ func (c *Collection) Page(q Query, dst []byte) (Page, error) {
 	return page, nil
 }
 
-// typicalRecord is what the identifier and the version of an object take, in bytes.
-const typicalRecord = 80
+// usualRecord is the usual length of an object's identifier and version, in bytes.
+const usualRecord = 80
 
 // Records answers a query with one record a version; the page's Body stays empty. MaxBytes does not apply.
 func (c *Collection) Records(q Query) ([]Record, Page, error) {
@@ -41,11 +41,11 @@ func (c *Collection) Records(q Query) ([]Record, Page, error) {
 	var records []Record
 	var texts []byte // of all records, which share one string: two allocations each would be most of the work
 	var ends []int   // in texts, of the identifier and the version of each
-	err := c.answer(q, &page, false, func(r record, added uint64) bool {
+	err := c.query(q, &page, false, func(r record, added uint64) bool {
 		if records == nil {
 			records = make([]Record, 0, cap(page.Positions))
 			ends = make([]int, 0, 2*cap(page.Positions))
-			texts = make([]byte, 0, typicalRecord*cap(page.Positions))
+			texts = make([]byte, 0, usualRecord*cap(page.Positions))
 		}
 		texts = append(texts, r.id...)
 		ends = append(ends, len(texts))
@@ -66,19 +66,19 @@ func (c *Collection) Records(q Query) ([]Record, Page, error) {
 	return records, page, nil
 }
 
-// answer walks what a query selects and fills in the page. take is called for each version; false means that it is not
+// query walks what a query selects and fills in the page. take is called for each version; false means that it is not
 // part of this page. texts says whether the texts are wanted too.
-func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record, added uint64) bool) error {
+func (c *Collection) query(q Query, page *Page, texts bool, take func(r record, added uint64) bool) error {
 	if c.nothingAfter(q) {
 		return nil
 	}
 	limit := max(q.Limit, 1)
 	return c.view(func(tx *bolt.Tx) error {
-		in := &reading{tx: tx, collection: c}
+		in := &readTx{tx: tx, collection: c}
 		if err := known(in, q, page); err != nil {
 			return err
 		}
-		s, err := choose(in, q)
+		s, err := newMerge(in, q)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record,
 				return err
 			}
 			if page.Count == 0 {
-				if err := makeRoom(in, q, page, limit, texts); err != nil {
+				if err := growPage(in, q, page, limit, texts); err != nil {
 					return err
 				}
 			}
@@ -115,9 +115,9 @@ func (c *Collection) answer(q Query, page *Page, texts bool, take func(r record,
 	})
 }
 
-// makeRoom makes the page large enough for what it probably gets, so that it is not copied as it grows.
-func makeRoom(in *reading, q Query, page *Page, limit int, texts bool) error {
-	f, err := in.figures()
+// growPage makes the page large enough for what it will probably hold, so that it is not copied as it grows.
+func growPage(in *readTx, q Query, page *Page, limit int, texts bool) error {
+	f, err := in.stats()
 	if err != nil || f.versions == 0 {
 		return err
 	}
@@ -138,8 +138,8 @@ func makeRoom(in *reading, q Query, page *Page, limit int, texts bool) error {
 	return nil
 }
 
-// known answers, when exactly one identifier is asked for, whether it and the versions asked for are here at all.
-func known(in *reading, q Query, page *Page) error {
+// known reports, when exactly one identifier is asked for, whether it and the versions asked for are stored at all.
+func known(in *readTx, q Query, page *Page) error {
 	if len(q.IDs) != 1 {
 		return nil
 	}

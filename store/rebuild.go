@@ -44,14 +44,14 @@ func rebuild(ctx context.Context, tx *bolt.Tx) error {
 			return fmt.Errorf("empty %s: %w", name, err)
 		}
 	}
-	if err := tx.Bucket(bucketMeta).Put(keyFigures, (&figures{}).append(nil)); err != nil {
+	if err := tx.Bucket(bucketMeta).Put(keyStats, (&stats{}).append(nil)); err != nil {
 		return err
 	}
-	t, err := openTables(tx)
+	t, err := openBuckets(tx)
 	if err != nil {
 		return err
 	}
-	tree, err := growTree(t.hashes, t.journal, 0)
+	tree, err := newTreeAppender(t.hashes, t.journal, 0)
 	if err != nil {
 		return err
 	}
@@ -72,20 +72,20 @@ func rebuild(ctx context.Context, tx *bolt.Tx) error {
 			return fmt.Errorf("entry %d: %w", p, err)
 		}
 	}
-	if err := t.keepTree(tree); err != nil {
+	if err := t.putTree(tree); err != nil {
 		return err
 	}
-	return t.keepFigures()
+	return t.putStats()
 }
 
 // replay does to the derived buckets what the change of an entry did.
-func (t *tables) replay(p journal.Position, e journal.Entry) error {
+func (t *buckets) replay(p journal.Position, e journal.Entry) error {
 	at := uint64(e.At.UnixMicro())
-	t.figures.entries = uint64(p)
-	t.figures.lastAt = max(t.figures.lastAt, at)
+	t.stats.entries = uint64(p)
+	t.stats.lastAt = max(t.stats.lastAt, at)
 	switch e.Kind {
 	case journal.Added:
-		t.figures.lastAdded = max(t.figures.lastAdded, at)
+		t.stats.lastAdded = max(t.stats.lastAdded, at)
 		return t.replayAdded(e, at)
 	case journal.Deleted, journal.Withdrawn:
 		added, err := journal.ParseEntry(t.journal.Get(positionKey(e.Of)))
@@ -96,7 +96,7 @@ func (t *tables) replay(p journal.Position, e journal.Entry) error {
 		if !ok {
 			return fmt.Errorf("%s was never added", added.Object)
 		}
-		grave, err := tombstoneOf(id, added)
+		grave, err := tombstoneKeyOf(id, added)
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (t *tables) replay(p journal.Position, e journal.Entry) error {
 	return nil
 }
 
-func (t *tables) replayAdded(e journal.Entry, at uint64) error {
+func (t *buckets) replayAdded(e journal.Entry, at uint64) error {
 	id := stix.ID(e.Object)
 	if _, known := t.typeOf(id.Type()); !known {
 		if err := t.newType(id.Type()); err != nil {
@@ -121,7 +121,7 @@ func (t *tables) replayAdded(e journal.Entry, at uint64) error {
 		}
 	}
 	key, _ := idKeyOf(t.tx, id)
-	grave, err := tombstoneOf(key, e)
+	grave, err := tombstoneKeyOf(key, e)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (t *tables) replayAdded(e journal.Entry, at uint64) error {
 	if err != nil {
 		return err
 	}
-	t.figures.versions++
-	t.figures.bytes += uint64(len(r.text))
+	t.stats.versions++
+	t.stats.bytes += uint64(len(r.text))
 	return t.link(v)
 }

@@ -117,7 +117,7 @@ func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []s
 		return nil, err
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		_, err := makeTables(tx)
+		_, err := createBuckets(tx)
 		return err
 	})
 	for _, name := range salvaged() {
@@ -152,7 +152,7 @@ func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []s
 
 // salvaged are the buckets that are copied.
 func salvaged() (names [][]byte) {
-	for _, layout := range new(tables).layout() {
+	for _, layout := range new(buckets).layout() {
 		if !slices.ContainsFunc(derived, func(d []byte) bool { return bytes.Equal(d, layout.name) }) {
 			names = append(names, layout.name)
 		}
@@ -163,7 +163,7 @@ func salvaged() (names [][]byte) {
 // forgettable says whether an agreement is whole without a part of a bucket: statuses are read for a month and then
 // dropped, and without vouchers an entry's own source vouches alone.
 func forgettable(bucket []byte) bool {
-	return bytes.Equal(bucket, bucketStatuses) || bytes.Equal(bucket, bucketStatusAge) || bytes.Equal(bucket, bucketVouchers)
+	return bytes.Equal(bucket, bucketStatuses) || bytes.Equal(bucket, bucketStatusAge) || bytes.Equal(bucket, bucketSources)
 }
 
 // copyBucket copies a bucket in several transactions: an agreement may be larger than memory. A page that is damaged ends

@@ -77,15 +77,15 @@ func FuzzRecord(f *testing.F) {
 }
 
 func FuzzFigures(f *testing.F) {
-	some := figures{objects: 3, versions: 4, bytes: 5000, entries: 9, lastAt: 1 << 50, lastAdded: 1 << 50}
+	some := stats{objects: 3, versions: 4, bytes: 5000, entries: 9, lastAt: 1 << 50, lastAdded: 1 << 50}
 	some.classes[35] = 4
 	f.Add(some.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := parseFigures(b)
+		got, err := parseStats(b)
 		if err != nil {
 			return
 		}
-		if again, err := parseFigures(got.append(nil)); err != nil || again != got {
+		if again, err := parseStats(got.append(nil)); err != nil || again != got {
 			t.Fatalf("got %+v, %v, want %+v", again, err, got)
 		}
 	})

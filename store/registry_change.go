@@ -220,11 +220,11 @@ func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
 		}
 	}
 	text := e.Append(nil)
-	tree, err := growTree(tx.Bucket(bucketAdminHashes), b, size)
+	tree, err := newTreeAppender(tx.Bucket(bucketAdminHashes), b, size)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(tree.add(text), tree.keep()); err != nil {
+	if err := errors.Join(tree.add(text), tree.put()); err != nil {
 		return err
 	}
 	return b.Put(positionKey(journal.Position(size+1)), text)

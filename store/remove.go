@@ -11,9 +11,9 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// remove removes the versions that a removal selects: their texts, their index entries, and leaves an entry and a
+// removeVersions removes the versions that a removal selects: their texts, their index entries, and leaves an entry and a
 // tombstone for each.
-func (a *applying) remove(ch *preparedChange) error {
+func (a *applier) removeVersions(ch *preparedChange) error {
 	r := ch.Remove
 	*a.out = Outcome{Kind: Missing}
 	typ, known := a.typeOf(r.ID.Type())
@@ -21,12 +21,12 @@ func (a *applying) remove(ch *preparedChange) error {
 	if !known || !ok {
 		return nil
 	}
-	held, err := versionsOf(a.places, id)
+	held, err := versionsOf(a.versionKeys, id)
 	if err != nil {
 		return err
 	}
 	selected := selectVersions(held, r)
-	if selected, err = a.narrow(selected, r); err != nil {
+	if selected, err = a.narrowSelection(selected, r); err != nil {
 		return err
 	}
 	if len(selected) == 0 {
@@ -53,33 +53,33 @@ func (a *applying) remove(ch *preparedChange) error {
 }
 
 // removeVersion removes the text of one version and records it; i is its place among those of the removal.
-func (a *applying) removeVersion(ch *preparedChange, id idKey, v version, of journal.Entry, i int) error {
+func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of journal.Entry, i int) error {
 	r, err := readRecord(a.objects, v.added)
 	if err != nil {
 		return err
 	}
-	a.figures.versions--
-	a.figures.bytes -= uint64(len(r.text))
+	a.stats.versions--
+	a.stats.bytes -= uint64(len(r.text))
 	a.out.Positions[i] = r.position
 	if err := a.objects.Delete(addedKey(v.added)); err != nil {
 		return err
 	}
-	if err := a.vouchers.Delete(v.key); err != nil {
+	if err := a.sources.Delete(v.key); err != nil {
 		return err
 	}
-	a.out.At = timeOf(a.stamp(false))
-	position := a.record(journal.Entry{
+	a.out.At = timeOf(a.nextTime(false))
+	position := a.addEntry(journal.Entry{
 		Kind: cmp.Or(ch.Remove.Kind, journal.Deleted), Object: of.Object, Version: of.Version, SpecVersion: of.SpecVersion,
 		Of: r.position, Source: ch.Remove.Source, Reason: ch.Remove.Reason,
 	}, ch)
-	grave, err := tombstoneOf(id, of)
+	tombstone, err := tombstoneKeyOf(id, of)
 	if err != nil {
 		return err
 	}
 	if err := a.removals.Put(removalKey(id, position), nil); err != nil {
 		return err
 	}
-	return a.tombstones.Put(grave, positionKey(position))
+	return a.tombstones.Put(tombstone, positionKey(position))
 }
 
 // selectVersions picks from an object's versions, which are given in order.
@@ -104,8 +104,8 @@ func selectVersions(held []version, r *Removal) []version {
 	return selected
 }
 
-// narrow leaves of the selected versions those that a removal's Digest and OnlyFrom are about.
-func (a *applying) narrow(selected []version, r *Removal) ([]version, error) {
+// narrowSelection keeps the selected versions that match a removal's Digest and OnlyFrom.
+func (a *applier) narrowSelection(selected []version, r *Removal) ([]version, error) {
 	if r.Digest != (journal.Digest{}) {
 		var same []version
 		for _, v := range selected {
@@ -120,22 +120,22 @@ func (a *applying) narrow(selected []version, r *Removal) ([]version, error) {
 		selected = same
 	}
 	if r.OnlyFrom != (uuid.UUID{}) {
-		return a.takeBack(selected, r.OnlyFrom)
+		return a.dropSource(selected, r.OnlyFrom)
 	}
 	return selected, nil
 }
 
 // entryOf is the entry with which a version was added.
-func (a *applying) entryOf(v version) (journal.Entry, error) {
+func (a *applier) entryOf(v version) (journal.Entry, error) {
 	r, err := readRecord(a.objects, v.added)
 	if err != nil {
 		return journal.Entry{}, err
 	}
-	if fresh := uint64(r.position) - a.figures.entries; uint64(r.position) > a.figures.entries {
-		if fresh > uint64(len(a.pending)) {
+	if fresh := uint64(r.position) - a.stats.entries; uint64(r.position) > a.stats.entries {
+		if fresh > uint64(len(a.drafts)) {
 			return journal.Entry{}, fmt.Errorf("the entry %d is missing", r.position)
 		}
-		return a.pending[fresh-1].entry, nil
+		return a.drafts[fresh-1].entry, nil
 	}
 	e, err := journal.ParseEntry(a.journal.Get(positionKey(r.position)))
 	if err != nil {
@@ -144,7 +144,7 @@ func (a *applying) entryOf(v version) (journal.Entry, error) {
 	return e, nil
 }
 
-// tombstoneKey is under what a removed version is remembered: followers do not bring it back. Versioned objects go by
+// tombstoneKey is the key of a removed version's tombstone: followers do not bring it back. Versioned objects go by
 // their version, others by their content.
 func tombstoneKey(dst []byte, id idKey, f form, instant stix.Instant, digest journal.Digest) []byte {
 	key := append(dst, id...)
@@ -156,8 +156,8 @@ func tombstoneKey(dst []byte, id idKey, f form, instant stix.Instant, digest jou
 	return append(key, byte(f))
 }
 
-// tombstoneOf is the tombstone's key of a version by the entry that had added it.
-func tombstoneOf(id idKey, added journal.Entry) ([]byte, error) {
+// tombstoneKeyOf returns the key of a version's tombstone, from the entry that had added it.
+func tombstoneKeyOf(id idKey, added journal.Entry) ([]byte, error) {
 	var f form
 	if added.SpecVersion == spec21 {
 		f |= formSpec21

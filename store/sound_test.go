@@ -76,7 +76,7 @@ func TestPagesThatLeadAstrayAreFoundWhenAFileIsOpened(t *testing.T) {
 					if faults, err := col.Check(t.Context()); err != nil || !strings.Contains(strings.Join(faults, "\n"), "free pages") {
 						t.Errorf("check: got %q, %v, want a fault of the list of free pages", faults, err)
 					}
-				} else if TroubleOf(err) != Damaged || !strings.Contains(err.Error(), row.want) {
+				} else if DiskErrorOf(err) != Damaged || !strings.Contains(err.Error(), row.want) {
 					t.Errorf("read-only %t: got %v, want damage: %s", readOnly, err, row.want)
 				}
 			}
@@ -116,10 +116,10 @@ func TestHeadsThatAreDamagedWhileOpen(t *testing.T) {
 				f.write(n*pageSize+headNumber, 0xff)
 			}
 			for range 2 {
-				if _, err := col.Stats(); TroubleOf(err) != Damaged {
+				if _, err := col.Stats(); DiskErrorOf(err) != Damaged {
 					t.Errorf("reading: got %v, want damage", err)
 				}
-				if _, err := col.Append(t.Context(), Batch{Changes: additions(t, toolText(1, 2))}); TroubleOf(err) != Damaged {
+				if _, err := col.Append(t.Context(), Batch{Changes: additions(t, toolText(1, 2))}); DiskErrorOf(err) != Damaged {
 					t.Errorf("writing: got %v, want damage", err)
 				}
 			}

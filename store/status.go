@@ -25,24 +25,24 @@ const StatusLifetime = 30 * 24 * time.Hour
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// mostStatus bounds the body of a status that is read, in bytes: the decoder makes room for as many as the text claims to
+// maxStatus bounds the body of a status that is read, in bytes: the decoder makes room for as many as the text claims to
 // be before it looks further. One of a hundred thousand objects takes some 25 MB.
-const mostStatus = 1 << 30
+const maxStatus = 1 << 30
 
-// forgetAtOnce is how many statuses one transaction drops.
-const forgetAtOnce = 1000
+// forgetBatch is how many statuses one transaction drops.
+const forgetBatch = 1000
 
-// The coders are made when they are first needed: a decoder costs memory.
+// The coders are made on first use: a decoder costs memory.
 var (
 	statusEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
 		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	})
 	statusDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(mostStatus))
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxStatus))
 	})
 )
 
-func (t *tables) keepStatus(id uuid.UUID, by Actor, now uint64, body []byte) error {
+func (t *buckets) putStatus(id uuid.UUID, by Actor, now uint64, body []byte) error {
 	enc, err := statusEncoder()
 	if err != nil {
 		return fmt.Errorf("keep status %s: %w", id, err)
@@ -90,8 +90,8 @@ func parseStatus(b []byte) (body []byte, by Actor, err error) {
 	return body, Actor{agreement.AccountName(names[0]), agreement.PartyName(names[1])}, nil
 }
 
-// StatusKept returns what a batch's Status kept, and who submitted it.
-func (c *Collection) StatusKept(id uuid.UUID) (body []byte, by Actor, ok bool, err error) {
+// Status returns a status resource and its submitter.
+func (c *Collection) Status(id uuid.UUID) (body []byte, by Actor, ok bool, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketStatuses).Get(id[:])
 		if ok = b != nil; !ok {
@@ -125,7 +125,7 @@ func (c *Collection) ForgetStatuses(ctx context.Context, before time.Time) (int,
 			return forgotten, fmt.Errorf("forget statuses of collection %s: %w", c.id, err)
 		}
 		forgotten += n
-		if n < forgetAtOnce {
+		if n < forgetBatch {
 			return forgotten, nil
 		}
 	}
@@ -135,7 +135,7 @@ func forgetStatuses(tx *bolt.Tx, before uint64) (int, error) {
 	statuses, ages := tx.Bucket(bucketStatuses), tx.Bucket(bucketStatusAge)
 	var old [][]byte
 	c := ages.Cursor()
-	for k, _ := c.First(); len(k) == 24 && binary.BigEndian.Uint64(k) < before && len(old) < forgetAtOnce; k, _ = c.Next() {
+	for k, _ := c.First(); len(k) == 24 && binary.BigEndian.Uint64(k) < before && len(old) < forgetBatch; k, _ = c.Next() {
 		old = append(old, append([]byte(nil), k...))
 	}
 	for _, k := range old {

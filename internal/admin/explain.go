@@ -92,7 +92,7 @@ func (e *Explanation) receives(ctx context.Context, s *store.Store, col *store.C
 
 // whereItIs says which versions of an object an agreement has, and where they came from; "" when it has none.
 func whereItIs(col *store.Collection, object stix.ID) (text string, err error) {
-	err = col.Look(func(l *store.Look) error {
+	err = col.Snapshot(func(l *store.Snapshot) error {
 		vs, err := l.Versions(object)
 		if err != nil || len(vs) == 0 {
 			return err

@@ -17,8 +17,8 @@ type batch struct {
 	route  route
 	store  *store.Store
 	terms  *agreement.Agreement // of the target
-	source *store.Look
-	target *store.Look
+	source *store.Snapshot
+	target *store.Snapshot
 	state  *state
 	reset  bool // entries are being judged again
 	most   int  // changes of a batch
@@ -39,7 +39,7 @@ type batch struct {
 	observe func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID)
 }
 
-func newBatch(s *store.Store, r route, source, target *store.Look) *batch {
+func newBatch(s *store.Store, r route, source, target *store.Snapshot) *batch {
 	return &batch{
 		route: r, store: s, terms: r.target.Agreement(), source: source, target: target,
 		state: newState(target, r.name), objects: make(map[stix.ID]*targetObject), removedHere: make(map[string]bool),
@@ -166,7 +166,7 @@ func (b *batch) release(e *entry) error {
 		b.refers(e)
 		return nil
 	}
-	if there == nil && (b.removedHere[string(id)+key] || b.target.Buried(e.recorded)) {
+	if there == nil && (b.removedHere[string(id)+key] || b.target.Tombstoned(e.recorded)) {
 		b.report(e, Gone, nil, "")
 		return nil
 	}

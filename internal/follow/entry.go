@@ -32,7 +32,7 @@ type entry struct {
 func (e *entry) id() stix.ID { return stix.ID(e.recorded.Object) }
 
 // readEntry reads one entry and the object it added. The result owns its memory.
-func readEntry(l *store.Look, p journal.Position) (*entry, error) {
+func readEntry(l *store.Snapshot, p journal.Position) (*entry, error) {
 	rec, err := l.Entry(p)
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (c *chunkCache) forget() {
 
 func readChunk(source *store.Collection, from journal.Position, entries, size int) (*chunk, error) {
 	c := &chunk{from: from}
-	err := source.Look(func(l *store.Look) error {
+	err := source.Snapshot(func(l *store.Snapshot) error {
 		length, err := l.Length()
 		if err != nil {
 			return err

@@ -107,13 +107,13 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 	if err != nil {
 		return plan{}, err
 	}
-	err = r.target.Look(func(target *store.Look) error {
-		return r.source.Look(func(source *store.Look) (err error) {
+	err = r.target.Snapshot(func(target *store.Snapshot) error {
+		return r.source.Snapshot(func(source *store.Snapshot) (err error) {
 			length, err := source.Length()
 			if err != nil {
 				return err
 			}
-			was := target.Memory(r.name, keyRule)
+			was := target.State(r.name, keyRule)
 			// A source that is shorter than the position was restored from an older backup.
 			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
 				p = planReset(r, length, print)
@@ -192,7 +192,7 @@ func planReset(r route, length journal.Position, print []byte) plan {
 // dropAids withdraws identities and marking definitions whose type the rule does not name and that no released object
 // needs. This is known only after every entry has been judged again.
 func (b *batch) dropAids(full func() bool) (more bool, err error) {
-	err = b.target.Walk(nil, func(v store.HeldVersion, _ []byte) bool {
+	err = b.target.Walk(nil, func(v store.StoredVersion, _ []byte) bool {
 		if full() {
 			more = true
 			return false
@@ -223,9 +223,9 @@ func containsType(r agreement.Release, typ string) bool {
 
 // planWithdrawal withdraws some of what the source has released; when nothing is left, it records that.
 func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
-	err = r.target.Look(func(target *store.Look) error {
-		ended := target.Memory(r.name, keyEnded) != nil
-		if ended || target.Cursor(r.name) == 0 && target.Memory(r.name, keyRule) == nil {
+	err = r.target.Snapshot(func(target *store.Snapshot) error {
+		ended := target.State(r.name, keyEnded) != nil
+		if ended || target.Cursor(r.name) == 0 && target.State(r.name, keyRule) == nil {
 			p.none = true
 			return nil
 		}
@@ -234,7 +234,7 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 		most := m.pace.burst(m.batchEntries)
 		walked := 0
 		var failed error
-		err := target.Walk(m.place(r), func(v store.HeldVersion, next []byte) bool {
+		err := target.Walk(m.place(r), func(v store.StoredVersion, next []byte) bool {
 			walked++
 			m.remember(r, next)
 			if targetVersionOf(v, r.source.ID()).ours {

@@ -78,8 +78,8 @@ func previewAll(ctx context.Context, b *batch) error {
 			return err
 		}
 		from += journal.Position(len(c.entries))
-		err = b.route.target.Look(func(target *store.Look) error {
-			return b.route.source.Look(func(source *store.Look) error {
+		err = b.route.target.Snapshot(func(target *store.Snapshot) error {
+			return b.route.source.Snapshot(func(source *store.Snapshot) error {
 				b.source, b.target = source, target
 				for _, e := range c.entries {
 					if err := b.apply(e); err != nil {

@@ -62,8 +62,8 @@ type sweep struct {
 
 // next plans the next transaction and reports whether another may follow.
 func (s *sweep) next(col *store.Collection, most int) (changes []store.Change, more bool, err error) {
-	err = col.Look(func(l *store.Look) error {
-		return eachObject(l, s.from, func(vs []store.HeldVersion, next []byte) bool {
+	err = col.Snapshot(func(l *store.Snapshot) error {
+		return eachObject(l, s.from, func(vs []store.StoredVersion, next []byte) bool {
 			changes = append(changes, dropped(s.rule, vs, s.now, s.referred[vs[0].ID])...)
 			s.from, more = next, next != nil
 			return len(changes) < most
@@ -74,11 +74,11 @@ func (s *sweep) next(col *store.Collection, most int) (changes []store.Change, m
 
 // eachObject calls visit with all versions of each object in turn, starting at a place, until visit returns false. next is
 // the place of the following object, nil after the last.
-func eachObject(l *store.Look, from []byte, visit func(vs []store.HeldVersion, next []byte) bool) error {
-	var group []store.HeldVersion
+func eachObject(l *store.Snapshot, from []byte, visit func(vs []store.StoredVersion, next []byte) bool) error {
+	var group []store.StoredVersion
 	var at []byte // place of the current version
 	stopped := false
-	err := l.Walk(from, func(v store.HeldVersion, next []byte) bool {
+	err := l.Walk(from, func(v store.StoredVersion, next []byte) bool {
 		if len(group) > 0 && group[0].ID != v.ID {
 			if !visit(group, at) {
 				stopped = true
@@ -98,7 +98,7 @@ func eachObject(l *store.Look, from []byte, visit func(vs []store.HeldVersion, n
 
 // dropped returns the removals of the versions of one object that a retention does not keep. A referred object is kept
 // whatever its age.
-func dropped(rule agreement.Retention, vs []store.HeldVersion, now time.Time, referred bool) []store.Change {
+func dropped(rule agreement.Retention, vs []store.StoredVersion, now time.Time, referred bool) []store.Change {
 	var changes []store.Change
 	for i, v := range vs {
 		newer := len(vs) - 1 - i
@@ -133,9 +133,9 @@ func keptReferences(col *store.Collection, rule agreement.Retention, now time.Ti
 	var from []byte
 	for more := true; more; {
 		seen := 0
-		err := col.Look(func(l *store.Look) error {
+		err := col.Snapshot(func(l *store.Snapshot) error {
 			var failed error
-			err := eachObject(l, from, func(vs []store.HeldVersion, next []byte) bool {
+			err := eachObject(l, from, func(vs []store.StoredVersion, next []byte) bool {
 				from, more = next, next != nil
 				seen++
 				if typ := vs[0].ID.Type(); stix.CategoryOf(typ) == stix.SRO || stix.CategoryOf(typ) == stix.Unknown {
@@ -178,7 +178,7 @@ func keptReferences(col *store.Collection, rule agreement.Retention, now time.Ti
 }
 
 // referencesOf returns what the versions of a relationship object refer to.
-func referencesOf(l *store.Look, vs []store.HeldVersion) (ids []stix.ID, err error) {
+func referencesOf(l *store.Snapshot, vs []store.StoredVersion) (ids []stix.ID, err error) {
 	for _, v := range vs {
 		e, err := readEntry(l, v.Position)
 		if err != nil {

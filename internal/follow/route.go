@@ -67,7 +67,7 @@ func routesInto(s *store.Store, target *store.Collection) ([]route, error) {
 		}
 	}
 	var former []uuid.UUID
-	if err := target.Look(func(l *store.Look) error { former = l.Releases(); return nil }); err != nil {
+	if err := target.Snapshot(func(l *store.Snapshot) error { former = l.Releases(); return nil }); err != nil {
 		return nil, err
 	}
 	for _, id := range former {
@@ -123,8 +123,8 @@ func (r route) lag(now time.Time) (Lag, error) {
 		lag.Paused = why
 	case withdrawing:
 		lag.Paused = why
-		err = r.target.Look(func(target *store.Look) error {
-			if target.Memory(r.name, keyEnded) != nil { // later entries of the source are not read
+		err = r.target.Snapshot(func(target *store.Snapshot) error {
+			if target.State(r.name, keyEnded) != nil { // later entries of the source are not read
 				lag.Behind = 0
 			}
 			return nil

@@ -25,7 +25,7 @@ const (
 
 // state is what a follower keeps, overlaid with the changes of one batch.
 type state struct {
-	snapshot *store.Look // nil: it starts empty
+	snapshot *store.Snapshot // nil: it starts empty
 	name     string
 	over     map[string]change
 	added    map[string][]string // by list: words added in this batch
@@ -38,10 +38,10 @@ type change struct {
 	gone  bool
 }
 
-func newState(l *store.Look, name string) *state {
+func newState(l *store.Snapshot, name string) *state {
 	m := &state{snapshot: l, name: name, over: make(map[string]change), added: make(map[string][]string)}
 	for _, prefix := range []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue} {
-		m.empty[prefix[0]] = l == nil || !l.Remembers(name, []byte(prefix))
+		m.empty[prefix[0]] = l == nil || !l.HasState(name, []byte(prefix))
 	}
 	return m
 }
@@ -53,7 +53,7 @@ func (m *state) get(key string) ([]byte, bool) {
 	if m.snapshot == nil || m.empty[key[0]] {
 		return nil, false
 	}
-	v := m.snapshot.Memory(m.name, key)
+	v := m.snapshot.State(m.name, key)
 	return v, v != nil
 }
 
@@ -89,7 +89,7 @@ func (m *state) put(list, word string) {
 func (m *state) words(list string) []string {
 	var words []string
 	if m.snapshot != nil && !m.empty[list[0]] {
-		m.snapshot.MemoryWith(m.name, []byte(list), func(rest, _ []byte) {
+		m.snapshot.EachState(m.name, []byte(list), func(rest, _ []byte) {
 			if ch, ok := m.over[list+string(rest)]; !ok || !ch.gone {
 				words = append(words, string(rest))
 			}
@@ -136,7 +136,7 @@ func (m *state) waitedFor() (ids []stix.ID) {
 	if m.snapshot == nil {
 		return nil
 	}
-	m.snapshot.MemoryWith(m.name, []byte(prefixWait), func(rest, _ []byte) {
+	m.snapshot.EachState(m.name, []byte(prefixWait), func(rest, _ []byte) {
 		id, _, ok := strings.Cut(string(rest), "\x00")
 		if ok && (len(ids) == 0 || ids[len(ids)-1] != stix.ID(id)) {
 			ids = append(ids, stix.ID(id))

@@ -60,12 +60,12 @@ func (b *batch) targetObject(id stix.ID) (*targetObject, error) {
 	return h, nil
 }
 
-func targetVersionOf(v store.HeldVersion, source uuid.UUID) targetVersion {
+func targetVersionOf(v store.StoredVersion, source uuid.UUID) targetVersion {
 	h := targetVersion{
 		key: versionKey(v.Entry), at: string(v.Instant.AppendKey(nil)), version: v.Entry.Version, spec: v.Spec,
-		digest: v.Entry.Digest, instant: v.Instant, ours: slices.Contains(v.Vouchers, source),
+		digest: v.Entry.Digest, instant: v.Instant, ours: slices.Contains(v.Sources, source),
 	}
-	h.others = len(v.Vouchers) > 1 || !h.ours
+	h.others = len(v.Sources) > 1 || !h.ours
 	if v.Entry.Source.Collection == source {
 		h.from = v.Entry.Source.Position
 	}

@@ -43,7 +43,7 @@ const Lifetime = 30 * 24 * time.Hour
 
 // Load reads a result and its submitter. ok is false if the store has none under the id.
 func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bool, err error) {
-	body, by, ok, err := col.StatusKept(id)
+	body, by, ok, err := col.Status(id)
 	if err != nil || !ok {
 		return nil, store.Actor{}, false, err
 	}

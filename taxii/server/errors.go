@@ -86,7 +86,7 @@ var meanings = []struct {
 }
 
 // troubles are the answers when the disk fails a request. The log has the details.
-var troubles = map[store.Trouble]struct {
+var troubles = map[store.DiskError]struct {
 	status      int
 	title, text string
 }{
@@ -129,7 +129,7 @@ func (s *Server) refuse(x *request, r *http.Request, cause error) {
 			break
 		}
 	}
-	if t := store.TroubleOf(cause); !known && t != store.NoTrouble {
+	if t := store.DiskErrorOf(cause); !known && t != store.NoDiskError {
 		known, status = true, troubles[t].status
 		e = taxii.Error{Title: troubles[t].title, Description: troubles[t].text, ErrorCode: "storage"}
 		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Str("advice", t.Advice()).Msg("the disk failed a request")

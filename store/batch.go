@@ -10,18 +10,18 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Actor is who makes a change. The zero Actor is the system itself.
+// Actor is the author of a change. The zero Actor is the system itself.
 type Actor struct {
 	Account agreement.AccountName
 	Party   agreement.PartyName
 }
 
-// Batch is what one caller of Append wants changed: all of it in one transaction, or none.
+// Batch is what one call of Append changes: all of it in one transaction, or nothing.
 type Batch struct {
 	Actor   Actor
 	Changes []Change
 
-	// Status, when set, is kept with the changes for StatusKept: Body is called inside the transaction with one Outcome
+	// Status, when set, is kept with the changes, see Collection.Status: Body is called inside the transaction with one Outcome
 	// a change and returns the bytes to keep. It may be called more than once and must not wait for anything.
 	Status *NewStatus
 
@@ -63,11 +63,11 @@ type Removal struct {
 	Reason   string
 	Source   journal.Source
 
-	// OnlyBy, when set, lets the removal happen only if that party added every selected version.
+	// OnlyBy, when set, allows the removal only if that party added every selected version.
 	OnlyBy agreement.PartyName
 
-	// OnlyFrom, when set, takes back what a follower brought from that collection: of the selected versions those for
-	// which nobody else vouches are removed. The others stay, and no longer count as brought from there.
+	// OnlyFrom, when set, withdraws what a follower brought from that collection: selected versions without another source
+	// are removed. The others stay, and lose that source.
 	OnlyFrom uuid.UUID
 
 	// Digest, when set, selects among the selected versions those whose text has it.

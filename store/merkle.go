@@ -31,7 +31,7 @@ func (r treeHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		if level >= groupLevel {
 			hashes[i], err = r.stored(tlog.StoredHashIndex(level-groupLevel, n))
 		} else {
-			hashes[i], err = r.made(level, n)
+			hashes[i], err = r.computed(level, n)
 		}
 		if err != nil {
 			return nil, err
@@ -51,8 +51,8 @@ func (r treeHashes) stored(index int64) (h tlog.Hash, err error) {
 	return h, nil
 }
 
-// made hashes the entries below a node.
-func (r treeHashes) made(level int, n int64) (tlog.Hash, error) {
+// computed hashes the entries below a node.
+func (r treeHashes) computed(level int, n int64) (tlog.Hash, error) {
 	leaves := make([]tlog.Hash, 1<<level)
 	for i := range leaves {
 		p := journal.Position(n<<level + int64(i) + 1)
@@ -74,29 +74,29 @@ func nodeOver(leaves []tlog.Hash) tlog.Hash {
 	return tlog.NodeHash(nodeOver(leaves[:half]), nodeOver(leaves[half:]))
 }
 
-// treeGrowth appends entries to the tree in one transaction.
-type treeGrowth struct {
-	kept   treeHashes
-	size   int64       // entries in the tree
-	open   []tlog.Hash // leaves of the last group, which is not full
-	base   int64       // index, in the tree of groups, of the first hash in fresh: the start of a chunk
-	fresh  []byte      // hashes of the last chunk and of those to come
-	chunks bool        // something is to be kept
+// treeAppender appends entries to the tree in one transaction.
+type treeAppender struct {
+	stored  treeHashes
+	size    int64       // entries in the tree
+	open    []tlog.Hash // leaves of the last group, which is not full
+	base    int64       // index, in the tree of groups, of the first hash in fresh: the start of a chunk
+	unsaved []byte      // hashes of the last chunk and of those to come
+	chunks  bool        // something is to be kept
 }
 
-func growTree(chunks, entries *bolt.Bucket, size uint64) (*treeGrowth, error) {
+func newTreeAppender(chunks, entries *bolt.Bucket, size uint64) (*treeAppender, error) {
 	groups := int64(size) / groupEntries
 	count := tlog.StoredHashCount(groups)
-	g := &treeGrowth{kept: treeHashes{chunks, entries}, size: int64(size), base: count / hashesPerChunk * hashesPerChunk}
+	g := &treeAppender{stored: treeHashes{chunks, entries}, size: int64(size), base: count / hashesPerChunk * hashesPerChunk}
 	if count > g.base {
 		chunk := chunks.Get(binary.BigEndian.AppendUint64(nil, uint64(g.base)/hashesPerChunk))
 		if want := int(count-g.base) * tlog.HashSize; len(chunk) != want {
 			return nil, fmt.Errorf("the last tree hashes have %d bytes, expected %d", len(chunk), want)
 		}
-		g.fresh = append(g.fresh, chunk...)
+		g.unsaved = append(g.unsaved, chunk...)
 	}
 	for n := groups * groupEntries; n < g.size; n++ {
-		h, err := g.kept.made(0, n)
+		h, err := g.stored.computed(0, n)
 		if err != nil {
 			return nil, err
 		}
@@ -105,30 +105,30 @@ func growTree(chunks, entries *bolt.Bucket, size uint64) (*treeGrowth, error) {
 	return g, nil
 }
 
-// groupHashes reads the tree of groups, kept and fresh; it implements tlog.HashReader.
-type groupHashes struct{ *treeGrowth }
+// groupHashes reads the tree of groups, stored and unsaved; it implements tlog.HashReader.
+type groupHashes struct{ *treeAppender }
 
 func (g groupHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	hashes := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {
 		if index < g.base {
 			var err error
-			if hashes[i], err = g.kept.stored(index); err != nil {
+			if hashes[i], err = g.stored.stored(index); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		offset := int(index-g.base) * tlog.HashSize
-		if offset+tlog.HashSize > len(g.fresh) {
+		if offset+tlog.HashSize > len(g.unsaved) {
 			return nil, fmt.Errorf("tree hash %d is missing", index)
 		}
-		copy(hashes[i][:], g.fresh[offset:])
+		copy(hashes[i][:], g.unsaved[offset:])
 	}
 	return hashes, nil
 }
 
 // add appends an entry's canonical bytes to the tree.
-func (g *treeGrowth) add(entry []byte) error {
+func (g *treeAppender) add(entry []byte) error {
 	g.open = append(g.open, journal.LeafHash(entry))
 	g.size++
 	if len(g.open) < groupEntries {
@@ -139,21 +139,21 @@ func (g *treeGrowth) add(entry []byte) error {
 		return fmt.Errorf("hash entry %d: %w", g.size, err)
 	}
 	for _, h := range hashes {
-		g.fresh = append(g.fresh, h[:]...)
+		g.unsaved = append(g.unsaved, h[:]...)
 	}
 	g.open, g.chunks = g.open[:0], true
 	return nil
 }
 
-// keep writes the fresh hashes.
-func (g *treeGrowth) keep() error {
+// put writes the unsaved hashes.
+func (g *treeAppender) put() error {
 	if !g.chunks {
 		return nil
 	}
 	const size = hashesPerChunk * tlog.HashSize
-	for chunk, rest := uint64(g.base)/hashesPerChunk, g.fresh; len(rest) > 0; chunk++ {
+	for chunk, rest := uint64(g.base)/hashesPerChunk, g.unsaved; len(rest) > 0; chunk++ {
 		n := min(size, len(rest))
-		if err := g.kept.chunks.Put(binary.BigEndian.AppendUint64(nil, chunk), rest[:n:n]); err != nil {
+		if err := g.stored.chunks.Put(binary.BigEndian.AppendUint64(nil, chunk), rest[:n:n]); err != nil {
 			return fmt.Errorf("keep tree hashes: %w", err)
 		}
 		rest = rest[n:]
@@ -161,11 +161,11 @@ func (g *treeGrowth) keep() error {
 	return nil
 }
 
-// head is the tree's root, once its hashes are kept and its entries written. It is stored too, so that a check covers
+// root returns the tree's root, once its hashes and entries are written. It is stored too, so that a check covers
 // the entries behind the last full group.
-func (g *treeGrowth) head() (tlog.Hash, error) { return tlog.TreeHash(g.size, g.kept) }
+func (g *treeAppender) root() (tlog.Hash, error) { return tlog.TreeHash(g.size, g.stored) }
 
-// readHead computes the root of a tree of size entries.
-func readHead(tx *bolt.Tx, size uint64) (tlog.Hash, error) {
+// readRoot computes the root of a tree of size entries.
+func readRoot(tx *bolt.Tx, size uint64) (tlog.Hash, error) {
 	return tlog.TreeHash(int64(size), treeHashes{tx.Bucket(bucketHashes), tx.Bucket(bucketJournal)})
 }

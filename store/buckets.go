@@ -8,43 +8,43 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// tables are the buckets of an agreement's file inside a write transaction, with the figures as they are so far.
-type tables struct {
+// buckets are the buckets of an agreement's file in a write transaction, with the stats as they are so far.
+type buckets struct {
 	tx *bolt.Tx
 
 	meta, journal, hashes, documents, objects, types, tombstones *bolt.Bucket
 	removals, termed                                             *bolt.Bucket
 	versions, order, byType, byVersion, byID                     *bolt.Bucket
-	statuses, statusAge, cursors, followers, vouchers            *bolt.Bucket
+	statuses, statusAge, cursors, followers, sources             *bolt.Bucket
 
-	figures figures
+	stats   stats
 	scratch []byte // for keys of the indexes
 
-	// What every addition asks for, without the memory that a search of its own costs.
-	numbers typeNumbers
-	places  *bolt.Cursor // in versions
-	graves  lookup       // in tombstones
+	// For the searches of every addition, without their allocations.
+	typeNumbers   typeIndex
+	versionKeys   *bolt.Cursor // in versions
+	tombstoneKeys pointGetter  // in tombstones
 }
 
-// lookup is Get on a bucket that is asked often: a search of its own costs three allocations each time.
-type lookup struct{ cursor *bolt.Cursor }
+// pointGetter is a Get for a bucket that is read often: bbolt's own costs three allocations each time.
+type pointGetter struct{ cursor *bolt.Cursor }
 
-func (l lookup) get(key []byte) []byte {
+func (l pointGetter) get(key []byte) []byte {
 	if k, v := l.cursor.Seek(key); bytes.Equal(k, key) {
 		return v
 	}
 	return nil
 }
 
-// typeNumbers are the numbers of object types, each looked up once.
-type typeNumbers struct {
+// typeIndex returns the numbers of object types, each looked up once.
+type typeIndex struct {
 	bucket *bolt.Bucket
 	known  map[string]uint64
 }
 
-func numbersIn(types *bolt.Bucket) typeNumbers { return typeNumbers{types, make(map[string]uint64)} }
+func newTypeIndex(types *bolt.Bucket) typeIndex { return typeIndex{types, make(map[string]uint64)} }
 
-func (n typeNumbers) of(name string) (typ uint64, ok bool) {
+func (n typeIndex) of(name string) (typ uint64, ok bool) {
 	if typ, ok = n.known[name]; ok {
 		return typ, true
 	}
@@ -68,8 +68,8 @@ const (
 )
 
 // layout lists the buckets of an agreement's file.
-func (t *tables) layout() []tableLayout {
-	return []tableLayout{
+func (t *buckets) layout() []bucketLayout {
+	return []bucketLayout{
 		{&t.meta, bucketMeta, fillAny},
 		{&t.journal, bucketJournal, fillGrowing},
 		{&t.hashes, bucketHashes, fillGrowing},
@@ -88,19 +88,19 @@ func (t *tables) layout() []tableLayout {
 		{&t.statusAge, bucketStatusAge, fillGrowing},
 		{&t.cursors, bucketCursors, fillAny},
 		{&t.followers, bucketFollowers, fillAny},
-		{&t.vouchers, bucketVouchers, fillAny},
+		{&t.sources, bucketSources, fillAny},
 	}
 }
 
-type tableLayout struct {
+type bucketLayout struct {
 	bucket **bolt.Bucket
 	name   []byte
 	fill   float64
 }
 
-// openTables opens the buckets in a write transaction; missing ones are an error.
-func openTables(tx *bolt.Tx) (*tables, error) {
-	t := &tables{tx: tx}
+// openBuckets opens the buckets in a write transaction; a missing one is an error.
+func openBuckets(tx *bolt.Tx) (*buckets, error) {
+	t := &buckets{tx: tx}
 	for _, l := range t.layout() {
 		b := tx.Bucket(l.name)
 		if b == nil {
@@ -109,22 +109,22 @@ func openTables(tx *bolt.Tx) (*tables, error) {
 		b.FillPercent = l.fill
 		*l.bucket = b
 	}
-	t.enter()
+	t.openCursors()
 	var err error
-	t.figures, err = readFigures(tx)
+	t.stats, err = readStats(tx)
 	return t, err
 }
 
-// enter makes what additions look up.
-func (t *tables) enter() {
-	t.numbers = numbersIn(t.types)
-	t.places = t.versions.Cursor()
-	t.graves = lookup{t.tombstones.Cursor()}
+// openCursors makes what additions search with.
+func (t *buckets) openCursors() {
+	t.typeNumbers = newTypeIndex(t.types)
+	t.versionKeys = t.versions.Cursor()
+	t.tombstoneKeys = pointGetter{t.tombstones.Cursor()}
 }
 
-// makeTables makes the buckets of a new file.
-func makeTables(tx *bolt.Tx) (*tables, error) {
-	t := &tables{tx: tx}
+// createBuckets makes the buckets of a new file.
+func createBuckets(tx *bolt.Tx) (*buckets, error) {
+	t := &buckets{tx: tx}
 	for _, l := range t.layout() {
 		b, err := tx.CreateBucket(l.name)
 		if err != nil {
@@ -133,16 +133,16 @@ func makeTables(tx *bolt.Tx) (*tables, error) {
 		b.FillPercent = l.fill
 		*l.bucket = b
 	}
-	t.enter()
-	return t, t.keepFigures()
+	t.openCursors()
+	return t, t.putStats()
 }
 
-// keepTree writes a tree that has grown, and its head.
-func (t *tables) keepTree(tree *treeGrowth) error {
-	if err := tree.keep(); err != nil {
+// putTree writes the new hashes of the tree, and its root.
+func (t *buckets) putTree(tree *treeAppender) error {
+	if err := tree.put(); err != nil {
 		return err
 	}
-	head, err := tree.head()
+	head, err := tree.root()
 	if err == nil {
 		err = t.meta.Put(keyHead, head[:])
 	}
@@ -152,9 +152,9 @@ func (t *tables) keepTree(tree *treeGrowth) error {
 	return nil
 }
 
-func (t *tables) keepFigures() error {
-	if err := t.meta.Put(keyFigures, t.figures.append(nil)); err != nil {
-		return fmt.Errorf("keep figures: %w", err)
+func (t *buckets) putStats() error {
+	if err := t.meta.Put(keyStats, t.stats.append(nil)); err != nil {
+		return fmt.Errorf("write stats: %w", err)
 	}
 	return nil
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// selection is the answer to a query as a walk: it merges the runs of keys that hold what the query selects, each in
+// merge is the answer to a query as a walk: it merges the runs of keys that hold what the query selects, each in
 // ascending date_added and each entered after Query.After. What stands in several runs is met once.
-type selection struct {
-	in    *reading
-	want  wanted
-	after []byte // first date_added that may be met, as a key
-	runs  []*run // a heap: the one with the smallest date_added in front
-	types [][]byte
+type merge struct {
+	in     *readTx
+	wanted wanted
+	after  []byte // first date_added that may be met, as a key
+	runs   []*run // a heap: the one with the smallest date_added in front
+	types  [][]byte
 
-	objects *bolt.Cursor // where the last record was
-	far     bool         // the next record lies anywhere
-	walking bool         // objects itself is the only run
-	added   uint64       // of the version met
-	stored  []byte       // its record, when walking
-	met     bool
+	objects   *bolt.Cursor // where the last record was
+	scattered bool         // the next record lies anywhere
+	walking   bool         // objects itself is the only run
+	added     uint64       // of the version met
+	stored    []byte       // its record, when walking
+	started   bool
 }
 
 // run is one ascending list of date_added: the keys of an index under a prefix, or a list.
@@ -35,9 +35,9 @@ type run struct {
 	added  uint64
 }
 
-// choose finds the runs for a query.
-func choose(in *reading, q Query) (*selection, error) {
-	s := &selection{in: in, want: wantedBy(q), after: addedKey(0)}
+// newMerge finds the runs for a query.
+func newMerge(in *readTx, q Query) (*merge, error) {
+	s := &merge{in: in, wanted: wantedBy(q), after: addedKey(0)}
 	if !q.After.IsZero() {
 		s.after = addedKey(microseconds(q.After) + 1)
 	}
@@ -48,12 +48,12 @@ func choose(in *reading, q Query) (*selection, error) {
 	if len(q.IDs) > 0 {
 		return s, s.chooseByID(q)
 	}
-	f, err := in.figures()
+	f, err := in.stats()
 	if err != nil {
 		return nil, err
 	}
-	if s.want.keywords {
-		if len(q.Types) == 0 && f.everyVersion(s.want) {
+	if s.wanted.keywords {
+		if len(q.Types) == 0 && f.everyVersion(s.wanted) {
 			s.walk()
 			return s, nil
 		}
@@ -63,17 +63,17 @@ func choose(in *reading, q Query) (*selection, error) {
 		}
 		index := s.in.tx.Bucket(name)
 		for _, prefix := range prefixes {
-			s.addRuns(index, prefix, 0, s.want.selects)
+			s.addRuns(index, prefix, 0, s.wanted.selects)
 		}
 	}
-	if !s.want.all {
+	if !s.wanted.all {
 		s.chooseByVersion(q)
 	}
 	return s, nil
 }
 
 // chooseTypes looks up the numbers of the types asked for; known is false when some are asked for and none is here.
-func (s *selection) chooseTypes(names []string) (known bool, err error) {
+func (s *merge) chooseTypes(names []string) (known bool, err error) {
 	if len(names) == 0 {
 		return true, nil
 	}
@@ -91,8 +91,8 @@ func (s *selection) chooseTypes(names []string) (known bool, err error) {
 
 // chooseByID makes the runs for objects that are named: one list for those with a single version and for exact versions,
 // and for objects with several a run of byid for each class.
-func (s *selection) chooseByID(q Query) error {
-	s.far = true
+func (s *merge) chooseByID(q Query) error {
+	s.scattered = true
 	list := make([]uint64, 0, len(q.IDs)+len(q.Versions.Exact))
 	for _, id := range q.IDs {
 		at := s.in.find(id)
@@ -105,14 +105,14 @@ func (s *selection) chooseByID(q Query) error {
 		}
 		switch {
 		case v.class.alone():
-			if s.want.selects(v.class) || s.exactly(&v, q.Versions.Exact) {
+			if s.wanted.selects(v.class) || s.exactly(&v, q.Versions.Exact) {
 				list = append(list, v.added)
 			}
 			continue
-		case s.want.keywords:
-			s.addRuns(s.in.byIDKeys(), at.key, 0, s.want.selects)
+		case s.wanted.keywords:
+			s.addRuns(s.in.byIDKeys(), at.key, 0, s.wanted.selects)
 		}
-		if s.want.all {
+		if s.wanted.all {
 			continue
 		}
 		for _, in := range q.Versions.Exact {
@@ -121,7 +121,7 @@ func (s *selection) chooseByID(q Query) error {
 				return err
 			}
 			for _, v := range vs {
-				if s.want.spec(v.class) {
+				if s.wanted.spec(v.class) {
 					list = append(list, v.added)
 				}
 			}
@@ -132,14 +132,14 @@ func (s *selection) chooseByID(q Query) error {
 }
 
 // exactly reports whether a version is one of the exact ones, in a spec version that is wanted.
-func (s *selection) exactly(v *version, exact []stix.Instant) bool {
-	return s.want.spec(v.class) && slices.ContainsFunc(exact, func(in stix.Instant) bool {
+func (s *merge) exactly(v *version, exact []stix.Instant) bool {
+	return s.wanted.spec(v.class) && slices.ContainsFunc(exact, func(in stix.Instant) bool {
 		return string(in.AppendKey(nil)) == string(v.instant())
 	})
 }
 
 // chooseByVersion makes the runs for exact versions of objects that are not named.
-func (s *selection) chooseByVersion(q Query) {
+func (s *merge) chooseByVersion(q Query) {
 	if len(q.Versions.Exact) == 0 {
 		return
 	}
@@ -147,17 +147,17 @@ func (s *selection) chooseByVersion(q Query) {
 	for _, in := range q.Versions.Exact {
 		instant := in.AppendKey(nil)
 		if len(q.Types) == 0 {
-			s.addRuns(index, instant, 1, s.want.spec)
+			s.addRuns(index, instant, 1, s.wanted.spec)
 		}
 		for _, typ := range s.types {
-			s.addRuns(index, append(slices.Clip(instant), typ...), 0, s.want.spec)
+			s.addRuns(index, append(slices.Clip(instant), typ...), 0, s.wanted.spec)
 		}
 	}
 }
 
 // addRuns adds a run for each class that is wanted among the keys with a prefix; types says how many type numbers stand
 // between prefix and class. It costs a seek for each class that is there.
-func (s *selection) addRuns(index *bolt.Bucket, prefix []byte, types int, wants func(class) bool) {
+func (s *merge) addRuns(index *bolt.Bucket, prefix []byte, types int, wants func(class) bool) {
 	c := index.Cursor()
 	next := slices.Clone(prefix)
 	for {
@@ -183,19 +183,19 @@ func (s *selection) addRuns(index *bolt.Bucket, prefix []byte, types int, wants 
 }
 
 // addRun enters a run and puts it on the heap, unless it is empty.
-func (s *selection) addRun(r *run) {
-	if r.enter(s.after) {
+func (s *merge) addRun(r *run) {
+	if r.seek(s.after) {
 		s.runs = append(s.runs, r)
 		s.up(len(s.runs) - 1)
 	}
 }
 
-func (s *selection) addList(list []uint64) {
+func (s *merge) addList(list []uint64) {
 	slices.Sort(list)
 	s.addRun(&run{list: list})
 }
 
-func (r *run) enter(after []byte) bool {
+func (r *run) seek(after []byte) bool {
 	if r.cursor == nil {
 		from := binary.BigEndian.Uint64(after)
 		i, _ := slices.BinarySearch(r.list, from)
@@ -229,17 +229,17 @@ func (r *run) at(k []byte) bool {
 }
 
 // walk makes the objects themselves the only run.
-func (s *selection) walk() {
+func (s *merge) walk() {
 	s.walking = true
-	s.objects = s.in.records().Cursor()
+	s.objects = s.in.objectBucket().Cursor()
 }
 
 // next moves to the next version; false when there is none.
-func (s *selection) next() bool {
+func (s *merge) next() bool {
 	if s.walking {
-		return s.step()
+		return s.nextObject()
 	}
-	before, met := s.added, s.met
+	before, met := s.added, s.started
 	for len(s.runs) > 0 {
 		front := s.runs[0]
 		added := front.added
@@ -250,16 +250,16 @@ func (s *selection) next() bool {
 		}
 		s.down(0)
 		if !met || added != before {
-			s.added, s.met = added, true
+			s.added, s.started = added, true
 			return true
 		}
 	}
 	return false
 }
 
-func (s *selection) step() bool {
+func (s *merge) nextObject() bool {
 	var k []byte
-	if s.met {
+	if s.started {
 		k, s.stored = s.objects.Next()
 	} else {
 		k, s.stored = s.objects.Seek(s.after)
@@ -267,12 +267,12 @@ func (s *selection) step() bool {
 	if len(k) != 8 {
 		return false
 	}
-	s.added, s.met = binary.BigEndian.Uint64(k), true
+	s.added, s.started = binary.BigEndian.Uint64(k), true
 	return true
 }
 
 // record reads the version that was met. In most answers the next version is the next record, or one of the next few.
-func (s *selection) record() (record, error) {
+func (s *merge) record() (record, error) {
 	if !s.walking {
 		if err := s.fetch(); err != nil {
 			return record{}, err
@@ -285,11 +285,11 @@ func (s *selection) record() (record, error) {
 	return r, nil
 }
 
-func (s *selection) fetch() error {
+func (s *merge) fetch() error {
 	key := addedKey(s.added)
 	if s.objects == nil {
-		s.objects = s.in.records().Cursor()
-	} else if !s.far {
+		s.objects = s.in.objectBucket().Cursor()
+	} else if !s.scattered {
 		k, stored := s.objects.Next()
 		if string(k) == string(key) {
 			s.stored = stored
@@ -304,7 +304,7 @@ func (s *selection) fetch() error {
 	return nil
 }
 
-func (s *selection) up(i int) {
+func (s *merge) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / 2
 		if s.runs[parent].added <= s.runs[i].added {
@@ -315,7 +315,7 @@ func (s *selection) up(i int) {
 	}
 }
 
-func (s *selection) down(i int) {
+func (s *merge) down(i int) {
 	for {
 		least := i
 		for _, child := range [...]int{2*i + 1, 2*i + 2} {
@@ -337,7 +337,7 @@ func idKeyOf(tx *bolt.Tx, id stix.ID) (key idKey, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	return appendIDKey(make([]byte, 0, idKeyRoom), typ, id)
+	return appendIDKey(make([]byte, 0, idKeySize), typ, id)
 }
 
 // typeNumber is the number of an object type; ok is false when none of its objects is here.

@@ -129,7 +129,7 @@ func TestAppendsAreCommittedTogether(t *testing.T) {
 	for n := range many {
 		wg.Go(func() { add(t, col, address(testID("url", n), "x")) })
 	}
-	for col.door.waiting() < many {
+	for col.queue.waiting() < many {
 		runtime.Gosched()
 	}
 	if err := hold.Rollback(); err != nil {
@@ -142,10 +142,10 @@ func TestAppendsAreCommittedTogether(t *testing.T) {
 }
 
 // waiting is how many batches are in the line and in the transaction in progress.
-func (d *door) waiting() int {
+func (d *commitQueue) waiting() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.line) + int(d.taking.Load())
+	return len(d.pending) + int(d.committing.Load())
 }
 
 func TestAppendStopsWithItsContext(t *testing.T) {
@@ -164,7 +164,7 @@ func TestAppendStopsWithItsContext(t *testing.T) {
 		_, err := col.Append(context.Background(), Batch{Changes: additions(t, address(testID("url", 2), "x"))})
 		first <- err
 	}()
-	for col.door.taking.Load() == 0 {
+	for col.queue.committing.Load() == 0 {
 		runtime.Gosched()
 	}
 	ctx, cancel = context.WithCancel(context.Background())
@@ -173,7 +173,7 @@ func TestAppendStopsWithItsContext(t *testing.T) {
 		_, err := col.Append(ctx, Batch{Changes: additions(t, address(testID("url", 3), "x"))})
 		second <- err
 	}()
-	for col.door.waiting() < 2 {
+	for col.queue.waiting() < 2 {
 		runtime.Gosched()
 	}
 	cancel()

@@ -15,71 +15,71 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Look is a collection at one moment, for a follower that decides what to do. It is valid inside the function that got
-// it, and so are the bytes it returns, unless it says otherwise.
-type Look struct {
+// Snapshot is a collection at one moment, for a follower that plans what to do. It is valid inside the function that got
+// it, and so are the bytes it returns, unless a method says otherwise.
+type Snapshot struct {
 	tx *bolt.Tx
 
-	// What is asked most, without the memory that a search of its own costs.
-	versions  *bolt.Cursor
-	followers lookup
-	graves    lookup
-	buried    bool // there is any tombstone
-	numbers   typeNumbers
-	scratch   []byte
+	// For the most frequent searches, without their allocations.
+	versions      *bolt.Cursor
+	followers     pointGetter
+	tombstoneKeys pointGetter
+	anyTombstone  bool // the file has any tombstone
+	typeNumbers   typeIndex
+	scratch       []byte
 
 	collection *Collection
-	damage     error // found where no error can be returned
+	damage     error // found by a method that returns no error
 }
 
-// Look calls fn with the collection as it is now. fn must not wait for anything. When something that fn asked for turned
-// out to be damaged, it was told that there is nothing, and Look returns an error, whatever fn returns.
-func (c *Collection) Look(fn func(*Look) error) error {
+// Snapshot calls fn with the collection as it is now. fn must not wait for anything. If something that fn asked for is
+// damaged, fn gets nothing for it, and Snapshot returns an error, whatever fn returns.
+func (c *Collection) Snapshot(fn func(*Snapshot) error) error {
 	err := c.view(func(tx *bolt.Tx) error {
-		l := &Look{
-			collection: c, tx: tx, versions: tx.Bucket(bucketVersions).Cursor(), followers: lookup{tx.Bucket(bucketFollowers).Cursor()},
-			graves: lookup{tx.Bucket(bucketTombstones).Cursor()}, numbers: numbersIn(tx.Bucket(bucketTypes)),
+		l := &Snapshot{
+			collection: c, tx: tx, versions: tx.Bucket(bucketVersions).Cursor(), followers: pointGetter{tx.Bucket(bucketFollowers).Cursor()},
+			tombstoneKeys: pointGetter{tx.Bucket(bucketTombstones).Cursor()}, typeNumbers: newTypeIndex(tx.Bucket(bucketTypes)),
 		}
-		first, _ := l.graves.cursor.First()
-		l.buried = first != nil
+		first, _ := l.tombstoneKeys.cursor.First()
+		l.anyTombstone = first != nil
 		if err := fn(l); l.damage == nil {
 			return err
 		}
 		return l.damage
 	})
 	if err != nil {
-		return fmt.Errorf("look into collection %s: %w", c.id, err)
+		return fmt.Errorf("read collection %s: %w", c.id, err)
 	}
 	return nil
 }
 
-// HeldVersion is one stored version as followers see it. It owns its memory.
-type HeldVersion struct {
+// StoredVersion is one stored version as followers see it. It owns its memory.
+type StoredVersion struct {
 	ID          stix.ID
 	Instant     stix.Instant // of an unversioned object: of its date_added
 	Unversioned bool
 	Spec        string
 	Added       time.Time
 	Position    journal.Position
-	Vouchers    []uuid.UUID // the collections it was brought from; the zero UUID stands for accounts
+	Sources     []uuid.UUID // the collections it was brought from; the zero UUID stands for accounts
 	Entry       journal.Entry
 }
 
 // Length is how many entries the journal has.
-func (l *Look) Length() (journal.Position, error) {
-	f, err := readFigures(l.tx)
+func (l *Snapshot) Length() (journal.Position, error) {
+	f, err := readStats(l.tx)
 	return journal.Position(f.entries), err
 }
 
 // Cursor is how far a follower has come, 0 when it has not begun.
-func (l *Look) Cursor(follower string) uint64 {
+func (l *Snapshot) Cursor(follower string) uint64 {
 	position, err := l.collection.cursorIn(l.tx, follower)
 	l.damage = errors.Join(l.damage, err)
 	return position
 }
 
-// unseal is a value that a follower keeps.
-func (l *Look) unseal(key, kept []byte) []byte {
+// checked returns a value of a follower's state, its checksum verified.
+func (l *Snapshot) checked(key, kept []byte) []byte {
 	value, err := l.collection.unseal(key, kept)
 	if err != nil {
 		l.damage = err
@@ -88,7 +88,7 @@ func (l *Look) unseal(key, kept []byte) []byte {
 }
 
 // Releases lists the collections from which something was ever released here, in order of their id.
-func (l *Look) Releases() []uuid.UUID {
+func (l *Snapshot) Releases() []uuid.UUID {
 	var list []uuid.UUID
 	prefix := []byte(releasePrefix)
 	c := l.tx.Bucket(bucketCursors).Cursor()
@@ -100,30 +100,30 @@ func (l *Look) Releases() []uuid.UUID {
 	return list
 }
 
-// Memory is what a follower remembers under a key; nil for nothing, which is not the same as an empty value.
-func (l *Look) Memory(follower, key string) []byte {
+// State returns the follower's state under a key; nil for none, which is not the same as an empty value.
+func (l *Snapshot) State(follower, key string) []byte {
 	l.scratch = appendFollowerKey(l.scratch[:0], follower, key)
-	return l.unseal(l.scratch, l.followers.get(l.scratch))
+	return l.checked(l.scratch, l.followers.get(l.scratch))
 }
 
-// Remembers says whether a follower remembers anything under a key with a prefix.
-func (l *Look) Remembers(follower string, prefix []byte) bool {
+// HasState reports whether the follower has state under any key with a prefix.
+func (l *Snapshot) HasState(follower string, prefix []byte) bool {
 	full := followerKey(follower, prefix)
 	k, _ := l.followers.cursor.Seek(full)
 	return k != nil && bytes.HasPrefix(k, full)
 }
 
-// MemoryWith calls visit with what a follower remembers under keys with a prefix, in order, without the prefix.
-func (l *Look) MemoryWith(follower string, prefix []byte, visit func(rest, value []byte)) {
+// EachState calls visit with the follower's state under keys with a prefix, in order, without the prefix.
+func (l *Snapshot) EachState(follower string, prefix []byte, visit func(rest, value []byte)) {
 	full := followerKey(follower, prefix)
 	c := l.tx.Bucket(bucketFollowers).Cursor() // visit may ask for other things
 	for k, v := c.Seek(full); k != nil && bytes.HasPrefix(k, full); k, v = c.Next() {
-		visit(k[len(full):], l.unseal(k, v))
+		visit(k[len(full):], l.checked(k, v))
 	}
 }
 
 // Entry is the entry at a position; ErrNoEntry beyond the journal. It owns its memory.
-func (l *Look) Entry(p journal.Position) (journal.Entry, error) {
+func (l *Snapshot) Entry(p journal.Position) (journal.Entry, error) {
 	b := l.tx.Bucket(bucketJournal).Get(positionKey(p))
 	if b == nil {
 		return journal.Entry{}, fmt.Errorf("entry %d: %w", p, ErrNoEntry)
@@ -136,7 +136,7 @@ func (l *Look) Entry(p journal.Position) (journal.Entry, error) {
 }
 
 // Text is the text of the version that an entry added, nil when it is no longer there.
-func (l *Look) Text(p journal.Position, e journal.Entry) ([]byte, error) {
+func (l *Snapshot) Text(p journal.Position, e journal.Entry) ([]byte, error) {
 	b := l.tx.Bucket(bucketObjects).Get(addedKey(uint64(e.At.UnixMicro())))
 	if b == nil || e.Kind != journal.Added {
 		return nil, nil
@@ -148,8 +148,8 @@ func (l *Look) Text(p journal.Position, e journal.Entry) ([]byte, error) {
 	return r.text, nil
 }
 
-// Holds says whether any version of an object is here.
-func (l *Look) Holds(id stix.ID) bool {
+// Holds reports whether any version of an object is stored.
+func (l *Snapshot) Holds(id stix.ID) bool {
 	key, ok := l.idKey(id)
 	if !ok {
 		return false
@@ -160,7 +160,7 @@ func (l *Look) Holds(id stix.ID) bool {
 }
 
 // Versions lists the stored versions of an object, in their order.
-func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
+func (l *Snapshot) Versions(id stix.ID) ([]StoredVersion, error) {
 	key, ok := l.idKey(id)
 	if !ok {
 		return nil, nil
@@ -169,9 +169,9 @@ func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
 	if err != nil || len(vs) == 0 {
 		return nil, err
 	}
-	list := make([]HeldVersion, len(vs))
+	list := make([]StoredVersion, len(vs))
 	for i, v := range vs {
-		if list[i], err = l.held(v); err != nil {
+		if list[i], err = l.describe(v); err != nil {
 			return nil, err
 		}
 	}
@@ -180,14 +180,14 @@ func (l *Look) Versions(id stix.ID) ([]HeldVersion, error) {
 
 // Walk calls visit with every stored version from a place on, object by object, until visit returns false. next is the
 // place of the version that comes after the one visited; nil is the beginning.
-func (l *Look) Walk(from []byte, visit func(v HeldVersion, next []byte) bool) error {
+func (l *Snapshot) Walk(from []byte, visit func(v StoredVersion, next []byte) bool) error {
 	c := l.tx.Bucket(bucketVersions).Cursor() // visit may ask for other things
 	for k, value := c.Seek(from); k != nil; {
 		v, err := parseVersion(slices.Clone(k), value)
 		if err != nil {
 			return err
 		}
-		h, err := l.held(v)
+		h, err := l.describe(v)
 		if err != nil {
 			return err
 		}
@@ -199,45 +199,45 @@ func (l *Look) Walk(from []byte, visit func(v HeldVersion, next []byte) bool) er
 	return nil
 }
 
-func (l *Look) held(v version) (HeldVersion, error) {
+func (l *Snapshot) describe(v version) (StoredVersion, error) {
 	r, err := readRecord(l.tx.Bucket(bucketObjects), v.added)
 	if err != nil {
-		return HeldVersion{}, err
+		return StoredVersion{}, err
 	}
 	e, err := l.Entry(r.position)
 	if err != nil {
-		return HeldVersion{}, err
+		return StoredVersion{}, err
 	}
-	h := HeldVersion{
+	h := StoredVersion{
 		ID: stix.ID(r.id), Unversioned: v.form()&formUnversioned != 0, Spec: v.form().spec(),
 		Added: timeOf(v.added), Position: r.position, Entry: e,
 	}
 	h.Instant, _ = stix.InstantOfKey(v.instant())
-	if kept := l.tx.Bucket(bucketVouchers).Get(v.key); kept != nil {
-		h.Vouchers, err = parseVouchers(kept)
+	if kept := l.tx.Bucket(bucketSources).Get(v.key); kept != nil {
+		h.Sources, err = parseSources(kept)
 	} else {
-		h.Vouchers = []uuid.UUID{e.Source.Collection}
+		h.Sources = []uuid.UUID{e.Source.Collection}
 	}
 	return h, err
 }
 
-// Buried says whether the version that an entry, here or elsewhere, added was once here and was removed: followers do not
-// bring it back.
-func (l *Look) Buried(added journal.Entry) bool {
-	if !l.buried {
+// Tombstoned reports whether the version that an entry, here or in another journal, added was once stored here and was
+// removed: followers do not bring it back.
+func (l *Snapshot) Tombstoned(added journal.Entry) bool {
+	if !l.anyTombstone {
 		return false
 	}
 	id, ok := l.idKey(stix.ID(added.Object))
 	if !ok {
 		return false
 	}
-	key, err := tombstoneOf(id, added)
-	return err == nil && l.graves.get(key) != nil
+	key, err := tombstoneKeyOf(id, added)
+	return err == nil && l.tombstoneKeys.get(key) != nil
 }
 
 // idKey is the key of an identifier, valid until the next question; ok is false when no object of its type is here.
-func (l *Look) idKey(id stix.ID) (key idKey, ok bool) {
-	typ, known := l.numbers.of(id.Type())
+func (l *Snapshot) idKey(id stix.ID) (key idKey, ok bool) {
+	typ, known := l.typeNumbers.of(id.Type())
 	if !known {
 		return nil, false
 	}
