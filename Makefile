@@ -11,7 +11,7 @@ LDFLAGS  = -s -w
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: run test check race staticcheck vulncheck bench bench-quick bench-run bench-layers build release fuzz fmt torture attack clean
+.PHONY: run test check race staticcheck vulncheck bench bench-quick bench-layers build release fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -72,19 +72,17 @@ fuzz:
 	  done; \
 	done
 
-# Every measurement, written into doc/performance/: the Go benchmarks of every layer (their output, for benchstat, in
-# bench-out/layers.txt), then the real program under load, beside bare handlers, nginx, itself without validation and bbolt
+# Every measurement: the Go benchmarks of every package (into bench-out/layers.txt, for benchstat), then, written into
+# doc/performance/, the real program under load, beside bare handlers, nginx, itself without validation and bbolt
 # alone. Half an hour. For less: make bench-quick, or make bench BENCH_FLAGS='-only reads -turns 3 -turn 1s'.
 bench: build bin/bench
-	./bin/bench -accord bin/accord -bench '$(BENCH)' -count $(COUNT) -write doc/performance $(BENCH_FLAGS)
+	@mkdir -p bench-out
+	$(MAKE) -s bench-layers | tee bench-out/layers.txt
+	./bin/bench -accord bin/accord -write doc/performance $(BENCH_FLAGS)
 
 # A few minutes of short turns on small collections, printed only.
 bench-quick: build bin/bench
-	./bin/bench -accord bin/accord -bench '$(BENCH)' -quick $(BENCH_FLAGS)
-
-# The real program under load, alone and printed only.
-bench-run: build bin/bench
-	./bin/bench -accord bin/accord -only reads,writes,scale,mixed,onward $(BENCH_FLAGS)
+	./bin/bench -accord bin/accord -quick $(BENCH_FLAGS)
 
 # The Go benchmarks alone, in the form that benchstat reads: make bench-layers BENCH=Page COUNT=6 > new.txt
 bench-layers:

@@ -18,21 +18,18 @@ import (
 
 // options are the flags.
 type options struct {
-	accord    string        // a program that is built already
-	turn      time.Duration // how long a subject is measured before the next one has its turn
-	turns     int
-	scale     int // objects of the largest collection of the scale run
-	mixed     time.Duration
-	only      string // names of parts, separated by commas; "" is all
-	rows      string
-	data      string // folder of real data
-	layers    string // the Go benchmarks, as go test takes them
-	layerTime string
-	count     int
-	write     string
+	accord string        // a program that is built already
+	turn   time.Duration // how long a subject is measured before the next one has its turn
+	turns  int
+	scale  int // objects of the largest collection of the scale run
+	mixed  time.Duration
+	only   string // names of parts, separated by commas; "" is all
+	rows   string
+	data   string // folder of real data
+	write  string // a folder with a document for each part
 }
 
-// job is what every part is given.
+// job is what every part receives.
 type job struct {
 	options
 	bin     string // the program that is measured
@@ -40,13 +37,13 @@ type job struct {
 	report  *report
 }
 
-// part is one thing that can be measured by itself. Its name is that of its markers.
+// part is one measurement. Its name is that of its markers and of its document.
 type part struct {
 	name string
 	run  func(context.Context, job) error
 }
 
-var parts = []part{{"layers", layers}, {"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}}
+var parts = []part{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}}
 
 func main() {
 	var o options
@@ -55,15 +52,12 @@ func main() {
 	flag.IntVar(&o.turns, "turns", 5, "turns of each subject; the median counts")
 	flag.IntVar(&o.scale, "scale", 1_000_000, "objects of the largest collection of the scale run; 10000000 takes a good half hour and 20 GB")
 	flag.DurationVar(&o.mixed, "mixed", time.Minute, "how long pollers and writers are at work together")
-	flag.StringVar(&o.only, "only", "", "some of layers, reads, writes, scale, mixed, onward, separated by commas; by default all of them")
+	flag.StringVar(&o.only, "only", "", "some of reads, writes, scale, mixed, onward, separated by commas; by default all of them")
 	flag.StringVar(&o.rows, "rows", "", "of the reads, those rows whose name has this `TEXT`")
 	flag.StringVar(&o.data, "data", realData(), "a `FOLDER` with folders of STIX bundles; without it the generator's objects have to do")
-	flag.StringVar(&o.layers, "bench", ".", "those Go benchmarks whose name matches this `EXPRESSION`")
-	flag.StringVar(&o.layerTime, "benchtime", "1s", "how long each Go benchmark takes")
-	flag.IntVar(&o.count, "count", 1, "how often each Go benchmark is repeated")
-	flag.StringVar(&o.write, "write", "", "put the tables between the markers of this `FILE`, too")
-	quick := flag.Bool("quick", false, "a look in two minutes or three: one short turn each, 10,000 objects, no onward")
-	longest := flag.Duration("longest", 3*time.Hour, "after this time the run is given up")
+	flag.StringVar(&o.write, "write", "", "also put the tables between the markers of the documents in this `FOLDER`")
+	quick := flag.Bool("quick", false, "two or three minutes: one short turn each, 10,000 objects, no onward")
+	longest := flag.Duration("longest", 3*time.Hour, "stop the run after this time")
 	kind := flag.String("reference", "", "serve the files of -files from memory with `net/http or echo` (the program starts itself so)")
 	files := flag.String("files", "", "a `FOLDER` for -reference")
 	cert := flag.String("cert", "", "a certificate `FILE` for -reference")
@@ -86,20 +80,19 @@ func main() {
 	exit(run(ctx, o, os.Stdout))
 }
 
-// quicken cuts what was not asked for in so many words.
+// quicken shortens every measurement whose flag was not given.
 func (o *options) quicken() {
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, cut := range map[string]func(){
-		"turn":      func() { o.turn = time.Second },
-		"turns":     func() { o.turns = 1 },
-		"scale":     func() { o.scale = 10_000 },
-		"mixed":     func() { o.mixed = 10 * time.Second },
-		"benchtime": func() { o.layerTime = "50ms" },
-		"only":      func() { o.only = "layers,reads,writes,scale,mixed" },
+	for name, shorten := range map[string]func(){
+		"turn":  func() { o.turn = time.Second },
+		"turns": func() { o.turns = 1 },
+		"scale": func() { o.scale = 10_000 },
+		"mixed": func() { o.mixed = 10 * time.Second },
+		"only":  func() { o.only = "reads,writes,scale,mixed" },
 	} {
 		if !given[name] {
-			cut()
+			shorten()
 		}
 	}
 }
@@ -113,11 +106,11 @@ func (o *options) check() error {
 			names = append(names, p.name)
 		}
 		if !known {
-			return fmt.Errorf("-only %s: there is no such part; there are %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("-only %s: unknown part; the parts are %s", name, strings.Join(names, ", "))
 		}
 	}
-	if o.turns < 1 || o.turn <= 0 || o.count < 1 || o.mixed <= 0 {
-		return errors.New("-turn, -turns, -count and -mixed must be more than nothing")
+	if o.turns < 1 || o.turn <= 0 || o.mixed <= 0 {
+		return errors.New("-turn, -turns and -mixed must be positive")
 	}
 	if o.scale < 1000 {
 		return fmt.Errorf("-scale %d: the smallest collection has 1000 objects", o.scale)
@@ -137,8 +130,7 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run measures what was asked for, in a folder that it removes. A part that fails does not keep the others from being
-// measured and written.
+// run measures the chosen parts in a folder that it removes. A part that fails does not stop the others.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	scratch, err := os.MkdirTemp("", "accord-bench-")
 	if err != nil {
@@ -177,14 +169,14 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	return errors.Join(failed...)
 }
 
-// measure runs one part in its folder, and writes what it says.
+// measure runs one part in its folder and writes its section.
 func (p *part) measure(ctx context.Context, j job) error {
 	if err := os.Mkdir(j.scratch, 0o755); err != nil {
 		return err
 	}
 	err := p.run(ctx, j)
 	if _, said := j.report.sections[p.name]; said && j.write != "" {
-		err = errors.Join(err, j.report.writeInto(j.write))
+		err = errors.Join(err, j.report.writeInto(filepath.Join(j.write, p.name+".md"), p.name))
 	}
 	return errors.Join(err, os.RemoveAll(j.scratch))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"runtime"
@@ -14,7 +13,7 @@ import (
 	"time"
 )
 
-// report collects what the parts say, prints it, and puts it into a document.
+// report collects the sections of the parts, prints them, and puts them into documents.
 type report struct {
 	out      io.Writer
 	machine  string
@@ -26,7 +25,7 @@ func newReport(ctx context.Context, out io.Writer) *report {
 	return &report{out: out, machine: machine(ctx), command: command(os.Args[1:]), sections: map[string]string{}}
 }
 
-// section is what one part says: a stamp, tables, remarks and goals.
+// section is the result of one part: a stamp, tables, remarks and goals.
 type section struct {
 	report *report
 	name   string
@@ -68,7 +67,7 @@ func verdict(met bool) string {
 	return "**missed**"
 }
 
-// plain writes a number with as many digits as it deserves.
+// plain formats a number with two decimals, or none from 100 on.
 func plain(n float64) string {
 	if n >= 100 {
 		return count(n)
@@ -88,16 +87,14 @@ func (s *section) end() {
 	fmt.Fprintf(s.report.out, "## %s\n\n%s\n", s.name, text)
 }
 
-// writeInto puts the sections between their markers in a document.
-func (r *report) writeInto(file string) error {
+// writeInto puts a section between its markers in a document.
+func (r *report) writeInto(file, name string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.sections)) {
-		if text, err = replaceMarked(text, name, r.sections[name]); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
+	if text, err = replaceMarked(text, name, r.sections[name]); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	return os.WriteFile(file, text, 0o644)
 }
@@ -106,20 +103,20 @@ func (r *report) writeInto(file string) error {
 func replaceMarked(document []byte, name, by string) ([]byte, error) {
 	opening, closing := fmt.Appendf(nil, "<!-- bench:%s -->\n", name), fmt.Appendf(nil, "<!-- /bench:%s -->\n", name)
 	if n, m := bytes.Count(document, opening), bytes.Count(document, closing); n != 1 || m != 1 {
-		return nil, fmt.Errorf("the lines %q and %q stand there %d and %d times, expected once each", opening, closing, n, m)
+		return nil, fmt.Errorf("the lines %q and %q occur %d and %d times, expected once each", opening, closing, n, m)
 	}
 	before, rest, _ := bytes.Cut(document, opening)
 	old, after, ok := bytes.Cut(rest, closing)
 	if !ok {
-		return nil, fmt.Errorf("the line %q stands before %q, expected after it", closing, opening)
+		return nil, fmt.Errorf("the line %q is before %q, expected after it", closing, opening)
 	}
 	if bytes.Contains(old, []byte("<!-- bench:")) {
-		return nil, fmt.Errorf("between %q and %q other markers begin", opening, closing)
+		return nil, fmt.Errorf("between %q and %q there are other markers", opening, closing)
 	}
 	return slices.Concat(before, opening, []byte(by), closing, after), nil
 }
 
-// command is how the run was started, as one would type it again.
+// command is the command line of the run, quoted for a shell.
 func command(args []string) string {
 	words := []string{"go", "run", "./internal/bench"}
 	for _, a := range args {
@@ -131,7 +128,7 @@ func command(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// machine says what all of it was measured on.
+// machine describes the processor, its count, Go and the commit.
 func machine(ctx context.Context) string {
 	model := "unknown processor"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -143,22 +140,22 @@ func machine(ctx context.Context) string {
 	return fmt.Sprintf("%s, %d processors, %s %s/%s%s", model, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, commit(ctx))
 }
 
-// commit names the sources, where they are a clone.
+// commit names the commit of the sources, if they are a clone.
 func commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
 	if err != nil {
 		return ""
 	}
 	name := ", commit " + strings.TrimSpace(string(out))
-	// The document that is written does not count: it changes while the run goes on.
-	err = exec.CommandContext(ctx, "git", "diff", "--quiet", "HEAD", "--", ".", ":!doc/performance.md").Run()
+	// The documents that are written do not count: they change during the run.
+	err = exec.CommandContext(ctx, "git", "diff", "--quiet", "HEAD", "--", ".", ":!doc/performance").Run()
 	if err != nil {
 		name += " with changes"
 	}
 	return name
 }
 
-// loadAverage is how many processes wanted a processor in the last minute.
+// loadAverage is the average number of runnable processes in the last minute.
 func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
