@@ -31,16 +31,18 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
-	{"internal/serve", "internal/admin internal/follow taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/serve", "internal/admin internal/follow internal/delivery taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
-	{"internal/admin", "internal/applyfile internal/audit internal/follow store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
+	{"internal/admin", "internal/applyfile internal/audit internal/follow internal/delivery store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
 	{"internal/applyfile", "store internal/agreement internal/auth stix", "apply files and their plans; auth: hashes of passwords, names of certificates"},
-	{"internal/audit", "store store/journal internal/agreement stix", "history, read and proved"},
+	{"internal/audit", "internal/delivery store store/journal internal/agreement stix", "history, read and proved"},
 	{"internal/follow", "store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another"},
 	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},
 
-	{"store", "store/journal internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},
+	{"store", "store/journal internal/verifiedbolt internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},
 	{"internal/agreement", "stix stix/validate", "terms judge objects and their markings"},
+	{"internal/delivery", "store/journal internal/verifiedbolt", "who was given what; journal: what a position is. The store knows of it only that its files belong in a backup"},
+	{"internal/verifiedbolt", "", "bbolt that verifies pages: it knows no content"},
 	{"internal/budget", "", "memory that is counted: whoever makes an answer takes from it"},
 	{"internal/auth", "", "who is calling, never what for"},
 	{"internal/tlsconf", "", "certificates and their renewal"},
@@ -68,7 +70,7 @@ type home struct {
 }
 
 var homes = []home{
-	{"go.etcd.io/bbolt", "store internal/bench", "the store; bench measures it beside what the store makes of it"},
+	{"go.etcd.io/bbolt", "store internal/delivery internal/verifiedbolt internal/bench", "the files; bench measures it beside what the store makes of it"},
 	{"github.com/santhosh-tekuri/jsonschema/", "schemas", "compiles the schemas"},
 	{"github.com/labstack/echo/", "taxii/server internal/bench", "routes TAXII; bench has a bare handler to compare with"},
 	{"golang.org/x/mod/sumdb", "store/journal store internal/audit", "the Merkle tree and signed notes"},
@@ -82,7 +84,7 @@ var homes = []home{
 	{"github.com/klauspost/compress/", "taxii/server store", "compressed pages; deliveries on disk"},
 	{"golang.org/x/crypto/", "internal/auth", "argon2id"},
 	{"golang.org/x/text/", "stix/validate", "language tags"},
-	{"golang.org/x/sys/", "store", "locks and memory maps"},
+	{"golang.org/x/sys/", "store internal/verifiedbolt", "locks and memory maps"},
 	{"golang.org/x/sync/", "*", "groups of goroutines"},
 	{"github.com/google/uuid", "*", "identifiers"},
 }

@@ -22,6 +22,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 )
 
 // backupFormat is the version of a backup's layout that this program writes and reads.
@@ -64,94 +65,96 @@ type BackupAgreement struct {
 	Versions   uint64         `json:"versions"`
 }
 
-// Backup writes the folder as it is at one moment into w, as a tar stream that ReceiveBackup reads. Others go on reading
-// and writing meanwhile; writers wait only while the moment is taken. It is the same moment for every agreement, so that
-// no follower is further than what it follows. d is who has the files of deliveries open, nil for nobody.
+// Deliveries calls add with the name of the file of deliveries of each collection, if it has one, and with a read
+// transaction on it, which add takes over. It is the delivery package's Log.Snapshot.
+type Deliveries func(collections []uuid.UUID, add func(name string, tx *bolt.Tx)) error
+
+// Backup writes the folder as it is at one moment into w, as a tar stream that ReceiveBackup reads. Reading and writing go
+// on meanwhile; writers wait only while the moment is taken. It is the same moment for every agreement, so that no
+// follower is further than what it follows. deliveries may be nil.
 //
 // Until an agreement's file is written to w, the pages that it had at that moment stay, so the file grows with what is
 // changed meanwhile.
-func (s *Store) Backup(ctx context.Context, w io.Writer, d *Deliveries) error {
-	cut, err := s.cut(ctx, d)
+func (s *Store) Backup(ctx context.Context, w io.Writer, deliveries Deliveries) error {
+	m, err := s.moment(ctx, deliveries)
 	if err != nil {
 		return fmt.Errorf("back up %s: %w", s.dir, err)
 	}
-	defer cut.close()
-	b := &backupWriter{tar: tar.NewWriter(w), ctx: ctx, made: cut.made}
-	if err := b.all(cut); err != nil {
+	defer m.close()
+	b := &backupWriter{tar: tar.NewWriter(w), ctx: ctx, made: m.made}
+	if err := b.all(m); err != nil {
 		return fmt.Errorf("back up %s: %w", s.dir, err)
 	}
 	return nil
 }
 
-// snapshot is a read transaction on one file.
-type snapshot struct {
+// filePart is a file of a backup, in a read transaction.
+type filePart struct {
 	name string // in the backup
 	tx   *bolt.Tx
-	done func() error // closes the file, when it was opened for the backup
 }
 
-func (s *snapshot) close() {
-	if s.tx != nil {
-		s.tx.Rollback()
-		s.tx = nil
-		if s.done != nil {
-			s.done()
-		}
+func (f *filePart) close() {
+	if f.tx != nil {
+		f.tx.Rollback()
+		f.tx = nil
 	}
 }
 
-// cut is a data folder at one moment.
-type cut struct {
+// moment is a data folder at one moment.
+type moment struct {
 	made       time.Time
-	snapshots  []*snapshot
+	files      []*filePart
 	agreements []BackupAgreement
 	missing    []agreement.Name
 	plain      []string // files that are copied as they are: keys and certificates
 	dir        string
 }
 
-func (c *cut) close() {
-	for _, s := range c.snapshots {
-		s.close()
+func (m *moment) close() {
+	for _, f := range m.files {
+		f.close()
 	}
 }
 
-// cut stops all writing for a moment and begins to read each file at that moment. Whoever writes holds one file and waits
-// for no other, so taking them all in order cannot lock up.
-func (s *Store) cut(ctx context.Context, d *Deliveries) (_ *cut, err error) {
+// moment stops all writing for an instant and begins to read each file at that instant. Writers hold one file and wait for
+// no other, so taking them all in order cannot deadlock.
+func (s *Store) moment(ctx context.Context, deliveries Deliveries) (_ *moment, err error) {
 	s.changing.Lock() // accord.db, and the list of files
 	defer s.changing.Unlock()
 	if s.closed {
 		return nil, errStoreClosed
 	}
 	now := s.now.Load()
-	c := &cut{dir: s.dir, made: s.opts.Now().UTC()}
+	m := &moment{dir: s.dir, made: s.opts.Now().UTC()}
 	defer func() {
 		if err != nil {
-			c.close()
+			m.close()
 		}
 	}()
 	for _, u := range now.unavailable {
-		c.missing = append(c.missing, u.Name)
+		m.missing = append(m.missing, u.Name)
 	}
-	if err := c.deliveries(s, now, d); err != nil { // before the agreements: no delivery is of something that comes later
-		return nil, err
+	if deliveries != nil { // before the agreements: no delivery is of something that comes later
+		if err := m.addDeliveries(now.collections, deliveries); err != nil {
+			return nil, err
+		}
 	}
 	release, err := holdWriters(ctx, now.collections)
 	defer release()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.add(registryName, s.db, nil); err != nil {
+	if err := m.add(registryName, s.db); err != nil {
 		return nil, err
 	}
 	for _, col := range now.collections {
-		if err := c.collection(col); err != nil {
+		if err := m.addCollection(col); err != nil {
 			return nil, fmt.Errorf("read collection %s: %w", col.ID(), err)
 		}
 	}
-	c.plain, err = plainFiles(s.dir)
-	return c, err
+	m.plain, err = plainFiles(s.dir)
+	return m, err
 }
 
 // holdWriters takes the write lock of every collection; release gives them back, also after an error.
@@ -178,64 +181,39 @@ func holdWriters(ctx context.Context, cols []*Collection) (release func(), err e
 	return release, nil
 }
 
-func (c *cut) add(name string, db *soundFile, done func() error) error {
+func (m *moment) add(name string, db *verifiedbolt.DB) error {
 	tx, err := db.Begin(false)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	c.snapshots = append(c.snapshots, &snapshot{name: name, tx: tx, done: done})
+	m.files = append(m.files, &filePart{name: name, tx: tx})
 	return nil
 }
 
-func (c *cut) collection(col *Collection) error {
-	if err := c.add(path.Join(agreementsName, col.ID().String()+".db"), col.db, nil); err != nil {
+func (m *moment) addCollection(col *Collection) error {
+	if err := m.add(path.Join(agreementsName, col.ID().String()+".db"), col.db); err != nil {
 		return err
 	}
 	var f stats
-	err := guard(func() (err error) {
-		f, err = readStats(c.snapshots[len(c.snapshots)-1].tx)
+	err := verifiedbolt.Guard(func() (err error) {
+		f, err = readStats(m.files[len(m.files)-1].tx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.agreements = append(c.agreements, BackupAgreement{Name: col.Agreement().Name, Collection: col.ID(), Entries: f.entries, Versions: f.versions})
+	m.agreements = append(m.agreements, BackupAgreement{Name: col.Agreement().Name, Collection: col.ID(), Entries: f.entries, Versions: f.versions})
 	return nil
 }
 
-// deliveries adds the files of deliveries that there are.
-func (c *cut) deliveries(s *Store, now *contents, d *Deliveries) error {
-	if d != nil {
-		d.write()
-		d.writing.Lock()
-		defer d.writing.Unlock()
+func (m *moment) addDeliveries(cols []*Collection, deliveries Deliveries) error {
+	ids := make([]uuid.UUID, len(cols))
+	for i, col := range cols {
+		ids[i] = col.ID()
 	}
-	for _, col := range now.collections {
-		file := col.ID().String() + ".deliveries.db"
-		full := filepath.Join(s.dir, agreementsName, file)
-		if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		name := path.Join(agreementsName, file)
-		if d != nil {
-			f, err := d.file(col.ID())
-			if err == nil && f != nil {
-				err = c.add(name, f.db, nil)
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		f, err := openDeliveryFile(full, true)
-		if err != nil {
-			return err
-		}
-		if err := c.add(name, f.db, f.db.Close); err != nil {
-			return errors.Join(err, f.db.Close())
-		}
-	}
-	return nil
+	return deliveries(ids, func(name string, tx *bolt.Tx) {
+		m.files = append(m.files, &filePart{name: path.Join(agreementsName, name), tx: tx})
+	})
 }
 
 // plainFolders are the folders of a data folder that hold small files which are replaced, never changed.
@@ -265,17 +243,17 @@ type backupWriter struct {
 	files []BackupFile
 }
 
-func (b *backupWriter) all(c *cut) error {
-	plan := BackupPlan{Format: backupFormat, Made: c.made}
-	for _, s := range c.snapshots {
-		plan.Bytes += s.tx.Size()
+func (b *backupWriter) all(m *moment) error {
+	plan := BackupPlan{Format: backupFormat, Made: m.made}
+	for _, f := range m.files {
+		plan.Bytes += f.tx.Size()
 	}
 	if err := b.document(planName, plan); err != nil {
 		return err
 	}
 	b.files = nil
-	for _, name := range c.plain {
-		text, err := os.ReadFile(filepath.Join(c.dir, filepath.FromSlash(name)))
+	for _, name := range m.plain {
+		text, err := os.ReadFile(filepath.Join(m.dir, filepath.FromSlash(name)))
 		if err != nil {
 			return err
 		}
@@ -283,13 +261,13 @@ func (b *backupWriter) all(c *cut) error {
 			return err
 		}
 	}
-	for _, s := range c.snapshots {
-		if err := b.part(s.name, s.tx.Size(), s.tx.WriteTo); err != nil {
+	for _, f := range m.files {
+		if err := b.part(f.name, f.tx.Size(), f.tx.WriteTo); err != nil {
 			return err
 		}
-		s.close() // its old pages may go
+		f.close() // its old pages may go
 	}
-	manifest := BackupManifest{Format: backupFormat, Made: c.made, Files: b.files, Agreements: c.agreements, Missing: c.missing}
+	manifest := BackupManifest{Format: backupFormat, Made: m.made, Files: b.files, Agreements: m.agreements, Missing: m.missing}
 	if err := b.document(backupName, manifest); err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func moveOut(fresh, dir string) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(moment(a.Name()), moment(b.Name())) })
+	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(stage(a.Name()), stage(b.Name())) })
 	for _, e := range entries {
 		if err := os.Rename(filepath.Join(fresh, e.Name()), filepath.Join(dir, e.Name())); err != nil {
 			return err
@@ -86,8 +86,8 @@ func moveOut(fresh, dir string) error {
 	return os.Remove(fresh)
 }
 
-// moment is when moveOut moves a file or folder.
-func moment(name string) int {
+// stage is when moveOut moves a file or folder.
+func stage(name string) int {
 	switch name {
 	case registryName:
 		return 0

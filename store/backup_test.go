@@ -15,10 +15,11 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/delivery"
 )
 
 // received backs a store up into a new folder.
-func received(t *testing.T, s *Store, d *Deliveries) string {
+func received(t *testing.T, s *Store, d Deliveries) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "backup")
 	r, w := io.Pipe()
@@ -54,7 +55,7 @@ func wantSound(t *testing.T, dir string) map[string]Checked {
 func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 	s := openFolder(t, filepath.Join(t.TempDir(), "data"), Options{})
 	source, target := create(t, s, draft("zsource", "nicp", "")), create(t, s, draft("atarget", "nicp", ""))
-	d := s.OpenDeliveries(nil)
+	d := delivery.Open(s.AgreementsDir(), delivery.Options{})
 	defer d.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	var done atomic.Int64
@@ -74,7 +75,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			d.Note(Delivery{Collection: target.ID(), Account: "a", Party: "p", At: time.Now()})
+			d.Note(delivery.Delivery{Collection: target.ID(), Account: "a", Party: "p", At: time.Now()})
 			done.Add(1)
 		}
 	})
@@ -82,7 +83,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 	for i := range 5 {
 		for before := done.Load(); done.Load() < before+5; {
 		}
-		dir := received(t, s, d)
+		dir := received(t, s, d.Snapshot)
 		found := wantSound(t, dir)
 		if n := found["zsource"].Versions; n <= newest {
 			t.Errorf("backup %d: got %d versions, want more than the %d of the one before", i, n, newest)

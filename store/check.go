@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -58,8 +59,8 @@ func (k *checking) step() error {
 	return nil
 }
 
-func (k *checking) all(db *soundFile) error {
-	if err := k.heads(db); err != nil {
+func (k *checking) all(db *verifiedbolt.DB) error {
+	if err := k.meta(db); err != nil {
 		return err
 	}
 	if !k.pages(db) {

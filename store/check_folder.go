@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -110,7 +111,7 @@ func (s *Store) checkRegistry() Checked {
 			c.Faults = append(c.Faults, fmt.Sprintf(format, args...))
 		}
 	}
-	err := guard(func() error {
+	err := verifiedbolt.Guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			last, hashes := map[string]journal.Digest{}, []tlog.Hash{}
 			err := tx.Bucket(bucketAdminJournal).ForEach(func(k, b []byte) error {

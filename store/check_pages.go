@@ -2,59 +2,33 @@ package store
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"os"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 )
 
-// heads checks the file's two heads.
-func (k *checking) heads(db *soundFile) error {
-	f, err := os.Open(db.Path())
-	if err != nil {
-		return err
+// meta checks the file's two meta pages.
+func (k *checking) meta(db *verifiedbolt.DB) error {
+	faults, err := db.MetaFaults()
+	for _, fault := range faults {
+		k.fault("%v", fault)
 	}
-	defer f.Close()
-	for n := range 2 {
-		sound := false
-		for try := 0; try < 3 && !sound; try++ { // a writer may be at it
-			if sound, err = soundHead(f, int64(n*db.Info().PageSize)); err != nil {
-				return err
-			}
-		}
-		if !sound {
-			k.fault("head %d of the file's two is damaged: what the last transaction wrote may be lost", n)
-		}
-	}
-	return nil
+	return err
 }
 
-func soundHead(f io.ReaderAt, at int64) (bool, error) {
-	var b [headLen]byte
-	if _, err := f.ReadAt(b[:], at); err != nil {
-		return false, fmt.Errorf("read head: %w", err)
-	}
-	_, ok := parseHead(b[:])
-	return ok, nil
-}
-
-// pages looks at every page, and says whether the others can be led by them.
-func (k *checking) pages(db *soundFile) bool {
-	var s survey
-	err := guard(func() (err error) {
-		s, err = db.survey(k.tx, true)
-		return err
-	})
-	for _, err := range append(s.faults(), err) {
+// pages checks every page, and reports whether the rest of the check can rely on them.
+func (k *checking) pages(db *verifiedbolt.DB) bool {
+	damage, err := db.Walk(k.tx)
+	for _, err := range append(damage.Faults(), err) {
 		if err != nil {
 			k.fault("%v", err)
 		}
 	}
-	return err == nil && len(s.broken) == 0
+	return err == nil && len(damage.Buckets) == 0
 }
 
-// buckets reads every key and value once: they must be there, and keys in order.
+// buckets reads every key and value once: they must be readable, and the keys in order.
 func (k *checking) buckets() error {
 	var t buckets
 	belongs := map[string]bool{}
@@ -76,7 +50,7 @@ func (k *checking) buckets() error {
 				k.fault("the keys of the bucket %s are out of order at %x", name, key)
 			}
 			before = append(before[:0], key...)
-			for _, x := range value { // so that a value that cannot be read is found out
+			for _, x := range value { // so that a value that cannot be read is found
 				sum ^= x
 			}
 		}

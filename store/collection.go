@@ -17,6 +17,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -41,7 +42,7 @@ var ErrNoEntry = errors.New("the journal has no such entry")
 
 // Collection is one agreement's file, open. Its methods may be called from several goroutines.
 type Collection struct {
-	db     *soundFile
+	db     *verifiedbolt.DB
 	id     uuid.UUID
 	opts   collectionOptions
 	format uint64
@@ -141,8 +142,8 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	return c, nil
 }
 
-func openBolt(path string, opts collectionOptions) (*soundFile, error) {
-	db, err := openWhole(path, boltOptions(opts))
+func openBolt(path string, opts collectionOptions) (*verifiedbolt.DB, error) {
+	db, err := verifiedbolt.Open(path, boltOptions(opts))
 	if err != nil {
 		return nil, agreementFault(err)
 	}
@@ -205,7 +206,7 @@ const unknownNewest = math.MaxUint64
 // miss what is newer.
 func newestIn(tx *bolt.Tx, f stats) uint64 {
 	newest := uint64(unknownNewest)
-	guard(func() error {
+	verifiedbolt.Guard(func() error {
 		last, _ := tx.Bucket(bucketObjects).Cursor().Last()
 		if len(last) == 8 {
 			newest = max(f.lastAdded, addedOf(last))

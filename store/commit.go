@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -165,7 +166,7 @@ func (q *commitQueue) next() []*pendingBatch {
 func (q *commitQueue) commit(ps []*pendingBatch) {
 	var got groupResult
 	q.c.revision.Add(1)
-	err := guard(func() (err error) {
+	err := verifiedbolt.Guard(func() (err error) {
 		got, err = q.transact(ps)
 		return err
 	})

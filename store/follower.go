@@ -60,7 +60,7 @@ func (a *applier) keepFollower(u *FollowerUpdate) error {
 	for _, kv := range u.Set {
 		if err == nil {
 			key := followerKey(u.Name, kv.Key)
-			err = a.followers.Put(key, sealed(key, kv.Value))
+			err = a.followers.Put(key, withChecksum(key, kv.Value))
 		}
 	}
 	if err != nil {
@@ -173,7 +173,7 @@ func (k *checking) followers() error {
 		if err := k.step(); err != nil {
 			return err
 		}
-		if _, err := k.collection.unseal(key, value); err != nil {
+		if _, err := k.collection.verify(key, value); err != nil {
 			k.fault("%v", err)
 		}
 		name, _, ok := bytes.Cut(key, []byte{0})

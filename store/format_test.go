@@ -152,40 +152,6 @@ func TestFilesOfANewerFormatAreRefused(t *testing.T) {
 	}
 }
 
-func TestDeliveriesOfANewerFormatAreRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "d.db")
-	f, err := openDeliveryFile(path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	put(t, path, bucketDeliveryMeta, keyFormat, positionKey(deliveryFormat+1))
-	for _, readOnly := range []bool{false, true} {
-		if _, err := openDeliveryFile(path, readOnly); err == nil || !strings.Contains(err.Error(), "newer") {
-			t.Errorf("read-only %t: got %v, want a refusal that names a newer version", readOnly, err)
-		}
-	}
-	db, err := bolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket(bucketDeliveryMeta) }) // as the first release wrote it
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	for _, readOnly := range []bool{true, false, true} {
-		f, err := openDeliveryFile(path, readOnly)
-		if err != nil {
-			t.Fatalf("without a format, read-only %t: got %v, want it opened", readOnly, err)
-		}
-		if err := f.db.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // put changes one value of a file.
 func put(t *testing.T, path string, bucket, key, value []byte) {
 	t.Helper()
@@ -252,7 +218,7 @@ func TestACursorThatIsCutShortIsNoCursor(t *testing.T) {
 	col := newCollection(t, collectionOptions{})
 	key := []byte("mirror")
 	err := col.db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketCursors).Put(key, sealed(key, binary.BigEndian.AppendUint32(nil, 7)))
+		return tx.Bucket(bucketCursors).Put(key, withChecksum(key, binary.BigEndian.AppendUint32(nil, 7)))
 	})
 	if err != nil {
 		t.Fatal(err)

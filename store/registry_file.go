@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 )
@@ -32,13 +33,13 @@ var (
 )
 
 // openRegistry opens accord.db and makes its buckets when it is new.
-func openRegistry(path string, readOnly bool) (*soundFile, error) {
+func openRegistry(path string, readOnly bool) (*verifiedbolt.DB, error) {
 	if readOnly {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("open accord.db: %w", err)
 		}
 	}
-	db, err := openWhole(path, &bolt.Options{
+	db, err := verifiedbolt.Open(path, &bolt.Options{
 		ReadOnly: readOnly,
 		// The folder's lock keeps other Accords away; whatever else holds the file is not waited for.
 		Timeout:      time.Second,
@@ -47,7 +48,7 @@ func openRegistry(path string, readOnly bool) (*soundFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, registryFault(err))
 	}
-	if err := db.load(checkRegistryFormat, bucketRegistryMeta); err != nil {
+	if err := db.Load(checkRegistryFormat, bucketRegistryMeta); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -87,7 +88,7 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 }
 
 // readRegistry reads all of accord.db but its journal.
-func readRegistry(db *soundFile) (*Registry, error) {
+func readRegistry(db *verifiedbolt.DB) (*Registry, error) {
 	r := &Registry{}
 	err := db.View(func(tx *bolt.Tx) error {
 		if doc := tx.Bucket(bucketServer).Get([]byte("server")); doc != nil {

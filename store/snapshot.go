@@ -80,7 +80,7 @@ func (l *Snapshot) Cursor(follower string) uint64 {
 
 // checked returns a value of a follower's state, its checksum verified.
 func (l *Snapshot) checked(key, kept []byte) []byte {
-	value, err := l.collection.unseal(key, kept)
+	value, err := l.collection.verify(key, kept)
 	if err != nil {
 		l.damage = err
 	}

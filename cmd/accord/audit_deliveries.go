@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/audit"
-	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/internal/delivery"
 )
 
 func newAuditDeliveries(e *env) *cobra.Command {
@@ -98,7 +98,7 @@ func objectDeliveries(ctx context.Context, e *env, a *audit.Client, from source,
 	return nil
 }
 
-func receiptText(r store.Receipt) string {
+func receiptText(r delivery.Receipt) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "given to %s", r.Account)
 	if r.Party != "" {
@@ -114,7 +114,7 @@ func receiptText(r store.Receipt) string {
 	return b.String()
 }
 
-func writeLost(w io.Writer, l *store.Lost) {
+func writeLost(w io.Writer, l *delivery.Lost) {
 	if l != nil {
 		fmt.Fprintf(w, "%d polls between %s and %s could not be written down.\n", l.Polls, moment(l.First), moment(l.Last))
 	}

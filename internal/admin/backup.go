@@ -21,7 +21,11 @@ func (s *Service) withBackup(other http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", other)
 	mux.HandleFunc("GET /backup/", streamed("application/x-tar", func(r *http.Request, w io.Writer) error {
-		return s.store.Backup(r.Context(), w, s.audit.Deliveries)
+		var deliveries store.Deliveries
+		if s.audit.Deliveries != nil {
+			deliveries = s.audit.Deliveries.Snapshot
+		}
+		return s.store.Backup(r.Context(), w, deliveries)
 	}))
 	mux.HandleFunc("GET /check/", streamed("application/x-ndjson", func(r *http.Request, w io.Writer) error {
 		var names []agreement.Name

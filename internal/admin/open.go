@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/applyfile"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -79,7 +80,7 @@ func OpenReadOnly(dir string) (*Client, error) {
 
 // owning returns a client for a store that is open for it alone: closing it closes the store.
 func owning(s *store.Store) *Client {
-	deliveries := s.OpenDeliveries(nil)
+	deliveries := delivery.Open(s.AgreementsDir(), delivery.Options{ReadOnly: s.ReadOnly()})
 	c := New(Config{Store: s, Deliveries: deliveries}).Client()
 	done := c.close
 	c.close = sync.OnceValue(func() error { return errors.Join(done(), deliveries.Close(), s.Close()) })

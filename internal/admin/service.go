@@ -10,6 +10,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -23,7 +24,7 @@ type Config struct {
 	Now   func() time.Time // nil: time.Now
 
 	// Deliveries, when set, knows who was given what.
-	Deliveries *store.Deliveries
+	Deliveries *delivery.Log
 
 	// Failed, when set, is called with each failure of the server itself that the caller is not told of.
 	Failed func(*http.Request, error)

@@ -18,6 +18,7 @@ import (
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 	"github.com/accord-taxii/accord/taxii"
@@ -27,11 +28,11 @@ import (
 // audited is a server that keeps account and serves /accord/v1/.
 func audited(t testing.TB, options ...accordtest.Option) *accordtest.Server {
 	t.Helper()
-	var deliveries *store.Deliveries
+	var deliveries *delivery.Log
 	s := accordtest.New(t, append(options, accordtest.WithDelivered(func(d server.Delivery) {
-		deliveries.Note(store.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
+		deliveries.Note(delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
 	}))...)
-	deliveries = s.Store.OpenDeliveries(func(err error) { t.Error(err) })
+	deliveries = delivery.Open(s.Store.AgreementsDir(), delivery.Options{Failed: func(err error) { t.Error(err) }})
 	t.Cleanup(func() { deliveries.Close() })
 	service := admin.New(admin.Config{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries})
 	logins := auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -16,15 +17,15 @@ func BenchmarkPage(b *testing.B) {
 	for _, objects := range []int{10, 1000} {
 		for _, noted := range []bool{false, true} {
 			b.Run(fmt.Sprintf("objects=%d/noted=%v", objects, noted), func(b *testing.B) {
-				var deliveries *store.Deliveries
+				var deliveries *delivery.Log
 				var options []accordtest.Option
 				if noted {
 					options = append(options, accordtest.WithDelivered(func(d server.Delivery) {
-						deliveries.Note(store.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
+						deliveries.Note(delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
 					}))
 				}
 				s := accordtest.New(b, append(options, accordtest.WithLimits(server.Limits{AccountRate: 1e9}))...)
-				deliveries = s.Store.OpenDeliveries(func(err error) { b.Error(err) })
+				deliveries = delivery.Open(s.Store.AgreementsDir(), delivery.Options{Failed: func(err error) { b.Error(err) }})
 				defer deliveries.Close()
 				s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 1000)...)
 				path := fmt.Sprintf("%sobjects/?limit=%d", accordtest.Path(accordtest.Programme), objects)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
@@ -14,28 +15,28 @@ type DeliveryList struct {
 	Agreement string             `json:"agreement"`
 	Object    string             `json:"object"`
 	Versions  []DeliveredVersion `json:"versions"`
-	Lost      *store.Lost        `json:"lost,omitempty"` // polls that could not be noted
+	Lost      *delivery.Lost     `json:"lost,omitempty"` // polls that could not be noted
 }
 
 // DeliveredVersion is one version and who was given it.
 type DeliveredVersion struct {
-	Position  journal.Position `json:"position"`
-	Version   string           `json:"version,omitempty"`
-	DateAdded time.Time        `json:"date_added"`
-	Received  []store.Receipt  `json:"received"`
+	Position  journal.Position   `json:"position"`
+	Version   string             `json:"version,omitempty"`
+	DateAdded time.Time          `json:"date_added"`
+	Received  []delivery.Receipt `json:"received"`
 }
 
 // ConsumerList says who reads an agreement, and how far each has come.
 type ConsumerList struct {
-	Agreement string      `json:"agreement"`
-	Size      uint64      `json:"size"` // entries in the journal
-	Consumers []Consumer  `json:"consumers"`
-	Lost      *store.Lost `json:"lost,omitempty"`
+	Agreement string         `json:"agreement"`
+	Size      uint64         `json:"size"` // entries in the journal
+	Consumers []Consumer     `json:"consumers"`
+	Lost      *delivery.Lost `json:"lost,omitempty"`
 }
 
 // Consumer is a reader and what it has not been given yet.
 type Consumer struct {
-	store.Consumer
+	delivery.Consumer
 	Behind      uint64    `json:"behind"` // versions added after the newest it was given, whatever its filter
 	BehindMore  bool      `json:"behind_more,omitempty"`
 	BehindSince time.Time `json:"behind_since,omitzero"` // date_added of the first of them
@@ -67,7 +68,7 @@ func (v *View) Consumers() (ConsumerList, error) {
 	return answer, nil
 }
 
-func (v *View) consumers() ([]store.Consumer, *store.Lost, error) {
+func (v *View) consumers() ([]delivery.Consumer, *delivery.Lost, error) {
 	if v.Source.Deliveries == nil {
 		return nil, nil, ErrNotNoted
 	}
@@ -75,7 +76,7 @@ func (v *View) consumers() ([]store.Consumer, *store.Lost, error) {
 	return list, someLost(lost), err
 }
 
-func someLost(l store.Lost) *store.Lost {
+func someLost(l delivery.Lost) *delivery.Lost {
 	if l.Polls == 0 {
 		return nil
 	}
@@ -119,7 +120,7 @@ func (v *View) Deliveries(id string) (DeliveryList, error) {
 	for _, one := range entries {
 		if one.e.Kind == journal.Added {
 			added = append(added, one.p)
-			answer.Versions = append(answer.Versions, DeliveredVersion{one.p, one.e.Version, one.e.At, []store.Receipt{}})
+			answer.Versions = append(answer.Versions, DeliveredVersion{one.p, one.e.Version, one.e.At, []delivery.Receipt{}})
 		}
 	}
 	if len(added) == 0 {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/stix"
-	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -37,9 +37,9 @@ type Record struct {
 	Terms       TermsRef         `json:"terms"` // in force at that moment
 
 	// Of one object only.
-	Present  *bool           `json:"present,omitempty"`  // whether what was added is still there
-	Released []Elsewhere     `json:"released,omitempty"` // where it went
-	Received []store.Receipt `json:"received,omitempty"`
+	Present  *bool              `json:"present,omitempty"`  // whether what was added is still there
+	Released []Elsewhere        `json:"released,omitempty"` // where it went
+	Received []delivery.Receipt `json:"received,omitempty"`
 }
 
 // TermsRef names the terms that were in force.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -12,7 +13,7 @@ import (
 // Source is where history is read from.
 type Source struct {
 	Store      *store.Store
-	Deliveries *store.Deliveries // nil: deliveries are not noted
+	Deliveries *delivery.Log // nil: deliveries are not noted
 	Now        func() time.Time
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/taxii"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -18,9 +18,9 @@ func (s *srv) openDeliveries(context.Context) (stop, error) {
 		return nil, err
 	}
 	s.config.Log.Info().Str("key", keys.Key()).Msg("signing heads")
-	s.deliveries = s.store.OpenDeliveries(func(err error) {
+	s.deliveries = delivery.Open(s.store.AgreementsDir(), delivery.Options{Failed: func(err error) {
 		s.config.Log.Error().Err(err).Msg("deliveries could not be written")
-	})
+	}})
 	return func(context.Context) error { return s.deliveries.Close() }, nil
 }
 
@@ -37,8 +37,8 @@ func (s *srv) notingDeliveries(c server.Config) server.Config {
 }
 
 // delivered returns a delivery in the form that is stored.
-func delivered(d server.Delivery) store.Delivery {
-	return store.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Filter: filterText(d.Filter),
+func delivered(d server.Delivery) delivery.Delivery {
+	return delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Filter: filterText(d.Filter),
 		Positions: d.Positions, At: d.At}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -63,7 +64,7 @@ func knownMethod(method string) string {
 // storeMetrics collects the metrics of every agreement when it is asked to.
 type storeMetrics struct {
 	store      *store.Store
-	deliveries *store.Deliveries
+	deliveries *delivery.Log
 }
 
 func agreementDesc(name, help string) *prometheus.Desc {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -21,7 +22,7 @@ type operations struct {
 	refusals *prometheus.CounterVec
 }
 
-func newOperations(st *store.Store, d *store.Deliveries, c *connections, version string) *operations {
+func newOperations(st *store.Store, d *delivery.Log, c *connections, version string) *operations {
 	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics()}
 	o.registry.MustRegister(processMetrics(version)...)
 	o.registry.MustRegister(o.requests, o.refusals, storeMetrics{st, d}, connectionMetrics{c})

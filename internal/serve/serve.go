@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
@@ -67,7 +68,7 @@ type srv struct {
 	config Config
 
 	store      *store.Store
-	deliveries *store.Deliveries
+	deliveries *delivery.Log
 
 	administration *admin.Service
 

@@ -1,4 +1,4 @@
-package store
+package verifiedbolt
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prefetch has the kernel read a part of a file that will be asked for.
+// prefetch has the kernel read a part of a file that will be needed.
 func prefetch(file *os.File, offset, length int64) {
 	unix.Fadvise(int(file.Fd()), offset, length, unix.FADV_WILLNEED)
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 )
 
 // What is in a data folder.
@@ -30,7 +31,7 @@ type Store struct {
 	dir  string
 	opts Options
 	lock *os.File
-	db   *soundFile // accord.db
+	db   *verifiedbolt.DB // accord.db
 
 	keyring keyring
 
@@ -172,8 +173,14 @@ func (c *contents) index() {
 	}
 }
 
-// Dir is the data folder.
+// Dir returns the data folder.
 func (s *Store) Dir() string { return s.dir }
+
+// AgreementsDir returns the folder of the agreements' files, where their deliveries are kept too.
+func (s *Store) AgreementsDir() string { return filepath.Join(s.dir, agreementsName) }
+
+// ReadOnly reports whether the folder was opened for reading.
+func (s *Store) ReadOnly() bool { return s.opts.ReadOnly }
 
 // Close ends all writing and closes every file.
 func (s *Store) Close() error {

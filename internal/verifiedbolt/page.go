@@ -1,4 +1,4 @@
-package store
+package verifiedbolt
 
 import (
 	"bytes"
@@ -10,14 +10,14 @@ import (
 )
 
 // bbolt believes what it finds in a page: how many elements there are, where they lie, which page comes below. Most of
-// what a wrong one leads to is a panic or a memory fault, which guard turns into an error. This is not:
+// what a wrong one leads to is a panic or a memory fault, which Guard turns into an error. This is not:
 //
 //   - A small bucket lies whole inside an element of the page that lists the buckets, and bbolt copies it into Go's own
-//     memory. Elements that point outside it are pointers into anybody's objects, which the garbage collector dies of.
+//     memory. Elements that point outside it are pointers into arbitrary objects, which crash the garbage collector.
 //   - A page that leads back to one above it is followed until the stack, or memory, is used up.
 //   - A list of free pages that is longer than its page is copied, however long it says it is.
 //
-// So these are looked at here first, without believing anything; see soundFile for when.
+// So these are verified first, without trusting anything in them; DB says when.
 
 // The layout of a page: a header, then elements of equal size, which point to what comes behind them.
 //
@@ -39,18 +39,17 @@ const (
 
 	bucketElement = 0x01
 
-	firstPage = 2      // after the two heads
-	manyFree  = 0xffff // count of a freelist whose length is its first element
+	firstPage = 2      // after the two meta pages
+	manyFree  = 0xffff // count of a list of free pages whose length is its first element
 )
 
-// filePages are a file's pages as a transaction sees them. They lie in memory that may not be there: whoever looks at
-// them is under a guard.
+// filePages are a file's pages as a transaction sees them. They lie in memory that may not be there: access needs a Guard.
 type filePages struct {
 	mapped []byte
 	size   int // of a page
 }
 
-// pagesOf are the pages of a transaction that has just begun. They are there as long as it is.
+// pagesOf returns the pages of a transaction that has just begun. They are valid as long as it is.
 func pagesOf(tx *bolt.Tx) filePages {
 	info := tx.DB().Info()
 	mapping := *(**byte)(unsafe.Pointer(&info.Data)) // the mapping's address, which bbolt gives as a number
@@ -61,28 +60,28 @@ func (f filePages) count() uint64 { return uint64(len(f.mapped) / f.size) }
 
 func (f filePages) within(id uint64) error {
 	if id < firstPage || id >= f.count() {
-		return fmt.Errorf("%w: there is no page %d among %d", errDamaged, id, f.count())
+		return fmt.Errorf("%w: there is no page %d among %d", ErrDamaged, id, f.count())
 	}
 	return nil
 }
 
-// page is a page of the file, with the pages that belong to it.
+// page returns a page of the file, with the pages that belong to it.
 func (f filePages) page(id uint64) (page, error) {
 	if err := f.within(id); err != nil {
 		return nil, err
 	}
 	p := page(f.mapped[id*uint64(f.size):])
 	if got := p.id(); got != id {
-		return nil, fmt.Errorf("%w: page %d says that it is page %d", errDamaged, id, got)
+		return nil, fmt.Errorf("%w: page %d says that it is page %d", ErrDamaged, id, got)
 	}
 	end := id + 1 + p.overflow()
 	if end > f.count() {
-		return nil, fmt.Errorf("%w: page %d reaches to page %d of %d", errDamaged, id, end, f.count())
+		return nil, fmt.Errorf("%w: page %d reaches to page %d of %d", ErrDamaged, id, end, f.count())
 	}
 	return p[:(end-id)*uint64(f.size)], nil
 }
 
-// page is the text of a page.
+// page is the content of a page.
 type page []byte
 
 func (p page) id() uint64       { return binary.NativeEndian.Uint64(p) }
@@ -90,13 +89,13 @@ func (p page) flags() uint16    { return binary.NativeEndian.Uint16(p[8:]) }
 func (p page) count() int       { return int(binary.NativeEndian.Uint16(p[10:])) }
 func (p page) overflow() uint64 { return uint64(binary.NativeEndian.Uint32(p[12:])) }
 
-// number is the n-th number of 4 bytes of the element i.
+// number returns the n-th number of 4 bytes of the element i.
 func (p page) number(i, n int) int {
 	return int(binary.NativeEndian.Uint32(p[pageHeader+i*pageElement+4*n:]))
 }
 
-// stretch is what the element i points to, nil when it is not in the page or there is nothing.
-func (p page) stretch(i, offset, length int) []byte {
+// data returns what the element i points to, nil when it is empty or not in the page.
+func (p page) data(i, offset, length int) []byte {
 	start := pageHeader + i*pageElement + offset
 	if length <= 0 || start < pageHeader+p.count()*pageElement || start+length > len(p) {
 		return nil
@@ -104,37 +103,37 @@ func (p page) stretch(i, offset, length int) []byte {
 	return p[start : start+length]
 }
 
-// leaf is an element of a leaf; the key is nil when it is damaged.
+// leaf returns an element of a leaf; the key is nil when it is damaged.
 func (p page) leaf(i int) (flags int, key, value []byte) {
 	keyLen, valueLen := p.number(i, 2), p.number(i, 3)
-	both := p.stretch(i, p.number(i, 1), keyLen+valueLen)
+	both := p.data(i, p.number(i, 1), keyLen+valueLen)
 	if both == nil || keyLen == 0 {
 		return 0, nil, nil
 	}
 	return p.number(i, 0), both[:keyLen], both[keyLen:]
 }
 
-// branch is an element of a branch; the key is nil when it is damaged.
+// branch returns an element of a branch; the key is nil when it is damaged.
 func (p page) branch(i int) (key []byte, below uint64) {
-	return p.stretch(i, p.number(i, 0), p.number(i, 1)), binary.NativeEndian.Uint64(p[pageHeader+i*pageElement+8:])
+	return p.data(i, p.number(i, 0), p.number(i, 1)), binary.NativeEndian.Uint64(p[pageHeader+i*pageElement+8:])
 }
 
-// elements says what is wrong with a page's elements, nil for nothing: each must lie in the page, in the order of keys.
-// visit is given each that is sound.
-func (p page) elements(what uint16, visit func(i int, key []byte) error) error {
-	if len(p) < pageHeader || p.flags() != what || pageHeader+p.count()*pageElement > len(p) {
-		return fmt.Errorf("%w: a page is not of the kind it should be", errDamaged)
+// verify reports what is wrong with a page's elements: each must lie in the page, in the order of keys. It calls visit with
+// each that is intact.
+func (p page) verify(kind uint16, visit func(i int, key []byte) error) error {
+	if len(p) < pageHeader || p.flags() != kind || pageHeader+p.count()*pageElement > len(p) {
+		return fmt.Errorf("%w: a page is not of the kind it should be", ErrDamaged)
 	}
 	var before []byte
 	for i := range p.count() {
 		var key []byte
-		if what == leafPage {
+		if kind == leafPage {
 			_, key, _ = p.leaf(i)
 		} else {
 			key, _ = p.branch(i)
 		}
 		if key == nil || before != nil && bytes.Compare(before, key) >= 0 {
-			return fmt.Errorf("%w: the element %d of page %d is not in its place", errDamaged, i, p.id())
+			return fmt.Errorf("%w: the element %d of page %d is not in its place", ErrDamaged, i, p.id())
 		}
 		if err := visit(i, key); err != nil {
 			return err
@@ -144,24 +143,24 @@ func (p page) elements(what uint16, visit func(i int, key []byte) error) error {
 	return nil
 }
 
-// bucketRoot is the root page that a leaf's value, a bucket, has; 0 for one that lies in the value, and is sound.
+// bucketRoot returns the root page of a bucket, which is a leaf's value; 0 for an intact bucket that lies in the value.
 func bucketRoot(value []byte) (uint64, error) {
 	if len(value) < bucketHeader {
-		return 0, fmt.Errorf("%w: a bucket is cut off", errDamaged)
+		return 0, fmt.Errorf("%w: a bucket is cut off", ErrDamaged)
 	}
 	if root := binary.NativeEndian.Uint64(value); root != 0 {
 		return root, nil
 	}
 	inline := page(value[bucketHeader:])
-	return 0, inline.elements(leafPage, func(i int, key []byte) error {
+	return 0, inline.verify(leafPage, func(i int, key []byte) error {
 		if flags, _, _ := inline.leaf(i); flags != 0 {
-			return fmt.Errorf("%w: a bucket lies where none can be, at %x", errDamaged, key)
+			return fmt.Errorf("%w: a bucket lies where none can be, at %x", ErrDamaged, key)
 		}
 		return nil
 	})
 }
 
-// end is where a key in the page ends.
+// end returns where a key in the page ends.
 func (p page) end(key []byte) int {
 	return cap(p) - cap(key) + len(key) // key is cut out of p
 }

@@ -1,4 +1,4 @@
-package store
+package delivery
 
 import (
 	"encoding/binary"
@@ -12,30 +12,30 @@ import (
 //
 //	CRC-32C of what follows   lowest, highest position   time and end of its last page   pages
 //
-// the five numbers 4 and 8 bytes big-endian. A page is the seconds since the page before as uvarint, then its runs of
-// consecutive positions: how far the run begins behind the end of the run before, as varint, and its length, doubled, plus
-// one when a further run of the same page follows, as uvarint. So a page of up to 63 new objects takes three bytes if
-// the last came less than two minutes before.
+// where the five numbers have 4 and 8 bytes, big-endian. A page is the seconds since the page before as uvarint, then its
+// runs of consecutive positions: the distance of the run's start from the end of the run before, as varint, and its length,
+// doubled, plus one when the same page has a further run, as uvarint. So a page of up to 63 new objects takes three bytes
+// if the last was delivered less than two minutes before.
 const (
 	blockHead = 36
 	blockFull = 1000 // no page is added to a block of this length
 )
 
-// positionRun is a run of consecutive positions.
-type positionRun struct{ start, length uint64 }
+// run is a number of consecutive positions.
+type run struct{ start, length uint64 }
 
-// deliveredPage is one page, or several that followed each other within a second.
-type deliveredPage struct {
+// page is one page, or several that followed each other within a second.
+type page struct {
 	at    uint64 // seconds since 1970
-	first positionRun
+	first run
 	rest  []byte // further runs as they stand in a block; nil: none
 	end   uint64 // one more than the last position
 }
 
-// pageOf is a page of ascending positions, of which there is at least one.
-func pageOf(at uint64, positions []journal.Position) deliveredPage {
+// pageOf returns a page of ascending positions, at least one.
+func pageOf(at uint64, positions []journal.Position) page {
 	n := len(positions)
-	p := deliveredPage{at: at, first: positionRun{uint64(positions[0]), 0}, end: uint64(positions[n-1]) + 1}
+	p := page{at: at, first: run{uint64(positions[0]), 0}, end: uint64(positions[n-1]) + 1}
 	if p.end-p.first.start == uint64(n) {
 		p.first.length = uint64(n)
 		return p
@@ -57,7 +57,7 @@ func pageOf(at uint64, positions []journal.Position) deliveredPage {
 	return p
 }
 
-// runLength is how many positions at the front follow each other.
+// runLength returns how many positions at the front follow each other.
 func runLength(positions []journal.Position) int {
 	n := 1
 	for n < len(positions) && positions[n] == positions[n-1]+1 {
@@ -66,8 +66,8 @@ func runLength(positions []journal.Position) int {
 	return n
 }
 
-// follow makes next a part of p, if it goes on where p ends, in the same second.
-func (p *deliveredPage) follow(next deliveredPage) bool {
+// join makes next a part of p, if it continues p in the same second, and reports whether it did.
+func (p *page) join(next page) bool {
 	if p.rest != nil || p.at != next.at || p.end != next.first.start {
 		return false
 	}
@@ -76,9 +76,9 @@ func (p *deliveredPage) follow(next deliveredPage) bool {
 	return true
 }
 
-var (
-	errBlock = errors.New("a block of deliveries is damaged")
-)
+var errBlock = errors.New("a block of deliveries is damaged")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type blockHeader struct{ low, high, at, end uint64 }
 
@@ -93,7 +93,7 @@ func readBlockHeader(b []byte) (blockHeader, error) {
 }
 
 // appendPage adds a page to a block, which is nil for a new one.
-func appendPage(b []byte, p deliveredPage) ([]byte, error) {
+func appendPage(b []byte, p page) ([]byte, error) {
 	h := blockHeader{low: ^uint64(0)}
 	if b == nil {
 		b = make([]byte, blockHead, blockHead+64)
@@ -103,7 +103,7 @@ func appendPage(b []byte, p deliveredPage) ([]byte, error) {
 			return nil, err
 		}
 	}
-	at := max(p.at, h.at) // a clock that was set back does not go back here
+	at := max(p.at, h.at) // times never go back, even when the clock does
 	b = binary.AppendUvarint(b, at-h.at)
 	more := uint64(0)
 	if p.rest != nil {
@@ -121,8 +121,8 @@ func appendPage(b []byte, p deliveredPage) ([]byte, error) {
 	return b, nil
 }
 
-// eachRun calls visit with every run of a block and when it was delivered.
-func eachRun(b []byte, visit func(at uint64, r positionRun)) error {
+// eachRun calls visit with every run of a block and the time of its delivery.
+func eachRun(b []byte, visit func(at uint64, r run)) error {
 	if _, err := readBlockHeader(b); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func eachRun(b []byte, visit func(at uint64, r positionRun)) error {
 				return errBlock
 			}
 			rest, more = rest[n+m:], length&1 != 0
-			r := positionRun{end + uint64(gap), length >> 1}
+			r := run{end + uint64(gap), length >> 1}
 			visit(at, r)
 			end = r.start + r.length
 		}

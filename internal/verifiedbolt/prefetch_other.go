@@ -1,8 +1,8 @@
 //go:build !linux
 
-package store
+package verifiedbolt
 
 import "os"
 
-// prefetch does nothing here: it is only quicker with it.
+// prefetch does nothing here. It only saves time.
 func prefetch(*os.File, int64, int64) {}

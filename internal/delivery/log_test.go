@@ -1,4 +1,4 @@
-package store
+package delivery
 
 import (
 	"context"
@@ -23,26 +23,21 @@ func positions(from, to int, step int) (list []journal.Position) {
 	return list
 }
 
-func deliveriesOf(t testing.TB, dir string) (*Store, *Deliveries) {
+func openLog(t testing.TB, dir string) *Log {
 	t.Helper()
-	s, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := s.OpenDeliveries(func(err error) { t.Error(err) })
+	l := Open(dir, Options{Failed: func(err error) { t.Error(err) }})
 	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
+		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
-		s.Close()
 	})
-	return s, d
+	return l
 }
 
 func TestDeliveriesAreKnownByPosition(t *testing.T) {
 	dir, col := t.TempDir(), uuid.New()
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	s, d := deliveriesOf(t, dir)
+	d := openLog(t, dir)
 	d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(2, 9, 1), At: at})
 	d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(10, 20, 5), At: at.Add(time.Minute)})
 	d.Note(Delivery{Collection: col, Account: "b", Filter: "match[type]=tool", Positions: positions(3, 15, 3), At: at.Add(time.Hour)})
@@ -50,7 +45,7 @@ func TestDeliveriesAreKnownByPosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Note(Delivery{Collection: col, Account: "a", Party: "p", At: at.Add(3 * time.Hour)})
-	check := func(d *Deliveries) {
+	check := func(d *Log) {
 		t.Helper()
 		got, err := d.Received(col, []journal.Position{1, 3, 15})
 		if err != nil {
@@ -80,14 +75,14 @@ func TestDeliveriesAreKnownByPosition(t *testing.T) {
 	if d.note(Delivery{Collection: col}, nil) {
 		t.Error("a delivery was noted after Close")
 	}
-	again := s.OpenDeliveries(nil)
+	again := Open(dir, Options{})
 	defer again.Close()
 	check(again)
 }
 
 // A random history of deliveries is held against a plain list.
 func TestDeliveriesAgreeWithAPlainList(t *testing.T) {
-	_, d := deliveriesOf(t, t.TempDir())
+	d := openLog(t, t.TempDir())
 	col, rnd := uuid.New(), rand.New(rand.NewPCG(1, 2))
 	at := time.Unix(1_700_000_000, 0).UTC()
 	type key struct {
@@ -127,9 +122,8 @@ func TestDeliveriesAgreeWithAPlainList(t *testing.T) {
 
 // What waits is bounded; what does not fit is counted, and said.
 func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
-	s := openFolder(t, t.TempDir(), Options{})
 	var said []string
-	d := s.OpenDeliveries(func(err error) { said = append(said, err.Error()) })
+	d := Open(t.TempDir(), Options{Failed: func(err error) { said = append(said, err.Error()) }})
 	col := uuid.New()
 	d.writing.Lock() // the disk stands still
 	scattered, lost := positions(1, 20_000, 2), 0
@@ -152,7 +146,7 @@ func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if len(said) != 1 || !strings.Contains(said[0], fmt.Sprintf("%d polls", lost)) {
+	if len(said) != 1 || !strings.Contains(said[0], fmt.Sprintf("%d deliveries", lost)) {
 		t.Errorf("got %q, want one that says how many were lost", said)
 	}
 }
@@ -160,7 +154,7 @@ func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
 // The promise for ordinary polling: a first reading of all there is, then what is new every few minutes.
 func TestOrdinaryPollingTakesLessThanTwoBytesAPosition(t *testing.T) {
 	dir, col := t.TempDir(), uuid.New()
-	_, d := deliveriesOf(t, dir)
+	d := openLog(t, dir)
 	at, next, total := time.Now(), 2, 0
 	poll := func(account string, n int) {
 		d.Note(Delivery{Collection: col, Account: account, Positions: positions(next, next+n-1, 1), At: at})
@@ -183,7 +177,7 @@ func TestOrdinaryPollingTakesLessThanTwoBytesAPosition(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dir, agreementsName, col.String()+".deliveries.db"))
+	info, err := os.Stat(filepath.Join(dir, fileName(col)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +196,7 @@ func TestADamagedBlockIsNoticed(t *testing.T) {
 	for i := range b {
 		bad := slices.Clone(b)
 		bad[i] ^= 0x10
-		if eachRun(bad, func(uint64, positionRun) {}) == nil {
+		if eachRun(bad, func(uint64, run) {}) == nil {
 			t.Errorf("byte %d changed: got no error", i)
 		}
 		if _, err := appendPage(bad, pageOf(101, []journal.Position{10})); err == nil {
@@ -217,8 +211,8 @@ func BenchmarkNote(b *testing.B) {
 		"ten new": positions(2, 11, 1), "thousand new": positions(2, 1001, 1), "thousand scattered": positions(2, 3000, 3),
 	} {
 		b.Run(name, func(b *testing.B) {
-			// Nobody's disk keeps up with this, and what is lost is not what is measured.
-			d := openFolder(b, b.TempDir(), Options{}).OpenDeliveries(nil)
+			// No disk keeps up with this; what is lost is not measured.
+			d := Open(b.TempDir(), Options{})
 			defer d.Close()
 			col, at := uuid.New(), time.Now()
 			b.ReportAllocs()
@@ -231,8 +225,7 @@ func BenchmarkNote(b *testing.B) {
 
 // What cannot be written is no longer behind: it is lost, and counted once.
 func TestTheBacklogCountsWhatIsBeingWrittenAndWhatIsLost(t *testing.T) {
-	s := openFolder(t, t.TempDir(), Options{})
-	d := s.OpenDeliveries(nil)
+	d := Open(t.TempDir(), Options{})
 	defer d.Close()
 	col := uuid.New()
 	d.writing.Lock()
@@ -240,13 +233,13 @@ func TestTheBacklogCountsWhatIsBeingWrittenAndWhatIsLost(t *testing.T) {
 		d.note(Delivery{Collection: col, Account: "a", Positions: positions(2, 4, 1), At: time.Now()}, nil)
 	}
 	d.mu.Lock()
-	noted := d.leave() // as write does before it waits for the disk
+	noted := d.begin() // as write does before it waits for the disk
 	d.mu.Unlock()
 	d.note(Delivery{Collection: col, Account: "b", At: time.Now()}, nil)
 	if got, want := d.Backlog()[col], (Backlog{Polls: 4}); got != want {
 		t.Errorf("three on their way to disk and one noted: got %+v, want %+v", got, want)
 	}
-	d.arrived(col)
+	d.end(col)
 	d.lose(col, noted[col])
 	if got, want := d.Backlog()[col], (Backlog{Polls: 1, Lost: 3}); got != want {
 		t.Errorf("after those three failed: got %+v, want %+v", got, want)

@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 )
 
 // Rebuilt says what became of a file that was made again.
@@ -69,7 +70,7 @@ func listAgreements(path string) (list []Listed, err error) {
 	}
 	defer db.Close()
 	var r *Registry
-	err = guard(func() (err error) {
+	err = verifiedbolt.Guard(func() (err error) {
 		r, err = readRegistry(db)
 		return err
 	})
@@ -107,7 +108,7 @@ func keepAside(path, why string) (string, error) {
 
 // salvageInto copies what is not derived into a new file and derives the rest.
 func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []string, err error) {
-	old, damage, err := openSound(path, boltOptions(collectionOptions{ReadOnly: true}))
+	old, damage, err := verifiedbolt.OpenDamaged(path, boltOptions(collectionOptions{ReadOnly: true}))
 	if err != nil {
 		return nil, fmt.Errorf("%w; restore the agreement from a backup", err)
 	}
@@ -124,13 +125,13 @@ func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []s
 		if err != nil {
 			break
 		}
-		lost := damage.broken[string(name)]
+		lost := damage.Buckets[string(name)]
 		if lost == nil {
 			lost = copyBucket(ctx, old, db, name)
 		}
 		switch {
 		case lost == nil:
-		case errors.Is(lost, errDamaged) && forgettable(name):
+		case errors.Is(lost, verifiedbolt.ErrDamaged) && forgettable(name):
 			skipped = append(skipped, fmt.Sprintf("part of the bucket %s: %v", name, lost))
 		default:
 			err = fmt.Errorf("copy the bucket %s: %w; restore the agreement from a backup", name, lost)
@@ -167,8 +168,8 @@ func forgettable(bucket []byte) bool {
 }
 
 // copyBucket copies a bucket in several transactions: an agreement may be larger than memory. A page that is damaged ends
-// it with errDamaged; what came before is copied.
-func copyBucket(ctx context.Context, from, to *soundFile, name []byte) error {
+// it with verifiedbolt.ErrDamaged; what came before is copied.
+func copyBucket(ctx context.Context, from, to *verifiedbolt.DB, name []byte) error {
 	const most = 16 << 20
 	var next []byte
 	for first := true; first || next != nil; first = false {
@@ -180,7 +181,7 @@ func copyBucket(ctx context.Context, from, to *soundFile, name []byte) error {
 			dst, size := w.Bucket(name), 0
 			start := next
 			next = nil
-			damage = guard(func() error {
+			damage = verifiedbolt.Guard(func() error {
 				return from.View(func(r *bolt.Tx) error {
 					src := r.Bucket(name)
 					if src == nil {
@@ -203,7 +204,7 @@ func copyBucket(ctx context.Context, from, to *soundFile, name []byte) error {
 					return nil
 				})
 			})
-			if damage != nil && !errors.Is(damage, errDamaged) {
+			if damage != nil && !errors.Is(damage, verifiedbolt.ErrDamaged) {
 				return damage
 			}
 			return nil
@@ -250,7 +251,7 @@ func forgetHalf(tx *bolt.Tx) error {
 }
 
 // sameAgreement makes sure that a rebuilt file is the listed agreement's.
-func sameAgreement(db *soundFile, l Listed) error {
+func sameAgreement(db *verifiedbolt.DB, l Listed) error {
 	c := &Collection{db: db}
 	if err := db.View(c.load); err != nil {
 		return err
