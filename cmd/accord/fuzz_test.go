@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/accord-taxii/accord/stix/validate"
 )
 
 // FuzzObjectsOf finds objects in any text, as push and as validate do: both find the same ones, as they stand in the text.
@@ -16,7 +18,7 @@ func FuzzObjectsOf(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		documents := splitDocuments(text)
+		documents := splitDocuments("f", text, validate.Options{})
 		if len(documents) == 0 && json.Valid(text) {
 			var frame struct{ Objects []json.RawMessage }
 			if json.Unmarshal(text, &frame) != nil || len(frame.Objects) > 0 {

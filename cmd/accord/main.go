@@ -88,6 +88,8 @@ var commands = []commandRow{
 	{groupServer, newVersionCommand},
 	{groupClient, newPushCommand},
 	{groupClient, newPullCommand},
+	{groupClient, newRevokeCommand},
+	{groupClient, newDeleteCommand},
 	{groupAudit, newHistoryCommand},
 	{groupAudit, newAuditCommand},
 	{groupServer, newManCommand},

@@ -6,14 +6,226 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/accord-taxii/accord/stix/ijson"
+	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// item is one object of a file, as its text stands there.
+// document is one thing in a file: an object's text, or findings about the file or the bundle that are complete.
+type document struct {
+	index    int    // among the objects of the file, from 0
+	raw      []byte // an object to judge; nil when findings has everything
+	id, typ  string
+	findings []validate.Finding
+	across   []validate.Finding // what the other objects of the file give reason to say
+
+	aside bool // a bundle whose objects say enough: answered in words only, and not counted
+}
+
+// bundleIndex is the index of a bundle itself among its objects.
+const bundleIndex = -1
+
+// splitDocuments finds the objects in a file: those of a bundle, an envelope or a list, the one object that the text is, or
+// all of these one after the other. In a file of JSON lines each line is read alone, so that a broken line is one document.
+// Text that is not JSON is one document with its finding. The documents hold on to text or a copy of it.
+func splitDocuments(name string, text []byte, opts validate.Options) []document {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if hasLines(name) {
+		return splitLines(text, opts)
+	}
+	var tree ijson.Tree
+	err := tree.Parse(text, frameLimits)
+	if err == nil {
+		documents, items := splitTree(text, &tree)
+		hold(documents, &tree, items, opts)
+		return documents
+	}
+	documents := splitValues(text)
+	if documents == nil {
+		f := validate.TextFinding(err)
+		var fault *ijson.Error
+		if errors.As(err, &fault) {
+			line, column := ijson.Position(text, fault.Offset)
+			f.Message += fmt.Sprintf(" (line %d, column %d)", line, column)
+		}
+		return []document{{findings: []validate.Finding{f}}}
+	}
+	holdAll(documents, opts)
+	return documents
+}
+
+// frameLimits leave room for what stands around objects of the greatest depth.
+var frameLimits = ijson.Limits{Depth: ijson.DefaultDepth + 2}
+
+// splitLines finds the objects of a file of JSON lines. Empty lines say nothing.
+func splitLines(text []byte, opts validate.Options) []document {
+	var documents []document
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		more := splitValue(line)
+		if more == nil {
+			err := new(ijson.Tree).Parse(line, frameLimits)
+			f := validate.TextFinding(err)
+			f.Message = fmt.Sprintf("line %d of the file: %s", number, f.Message)
+			more = []document{{findings: []validate.Finding{f}}}
+		}
+		documents = appendDocuments(documents, more)
+	}
+	holdAll(documents, opts)
+	return documents
+}
+
+// splitValues finds the objects in JSON values that stand one after the other, and in JSON that package ijson refuses (a name
+// twice, a surrogate alone, no UTF-8, too deep), so that only the objects with the fault are refused. It returns nil when text is not
+// JSON, or when it is one object.
+func splitValues(text []byte) []document {
+	var documents []document
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var value json.RawMessage
+		err := decoder.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			return documents
+		}
+		if err != nil {
+			return nil
+		}
+		more := splitValue(value)
+		if more == nil {
+			return nil
+		}
+		documents = appendDocuments(documents, more)
+	}
+}
+
+// splitValue finds the objects in one JSON value, nil when it is not JSON.
+func splitValue(text []byte) []document {
+	var tree ijson.Tree
+	switch {
+	case tree.Parse(text, frameLimits) == nil:
+		documents, _ := splitTree(text, &tree)
+		return documents
+	case json.Valid(text):
+		return splitFaulty(text)
+	}
+	return nil
+}
+
+// appendDocuments appends the documents of another value of the same file, numbered on.
+func appendDocuments(documents, more []document) []document {
+	next := 0
+	for i := len(documents) - 1; i >= 0 && next == 0; i-- {
+		next = documents[i].index + 1
+	}
+	for _, d := range more {
+		if d.index != bundleIndex {
+			d.index += next
+		}
+		documents = append(documents, d)
+	}
+	return documents
+}
+
+// splitTree finds the objects in a value, with the nodes of those that are held to each other.
+func splitTree(text []byte, t *ijson.Tree) (documents []document, items []int) {
+	root := t.Root()
+	list := root
+	if t.Kind(root) != ijson.Array {
+		list = t.Member(root, "objects")
+		typ := t.Member(root, "type")
+		switch {
+		case t.Is(typ, "bundle"), typ < 0 && strings.HasPrefix(t.Str(t.Member(root, "id")), "bundle--"):
+			frame := document{index: bundleIndex, id: t.Str(t.Member(root, "id")), typ: "bundle", findings: validate.Bundle(t, validate.Options{})}
+			frame.aside = !validate.Invalid(frame.findings) && t.Kind(list) == ijson.Array
+			if len(frame.findings) > 0 || !frame.aside {
+				documents = append(documents, frame)
+			}
+		case typ < 0 && t.Kind(list) == ijson.Array: // a TAXII envelope
+		default:
+			return []document{{raw: text}}, []int{root}
+		}
+	}
+	items = slices.Collect(t.Items(list))
+	for i, item := range items {
+		documents = append(documents, document{index: i, raw: t.Raw(item)})
+	}
+	if len(documents) == 0 && t.Kind(root) == ijson.Array {
+		return []document{{raw: text}}, nil // an empty list is no object
+	}
+	return documents, items
+}
+
+// splitFaulty splits a value with a fault in one of several objects. One object alone is a document.
+func splitFaulty(text []byte) []document {
+	var items []json.RawMessage
+	if json.Unmarshal(text, &items) != nil {
+		var frame map[string]json.RawMessage
+		if json.Unmarshal(text, &frame) != nil {
+			return nil
+		}
+		var typ string
+		if raw, ok := frame["type"]; ok && (json.Unmarshal(raw, &typ) != nil || typ != "bundle") || json.Unmarshal(frame["objects"], &items) != nil {
+			return []document{{raw: text}}
+		}
+	}
+	var t ijson.Tree
+	documents := make([]document, len(items))
+	faulty := false
+	for i, item := range items {
+		documents[i] = document{index: i, raw: item}
+		faulty = faulty || t.Parse(item, ijson.Limits{}) != nil
+	}
+	if !faulty {
+		return []document{{raw: text}} // the fault is in the frame
+	}
+	return documents
+}
+
+// hold holds objects that stand in one tree to each other.
+func hold(documents []document, t *ijson.Tree, items []int, opts validate.Options) {
+	across := validate.Across(t, items, opts)
+	place := 0
+	for i := range documents {
+		if documents[i].raw != nil {
+			documents[i].across = across[place]
+			place++
+		}
+	}
+}
+
+// holdAll holds the objects of a file to each other, but for those whose text has a fault, wherever they stand.
+func holdAll(documents []document, opts validate.Options) {
+	if len(documents) < 2 {
+		return
+	}
+	var t ijson.Tree
+	list := []byte{'['}
+	var places []int
+	for i := range documents {
+		if raw := documents[i].raw; raw != nil && t.Parse(raw, ijson.Limits{}) == nil {
+			if len(places) > 0 {
+				list = append(list, ',')
+			}
+			list = append(list, raw...)
+			places = append(places, i)
+		}
+	}
+	if t.Parse(append(list, ']'), frameLimits) != nil {
+		return // each of them parses
+	}
+	for place, findings := range validate.Across(&t, slices.Collect(t.Items(t.Root())), opts) {
+		documents[places[place]].across = findings
+	}
+}
+
+// item is one object of a file that is sent, as its text stands there.
 type item struct {
 	file  string
 	index int // among the objects of the file, from 0
@@ -36,103 +248,27 @@ func (it item) header() (id, version string) {
 	return id, version
 }
 
-// objectsOf finds the objects in a file's text: a bundle's or an envelope's, those of a list, one alone, or any of these
-// one after the other. What the objects hold is for the server to judge.
-func objectsOf(file string, text []byte) ([]item, error) {
-	var items []item
-	body := bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	lead := len(text) - len(body)
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	for {
-		var value json.RawMessage
-		err := decoder.Decode(&value)
-		if errors.Is(err, io.EOF) {
-			return items, nil
-		}
-		if err != nil {
-			return nil, notJSON(file, text, lead, err)
-		}
-		raws, err := objectsOfValue(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		for _, raw := range raws {
-			items = append(items, item{file: file, index: len(items), raw: raw})
+// objectsOf finds the objects in a file's text, as validate does. The error is about the first thing that cannot be sent;
+// the items are those that can. What the objects hold is for the server to judge.
+func objectsOf(file string, text []byte) (items []item, err error) {
+	for _, d := range splitDocuments(file, text, validate.Options{}) {
+		switch {
+		case d.raw == nil && !validate.Invalid(d.findings):
+		case d.raw == nil:
+			err = firstError(err, fmt.Errorf("%s is not JSON: %s", file, d.findings[0].Message))
+		case bytes.TrimSpace(d.raw)[0] != '{':
+			err = firstError(err, fmt.Errorf("%s: item %d is %.20s, expected a STIX object", file, d.index, d.raw))
+		default:
+			items = append(items, item{file: file, index: d.index, raw: d.raw})
 		}
 	}
+	return items, err
 }
 
-func objectsOfValue(value json.RawMessage) ([]json.RawMessage, error) {
-	var list []json.RawMessage
-	switch value[0] {
-	case '[':
-		if err := json.Unmarshal(value, &list); err != nil {
-			return nil, err
-		}
-	case '{':
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal(value, &members); err != nil {
-			return nil, err
-		}
-		var typ string
-		_ = json.Unmarshal(members["type"], &typ) // absent or no string: not a bundle
-		objects, has := members["objects"]
-		if typ != "bundle" && (members["type"] != nil || !has) {
-			return []json.RawMessage{value}, nil
-		}
-		if has && objects[0] != '[' {
-			return nil, errors.New(`the member "objects" is no list, expected a list of STIX objects`)
-		}
-		if err := json.Unmarshal(objects, &list); has && err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("found %.20s, expected a bundle, an envelope, an object or a list of objects", value)
+// firstError is the first of two errors that is one, if any.
+func firstError(first, second error) error {
+	if first != nil {
+		return first
 	}
-	for i, raw := range list {
-		if raw[0] != '{' {
-			return nil, fmt.Errorf("item %d is %.20s, expected a STIX object", i, raw)
-		}
-	}
-	return list, nil
-}
-
-func notJSON(file string, text []byte, lead int, err error) error {
-	offset := len(text)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		offset = min(lead+int(max(syntax.Offset-1, 0)), len(text))
-	}
-	line, column := ijson.Position(text, offset)
-	return fmt.Errorf("%s is not JSON: %w (line %d, column %d)", file, err, line, column)
-}
-
-// filesOf lists the files that arguments name: folders stand for the .json files in and below them, "-" for standard
-// input.
-func filesOf(args []string) ([]string, error) {
-	var files []string
-	for _, arg := range args {
-		if arg == "-" {
-			files = append(files, arg)
-			continue
-		}
-		before := len(files)
-		err := filepath.WalkDir(arg, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && (name == arg || strings.EqualFold(filepath.Ext(name), ".json")) {
-				files = append(files, name)
-			}
-			return err
-		})
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			return nil, fmt.Errorf("read %s: %w", path.Path, path.Err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(files) == before {
-			return nil, fmt.Errorf("there is no .json file in %s", arg)
-		}
-	}
-	return files, nil
+	return second
 }

@@ -36,8 +36,10 @@ They are written as one STIX bundle, to standard output or to --out; or with
 is the time of its modified (else created) in digits, or a digest of the object
 when it has neither.
 
-Without --match-version the server sends the latest version of each object; a
-full copy needs --match-version all. Values are separated by commas.
+Without --match-version the server sends the latest version of each object, and
+without --match-spec-version of those only the one in the latest STIX version.
+A full copy needs --match-version all --match-spec-version 2.0,2.1. Values are
+separated by commas.
 
 With --state, the next run fetches only what was added since: after each page
 is safely on disk, its date_added is noted in the state file. What the next run

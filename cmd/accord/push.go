@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -16,7 +15,7 @@ import (
 
 func newPushCommand(e *env) *cobra.Command {
 	var r remote
-	var stateFile string
+	var stateFile, format string
 	var most int
 	cmd := &cobra.Command{
 		Use:   "push FILE... --url COLLECTION-URL --user ACCOUNT",
@@ -24,19 +23,33 @@ func newPushCommand(e *env) *cobra.Command {
 		Long: `Sends STIX objects to a collection of a TAXII 2.1 server, Accord or another.
 
 FILE is a bundle, an envelope, a list of objects, a single object, or several
-of these one after the other; a folder stands for the .json files in and below
-it, and - for standard input. Objects are sent exactly as they are written, in
-envelopes as large as the server takes.
+of these one after the other. A folder stands for the files below it whose
+names end in .json, .stix, .stix2, .jsonl or .ndjson, and - for standard input.
+In a .jsonl or .ndjson file each line is read alone. Objects are sent exactly
+as they are written, in envelopes as large as the server takes.
 
-Objects that the server refuses are listed on standard error, one a line, with
-what the server says about each; they stop nobody else's. Running push again
-is harmless: an object that is there already is a success. With --state, the
-envelopes that went through without a refusal are noted in a file, and not
-sent again.
+Objects that the server refuses, and those that it takes with a warning, are
+listed on standard error, one a line, with what the server says about each;
+the others are stored all the same. At the end come how many objects are new,
+were present, were corrected and were refused, and how many each rule refused
+or warned about. Running push again is harmless: an object that is present
+with the same content is a success. With --state, the envelopes that went
+through without a refusal are noted in a file, and not sent again.
+
+--format json writes a line of JSON for each object, one for each rule, and at
+the end one with the sums:
+
+    {"file","index","id","version","outcome","message","refused_by","warned_by"}
+    {"rule","severity","objects"}
+    {"new","present","corrected","refused","known","envelopes"}
+
+where outcome is new, present, corrected, refused, known for an object of an
+earlier run, or unknown where the server does not say which of several it
+refused; refused_by and warned_by are lists of rules.
 
 ` + remoteHelp + `
 
-Exit code 0: every object is there. 1: some were refused. 2: something else
+Exit code 0: every object is stored. 1: some were refused. 2: something else
 failed, and not everything was sent.`,
 		Example: `  ACCORD_PASSWORD=... accord push bundle.json --url https://taxii.example/nicp/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/ --user vendor-push
   make-indicators | accord push - --url https://taxii.example/nicp/collections/gsp/ --user vendor-push --password-file secret
@@ -52,14 +65,17 @@ failed, and not everything was sent.`,
 			if err != nil {
 				return err
 			}
-			p := &push{e: e, client: client, url: r.url, most: most}
+			if format != "text" && format != "json" {
+				return usageError("--format %q is neither text nor json", format)
+			}
+			p := &push{e: e, client: client, url: r.url, most: most, json: format == "json"}
 			if err := p.run(cmd.Context(), args, stateFile); err != nil {
 				return &exitError{code: exitUsage, err: explain(err)}
 			}
 			if p.unread > 0 {
 				return &exitError{code: exitUsage}
 			}
-			if p.refused > 0 {
+			if p.sums.Refused > 0 {
 				return &exitError{code: exitFound}
 			}
 			return nil
@@ -67,6 +83,7 @@ failed, and not everything was sent.`,
 	}
 	r.addFlags(cmd)
 	cmd.Flags().StringVar(&stateFile, "state", "", "note in `FILE` which envelopes are done, and leave those out")
+	cmd.Flags().StringVar(&format, "format", "text", "how to answer: text, or json for a line of JSON an object")
 	cmd.Flags().IntVar(&most, "envelope-objects", taxii.DefaultBatchObjects, "at most `N` objects in an envelope")
 	return cmd
 }
@@ -78,17 +95,19 @@ type push struct {
 	url      string
 	most     int   // objects in an envelope
 	maxBytes int64 // octets of an envelope
+	json     bool
 
 	bar     *progress
 	state   *pushState
 	pending []item
-
-	envelopes, accepted, refused, known, unread int
+	sums    pushSums
+	unread  int // files that could not be read, or not whole
 }
 
 func (p *push) run(ctx context.Context, args []string, stateFile string) error {
-	files, err := filesOf(args)
-	if err != nil {
+	var missing error
+	files, err := inputFiles(ctx, args, func(name string, err error) { missing = firstError(missing, err) })
+	if err := firstError(err, missing); err != nil {
 		return err
 	}
 	if err := p.greet(ctx); err != nil {
@@ -105,7 +124,6 @@ func (p *push) run(ctx context.Context, args []string, stateFile string) error {
 		if err != nil {
 			p.unread++
 			p.bar.say("not sent: %v", err)
-			continue
 		}
 		p.pending = append(p.pending, items...)
 		if err := p.flush(ctx, false); err != nil {
@@ -116,22 +134,14 @@ func (p *push) run(ctx context.Context, args []string, stateFile string) error {
 		return err
 	}
 	p.bar.done()
-	line := fmt.Sprintf("%s accepted, %d refused, in %s", count(p.accepted, "object"), p.refused, count(p.envelopes, "envelope"))
-	if p.known > 0 {
-		line += fmt.Sprintf("; %s sent in an earlier run", count(p.known, "object"))
-	}
-	_, err = fmt.Fprintln(p.e.stdout, line)
-	return err
+	return p.sums.write(p.e.stdout, p.json)
 }
 
-// greet asks the server what it takes, and whether from us.
+// greet asks the server what it takes. Whether it takes anything from this account is for its answer to the first envelope to
+// say: it knows why not.
 func (p *push) greet(ctx context.Context) error {
-	collection, err := p.client.Collection(ctx, p.url)
-	if err != nil {
+	if _, err := p.client.Collection(ctx, p.url); err != nil {
 		return err
-	}
-	if !collection.CanWrite {
-		return fmt.Errorf("this account may not add objects to the collection %q", collection.Title)
 	}
 	rootURL, err := taxii.RootOf(p.url)
 	if err != nil {
@@ -148,19 +158,16 @@ func (p *push) greet(ctx context.Context) error {
 	return nil
 }
 
+// read finds the objects of a file. Beside an error it returns those that can be sent all the same.
 func (p *push) read(file string) ([]item, error) {
-	if file == "-" {
-		text, err := io.ReadAll(p.e.stdin)
-		if err != nil {
-			return nil, fmt.Errorf("read standard input: %w", err)
-		}
-		return objectsOf("standard input", text)
-	}
-	text, err := os.ReadFile(file)
+	text, err := readInput(p.e.stdin, file)
 	if err != nil {
 		return nil, err
 	}
-	return objectsOf(file, text)
+	if file == "-" {
+		file = "standard input"
+	}
+	return objectsOf(displayName(file), text)
 }
 
 // flush sends the envelopes that are full, and at the end the one that is not.
@@ -190,29 +197,31 @@ func (p *push) envelope(ctx context.Context, items []item, size int64) error {
 		}
 	}()
 	if size > p.maxBytes {
-		p.refuse(items[0], "", "", fmt.Sprintf("not sent: its envelope has %d bytes, the server takes %d", size, p.maxBytes))
+		p.tell(pushAnswer{item: items[0], Outcome: pushRefused, Message: fmt.Sprintf("not sent: its envelope has %d bytes, the server takes %d", size, p.maxBytes)})
 		return nil
 	}
 	raws := rawsOf(items)
 	if p.state.has(raws) {
-		p.known += len(items)
+		for _, it := range items {
+			p.tell(pushAnswer{item: it, Outcome: pushKnown})
+		}
 		return nil
 	}
-	refused := p.refused
+	refused := p.sums.Refused
 	if err := p.post(ctx, items); err != nil {
 		return err
 	}
-	if p.refused > refused {
+	if p.sums.Refused > refused {
 		return nil // the next run tries again
 	}
 	return p.state.add(raws)
 }
 
-// post sends items and counts what became of them. An envelope that is refused as a whole for what is in it is sent in
+// post sends items and tells what became of them. An envelope that is refused as a whole for what is in it is sent in
 // halves, so that one unreadable object does not stop the others.
 func (p *push) post(ctx context.Context, items []item) error {
 	status, err := p.client.AddEnvelope(ctx, p.url, rawsOf(items))
-	p.envelopes++
+	p.sums.Envelopes++
 	var refusal *taxii.ResponseError
 	if errors.As(err, &refusal) && (refusal.StatusCode == http.StatusUnprocessableEntity || refusal.StatusCode == http.StatusRequestEntityTooLarge) {
 		if len(items) == 1 {
@@ -220,7 +229,7 @@ func (p *push) post(ctx context.Context, items []item) error {
 			if refusal.TAXII != nil {
 				text = refusal.TAXII.Error()
 			}
-			p.refuse(items[0], "", "", text)
+			p.tell(pushAnswer{item: items[0], Outcome: pushRefused, Message: text})
 			return nil
 		}
 		half := len(items) / 2
@@ -232,90 +241,41 @@ func (p *push) post(ctx context.Context, items []item) error {
 	if err != nil {
 		return err
 	}
-	p.accepted += status.SuccessCount
-	if len(status.Failures) < status.FailureCount {
-		p.refused += status.FailureCount - len(status.Failures)
-		p.bar.say("refused: %s, which the server does not list (status %s)", count(status.FailureCount-len(status.Failures), "object"), status.ID)
-	}
-	if len(status.Failures) == 0 {
-		return nil
-	}
-	for i, it := range culprits(items, status) {
-		failure := status.Failures[i]
-		p.refuse(it, failure.ID, failure.Version, failure.Message)
+	for _, answer := range answersOf(items, status, func(it item) [][]byte { return p.stored(ctx, it) }) {
+		p.tell(answer)
 	}
 	return nil
 }
 
-// refuse lists one object that was not taken: as it names itself, else as the server names it.
-func (p *push) refuse(it item, id, version, message string) {
-	p.refused++
-	line := "refused:"
-	if it.raw != nil {
-		line += " " + it.place()
-		if own, ownVersion := it.header(); own != "" {
-			id, version = own, ownVersion
+// stored are the texts that the collection has of an object's version, none where it does not say.
+func (p *push) stored(ctx context.Context, it item) (texts [][]byte) {
+	o, ok := objectIn(it.raw)
+	if !ok || o.Version == "" {
+		return nil
+	}
+	query := taxii.Query{Versions: []string{o.Version}, Specs: []string{o.SpecVersion}}
+	for page, err := range p.client.Object(ctx, p.url, string(o.ID), query) {
+		if err != nil {
+			return nil
+		}
+		for _, text := range page.Items {
+			texts = append(texts, text)
 		}
 	}
-	if id != "" {
-		line += " " + id
-	}
-	if version != "" {
-		line += " " + version
-	}
-	if message == "" {
-		message = "the server gives no reason"
-	}
-	p.bar.say("%s: %s", line, message)
+	return texts
 }
 
-// culprits finds the object of each failure in a status: by id and version, else by id, and where those are of no use
-// because the object has none, in the order of what is left. One that cannot be told is the zero item.
-func culprits(items []item, status taxii.Status) []item {
-	byName := map[[2]string][]int{}
-	for i, it := range items {
-		id, version := it.header()
-		byName[[2]string{id, version}] = append(byName[[2]string{id, version}], i)
-		if version != "" {
-			byName[[2]string{id}] = append(byName[[2]string{id}], i)
-		}
+// tell counts what became of an object, and says it where that is of interest.
+func (p *push) tell(a pushAnswer) {
+	a.complete()
+	p.sums.count(a)
+	if p.json {
+		fmt.Fprint(p.e.stdout, string(appendLine(nil, a)))
+		return
 	}
-	taken := make([]bool, len(items))
-	take := func(d taxii.StatusDetail) int {
-		for _, name := range [][2]string{{d.ID, d.Version}, {d.ID}} {
-			for _, i := range byName[name] {
-				if !taken[i] {
-					taken[i] = true
-					return i
-				}
-			}
-		}
-		return -1
+	if line := a.sentence(); line != "" {
+		p.bar.say("%s", line)
 	}
-	found := make([]item, len(status.Failures))
-	var unnamed []int
-	for i, failure := range status.Failures {
-		if at := take(failure); at >= 0 {
-			found[i] = items[at]
-		} else {
-			unnamed = append(unnamed, i)
-		}
-	}
-	for _, success := range status.Successes {
-		take(success)
-	}
-	var left []int
-	for i := range items {
-		if !taken[i] {
-			left = append(left, i)
-		}
-	}
-	if len(left) == len(unnamed) {
-		for n, i := range unnamed {
-			found[i] = items[left[n]]
-		}
-	}
-	return found
 }
 
 func rawsOf(items []item) [][]byte {

@@ -71,14 +71,14 @@ func TestPushSendsEveryKindOfFile(t *testing.T) {
 	list := writeFile(t, dir, "list", "\xef\xbb\xbf[ "+object(3)+" ]")
 	lines := object(4) + "\n" + object(5) + "\n"
 	got := as(t, accordtest.Vendor, lines, "push", filepath.Join(dir, "feed"), list, "-", "--url", url)
-	if got.code != exitOK || got.stdout != "6 objects accepted, 0 refused, in 1 envelope\n" || got.stderr != "" {
+	if got.code != exitOK || got.stdout != "6 objects: 6 new, 0 present, 0 corrected, 0 refused, in 1 envelope\n" || got.stderr != "" {
 		t.Fatalf("got code %d, %q, %q", got.code, got.stdout, got.stderr)
 	}
 	if want := string(bytes.Join(accordtest.Indicators(0, 6), []byte(","))); stored(t, s) != want {
 		t.Errorf("got stored %s\nwant %s", stored(t, s), want)
 	}
 	again := as(t, accordtest.Vendor, "", "push", list, "--url", url+"objects/")
-	if again.code != exitOK || again.stdout != "1 object accepted, 0 refused, in 1 envelope\n" {
+	if again.code != exitOK || again.stdout != "1 object: 0 new, 1 present, 0 corrected, 0 refused, in 1 envelope\n" {
 		t.Errorf("sent again: got code %d, %q, %q", again.code, again.stdout, again.stderr)
 	}
 }
@@ -92,7 +92,7 @@ func TestPushListsWhatIsRefused(t *testing.T) {
 	notUTF8 := bytes.Replace(accordtest.Indicator(4, 0), []byte("Beacon"), []byte("B\xffacon"), 1)
 	file := writeFile(t, dir, "mixed.json", bundleOf(accordtest.Indicator(1, 0), twice, noID, notUTF8, accordtest.Indicator(3, 0)))
 	got := as(t, accordtest.Vendor, "", "push", file, "--url", url)
-	if got.code != exitFound || !strings.HasPrefix(got.stdout, "2 objects accepted, 3 refused") {
+	if got.code != exitFound || !strings.HasPrefix(got.stdout, "5 objects: 2 new, 0 present, 0 corrected, 3 refused") {
 		t.Errorf("got code %d, %q", got.code, got.stdout)
 	}
 	lines := strings.Split(strings.TrimSpace(got.stderr), "\n")
@@ -121,7 +121,7 @@ func TestPushKeepsToTheServersSize(t *testing.T) {
 	huge := bytes.Replace(accordtest.Indicator(500, 0), []byte("Version 0"), bytes.Repeat([]byte("long "), accordtest.SmallBody/5), 1)
 	file := writeFile(t, dir, "many.json", bundleOf(append(accordtest.Indicators(0, 300), huge)...))
 	got := as(t, accordtest.Agency, "", "push", file, "--url", url)
-	if got.code != exitFound || !strings.HasPrefix(got.stdout, "300 objects accepted, 1 refused, in 2 envelopes") {
+	if got.code != exitFound || !strings.HasPrefix(got.stdout, "301 objects: 300 new, 0 present, 0 corrected, 1 refused, in 2 envelopes") {
 		t.Errorf("got code %d, %q, %q", got.code, got.stdout, got.stderr)
 	}
 	if !strings.Contains(got.stderr, accordtest.IndicatorID(500)) || !strings.Contains(got.stderr, fmt.Sprint("takes ", accordtest.SmallBody)) {
@@ -138,7 +138,7 @@ func TestPushLeavesOutWhatItsStateKnows(t *testing.T) {
 	push := func() outcome {
 		return as(t, accordtest.Vendor, "", "push", file, "--url", url, "--state", state, "--envelope-objects", "10")
 	}
-	if got := push(); got.stdout != "25 objects accepted, 0 refused, in 3 envelopes\n" {
+	if got := push(); got.stdout != "25 objects: 25 new, 0 present, 0 corrected, 0 refused, in 3 envelopes\n" {
 		t.Fatalf("got %q, %q", got.stdout, got.stderr)
 	}
 	text, err := os.ReadFile(state)
@@ -148,10 +148,10 @@ func TestPushLeavesOutWhatItsStateKnows(t *testing.T) {
 	if err := os.WriteFile(state, text[:len(text)-10], 0o600); err != nil { // a crash in the last line
 		t.Fatal(err)
 	}
-	if got := push(); got.stdout != "5 objects accepted, 0 refused, in 1 envelope; 20 objects sent in an earlier run\n" {
+	if got := push(); got.stdout != "5 objects: 0 new, 5 present, 0 corrected, 0 refused, in 1 envelope; 20 objects sent in an earlier run\n" {
 		t.Errorf("after a crash: got %q, %q", got.stdout, got.stderr)
 	}
-	if got := push(); got.stdout != "0 objects accepted, 0 refused, in 0 envelopes; 25 objects sent in an earlier run\n" {
+	if got := push(); got.stdout != "0 objects: 0 new, 0 present, 0 corrected, 0 refused, in 0 envelopes; 25 objects sent in an earlier run\n" {
 		t.Errorf("with nothing left: got %q, %q", got.stdout, got.stderr)
 	}
 	other := as(t, accordtest.Vendor, "", "push", file, "--url", collectionURL(s, accordtest.Industry, "intake"), "--state", state)
@@ -175,13 +175,13 @@ func TestPushSaysWhyItCannotRun(t *testing.T) {
 		{"no URL", accordtest.Vendor, []string{good}, `"url" not set`},
 		{"a URL of something else", accordtest.Vendor, []string{good, "--url", s.URL + "/nicp/"}, "no URL of a collection"},
 		{"a file that is not there", accordtest.Vendor, []string{good + "x", "--url", url}, "no such file"},
-		{"a folder without JSON", accordtest.Vendor, []string{t.TempDir(), "--url", url}, "no .json file"},
+		{"a folder without JSON", accordtest.Vendor, []string{t.TempDir(), "--url", url}, "has no file ending in .json"},
 		{"a password file that is not there", accordtest.Vendor, []string{good, "--url", url, "--password-file", good + "x"}, "no such file"},
 		{"a user and a token", accordtest.Vendor, []string{good, "--url", url, "--token-file", good}, "expected one of them"},
 		{"a wrong password", accordtest.Vendor, []string{good, "--url", url, "--password-file", good}, "401"},
 		{"no role in the agreement", accordtest.Outsider, []string{good, "--url", url}, "404"},
-		{"a consumer", accordtest.Agency, []string{good, "--url", url}, "may not add objects"},
-		{"a file that is not JSON", accordtest.Vendor, []string{bad, good, "--url", url}, "bad.json is not JSON: invalid character '}' looking for beginning of value (line 2, column 11)"},
+		{"a consumer", accordtest.Agency, []string{good, "--url", url}, "adding needs the role producer"},
+		{"a file that is not JSON", accordtest.Vendor, []string{bad, good, "--url", url}, "bad.json is not JSON: found '}', expected a value at byte 12 (line 2, column 11)"},
 		{"a bundle of strings", accordtest.Vendor, []string{writeFile(t, dir, "strings.json", `{"objects":["a"]}`), "--url", url}, "expected a STIX object"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

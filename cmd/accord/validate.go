@@ -15,8 +15,9 @@ import (
 const longValidate = `Holds STIX objects to STIX 2.1 the way the server does before it stores them.
 
 A PATH is a file that holds one object, a bundle, a TAXII envelope or a list of
-objects, or a folder, whose files ending in .json, .stix and .stix2 are read,
-at any depth. - is standard input.
+objects, or several of these one after the other; or a folder, whose files
+ending in .json, .stix, .stix2, .jsonl and .ndjson are read, at any depth. In a
+.jsonl or .ndjson file each line is read alone. - is standard input.
 
 Errors break a MUST of the Standard: the server would refuse the object.
 Warnings break a SHOULD, or a MUST that real content breaks harmlessly: the
@@ -24,15 +25,23 @@ server keeps the object. Each names its rule (S-nnn), the place as a JSON
 pointer into the object, what was found there and what would be right.
 
 The objects of one file are also held to each other (S-201 to S-219): versions of
-one object, translations, extensions and their definitions. What they say of each
-other is always a warning, and a reference to an object elsewhere is never one.
+one object, translations, extensions and their definitions. A second content
+under one identifier and version is an error, as it is for the server; the rest
+are warnings, and a reference to an object elsewhere is never one.
+
+--against COLLECTION-URL also compares each version with what that collection
+has stored: the same meaning is valid, other content is an error (S-201). It
+logs in as push does.
 
 --format json writes a line of JSON for each object:
 
     {"file","index","id","type","valid","errors":[finding],"warnings":[finding]}
 
-where index is the place in the bundle (0 for a single object, -1 for the
-bundle itself) and a finding is {"rule","path","message"}.
+where index is the place in the file (0 for a single object, -1 for the bundle
+itself) and a finding is {"rule","path","message"}; after several objects also a
+line for each rule
+
+    {"rule","severity","objects"}
 
 --pattern reads STIX patterns instead, one a line, and answers each with
 
@@ -48,6 +57,13 @@ type validateFlags struct {
 	specVersions []string
 	maxFindings  int
 	paths        []string
+
+	remote  remote
+	against *against // with --against
+}
+
+func (f *validateFlags) options() validate.Options {
+	return validate.Options{SpecVersions: f.specVersions, MaxFindings: f.maxFindings}
 }
 
 func newValidateCommand(e *env) *cobra.Command {
@@ -74,13 +90,25 @@ func newValidateCommand(e *env) *cobra.Command {
 			if flags.format != "text" && flags.format != "json" {
 				return usageError("--format %q is neither text nor json", flags.format)
 			}
+			if flags.remote.url != "" {
+				if flags.pattern {
+					return usageError("--against and --pattern do not go together")
+				}
+				client, err := flags.remote.client(e)
+				if err != nil {
+					return err
+				}
+				flags.against = &against{client: client, url: flags.remote.url}
+			}
 			return validateAll(cmd.Context(), e, flags)
 		},
 	}
 	cmd.Flags().StringVar(&flags.format, "format", "text", "how to answer: text, or json for a line of JSON an object; with --pattern json unless text is asked for")
 	cmd.Flags().BoolVar(&flags.pattern, "pattern", false, "read STIX patterns, one a line, instead of objects")
-	cmd.Flags().StringSliceVar(&flags.specVersions, "spec-versions", nil, "versions of STIX that are taken, of 2.0 and 2.1 (default 2.1); of 2.0 only the common properties are checked")
+	cmd.Flags().StringSliceVar(&flags.specVersions, "spec-versions", nil, "versions of STIX that are taken, of 2.0 and 2.1 (default 2.1)")
 	cmd.Flags().IntVar(&flags.maxFindings, "max-findings", 0, "most findings of one object (default 100)")
+	cmd.Flags().StringVar(&flags.remote.url, "against", "", "also compare with what the collection at `URL` has stored")
+	flags.remote.addCredentials(cmd)
 	return cmd
 }
 
@@ -96,6 +124,13 @@ func validateAll(ctx context.Context, e *env, flags validateFlags) error {
 	}
 	if flags.format == "text" && err == nil && tally.judged > 0 {
 		fmt.Fprintln(out, tally.sentence(flags.pattern))
+	}
+	if !flags.pattern && err == nil && tally.judged > 1 {
+		if flags.format == "json" {
+			out.Write(tally.rules.appendJSON(nil))
+		} else {
+			out.Write(tally.rules.appendText(nil))
+		}
 	}
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("write the answer: %w", flushErr)
@@ -115,6 +150,7 @@ func validateAll(ctx context.Context, e *env, flags validateFlags) error {
 type tally struct {
 	judged, invalid, warned int
 	unread                  int // files that could not be read
+	rules                   ruleSums
 }
 
 func (t *tally) count(d *document) {
@@ -122,6 +158,7 @@ func (t *tally) count(d *document) {
 		return
 	}
 	t.judged++
+	t.rules.addFindings(d.findings)
 	switch {
 	case validate.Invalid(d.findings):
 		t.invalid++

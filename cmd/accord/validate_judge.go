@@ -49,7 +49,13 @@ func judgeObjects(ctx context.Context, e *env, flags validateFlags, out *bufio.W
 		defer close(order)
 		defer close(work)
 		readErr = eachInput(ctx, e.stdin, flags.paths, func(file string, text []byte) error {
-			return send(ctx, file, splitDocuments(text), work, order)
+			documents := splitDocuments(file, text, flags.options())
+			if flags.against != nil {
+				if err := flags.against.compare(ctx, documents); err != nil {
+					return explain(err)
+				}
+			}
+			return send(ctx, file, documents, work, order)
 		}, func(file string, err error) { failures.unreadable(bar, file, err) })
 	})
 	var writeErr error
@@ -61,6 +67,7 @@ func judgeObjects(ctx context.Context, e *env, flags validateFlags, out *bufio.W
 		total.judged += b.tally.judged
 		total.invalid += b.tally.invalid
 		total.warned += b.tally.warned
+		total.rules.addAll(b.tally.rules)
 		bar.add(int64(len(b.documents)))
 		if _, err := out.Write(b.out); err != nil {
 			writeErr = fmt.Errorf("write the answer: %w", err)
@@ -122,7 +129,7 @@ func (j *judge) document(d *document) {
 		d.typ = o.Type
 		d.id = j.tree.Str(j.tree.Member(j.tree.Root(), "id"))
 	}
-	opts := validate.Options{SpecVersions: j.flags.specVersions, MaxFindings: j.flags.maxFindings}
+	opts := j.flags.options()
 	if !validate.Invalid(findings) {
 		findings = append(findings, validate.Object(o, opts)...)
 	}

@@ -1,23 +1,23 @@
 package validate
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
 
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// Across holds objects that came together, in one bundle, envelope or list, to each other: versions of one object, and what
-// references say of objects that are at hand (rules S-201 to S-219). objects are their nodes in t. A reference to anything
-// else is no finding. The answer has the findings of each object by its place in objects, all of them warnings; nil when
-// there are none.
-func Across(t *ijson.Tree, objects []int) map[int][]Finding {
+// Across holds objects that came together, in one bundle, envelope, list or file, to each other: versions of one object, and
+// what references say of objects that are at hand (rules S-201 to S-219). objects are their nodes in t. A reference to anything
+// else is no finding. The answer has the findings of each object by its place in objects; nil when there are none. They are
+// warnings, but for a second content under an identifier and version that an object before has, which the server refuses.
+func Across(t *ijson.Tree, objects []int, opts Options) map[int][]Finding {
 	if len(objects) < 2 {
 		return nil
 	}
-	a := &across{m: the, t: t, byID: make(map[string]int, len(objects))}
+	a := &across{m: the, t: t, opts: opts, judge: isValid, byID: make(map[string]int, len(objects))}
 	a.gather(objects)
 	for i := range a.m.rules {
 		if r := &a.m.rules[i]; r.across != nil {
@@ -50,6 +50,7 @@ type member struct {
 	node                   int
 	typ, id                []byte // nil when not strings
 	created, modified      int
+	spec                   int
 	createdBy, revoked     int
 	extensions, markedRefs int
 	markedParts            int
@@ -60,6 +61,8 @@ type member struct {
 type across struct {
 	m       *model
 	t       *ijson.Tree
+	opts    Options
+	judge   func(text []byte, opts Options) bool // isValid; a field, since the table of rules cannot refer to itself
 	members []member
 	byID    map[string]int // id -> place of the last member that has it
 
@@ -88,7 +91,7 @@ func (a *across) gather(objects []int) {
 }
 
 func (a *across) read(node int) member {
-	m := member{node: node, created: -1, modified: -1, createdBy: -1, revoked: -1, extensions: -1, markedRefs: -1, markedParts: -1, earlier: -1}
+	m := member{node: node, created: -1, modified: -1, spec: -1, createdBy: -1, revoked: -1, extensions: -1, markedRefs: -1, markedParts: -1, earlier: -1}
 	for name, value := range a.t.Members(node) {
 		switch string(a.t.Bytes(name)) {
 		case "type":
@@ -99,6 +102,8 @@ func (a *across) read(node int) member {
 			m.created = value
 		case "modified":
 			m.modified = value
+		case "spec_version":
+			m.spec = value
 		case "created_by_ref":
 			m.createdBy = value
 		case "revoked":
@@ -217,57 +222,55 @@ func put[V any](m map[int]V, key int, value V) map[int]V {
 // is reports whether the member is of the object type.
 func (m *member) is(typ string) bool { return string(m.typ) == typ }
 
-// report adds a finding of the running rule on a member.
+// report adds a warning of the running rule on a member.
 func (a *across) report(place int, path, format string, args ...any) {
+	a.say(Warning, place, path, format, args...)
+}
+
+func (a *across) say(severity Severity, place int, path, format string, args ...any) {
 	if len(a.found[place]) >= DefaultMaxFindings {
 		return
 	}
 	if a.found == nil {
 		a.found = map[int][]Finding{}
 	}
-	a.found[place] = append(a.found[place], Finding{Rule: a.rule.ID, Severity: Warning, Path: path, Message: fmt.Sprintf(format, args...), Section: a.rule.Section})
+	a.found[place] = append(a.found[place], Finding{Rule: a.rule.ID, Severity: severity, Path: path, Message: fmt.Sprintf(format, args...), Section: a.rule.Section})
 }
 
 // show is the value at node for a message.
 func (a *across) show(node int) string { return shorten(a.t.Raw(node)) }
 
-// content is what one version of an object says, in a form that is equal for equal content: without properties that have
-// their default, and without created and modified, which are compared as instants.
-func (a *across) content(m *member) []byte {
-	type part struct {
-		name  []byte
-		value int
-	}
-	var parts []part
-	for name, value := range a.t.Members(m.node) {
-		if b := a.t.Bytes(name); !a.isDefault(m, b, value) {
-			parts = append(parts, part{b, value})
-		}
-	}
-	slices.SortFunc(parts, func(x, y part) int { return bytes.Compare(x.name, y.name) })
-	var text []byte
-	for _, p := range parts {
-		text = append(appendCanonicalString(text, p.name), ':')
-		text = append(appendCanonical(text, a.t, p.value), ',')
-	}
-	return text
+// content is what one version of an object says, in a form that is equal for equal content.
+func (a *across) content(m *member) []byte { return stix.AppendContent(nil, a.t, m.node) }
+
+// valid reports whether an object is one that the server stores, as far as the object alone says. It is asked of the few
+// objects that share an identifier and a version with another of other content.
+func (a *across) valid(m *member) bool {
+	return a.judge(a.t.Raw(m.node), Options{SpecVersions: a.opts.SpecVersions, MaxFindings: 1})
 }
 
-func (a *across) isDefault(m *member, name []byte, value int) bool {
-	kind := a.t.Kind(value)
-	switch string(name) {
-	case "created", "modified":
-		return a.time(value) != nil
-	case "revoked", "defanged":
-		return kind == ijson.False
-	case "summary":
-		return kind == ijson.False && m.is("sighting")
-	case "lang":
-		return a.t.Is(value, "en")
-	case "spec_version":
-		return a.t.Is(value, "2.1")
-	case "pattern_version":
-		return a.t.Is(value, "2.1") && m.is("indicator")
+// isValid is the verdict on one object's text.
+func isValid(text []byte, opts Options) bool {
+	o, findings := Parse(text, new(ijson.Tree), ijson.Limits{})
+	return !Invalid(findings) && !Invalid(Object(o, opts))
+}
+
+// storedAs is the version under which the server stores an object: the instant of modified, else of created, and the spec
+// version. node is where the instant stands, -1 for an object without a version.
+func (a *across) storedAs(m *member) (node int, spec string) {
+	node = m.modified
+	if node < 0 {
+		node = m.created
 	}
-	return false
+	if in := a.time(node); in == nil || realTime(in) != noFault {
+		return -1, ""
+	}
+	spec = a.t.Str(m.spec)
+	if m.spec < 0 {
+		spec = "2.0"
+		if stix.CategoryOf(string(m.typ)) == stix.SCO {
+			spec = "2.1"
+		}
+	}
+	return node, spec
 }

@@ -29,7 +29,7 @@ func TestManyObjectsAreHeldToEachOtherInLinearTime(t *testing.T) { // S-201 to S
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	found := Across(&tree, slices.Collect(tree.Items(0)))
+	found := Across(&tree, slices.Collect(tree.Items(0)), Options{})
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("%d objects took %v", 3*n, took)
 	}
@@ -49,7 +49,7 @@ func TestOneObjectIsHeldToNothing(t *testing.T) {
 	if err := tree.Parse(fmt.Appendf(nil, "["+identityText+"]", ""), ijson.Limits{}); err != nil {
 		t.Fatal(err)
 	}
-	if found := Across(&tree, slices.Collect(tree.Items(0))); found != nil {
+	if found := Across(&tree, slices.Collect(tree.Items(0)), Options{}); found != nil {
 		t.Errorf("got %v, want nothing", found)
 	}
 }
@@ -67,7 +67,7 @@ func TestThingsThatAreNoObjectsAreHeldToNothing(t *testing.T) {
 		if err := tree.Parse([]byte(text), ijson.Limits{}); err != nil {
 			t.Fatal(err)
 		}
-		for place, findings := range Across(&tree, slices.Collect(tree.Items(0))) {
+		for place, findings := range Across(&tree, slices.Collect(tree.Items(0)), Options{}) {
 			if Invalid(findings) {
 				t.Errorf("%s: %d: got %v, want warnings only", text, place, findings)
 			}

@@ -6,7 +6,8 @@ import (
 )
 
 // Bundle holds the frame of a bundle to the Standard (section 8): its type, its identifier, and that it has objects if it
-// says so. The objects themselves are for [Object], one by one; one that is a bundle is a finding there (S-196).
+// says so. A bundle is a wrapper that is neither stored nor served, so what is wrong with it is a warning, unless its objects
+// cannot be found. The objects themselves are for [Object], one by one; one that is a bundle is a finding there (S-196).
 func Bundle(t *ijson.Tree, opts Options) []Finding {
 	if opts.MaxFindings <= 0 {
 		opts.MaxFindings = DefaultMaxFindings
@@ -28,11 +29,16 @@ func Bundle(t *ijson.Tree, opts Options) []Finding {
 		}
 	}
 	if typ := t.Member(root, "type"); !t.Is(typ, "bundle") {
-		s.put("S-195", Error, max(typ, root), "the type of a bundle is \"bundle\"")
+		s.put("S-195", Warning, max(typ, root), "the type of a bundle is \"bundle\"")
 	}
 	s.bundleID(t.Member(root, "id"))
-	if objects := t.Member(root, "objects"); objects >= 0 && (t.Kind(objects) != ijson.Array || t.Nodes[objects].Count == 0) {
-		s.put("S-195", Error, objects, "objects is %s, expected a list with at least one object, or no objects at all", s.show(objects))
+	const message = "objects is %s, expected a list with at least one object, or no objects at all"
+	switch objects := t.Member(root, "objects"); {
+	case objects < 0:
+	case t.Kind(objects) != ijson.Array:
+		s.put("S-195", Error, objects, message, s.show(objects))
+	case t.Nodes[objects].Count == 0:
+		s.put("S-195", Warning, objects, message, s.show(objects))
 	}
 	return s.found.all()
 }
@@ -41,12 +47,16 @@ func (s *subject) bundleID(id int) {
 	typ, u, ok := splitID(s.str(id))
 	switch {
 	case id < 0:
-		s.put("S-195", Error, s.t.Root(), "the bundle has no id, expected bundle--UUID")
+		s.put("S-195", Warning, s.t.Root(), "the bundle has no id, expected bundle--UUID")
 	case !ok || string(typ) != "bundle":
-		s.put("S-195", Error, id, "the identifier of the bundle is %s, expected bundle--UUID", s.show(id))
+		s.put("S-195", Warning, id, "the identifier of the bundle is %s, expected bundle--UUID", s.show(id))
 	default:
 		s.rule = s.m.byID["S-016"]
 		s.uuid(id)
+		s.found.warnings, s.found.errors = append(s.found.warnings, s.found.errors...), nil
+		for i := range s.found.warnings {
+			s.found.warnings[i].Severity = Warning
+		}
 		if u[14] != '4' && !s.found.full(Warning) {
 			s.put("S-018", Warning, id, "the identifier is a UUID of version %c, expected a random one (version 4)", u[14])
 		}

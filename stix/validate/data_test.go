@@ -84,7 +84,7 @@ func judgeText(text []byte) []Finding {
 	}
 	found = append(found, Bundle(&tree, Options{})...)
 	items := slices.Collect(tree.Items(tree.Member(0, "objects")))
-	across := Across(&tree, items)
+	across := Across(&tree, items, Options{})
 	for i, item := range items {
 		var inner ijson.Tree
 		o, within := Parse(tree.Raw(item), &inner, ijson.Limits{})

@@ -10,17 +10,23 @@ import (
 
 // versionRules are on several versions of one object, and on what one producer names (sections 2.9 and 3.6).
 var versionRules = []Rule{
-	between("S-201", must, "3.6", "Two objects with one id and one modified have one content, but for defaults that are left out.", sameVersionSameContent),
+	refusing(between("S-201", must, "3.6", "Two objects with one id and one modified have one content, but for defaults that are left out; the second content is refused.", sameVersionSameContent)),
 	between("S-202", mustNot, "3.2, 3.6", "created differs between versions of an object.", createdKept),
 	between("S-203", mustNot, "3.5, 3.6", "created_by_ref differs between versions of an object.", creatorKept),
 	between("S-204", mustNot, "3.2, 3.6", "A version later than one that is revoked.", nothingAfterRevoked),
-	between("S-205", mustNot, "7.2.1", "Two marking definitions with one id and different content.", markingKept),
+	refusing(between("S-205", mustNot, "7.2.1", "Two marking definitions with one id and different content; where created differs as well, a warning.", markingKept)),
 	between("S-206", mustNot, "2.9", "One UUID under two object types from one producer.", oneUUIDOneType),
 }
 
 // between is a row for a rule on several objects that came together.
 func between(id string, level Level, section, summary string, check func(*across)) Rule {
 	return Rule{ID: id, Level: level, Severity: Warning, Layer: layerCross, Section: section, Summary: summary, across: check}
+}
+
+// refusing is the row of a rule that the server checks as well, so that breaking it refuses an object.
+func refusing(r Rule) Rule {
+	r.Severity = Error
+	return r
 }
 
 // versionsOf yields the places of the members that have one id, in the order they came, for each id that several have.
@@ -41,34 +47,58 @@ func (a *across) versionsOf(yield func(places []int)) {
 }
 
 func sameVersionSameContent(a *across) {
-	type version struct{ modified, content []byte }
 	a.versionsOf(func(places []int) {
-		if a.members[places[0]].is("marking-definition") {
-			return // S-205
-		}
-		slices.SortStableFunc(places, func(x, y int) int {
-			return compareModified(a.time(a.members[x].modified), a.time(a.members[y].modified))
-		})
-		var first version
-		for n, place := range places {
-			m := &a.members[place]
-			at := a.time(m.modified)
-			if at == nil {
-				continue
-			}
-			if first.modified == nil || compareTimes(first.modified, at) != 0 {
-				first = version{modified: at}
-				if n+1 == len(places) || !a.sameTime(m.modified, a.members[places[n+1]].modified) {
-					continue
-				}
-				first.content = a.content(m)
-				continue
-			}
-			if !bytes.Equal(first.content, a.content(m)) {
-				a.report(place, "/modified", "another object here has this id and this modified, %s, and other content; a change needs a later modified", a.show(m.modified))
-			}
+		if !a.members[places[0]].is("marking-definition") { // S-205
+			a.oneContent(places, func(place, node int) {
+				name := a.t.Bytes(node - 1)
+				a.say(Error, place, "/"+string(name), "an object before has this id and this %s, %s, and other content; the server stores one text of a version and refuses this one, "+
+					"a change needs a later modified", name, a.show(node))
+			})
 		}
 	})
+}
+
+// oneContent calls conflict for each object whose version an object before has with other content. The first valid one is the
+// one that the server stores.
+func (a *across) oneContent(places []int, conflict func(place, node int)) {
+	type version struct{ instant, spec string }
+	first := map[version]int{} // its place
+	contents := map[int][]byte{}
+	content := func(place int) []byte {
+		c, ok := contents[place]
+		if !ok {
+			c = a.content(&a.members[place])
+			contents[place] = c
+		}
+		return c
+	}
+	validity := map[int]bool{}
+	valid := func(place int) bool {
+		v, ok := validity[place]
+		if !ok {
+			v = a.valid(&a.members[place])
+			validity[place] = v
+		}
+		return v
+	}
+	for _, place := range places {
+		node, spec := a.storedAs(&a.members[place])
+		if node < 0 {
+			continue
+		}
+		at := a.time(node)
+		v := version{string(at[:19]) + string(bytes.TrimRight(fraction(at), "0")), spec}
+		held, ok := first[v]
+		switch {
+		case !ok:
+			first[v] = place
+		case bytes.Equal(content(held), content(place)):
+		case !valid(held):
+			first[v] = place
+		default:
+			conflict(place, node)
+		}
+	}
 }
 
 // compareModified orders timestamps, none before any.
@@ -146,11 +176,13 @@ func markingKept(a *across) {
 		if !first.is("marking-definition") {
 			return
 		}
-		content := a.content(first)
+		a.oneContent(places, func(place, _ int) {
+			a.say(Error, place, "/id", "a marking definition before has this id and other content; marking definitions have no versions, another content needs another id")
+		})
 		for _, place := range places[1:] {
-			m := &a.members[place]
-			if !bytes.Equal(content, a.content(m)) || a.time(first.created) != nil && a.time(m.created) != nil && !a.sameTime(first.created, m.created) {
-				a.report(place, "/id", "another marking definition here has this id and other content; marking definitions have no versions, another content needs another id")
+			if m := &a.members[place]; a.time(first.created) != nil && a.time(m.created) != nil && !a.sameTime(first.created, m.created) {
+				a.report(place, "/id", "a marking definition before has this id and was created %s, this one %s; marking definitions have no versions, another content needs another id",
+					a.show(first.created), a.show(m.created))
 			}
 		}
 	})
