@@ -2,6 +2,7 @@ package accordtest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,9 +63,8 @@ var hashes = map[string]string{
 const Exchange = "Example exchange"
 
 // populate writes the exchange into an empty store.
-func (s *Server) populate(roots []store.Root) {
-	s.t.Helper()
-	ctx, by := context.Background(), store.Actor{Account: Operator}
+func populate(ctx context.Context, st *store.Store, roots []store.Root) error {
+	by := store.Actor{Account: Operator}
 	changes := []store.RegistryChange{
 		{Server: &store.Server{Title: Exchange, Description: "Made for tests", Contact: "exchange@example.com"}, Act: "change"},
 		{Root: &store.Root{Name: Industry, Title: "Industry partnership", MaxContentLength: 100 << 20}, Act: "create"},
@@ -80,14 +80,15 @@ func (s *Server) populate(roots []store.Root) {
 	}
 	changes = append(changes, store.RegistryChange{Act: "create",
 		Account: &auth.Account{Name: Operator, Operator: true, PasswordHash: hashes[Operator]}})
-	if err := s.Store.Change(ctx, by, changes); err != nil {
-		s.t.Fatalf("write accord.db: %v", err)
+	if err := st.Change(ctx, by, changes); err != nil {
+		return fmt.Errorf("write accord.db: %w", err)
 	}
 	for _, a := range agreements() {
-		if _, err := s.Store.CreateAgreement(ctx, by, a); err != nil {
-			s.t.Fatalf("create the agreement %s: %v", a.Name, err)
+		if _, err := st.CreateAgreement(ctx, by, a); err != nil {
+			return fmt.Errorf("create the agreement %s: %w", a.Name, err)
 		}
 	}
+	return nil
 }
 
 // agreements are the terms of all agreements.

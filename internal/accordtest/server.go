@@ -4,24 +4,23 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/agreement"
-	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/serve"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
 // Server is a server with the exchange of this package, listening on loopback.
 type Server struct {
-	URL    string // without a slash at its end
-	Store  *store.Store
-	TAXII  *server.Server
+	serve.Running // URL, Store, TAXII and the like
+
 	Clock  *Clock
 	Log    *Log // what the server logged, as JSON lines
 	Client *http.Client
@@ -42,7 +41,7 @@ type setup struct {
 // WithLimits bounds requests otherwise.
 func WithLimits(l server.Limits) Option { return func(s *setup) { s.config.Limits = l } }
 
-// WithDelivered sets Config.Delivered.
+// WithDelivered sets Config.Delivered in place of the server's own.
 func WithDelivered(f func(server.Delivery)) Option {
 	return func(s *setup) { s.config.Delivered = f }
 }
@@ -52,7 +51,7 @@ func WithDelivering(f func(context.Context, server.Delivery) error) Option {
 	return func(s *setup) { s.config.Delivering = f }
 }
 
-// WithMount mounts another room, as Server.Mount does.
+// WithMount mounts another handler, as Server.Mount does.
 func WithMount(prefix string, h http.Handler) Option {
 	return func(s *setup) { s.mounts[prefix] = h }
 }
@@ -64,38 +63,37 @@ func WithRoot(r store.Root) Option { return func(s *setup) { s.roots = append(s.
 func New(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	s := &Server{Clock: new(Clock), Log: new(Log), dir: t.TempDir(), t: t}
-	opened, err := store.Open(s.dir, store.Options{})
-	if err != nil {
-		t.Fatalf("open the data folder: %v", err)
-	}
-	s.Store = opened
-	t.Cleanup(s.close)
-
-	set := setup{mounts: map[string]http.Handler{}, config: server.Config{
-		Store: opened,
-		Auth:  auth.New(auth.Current(func() auth.Directory { return opened.Registry() }), auth.Options{}),
-		Now:   s.Clock.Now,
-		Log:   zerolog.New(s.Log).Level(zerolog.DebugLevel),
-	}}
+	set := setup{mounts: map[string]http.Handler{}}
 	for _, o := range options {
 		o(&set)
 	}
-	s.populate(set.roots)
-	if s.TAXII, err = server.New(set.config); err != nil {
-		t.Fatalf("make the server: %v", err)
+	config := Config(s.dir)
+	config.Now, config.Log = s.Clock.Now, zerolog.New(s.Log).Level(zerolog.DebugLevel)
+	config.Prepare = func(ctx context.Context, st *store.Store, _ *admin.Service) error {
+		return populate(ctx, st, set.roots)
 	}
+	config.TAXII = func(c *server.Config) {
+		c.Limits = set.config.Limits
+		if set.config.Delivered != nil {
+			c.Delivered = set.config.Delivered
+		}
+		if set.config.Delivering != nil {
+			c.Delivering = set.config.Delivering
+		}
+	}
+	s.Running, _ = Serve(t, config)
 	for prefix, h := range set.mounts {
 		s.TAXII.Mount(prefix, h)
 	}
-	listening := httptest.NewServer(s.TAXII.Handler())
-	t.Cleanup(listening.Close)
-	s.URL, s.Client = listening.URL, listening.Client()
-	s.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.Cleanup(s.check) // before the server stops
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	s.Client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return s
 }
 
-// close checks every agreement's file and closes them.
-func (s *Server) close() {
+// check checks every agreement's file.
+func (s *Server) check() {
 	for _, col := range s.Store.Collections() {
 		faults, err := col.Check(context.Background())
 		if err != nil {
@@ -104,9 +102,6 @@ func (s *Server) close() {
 		for _, fault := range faults {
 			s.t.Errorf("check %s: %s", col.Agreement().Name, fault)
 		}
-	}
-	if err := s.Store.Close(); err != nil {
-		s.t.Errorf("close the data folder: %v", err)
 	}
 }
 

@@ -9,25 +9,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/admin"
-	"github.com/accord-taxii/accord/internal/auth"
-	"github.com/accord-taxii/accord/internal/delivery"
-	"github.com/accord-taxii/accord/taxii/server"
 )
-
-// audited is a server that keeps account and serves /accord/v1/.
-func audited(t testing.TB, options ...accordtest.Option) *accordtest.Server {
-	t.Helper()
-	var deliveries *delivery.Log
-	s := accordtest.New(t, append(options, accordtest.WithDelivered(func(d server.Delivery) {
-		deliveries.Note(delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
-	}))...)
-	deliveries = delivery.Open(s.Store.AgreementsDir(), delivery.Options{Failed: func(err error) { t.Error(err) }})
-	t.Cleanup(func() { deliveries.Close() })
-	service := admin.New(admin.Config{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries})
-	logins := auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{})
-	s.TAXII.Mount(admin.Prefix, service.Remote(admin.Remote{Auth: logins, Address: s.TAXII.Address, Enter: s.TAXII.Enter}))
-	return s
-}
 
 // fill adds objects of both parties of intake, and removes one: entry 1 is the terms, 2 to 6 are the vendor's, 7 to 9 the
 // agency's, 10 the removal of the agency's first.
@@ -50,7 +32,7 @@ func fill(t *testing.T, s *accordtest.Server) {
 // Who may ask what: operators everything, auditors everything of their agreement, producers what their party added, others
 // nothing; to whom has no role the agreement does not exist.
 func TestWhoMayAudit(t *testing.T) {
-	s := audited(t)
+	s := accordtest.New(t)
 	fill(t, s)
 	const auditor, producer, consumer, outsider, operator = 0, 1, 2, 3, 4
 	who := []string{accordtest.Agency, accordtest.Vendor, accordtest.Agency, accordtest.Outsider, accordtest.Operator}

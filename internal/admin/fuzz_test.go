@@ -15,7 +15,7 @@ import (
 // FuzzRemote asks /accord/v1/ for anything, as anybody: what is answered is what is served there, refusals say why in JSON, and
 // the server itself fails at nothing.
 func FuzzRemote(f *testing.F) {
-	s := audited(f)
+	s := accordtest.New(f)
 	for as, objects := range map[string][][]byte{accordtest.Vendor: accordtest.Indicators(0, 5), accordtest.Agency: accordtest.Indicators(5, 8)} {
 		s.Post(as, accordtest.Path(accordtest.Intake), objects...)
 		s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), objects...)

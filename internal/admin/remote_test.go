@@ -18,7 +18,7 @@ import (
 
 // What an account may ask for counts wherever it asks.
 func TestTheLimitsOfAnAccountHoldHereToo(t *testing.T) { // T-035
-	s := audited(t, accordtest.WithLimits(server.Limits{AccountRate: 2.0 / 3600}))
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AccountRate: 2.0 / 3600}))
 	path := admin.Prefix + "agreements/"
 	if got := s.Get(accordtest.Agency, path); got.Status != http.StatusOK {
 		t.Fatalf("the first request: got %d %s, want 200", got.Status, got.Body)
@@ -39,7 +39,7 @@ func TestTheLimitsOfAnAccountHoldHereToo(t *testing.T) { // T-035
 }
 
 func TestRequestsAtOnceAreBoundedHereToo(t *testing.T) {
-	s := audited(t, accordtest.WithLimits(server.Limits{AccountRequests: 1}))
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AccountRequests: 1}))
 	dial := func() (net.Conn, *bufio.Reader) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {
@@ -75,7 +75,7 @@ func TestRequestsAtOnceAreBoundedHereToo(t *testing.T) {
 
 // A body that is promised and never comes ends like any other that is slow.
 func TestABodyIsNotWaitedForWithoutEnd(t *testing.T) {
-	s := audited(t, accordtest.WithLimits(server.Limits{BodyTime: 200 * time.Millisecond}))
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{BodyTime: 200 * time.Millisecond}))
 	request, err := http.NewRequest("POST", s.URL, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -17,28 +17,10 @@ import (
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/audit"
-	"github.com/accord-taxii/accord/internal/auth"
-	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 	"github.com/accord-taxii/accord/taxii"
-	"github.com/accord-taxii/accord/taxii/server"
 )
-
-// audited is a server that keeps account and serves /accord/v1/.
-func audited(t testing.TB, options ...accordtest.Option) *accordtest.Server {
-	t.Helper()
-	var deliveries *delivery.Log
-	s := accordtest.New(t, append(options, accordtest.WithDelivered(func(d server.Delivery) {
-		deliveries.Note(delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
-	}))...)
-	deliveries = delivery.Open(s.Store.AgreementsDir(), delivery.Options{Failed: func(err error) { t.Error(err) }})
-	t.Cleanup(func() { deliveries.Close() })
-	service := admin.New(admin.Config{Store: s.Store, Now: s.Clock.Now, Deliveries: deliveries})
-	logins := auth.New(auth.Current(func() auth.Directory { return s.Store.Registry() }), auth.Options{})
-	s.TAXII.Mount(admin.Prefix, service.Remote(admin.Remote{Auth: logins, Address: s.TAXII.Address, Enter: s.TAXII.Enter}))
-	return s
-}
 
 // auditorAs asks a server as an account.
 func auditorAs(t testing.TB, s *accordtest.Server, account string) *audit.Client {
@@ -71,7 +53,7 @@ func fill(t *testing.T, s *accordtest.Server) {
 }
 
 func TestHistoryTellsWhatHappened(t *testing.T) {
-	s := audited(t)
+	s := accordtest.New(t)
 	fill(t, s)
 	path := accordtest.Path(accordtest.Intake)
 	s.Get(accordtest.Agency, path+"objects/?limit=3")
@@ -94,8 +76,8 @@ func TestHistoryTellsWhatHappened(t *testing.T) {
 		t.Errorf("got %+v", deleted)
 	}
 	first, err := root.History(ctx, accordtest.Intake, accordtest.IndicatorID(0), 0)
-	if err != nil || len(first.Entries) != 1 || !*first.Entries[0].Present || len(first.Entries[0].Received) != 1 || first.Entries[0].Received[0].Times != 2 {
-		t.Errorf("got %+v and error %v", first, err)
+	if err != nil || len(first.Entries) != 1 || !*first.Entries[0].Present || len(first.Entries[0].Received) != 2 || first.Entries[0].Received[1].Filter != "match[id]" {
+		t.Errorf("got %+v and error %v, want a delivery with each of two filters", first, err)
 	}
 	own, err := auditorAs(t, s, accordtest.Vendor).History(ctx, accordtest.Intake, "", 0)
 	if err != nil || len(own.Entries) != 5 || len(own.Terms) != 0 {
@@ -117,8 +99,8 @@ func TestHistoryTellsWhatHappened(t *testing.T) {
 		t.Errorf("got %d entries in pages of three, want 10", len(paged))
 	}
 	consumers, err := root.Consumers(ctx, accordtest.Intake)
-	if err != nil || len(consumers.Consumers) != 1 || consumers.Consumers[0].Positions != 4 || consumers.Consumers[0].Behind != 5 || consumers.Size != 10 {
-		t.Errorf("got %+v and error %v", consumers, err)
+	if err != nil || len(consumers.Consumers) != 2 || consumers.Consumers[0].Positions != 3 || consumers.Consumers[0].Behind != 5 || consumers.Consumers[1].Positions != 1 || consumers.Size != 10 {
+		t.Errorf("got %+v and error %v, want 3 positions without a filter and one with", consumers, err)
 	}
 }
 
@@ -184,7 +166,7 @@ func readKey(s *accordtest.Server) (note.Signer, error) {
 // TestForgersAreCaught holds what an auditor relies on: whoever has yesterday's checkpoint notices every change of what was
 // before it, even by a server that signs its lies.
 func TestForgersAreCaught(t *testing.T) {
-	s := audited(t)
+	s := accordtest.New(t)
 	fill(t, s)
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	kept, err := honest.Checkpoint(ctx, accordtest.Intake)
@@ -318,7 +300,7 @@ func changePage(body []byte, change func(*audit.RawEntries)) []byte {
 
 // A damaged evidence file says what of it failed.
 func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
-	s := audited(t)
+	s := accordtest.New(t)
 	fill(t, s)
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	keys, err := honest.Keys(ctx)

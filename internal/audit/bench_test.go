@@ -7,7 +7,6 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/audit"
-	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -17,16 +16,11 @@ func BenchmarkPage(b *testing.B) {
 	for _, objects := range []int{10, 1000} {
 		for _, noted := range []bool{false, true} {
 			b.Run(fmt.Sprintf("objects=%d/noted=%v", objects, noted), func(b *testing.B) {
-				var deliveries *delivery.Log
-				var options []accordtest.Option
-				if noted {
-					options = append(options, accordtest.WithDelivered(func(d server.Delivery) {
-						deliveries.Note(delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Positions: d.Positions, At: d.At})
-					}))
+				options := []accordtest.Option{accordtest.WithLimits(server.Limits{AccountRate: 1e9})}
+				if !noted {
+					options = append(options, accordtest.WithDelivered(func(server.Delivery) {}))
 				}
-				s := accordtest.New(b, append(options, accordtest.WithLimits(server.Limits{AccountRate: 1e9}))...)
-				deliveries = delivery.Open(s.Store.AgreementsDir(), delivery.Options{Failed: func(err error) { b.Error(err) }})
-				defer deliveries.Close()
+				s := accordtest.New(b, options...)
 				s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 1000)...)
 				path := fmt.Sprintf("%sobjects/?limit=%d", accordtest.Path(accordtest.Programme), objects)
 				s.Get(accordtest.Agency, path)
@@ -68,7 +62,7 @@ func BenchmarkVerify(b *testing.B) {
 const longEntries = 1_000_000
 
 func longJournal(b *testing.B) *audit.Client {
-	s := audited(b)
+	s := accordtest.New(b)
 	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 1)...)
 	col := s.Collection(accordtest.Programme)
 	changes := make([]store.Change, 20_000)

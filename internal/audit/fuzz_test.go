@@ -14,7 +14,7 @@ import (
 // FuzzEvidence reads and verifies evidence that anybody may have made. It proves nothing that is not in the tree of its own
 // head, and checking it ends.
 func FuzzEvidence(f *testing.F) {
-	s := audited(f)
+	s := accordtest.New(f)
 	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 5)...)
 	ev, err := auditorAs(f, s, accordtest.Agency).Prove(context.Background(), accordtest.Programme, accordtest.IndicatorID(3), 0)
 	if err != nil {

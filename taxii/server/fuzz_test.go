@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -20,7 +21,7 @@ import (
 // fuzzed is a request as an account sends it, without a network in between; ok is false for what is no request.
 func fuzzed(as, method, target string, body []byte) (_ *http.Request, ok bool) {
 	u, err := url.ParseRequestURI(target)
-	if err != nil {
+	if err != nil || strings.HasPrefix(u.Path, "/accord/") { // another package's answers
 		return nil, false
 	}
 	r := &http.Request{Method: method, URL: u, RequestURI: target, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
