@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,23 +24,39 @@ import (
 
 // The scripts in testdata are read from top to bottom by people who know no Go. Beside testscript's own commands:
 //
-//	accord ...                       runs the command; its password variables are PW for every account
+//	accord ...                       runs the command; its password variables are the password of every account
 //	serve                            begins to serve the folder data, until the script ends
-//	http METHOD PATH as=ACCOUNT [FILE]  sends a request; ! in front wants a refusal
+//	http METHOD PATH [as=ACCOUNT] [accept=TYPE] [content-type=TYPE] [FILE]  sends a request; ! in front wants a refusal
 //	clock DATE                       sets the clock of the server
 //	await AGREEMENT N                waits until the agreement holds N versions
 //	keep NAME REGEXP                 calls what the first group matches in the last answer $NAME
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
+	runScripts(t, "testdata/*.txtar", func(t *testing.T) *script {
+		s := &script{t: t, clock: new(accordtest.Clock), password: func(string) string { return scriptPassword }}
+		s.clock.Set(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+		return s
+	})
+}
+
+// The conversations are scripts for readers who know TAXII, see testdata/conversations/README.md. Each runs against a server
+// of its own, which serves the exchange of package accordtest.
+func TestConversations(t *testing.T) {
+	runScripts(t, "../../testdata/conversations/*.txtar", func(t *testing.T) *script {
+		s := accordtest.New(t)
+		return &script{t: t, clock: s.Clock, server: &s.Running, password: accordtest.Password}
+	})
+}
+
+func runScripts(t *testing.T, pattern string, begin func(*testing.T) *script) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			s := &script{t: t}
-			s.now.Store(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMicro())
+			s := begin(t)
 			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"accord": s.accord, "serve": s.serve, "http": s.http, "clock": s.clock, "await": s.await, "keep": s.keep,
+				"accord": s.accord, "serve": s.serve, "http": s.http, "clock": s.setClock, "await": s.await, "keep": s.keep,
 			}})
 		})
 	}
@@ -49,15 +64,14 @@ func TestScripts(t *testing.T) {
 
 // script is one script's server and clock.
 type script struct {
-	t      *testing.T
-	now    atomic.Int64 // microseconds since 1970
-	server *serve.Running
+	t        *testing.T
+	clock    *accordtest.Clock
+	server   *serve.Running
+	password func(account string) string
 }
 
 // scriptPassword is everybody's.
 const scriptPassword = "correct horse battery staple"
-
-func (s *script) clockNow() time.Time { return time.UnixMicro(s.now.Load()).UTC() }
 
 func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) {
 	for i := 1; i < len(args); i++ {
@@ -65,8 +79,11 @@ func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) 
 			args[i] = ts.MkAbs(args[i])
 		}
 	}
+	if s.server != nil && !slices.Contains(args, "--data") && args[0] == "agreement" {
+		args = append(args, "--data", s.server.Store.Dir())
+	}
 	code := run(context.Background(), args, &env{
-		stdin: strings.NewReader(""), stdout: ts.Stdout(), stderr: ts.Stderr(), now: s.clockNow,
+		stdin: strings.NewReader(""), stdout: ts.Stdout(), stderr: ts.Stderr(), now: s.clock.Now,
 		getenv: func(string) string { return scriptPassword },
 	})
 	if refused != (code != exitOK) {
@@ -76,46 +93,51 @@ func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) 
 
 func (s *script) serve(ts *testscript.TestScript, _ bool, _ []string) {
 	config := accordtest.Config(ts.MkAbs("data"))
-	config.Now = s.clockNow
+	config.Now = s.clock.Now
 	running, _ := accordtest.Serve(s.t, config)
 	s.server = &running
 }
 
 func (s *script) http(ts *testscript.TestScript, refused bool, args []string) {
-	if len(args) < 3 || s.server == nil {
-		ts.Fatalf("usage, after serve: http METHOD PATH as=ACCOUNT [FILE]")
+	if len(args) < 2 || s.server == nil {
+		ts.Fatalf("usage, after serve: http METHOD PATH [as=ACCOUNT] [accept=TYPE] [content-type=TYPE] [FILE]")
 	}
-	var body io.Reader
-	if len(args) > 3 {
-		body = strings.NewReader(ts.ReadFile(args[3]))
+	r := accordtest.Request{Method: args[0], Path: args[1]}
+	if strings.HasPrefix(r.Path, "/accord/") {
+		r.ContentType = "application/json"
 	}
-	req, err := http.NewRequest(args[0], s.server.URL+args[1], body)
+	for _, arg := range args[2:] {
+		name, value, ok := strings.Cut(arg, "=")
+		switch {
+		case ok && name == "as":
+			r.As, r.Password = value, s.password(value)
+		case ok && name == "accept":
+			r.Accept = value
+		case ok && name == "content-type":
+			r.ContentType = value
+		default:
+			r.Body = []byte(ts.ReadFile(arg))
+		}
+	}
+	a, err := r.Send(http.DefaultClient, s.server.URL)
 	ts.Check(err)
-	req.SetBasicAuth(strings.TrimPrefix(args[2], "as="), scriptPassword)
-	req.Header.Set("Content-Type", "application/taxii+json;version=2.1")
-	if strings.HasPrefix(args[1], "/accord/") {
-		req.Header.Set("Content-Type", "application/json")
+	out := ts.Stdout()
+	fmt.Fprintf(out, "HTTP %d %s\n", a.Status, http.StatusText(a.Status))
+	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
+		for _, value := range a.Header[name] {
+			fmt.Fprintf(out, "%s: %s\n", strings.Replace(name, "X-Taxii", "X-TAXII", 1), value)
+		}
 	}
-	resp, err := http.DefaultClient.Do(req)
-	ts.Check(err)
-	defer resp.Body.Close()
-	var text bytes.Buffer
-	_, err = text.ReadFrom(resp.Body)
-	ts.Check(err)
-	fmt.Fprintf(ts.Stdout(), "HTTP %d\n", resp.StatusCode)
-	for name, values := range resp.Header {
-		fmt.Fprintf(ts.Stdout(), "%s: %s\n", name, values[0])
-	}
-	fmt.Fprintf(ts.Stdout(), "\n%s\n", text.String())
-	if refused != (resp.StatusCode >= 400) {
-		ts.Fatalf("%s %s was answered %d:\n%s", args[0], args[1], resp.StatusCode, text.String())
+	fmt.Fprintf(out, "\n%s\n", a.Body)
+	if refused != (a.Status >= 400) {
+		ts.Fatalf("%s %s was answered %d:\n%s", r.Method, r.Path, a.Status, a.Body)
 	}
 }
 
-func (s *script) clock(ts *testscript.TestScript, _ bool, args []string) {
+func (s *script) setClock(ts *testscript.TestScript, _ bool, args []string) {
 	t, err := agreement.ParseDate(args[0])
 	ts.Check(err)
-	s.now.Store(t.UnixMicro())
+	s.clock.Set(t)
 }
 
 func (s *script) await(ts *testscript.TestScript, _ bool, args []string) {
@@ -140,7 +162,7 @@ func (s *script) await(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func (s *script) keep(ts *testscript.TestScript, _ bool, args []string) {
-	m := regexp.MustCompile("(?im)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	m := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
 	if len(m) < 2 {
 		ts.Fatalf("the last answer has nothing that matches %s", args[1])
 	}

@@ -2,6 +2,7 @@ package accordtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,9 +13,10 @@ import (
 
 // Request is one request. What is not said is what a TAXII 2.1 client sends.
 type Request struct {
-	As     string // the account; "" sends no credentials
-	Method string // default GET
-	Path   string // with its query string
+	As       string // the account; "" sends no credentials
+	Password string // default Password(As)
+	Method   string // default GET
+	Path     string // with its query string
 
 	Accept      string      // default the TAXII media type; "-" sends none
 	ContentType string      // of a Body, default the TAXII media type; "-" sends none
@@ -41,7 +43,10 @@ func (s *Server) Do(r Request) Answer {
 }
 
 // Try sends a request.
-func (s *Server) Try(r Request) (Answer, error) {
+func (s *Server) Try(r Request) (Answer, error) { return r.Send(s.Client, s.URL) }
+
+// Send sends the request to the server at a URL without a path.
+func (r Request) Send(client *http.Client, url string) (Answer, error) {
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
@@ -52,7 +57,7 @@ func (s *Server) Try(r Request) (Answer, error) {
 			body = io.MultiReader(body) // hides the length
 		}
 	}
-	req, err := http.NewRequest(r.Method, s.URL+r.Path, body)
+	req, err := http.NewRequest(r.Method, url+r.Path, body)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -61,12 +66,12 @@ func (s *Server) Try(r Request) (Answer, error) {
 		header(req, "Content-Type", r.ContentType)
 	}
 	if r.As != "" {
-		req.SetBasicAuth(r.As, Password(r.As))
+		req.SetBasicAuth(r.As, cmp.Or(r.Password, Password(r.As)))
 	}
 	for name, values := range r.Header {
 		req.Header[name] = values
 	}
-	resp, err := s.Client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return Answer{}, err
 	}
