@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -91,10 +92,15 @@ func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) 
 		return nil, nil, fmt.Errorf("%s %s: %w", method, quote(url), err)
 	}
 	request.Header.Set("Accept", MediaType)
-	request.Header.Set("User-Agent", c.options.UserAgent)
 	if body != nil {
 		request.Header.Set("Content-Type", MediaType)
 	}
+	return c.exchange(request)
+}
+
+// exchange sends a request with the client's credentials and reads the answer.
+func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error) {
+	request.Header.Set("User-Agent", c.options.UserAgent)
 	if c.options.Token != "" || c.options.User != "" {
 		if err := c.mayCarryCredentials(request); err != nil {
 			return nil, nil, err
@@ -111,13 +117,41 @@ func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) 
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxResponse+1))
+	where := request.Method + " " + request.URL.Redacted()
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s %s: read the answer: %w", method, request.URL.Redacted(), err)
+		return nil, nil, fmt.Errorf("%s: read the answer: %w", where, err)
 	}
 	if len(answer) > maxResponse {
-		return nil, nil, fmt.Errorf("%s %s: the answer has more than %d bytes; ask for fewer objects a page", method, request.URL.Redacted(), maxResponse)
+		return nil, nil, fmt.Errorf("%s: the answer has more than %d bytes; ask for fewer objects a page", where, maxResponse)
 	}
 	return response, answer, nil
+}
+
+// RoundTrip makes a Client the transport of an http.Client, for what a server has beside TAXII: it adds the credentials,
+// and repeats a GET that is refused with 429 or 503 as Retry-After says.
+func (c *Client) RoundTrip(request *http.Request) (*http.Response, error) {
+	for attempt := 0; ; attempt++ {
+		response, answer, err := c.exchange(request.Clone(request.Context()))
+		if err != nil {
+			var failed *url.Error // the caller's http.Client wraps it again
+			if errors.As(err, &failed) {
+				err = failed.Err
+			}
+			return nil, err
+		}
+		response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(answer)), int64(len(answer))
+		busy := response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable
+		if !busy || request.Method != http.MethodGet || attempt >= c.options.Retries {
+			return response, nil
+		}
+		wait := c.retryAfter(response.Header.Get("Retry-After"), attempt)
+		if wait > c.options.MaxWait {
+			return response, nil
+		}
+		if err := c.sleep(request.Context(), wait); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // refusalOf reads the error resource of a refused request, if any.
@@ -140,10 +174,4 @@ func (c *Client) retryAfter(header string, attempt int) time.Duration {
 		return max(at.Sub(c.now()), 0)
 	}
 	return min(time.Second<<min(attempt, 20), c.options.MaxWait)
-}
-
-// Fetch reads a resource beside TAXII, with the client's credentials.
-func (c *Client) Fetch(ctx context.Context, url string) ([]byte, error) {
-	_, body, err := c.send(ctx, http.MethodGet, url, nil)
-	return body, err
 }

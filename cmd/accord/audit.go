@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"strings"
 
@@ -36,25 +35,22 @@ verify with a program of their own.
 }
 
 // sourceHelp explains the flags of source.
-const sourceHelp = `History is read from a data folder (--data DIR, through the server that has it
-open, if one has), or from a server (--url https://HOST/ with --user and
---password-file or ACCORD_PASSWORD, --token-file, or --cert and --key). Over the
-network it takes the role auditor; a producer sees what its party added.`
+const sourceHelp = targetHelp + `
+
+Over the network, history takes the role auditor; a producer sees what its party
+added.`
 
 // source is where history is read from.
 type source struct {
-	data   string
-	remote remote
-	name   string
+	target
+	name string
 }
 
 func (s *source) addFlags(cmd *cobra.Command, needsAgreement bool) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&s.name, "agreement", "", "`NAME` of the agreement")
-	flags.StringVar(&s.data, "data", "", "a data folder, `DIR`")
-	flags.StringVar(&s.remote.url, "url", "", "or `URL` of a server, or of anything on it")
-	s.remote.addCredentials(cmd)
+	s.target.addFlags(flags)
 	if needsAgreement {
 		cmd.MarkFlagRequired("agreement")
 	}
@@ -63,27 +59,8 @@ func (s *source) addFlags(cmd *cobra.Command, needsAgreement bool) {
 func (s *source) agreement() agreement.Name { return agreement.Name(s.name) }
 
 // ask opens the source for the time of do.
-func (s *source) ask(e *env, do func(*audit.Client) error) (err error) {
-	switch {
-	case s.data == "" && s.remote.url == "":
-		return withHint(usageError("nothing says where the history is"), "give --data DIR or --url URL")
-	case s.data != "" && s.remote.url != "":
-		return usageError("--data and --url are both given, expected one of them")
-	case s.data != "":
-		return administer(s.data, func(c *admin.Client) error { return do(c.Audit()) })
-	}
-	base, err := admin.BaseURL(s.remote.url)
-	if err != nil {
-		return usageError("--url: %w", err)
-	}
-	client, err := s.remote.connect(e)
-	if err != nil {
-		return err
-	}
-	return do(&audit.Client{Fetch: func(ctx context.Context, path string) ([]byte, error) {
-		body, err := client.Fetch(ctx, base+path)
-		return body, explain(err)
-	}})
+func (s *source) ask(e *env, do func(*audit.Client) error) error {
+	return s.administer(e, func(c *admin.Client) error { return do(c.Audit()) })
 }
 
 // trustedHelp explains the flag --trusted-key.

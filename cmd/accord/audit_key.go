@@ -35,8 +35,13 @@ trusts it is led to the new one.
   accord audit key --data /var/lib/accord --rotate`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (rotate || name != "") && from.data == "" {
-				return usageError("--rotate and --name are for the machine that has the data folder: give --data DIR")
+			if rotate || name != "" {
+				if err := from.resolve(e); err != nil {
+					return err
+				}
+				if from.data == "" {
+					return usageError("--rotate and --name are for the machine that has the data folder: give --data DIR")
+				}
 			}
 			return auditKey(cmd.Context(), e, &from, rotate, name)
 		},
@@ -58,7 +63,7 @@ func auditKey(ctx context.Context, e *env, from *source, rotate bool, name strin
 			return printKeys(e, list)
 		})
 	}
-	return administer(from.data, func(c *admin.Client) (err error) {
+	return from.administer(e, func(c *admin.Client) (err error) {
 		var list audit.KeyList
 		if name != "" {
 			list, err = c.NameKeys(ctx, name)

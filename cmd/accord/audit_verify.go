@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 func newAuditVerify(e *env) *cobra.Command {
@@ -85,5 +87,19 @@ func verifyFile(ctx context.Context, e *env, file string, from source, v audit.V
 		return failed(err)
 	}
 	_, err = fmt.Fprintln(e.stdout, verdict)
+	return err
+}
+
+// failed makes of what a verification found an error of the command, with advice.
+func failed(err error) error {
+	var signature *journal.SignatureError
+	var proof *journal.ProofError
+	var entry *journal.EntryError
+	switch {
+	case errors.As(err, &signature):
+		return withHint(err, "if the server's key was replaced, ask its operator for the key it has now, by a way you trust")
+	case errors.As(err, &proof), errors.As(err, &entry):
+		return withHint(err, "keep the checkpoint and this output: together they show that the history was changed")
+	}
 	return err
 }

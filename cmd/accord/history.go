@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,80 +86,3 @@ func history(ctx context.Context, e *env, a *audit.Client, from source, object, 
 		return writeRecord(e.stdout, r, object == "")
 	})
 }
-
-// writeRecord tells one entry in a few lines.
-func writeRecord(w io.Writer, r audit.Record, named bool) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d  %s  %s", r.Position, r.At.UTC().Format("2006-01-02T15:04:05.000000Z"), r.Kind)
-	if named && r.Object != "" {
-		fmt.Fprintf(&b, " %s", r.Object)
-	}
-	if r.Object != "" {
-		fmt.Fprintf(&b, " version %s (STIX %s)", orNone(r.Version), r.SpecVersion)
-	}
-	if r.Act != "" {
-		fmt.Fprintf(&b, ": %s", r.Act)
-	}
-	line := func(format string, args ...any) { fmt.Fprintf(&b, "\n    "+format, args...) }
-	switch {
-	case r.Account != "" && r.Party != "":
-		line("by %s of %s", r.Account, r.Party)
-	case r.Account != "":
-		line("by %s", r.Account)
-	default:
-		line("by the system")
-	}
-	if r.Of != 0 {
-		line("removed what was added at %d", r.Of)
-	}
-	if r.Reason != "" {
-		line("reason: %s", r.Reason)
-	}
-	if r.Kind == "added" {
-		line("SHA-256 %s, %d bytes%s", r.Digest, r.Size, markedText(r.TLP))
-	}
-	if r.Status != "" {
-		line("status %s", r.Status)
-	}
-	if len(r.Warnings) > 0 {
-		line("warnings: %s", strings.Join(r.Warnings, ", "))
-	}
-	if r.From != nil {
-		line("released here from %s, position %d", elsewhereText(*r.From), r.From.Position)
-	}
-	line("terms of entry %d, %s", r.Terms.Since, shortDigest(r.Terms.Digest))
-	if r.Present != nil && !*r.Present {
-		line("no longer there")
-	}
-	for _, to := range r.Released {
-		text := fmt.Sprintf("released to %s %s, position %d", elsewhereText(to), moment(to.At), to.Position)
-		if gone := to.Withdrawn; gone != nil {
-			text += fmt.Sprintf("; withdrawn there %s", moment(gone.At))
-			if gone.Reason != "" {
-				text += ": " + gone.Reason
-			}
-		}
-		line("%s", text)
-	}
-	for _, receipt := range r.Received {
-		line("%s", receiptText(receipt))
-	}
-	_, err := fmt.Fprintln(w, b.String())
-	return err
-}
-
-func markedText(tlp string) string {
-	if tlp == "" {
-		return ""
-	}
-	return ", TLP " + tlp
-}
-
-func elsewhereText(x audit.Elsewhere) string {
-	if x.Agreement != "" {
-		return x.Agreement
-	}
-	return "the collection " + x.Collection.String()
-}
-
-func shortDigest(digest string) string { return digest[:min(len(digest), 12)] }

@@ -96,11 +96,19 @@ func (c *Client) send(ctx context.Context, method, path string, body any, read f
 	return read(resp)
 }
 
+// AnswerError is a refusal by a server that is neither ErrNotFound nor ErrRefused, such as 401.
+type AnswerError struct {
+	Status  int
+	Message string
+}
+
+func (e *AnswerError) Error() string { return e.Message }
+
 // readError returns the error that writeError wrote.
 func readError(resp *http.Response) error {
 	var body errorBody
 	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || body.Title == "" {
-		return fmt.Errorf("the server answered %s", resp.Status)
+		return &AnswerError{resp.StatusCode, "the server answered " + resp.Status}
 	}
 	switch {
 	case body.File != nil:
@@ -110,5 +118,5 @@ func readError(resp *http.Response) error {
 	case resp.StatusCode == http.StatusConflict:
 		return &refusal{is: ErrRefused, message: body.Title}
 	}
-	return errors.New(body.Title)
+	return &AnswerError{resp.StatusCode, body.Title}
 }

@@ -43,6 +43,18 @@ func Connect(dir string) (*Client, error) {
 	}, nil
 }
 
+// NewClient returns a client of a server that is reached over the network. base is what BaseURL returns; the transport
+// adds credentials.
+func NewClient(base string, transport http.RoundTripper) *Client {
+	return &Client{
+		http: &http.Client{Transport: transport, CheckRedirect: noRedirect}, base: base, peer: "the server",
+		close: func() error { return nil },
+	}
+}
+
+// noRedirect leaves redirects alone: nothing below /accord/v1/ answers with one.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // Client returns a client that asks this service without a connection, as the socket would. Closing it waits for what is
 // under way.
 func (s *Service) Client() *Client {

@@ -29,9 +29,7 @@ func auditorAs(t testing.TB, s *accordtest.Server, account string) *audit.Client
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &audit.Client{Fetch: func(ctx context.Context, path string) ([]byte, error) {
-		return client.Fetch(ctx, s.URL+admin.Prefix+path)
-	}}
+	return admin.NewClient(s.URL+admin.Prefix, client).Audit()
 }
 
 // fill adds objects of both parties of intake, and removes one: entry 1 is the terms, 2 to 6 are the vendor's, 7 to 9 the

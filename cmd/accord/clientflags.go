@@ -7,15 +7,17 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// remote is a collection on a server, and who asks.
+// remote is a server, or a collection on it, and the credentials for it.
 type remote struct {
 	url                     string
 	user                    string
 	passwordFile, tokenFile string
+	token                   string // of a profile
 	caFile                  string
 	certFile, keyFile       string
 	plainHTTP               bool
@@ -28,24 +30,25 @@ the first line of --password-file, or the environment variable
 ACCORD_PASSWORD; it is never an argument, where others would see it. With
 --token-file a token is sent instead, with --cert and --key a client
 certificate is shown. The server's certificate must be one that the system
-trusts, or be issued under --ca-file. Credentials are not sent over plain HTTP
+trusts, or be issued under --ca. Credentials are not sent over plain HTTP
 to another machine, unless --plain-http allows it.`
 
 func (r *remote) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&r.url, "url", "", "the collection's `URL`")
-	r.addCredentials(cmd)
+	r.addCredentials(flags)
 	cmd.MarkFlagRequired("url")
 }
 
-// addCredentials adds the flags that say who asks.
-func (r *remote) addCredentials(cmd *cobra.Command) {
-	flags := cmd.Flags()
+// addCredentials adds the flags for logging in.
+func (r *remote) addCredentials(flags *pflag.FlagSet) {
 	flags.StringVar(&r.user, "user", "", "`ACCOUNT` to log in with")
 	flags.StringVar(&r.passwordFile, "password-file", "", "`FILE` whose first line is the password (else ACCORD_PASSWORD)")
 	flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` whose first line is a token, instead of a user")
-	flags.StringVar(&r.caFile, "ca-file", "", "`FILE` with certificates to trust besides the system's, PEM")
+	flags.StringVar(&r.caFile, "ca", "", "`FILE` with certificates to trust besides the system's, PEM")
+	flags.StringVar(&r.caFile, "ca-file", "", "the same as --ca")
+	flags.MarkHidden("ca-file")
 	flags.StringVar(&r.certFile, "cert", "", "`FILE` with a client certificate, PEM")
 	flags.StringVar(&r.keyFile, "key", "", "`FILE` with the client certificate's key, PEM")
 	flags.BoolVar(&r.plainHTTP, "plain-http", false, "send credentials over plain HTTP, even to another machine")
@@ -66,6 +69,8 @@ func (r *remote) connect(e *env) (*taxii.Client, error) {
 	switch {
 	case r.tokenFile != "" && r.user != "":
 		return nil, usageError("--user and --token-file are both given, expected one of them")
+	case r.token != "":
+		options.Token = r.token
 	case r.tokenFile != "":
 		options.Token, err = firstLine(r.tokenFile)
 	case r.user == "" && r.passwordFile != "":

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+)
+
+func newAccountEnable(e *env, t *target) *cobra.Command {
+	return administers(e, t, &cobra.Command{
+		Use:     "enable NAME",
+		Short:   "Let a disabled account in again",
+		Long:    "Lets a disabled account in again, with the credentials that it had.",
+		Example: "  accord account enable vendor-push --data /var/lib/accord",
+		Args:    exactArgs("NAME"),
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {
+		return ad.EnableAccount(ctx, args[0])
+	}, writeAccount)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+)
+
+// newGroup makes cmd the head of commands that administer one target.
+func newGroup(cmd *cobra.Command) (group *cobra.Command, t *target) {
+	cmd.Args = noArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.Long += "\n\n" + targetHelp
+	t = new(target)
+	t.addFlags(cmd.PersistentFlags())
+	return cmd, t
+}
+
+// hintFolder says what to do about a data folder that does not exist, or belongs to another user.
+func hintFolder(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return withHint(err, "check --data; accord apply and accord serve make a data folder where there is none")
+	case errors.Is(err, fs.ErrPermission):
+		return withHint(err, "run the command as the user that the server runs as")
+	}
+	return err
+}
+
+// doing is what a command asks of the administration.
+type doing[T any] func(ctx context.Context, ad *admin.Client, args []string) (T, error)
+
+// administers has cmd ask the administration of a target, and show the answer.
+func administers[T any](e *env, t *target, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return t.administer(e, func(ad *admin.Client) error {
+			answer, err := do(cmd.Context(), ad, args)
+			if err != nil {
+				return hintNames(err)
+			}
+			return show(e.stdout, answer)
+		})
+	}
+	return cmd
+}
+
+// hintNames adds, to an error about an unknown name, the commands that list the known ones.
+func hintNames(err error) error {
+	if !errors.Is(err, admin.ErrNotFound) {
+		return err
+	}
+	return withHint(err, "accord agreement list, account list and party list show the names that are known")
+}
+
+// completeNames has the shell complete the argument NAME of the commands below cmd, except where it is a new one. It asks
+// a running server: a key pressed in a shell opens no files.
+func completeNames(e *env, cmd *cobra.Command, t *target, names func(context.Context, *admin.Client) []string) {
+	for _, sub := range cmd.Commands() {
+		if !strings.Contains(sub.Use, " NAME") || sub.Name() == "add" {
+			continue
+		}
+		sub.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			server, err := t.connect(e)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			defer server.Close()
+			return names(cmd.Context(), server), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+}
+
+// reports is administers for what programs read, too: --format json.
+func reports[T any](e *env, t *target, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
+	var format string
+	addFormat(cmd, &format)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return checkFormat(format) }
+	return administers(e, t, cmd, do, func(w io.Writer, answer T) error {
+		if format == "json" {
+			return writeJSON(w, answer)
+		}
+		return show(w, answer)
+	})
+}
+
+// addFormat adds the flag --format of commands that programs read, too.
+func addFormat(cmd *cobra.Command, format *string) {
+	cmd.Flags().StringVar(format, "format", "text", "print `text|json`")
+	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// checkFormat refuses an output format that is neither text nor json.
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usageError("--format %q is unknown: text or json", format)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
+)
+
+func newAgreementRelease(e *env, t *target) *cobra.Command {
+	var to string
+	var dryRun bool
+	cmd := reports(e, t, &cobra.Command{
+		Use:   "release NAME --dry-run [--to TARGET]",
+		Short: "Say what a release would pass on, and what not",
+		Long: `Says of every version that an agreement has whether its releases would pass it
+on, and which term says so if not. It is what a release would decide that began
+now; nothing is changed. A server does the releases by itself, all the time.`,
+		Example: "  accord agreement release gsp --to members --dry-run --data /var/lib/accord",
+		Args:    exactArgs("NAME"),
+	}, func(ctx context.Context, ad *admin.Client, args []string) ([]follow.Decision, error) {
+		if !dryRun {
+			return nil, withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
+		}
+		return ad.PreviewRelease(ctx, agreement.Name(args[0]), agreement.Name(to))
+	}, writeDecisions)
+	cmd.Flags().StringVar(&to, "to", "", "only to this `TARGET`")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
+	return cmd
+}
+
+// writeDecisions writes a line a version, and a sum a target.
+func writeDecisions(w io.Writer, list []follow.Decision) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "the agreement has no objects to pass on")
+		return err
+	}
+	type sum struct{ there, goes, stays int }
+	sums := make(map[agreement.Name]*sum)
+	var order []agreement.Name
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, d := range list {
+		s := sums[d.Target]
+		if s == nil {
+			s = new(sum)
+			sums[d.Target] = s
+			order = append(order, d.Target)
+		}
+		switch d.Verdict {
+		case follow.There:
+			s.there++
+		case follow.Goes:
+			s.goes++
+		default:
+			s.stays++
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.Target, d.Object, d.Version, admin.DecisionText(d))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, name := range order {
+		s := sums[name]
+		if _, err := fmt.Fprintf(w, "to %s: %d go, %d are there, %d stay\n", name, s.goes, s.there, s.stays); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+)
+
+func newAgreementShow(e *env, t *target) *cobra.Command {
+	return reports(e, t, &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show one agreement with its terms",
+		Long: `Shows one agreement: its state, term, collection, parties with their roles, what
+it accepts, what it passes on and how far each release has come, and how much
+it holds.`,
+		Example: "  accord agreement show gsp --data /var/lib/accord",
+		Args:    exactArgs("NAME"),
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Agreement, error) {
+		return ad.Agreement(ctx, agreement.Name(args[0]))
+	}, writeAgreement)
+}
+
+func writeAgreement(w io.Writer, a admin.Agreement) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); text != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, text)
+		}
+	}
+	row("agreement", "%s", a.Name)
+	if a.Unavailable != "" {
+		row("unavailable", "%s", a.Unavailable)
+		return table.Flush()
+	}
+	row("title", "%s", a.Title)
+	row("description", "%s", a.Description)
+	row("state", "%s%s", a.State, markText(a))
+	row("term", "%s", termText(a.Term))
+	row("collection", "/%s/collections/%s/", a.APIRoot, a.Collection.ID)
+	row("alias", "%s", a.Collection.Alias)
+	for _, m := range a.Parties {
+		roles := make([]string, len(m.Roles))
+		for i, r := range m.Roles {
+			roles[i] = string(r)
+		}
+		row("party", "%s: %s", m.Party, strings.Join(roles, ", "))
+	}
+	row("accepts", "%s", acceptText(a.Accept))
+	for _, r := range a.Release {
+		row("releases", "to %s%s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types), lagText(a.Releases, r.To))
+	}
+	if r := a.Retention; r != (agreement.Retention{}) {
+		row("keeps", "%s", retentionText(r))
+	}
+	row("holds", "%s in %s, %s; %s", count(a.Figures.Objects, "object"), count(a.Figures.Versions, "version"),
+		count(a.Figures.Bytes, "byte"), count(a.Figures.Entries, "journal entry"))
+	if last := a.Figures.LastAdded; !last.IsZero() {
+		row("last added", "%s", last.UTC().Format(time.RFC3339Nano))
+	}
+	return table.Flush()
+}
+
+func acceptText(a agreement.Accept) string {
+	parts := []string{"STIX " + strings.Join(a.SpecVersions, ", ")}
+	if len(a.Types) > 0 {
+		parts = append(parts, "types "+strings.Join(a.Types, ", "))
+	}
+	if a.MaxTLP != 0 {
+		parts = append(parts, "marked up to "+a.MaxTLP.String())
+	}
+	if a.DefaultTLP != 0 {
+		parts = append(parts, "unmarked counts as "+a.DefaultTLP.String())
+	}
+	if a.RequireMarking {
+		parts = append(parts, "marked objects only")
+	}
+	if a.Warnings == agreement.WarningsReject {
+		parts = append(parts, "nothing that draws a warning")
+	}
+	if a.CreatedBy == agreement.CreatedByParty {
+		parts = append(parts, "created by the producing party")
+	}
+	if a.FutureModified == agreement.FutureReject {
+		parts = append(parts, "nothing modified more than a day ahead")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func ceilingText(l stix.TLP) string {
+	if l == 0 {
+		return ""
+	}
+	return ", marked up to " + l.String()
+}
+
+// lagText says how far a release has come.
+func lagText(releases []admin.Release, to agreement.Name) string {
+	for _, r := range releases {
+		switch {
+		case r.To != to:
+		case r.Paused != "":
+			return fmt.Sprintf(" (%s behind; paused: %s)", count(r.Behind, "entry"), r.Paused)
+		case r.Behind > 0:
+			return fmt.Sprintf(" (%s behind)", count(r.Behind, "entry"))
+		default:
+			return " (up to date)"
+		}
+	}
+	return ""
+}
+
+func typesText(types []string) string {
+	if len(types) == 0 {
+		return ""
+	}
+	return ", types " + strings.Join(types, ", ")
+}
+
+func retentionText(r agreement.Retention) string {
+	var parts []string
+	if r.Versions > 0 {
+		parts = append(parts, fmt.Sprintf("the newest %d versions of an object", r.Versions))
+	}
+	if r.MaxAgeDays > 0 {
+		parts = append(parts, fmt.Sprintf("%d days", r.MaxAgeDays))
+	}
+	return strings.Join(parts, ", for ")
+}

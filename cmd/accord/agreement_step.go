@@ -1,0 +1,46 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+// writeStep says what came of a step of an agreement's life.
+func writeStep(w io.Writer, a admin.Agreement) error {
+	_, err := fmt.Fprintf(w, "agreement %s: %s%s, term %s\n", a.Name, a.State, markText(a), termText(a.Term))
+	return err
+}
+
+// termText is such as "2026-01-01 to 2029-01-01", with what is open left out.
+func termText(t agreement.Term) string {
+	var parts []string
+	if !t.From.IsZero() {
+		parts = append(parts, "from "+agreement.FormatDate(t.From))
+	}
+	if !t.Until.IsZero() {
+		parts = append(parts, "until "+agreement.FormatDate(t.Until))
+	}
+	return cmp.Or(strings.Join(parts, " "), "open")
+}
+
+// markText says who decided on the state and why, if somebody did.
+func markText(a admin.Agreement) string {
+	mark := a.Terminated
+	if mark == nil && a.State == agreement.Suspended {
+		mark = a.Suspended
+	}
+	if mark == nil {
+		return ""
+	}
+	text := fmt.Sprintf(" since %s by %s", mark.At.UTC().Format(time.RFC3339), mark.By)
+	if mark.Reason != "" {
+		text += ": " + mark.Reason
+	}
+	return text
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/audit"
+)
+
+func newAuditVerifyEvidence(e *env) *cobra.Command {
+	var trusted []string
+	cmd := &cobra.Command{
+		Use:   "verify-evidence FILE",
+		Short: "Check a file of accord audit prove, without any server",
+		Long: `Checks a file that accord audit prove wrote: the signature of the head, the proof
+that each entry is in the journal, and that the object's text is the one that
+the entry is about. It says what is proved, or which of signature, proof, entry
+and content failed, and then exits with 1.
+
+Without --trusted-key the signature is checked with the key in the file, which
+anybody could have made: hold that key against the one you know.`,
+		Example: `  accord audit verify-evidence evidence.json --trusted-key 'ti.example.org+5f3a1c2e+A…'`,
+		Args:    exactArgs("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			keys, err := trustedKeys(trusted)
+			if err != nil {
+				return err
+			}
+			text, err := os.ReadFile(args[0])
+			if err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
+			ev, err := audit.ParseEvidence(text)
+			if err != nil {
+				return fmt.Errorf("%s proves nothing: %w", args[0], err)
+			}
+			proved, err := ev.Verify(keys)
+			if err != nil {
+				return fmt.Errorf("%s proves nothing: %w", args[0], err)
+			}
+			_, err = fmt.Fprintln(e.stdout, proved)
+			return err
+		},
+	}
+	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
+	return cmd
+}
