@@ -17,7 +17,7 @@ account is one person's or one tool's login and belongs to a party; what it may
 do follows from that party's roles in each agreement.
 
 Each step is recorded in the journal of accord.db. A change holds from the next
-request on: an account that is disabled is turned away at once.`,
+request on: a disabled account is refused at once.`,
 	})
 	token := &cobra.Command{
 		Use:   "token",

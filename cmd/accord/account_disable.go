@@ -12,8 +12,8 @@ func newAccountDisable(e *env, t *target) *cobra.Command {
 	var reason string
 	cmd := administers(e, t, &cobra.Command{
 		Use:     "disable NAME",
-		Short:   "Turn an account away from now on",
-		Long:    "Turns an account away from the next request on. Its password and tokens stay, for the day it is enabled again.",
+		Short:   "Refuse an account from now on",
+		Long:    "Refuses an account from the next request on. Its password and tokens stay, for the day it is enabled again.",
 		Example: `  accord account disable vendor-push --reason "left the company" --data /var/lib/accord`,
 		Args:    exactArgs("NAME"),
 	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {

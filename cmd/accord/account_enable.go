@@ -11,8 +11,8 @@ import (
 func newAccountEnable(e *env, t *target) *cobra.Command {
 	return administers(e, t, &cobra.Command{
 		Use:     "enable NAME",
-		Short:   "Let a disabled account in again",
-		Long:    "Lets a disabled account in again, with the credentials that it had.",
+		Short:   "Admit a disabled account again",
+		Long:    "Admits a disabled account again, with the credentials that it had.",
 		Example: "  accord account enable vendor-push --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
 	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Account, error) {

@@ -17,10 +17,10 @@ scheduled until its term begins, then active, until it expires, is suspended or
 terminated. Outside its term an agreement serves no objects and takes none; its
 parties can still see that it exists, and its auditors can read its history.
 
-Each step is recorded in the agreement's journal with who took it and why.
+Each step is recorded in the agreement's journal, with the account and the reason.
 
-When a server has the data folder open, the server does the work and goes by
-the change with the next request; otherwise the files are opened here.`,
+When a server has the data folder open, the server does the work, and the
+change holds from the next request on; otherwise the files are opened here.`,
 	})
 	cmd.AddCommand(
 		newAgreementList(e, t), newAgreementShow(e, t), newAgreementRenew(e, t),

@@ -29,7 +29,7 @@ func termText(t agreement.Term) string {
 	return cmp.Or(strings.Join(parts, " "), "open")
 }
 
-// markText says who decided on the state and why, if somebody did.
+// markText says by whom and why the state was set, if it was.
 func markText(a admin.Agreement) string {
 	mark := a.Terminated
 	if mark == nil && a.State == agreement.Suspended {

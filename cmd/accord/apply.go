@@ -25,7 +25,7 @@ is: nothing is ever deleted this way. With a fault anywhere in the file nothing
 is applied, and every fault is listed with its line. Each change is recorded.
 
 When a server has the data folder open, it does the work, through the socket
-DIR/admin.sock, and goes by the change at once; otherwise the files are opened
+DIR/admin.sock, and the change holds at once; otherwise the files are opened
 here. Passwords are read and hashed here in either case: from the environment
 variable that password_env names, or from the file that password_file names,
 beside FILE.
@@ -78,13 +78,13 @@ an API root may say reveal: true. What is left out is not restricted.`,
 	return cmd
 }
 
-// notApplied begins the list of a file's faults, which has a line each.
+// notApplied heads the list of a file's faults.
 func notApplied(err error) error {
 	var faults *applyfile.Error
 	if !errors.As(err, &faults) {
 		return err
 	}
-	return fmt.Errorf("nothing of %s has been applied, for there is something wrong in it:\n%w", faults.File, err)
+	return fmt.Errorf("%s was not applied: it has errors:\n%w", faults.File, err)
 }
 
 // applyAtStart applies a file before a server listens, and logs what that changed.

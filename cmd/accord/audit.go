@@ -17,7 +17,7 @@ func newAuditCommand(e *env) *cobra.Command {
 		Short: "Prove and verify what happened under an agreement",
 		Long: `Proves and verifies what happened under an agreement. Every change is an entry
 of the agreement's journal, whose entries hash to one head, which the server
-signs. Whoever keeps a signed head (a checkpoint) can show later that the
+signs. With a signed head that you kept (a checkpoint), you can show later that the
 journal only grew: nothing was changed, dropped or slipped in.
 
   accord audit checkpoint --agreement gsp --url https://ti.example/ --user me > gsp.checkpoint

@@ -19,7 +19,7 @@ func newAuditDeliveries(e *env) *cobra.Command {
 	var object, format string
 	cmd := &cobra.Command{
 		Use:   "deliveries --agreement NAME [--object OBJECT-ID]",
-		Short: "Say who was given what, and how far behind each consumer is",
+		Short: "Show who received what, and how far behind each consumer is",
 		Long: `Without --object: every consumer of an agreement, by account and by what it asks
 for; when it polled last, how much it was given, and how many versions were
 added since. With --object: who was given which version of the object, when
@@ -91,7 +91,7 @@ func objectDeliveries(ctx context.Context, e *env, a *audit.Client, from source,
 			fmt.Fprintf(e.stdout, "  %s\n", receiptText(r))
 		}
 		if len(v.Received) == 0 {
-			fmt.Fprintln(e.stdout, "  given to nobody")
+			fmt.Fprintln(e.stdout, "  no deliveries")
 		}
 	}
 	writeLost(e.stdout, list.Lost)

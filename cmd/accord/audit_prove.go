@@ -19,8 +19,8 @@ func newAuditProve(e *env) *cobra.Command {
 		Short: "Write a file that proves what happened to an object",
 		Long: `Writes a file that proves what the journal says of an object: every entry about
 it, with the object's text where it is still there (and may be read), the proof
-that each is in the journal, the signed head, and the key. Whoever has the file
-checks it with accord audit verify-evidence, without any server.
+that each is in the journal, the signed head, and the key. Anybody can
+check the file with accord audit verify-evidence, without any server.
 
 ` + sourceHelp,
 		Example: `  accord audit prove indicator--2d3b4b6c-2a54-4d5a-9f4a-0a6f1c1c7a10 --agreement gsp --data /var/lib/accord -o evidence.json`,

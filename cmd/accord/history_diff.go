@@ -15,7 +15,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// change is what differs between two versions at one place.
+// change is a difference between two versions at one place.
 type change struct {
 	Path string          `json:"path"` // JSON Pointer (RFC 6901)
 	Old  json.RawMessage `json:"old,omitempty"`

@@ -126,7 +126,7 @@ func (s *Service) alterAccount(ctx context.Context, by store.Actor, name, act, r
 	return s.putAccount(ctx, by, a, act, reason)
 }
 
-// DisableAccount turns a login away from now on.
+// DisableAccount refuses a login from now on.
 func (s *Service) DisableAccount(ctx context.Context, by store.Actor, name, reason string) error {
 	return s.alterAccount(ctx, by, name, "disable", reason, func(a *auth.Account) error {
 		if a.Disabled {
@@ -137,7 +137,7 @@ func (s *Service) DisableAccount(ctx context.Context, by store.Actor, name, reas
 	})
 }
 
-// EnableAccount lets a login in again.
+// EnableAccount admits a login again.
 func (s *Service) EnableAccount(ctx context.Context, by store.Actor, name string) error {
 	return s.alterAccount(ctx, by, name, "enable", "", func(a *auth.Account) error {
 		if !a.Disabled {

@@ -9,17 +9,60 @@ import (
 
 // accountRoutes are the paths of accounts and parties.
 var accountRoutes = []route{
-	{http.MethodGet, "parties/", operators, (*Service).serveListParties},
-	{http.MethodPost, "parties/", operators, (*Service).serveAddParty},
-	{http.MethodGet, "accounts/", operators, (*Service).serveListAccounts},
-	{http.MethodPost, "accounts/", operators, (*Service).serveAddAccount},
-	{http.MethodGet, "accounts/{name}/", operators, (*Service).serveShowAccount},
-	{http.MethodPost, "accounts/{name}/disable/", operators, (*Service).serveDisableAccount},
-	{http.MethodPost, "accounts/{name}/enable/", operators, (*Service).serveEnableAccount},
-	{http.MethodPost, "accounts/{name}/password/", operators, (*Service).serveSetPassword},
-	{http.MethodPost, "accounts/{name}/tokens/", operators, (*Service).serveNewToken},
-	{http.MethodPost, "accounts/{name}/tokens/{token}/revoke/", operators, (*Service).serveRevokeToken},
-	{http.MethodGet, "accounts/{name}/password-hash/", local, (*Service).servePasswordHash},
+	{
+		method: http.MethodGet, path: "parties/", reach: operators, do: (*Service).serveListParties,
+		summary: "List parties",
+		answer:  PartyList{},
+	},
+	{
+		method: http.MethodPost, path: "parties/", reach: operators, do: (*Service).serveAddParty,
+		summary: "Add a party", note: "Journaled.",
+		body: agreement.Party{}, answer: agreement.Party{},
+	},
+	{
+		method: http.MethodGet, path: "accounts/", reach: operators, do: (*Service).serveListAccounts,
+		summary: "List accounts",
+		answer:  AccountList{},
+	},
+	{
+		method: http.MethodPost, path: "accounts/", reach: operators, do: (*Service).serveAddAccount,
+		summary: "Add an account", note: "Give a password, or its hash. Journaled.",
+		body: accountChange{}, answer: Account{},
+	},
+	{
+		method: http.MethodGet, path: "accounts/{name}/", reach: operators, do: (*Service).serveShowAccount,
+		summary: "Show one account",
+		answer:  Account{},
+	},
+	{
+		method: http.MethodPost, path: "accounts/{name}/disable/", reach: operators, do: (*Service).serveDisableAccount,
+		summary: "Turn a login away", note: "Journaled.",
+		body: accountChange{}, answer: Account{},
+	},
+	{
+		method: http.MethodPost, path: "accounts/{name}/enable/", reach: operators, do: (*Service).serveEnableAccount,
+		summary: "Admit a login again", note: "Journaled.",
+		body: accountChange{}, answer: Account{},
+	},
+	{
+		method: http.MethodPost, path: "accounts/{name}/password/", reach: operators, do: (*Service).serveSetPassword,
+		summary: "Give an account another password", note: "Give a password, or its hash. Journaled.",
+		body: accountChange{}, answer: Account{},
+	},
+	{
+		method: http.MethodPost, path: "accounts/{name}/tokens/", reach: operators, do: (*Service).serveNewToken,
+		summary: "Draw a token", note: "The token is in this answer and nowhere else. Journaled.",
+		body: accountChange{}, answer: Token{},
+	},
+	{
+		method: http.MethodPost, path: "accounts/{name}/tokens/{token}/revoke/", reach: operators, do: (*Service).serveRevokeToken,
+		summary: "End a token", note: "Journaled.",
+		answer: Account{},
+	},
+	{
+		method: http.MethodGet, path: "accounts/{name}/password-hash/", reach: local, do: (*Service).servePasswordHash,
+		answer: hashAnswer{},
+	},
 }
 
 // PartyList is the answer about all parties.

@@ -14,7 +14,7 @@ import (
 // aHash is that of "new-password", as cheap as is taken.
 const aHash = "$argon2id$v=19$m=1024,t=1,p=1$+yw95wvPKuGfs0rTYIu7kA$itKdXcJN2hzFj3rsE6t0BWmrpH0q6147iWJbT9RxOxY"
 
-// A token is worth something at once, is shown once, and is worth nothing once it is revoked or the account disabled;
+// A token is accepted at once, is shown once, and is refused once it is revoked or the account disabled;
 // every step is in accord.db's journal with who took it.
 func TestTokensComeAndGo(t *testing.T) {
 	s := open(t, t.TempDir())
@@ -32,7 +32,7 @@ func TestTokensComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(token.Secret, auth.TokenPrefix) || !login(token.Secret) {
-		t.Errorf("the token %+v does not let its owner in", token)
+		t.Errorf("the token %+v is not accepted", token)
 	}
 	if list := s.Accounts(); len(list) != 1 || len(list[0].Tokens) != 1 || list[0].Tokens[0].Secret != "" || list[0].Tokens[0].ID != token.ID {
 		t.Errorf("got %+v, want one account with one token and no secret", list)
@@ -41,19 +41,19 @@ func TestTokensComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if login(token.Secret) {
-		t.Error("a disabled account was let in")
+		t.Error("a disabled account was accepted")
 	}
 	if err := s.EnableAccount(ctx, by, "ops"); err != nil {
 		t.Fatal(err)
 	}
 	if !login(token.Secret) {
-		t.Error("an enabled account was not let in")
+		t.Error("an enabled account was refused")
 	}
 	if err := s.RevokeToken(ctx, by, "ops", token.ID); err != nil {
 		t.Fatal(err)
 	}
 	if login(token.Secret) {
-		t.Error("a revoked token let somebody in")
+		t.Error("a revoked token was accepted")
 	}
 	var got []string
 	s.store.AdminEntries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {

@@ -12,15 +12,50 @@ import (
 
 // agreementRoutes are the paths of agreements, their life cycle and questions about them, and of apply files.
 var agreementRoutes = []route{
-	{http.MethodGet, "agreements/", accounts, (*Service).serveAgreements},
-	{http.MethodGet, "agreements/{name}/", accounts, (*Service).serveAgreement},
-	{http.MethodPost, "agreements/{name}/renew/", operators, (*Service).serveRenew},
-	{http.MethodPost, "agreements/{name}/suspend/", operators, (*Service).serveSuspend},
-	{http.MethodPost, "agreements/{name}/resume/", operators, (*Service).serveResume},
-	{http.MethodPost, "agreements/{name}/terminate/", operators, (*Service).serveTerminate},
-	{http.MethodGet, "agreements/{name}/explain/", operators, (*Service).serveExplain},
-	{http.MethodGet, "agreements/{name}/release/", operators, (*Service).servePreview},
-	{http.MethodPost, "apply/", local, (*Service).serveApply},
+	{
+		method: http.MethodGet, path: "agreements/", reach: accounts, do: (*Service).serveAgreements,
+		summary: "List agreements", note: "Those that the caller has a role in; all for operators.",
+		answer: AgreementList{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/", reach: accounts, do: (*Service).serveAgreement,
+		summary: "Show one agreement", note: "Terms, state and figures, as far as the caller may know them.",
+		answer: Agreement{},
+	},
+	{
+		method: http.MethodPost, path: "agreements/{name}/renew/", reach: operators, do: (*Service).serveRenew,
+		summary: "Move the end of the term", note: "until is a date, or a date and time. Journaled.",
+		body: TermChange{}, answer: Agreement{},
+	},
+	{
+		method: http.MethodPost, path: "agreements/{name}/suspend/", reach: operators, do: (*Service).serveSuspend,
+		summary: "Suspend an agreement", note: "The parties are shown the reason. Journaled.",
+		body: TermChange{}, answer: Agreement{},
+	},
+	{
+		method: http.MethodPost, path: "agreements/{name}/resume/", reach: operators, do: (*Service).serveResume,
+		summary: "End a suspension", note: "Journaled.",
+		body: TermChange{}, answer: Agreement{},
+	},
+	{
+		method: http.MethodPost, path: "agreements/{name}/terminate/", reach: operators, do: (*Service).serveTerminate,
+		summary: "Terminate an agreement for good", note: "With withdraw, what was released onward is taken back. Journaled.",
+		body: TermChange{}, answer: Agreement{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/explain/", reach: operators, do: (*Service).serveExplain,
+		summary: "Say what an account may do, and why",
+		query:   []string{"account", "object"}, answer: Explanation{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/release/", reach: operators, do: (*Service).servePreview,
+		summary: "Say what a release would pass on", note: "A decision for each version. Changes nothing.",
+		query: []string{"to"}, answer: DecisionList{},
+	},
+	{
+		method: http.MethodPost, path: "apply/", reach: local, do: (*Service).serveApply,
+		body: applyfile.Message{}, answer: ApplyAnswer{},
+	},
 }
 
 // AgreementList is the answer about all agreements.

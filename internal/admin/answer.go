@@ -78,7 +78,7 @@ type errorBody struct {
 	File *applyfile.Error `json:"apply_file,omitempty"`
 }
 
-// errInternal is what the network is told when the server failed: the cause is for its log.
+// errInternal is the error that the network is told of when the server failed: the cause is for the log.
 var errInternal = errors.New("the server failed; its operator finds the cause in the log, at the time of this answer")
 
 // outward returns what a caller from elsewhere is told of an error.

@@ -209,14 +209,14 @@ func TestApplySaysWhatChanged(t *testing.T) {
 // file is applied.
 func TestApplyRefusesTheWholeFile(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
-		"an account of an unknown party":     {"accounts: [{name: a, party: nobody}]", `the account a belongs to the party "nobody", which there is not`},
-		"an unknown API root":                {"agreements: [{name: a, api_root: other}]", `the agreement a is in the API root "other", which there is not`},
-		"an unknown party":                   {"agreements: [{name: a, api_root: nicp, parties: [{party: nobody, roles: [consumer]}]}]", `the agreement a names the party "nobody", which there is not`},
-		"a release to nowhere":               {"agreements: [{name: a, api_root: nicp, release: [{to: nowhere}]}]", `the agreement a releases to "nowhere", which there is not`},
-		"a party twice":                      {"parties: [{name: a}, {name: a}]", "the party a is there twice, first on line 1"},
-		"an account twice":                   {"accounts:\n- {name: a, operator: true}\n- {name: a, operator: true}", "the account a is there twice, first on line 2"},
-		"a root twice":                       {"api_roots: [{name: a}, {name: a}]", "the API root a is there twice"},
-		"an agreement twice":                 {"agreements: [{name: a, api_root: nicp}, {name: a, api_root: nicp}]", "the agreement a is there twice"},
+		"an account of an unknown party":     {"accounts: [{name: a, party: nobody}]", `the account a belongs to the party "nobody", which is unknown`},
+		"an unknown API root":                {"agreements: [{name: a, api_root: other}]", `the agreement a is in the API root "other", which is unknown`},
+		"an unknown party":                   {"agreements: [{name: a, api_root: nicp, parties: [{party: nobody, roles: [consumer]}]}]", `the agreement a names the party "nobody", which is unknown`},
+		"a release to nowhere":               {"agreements: [{name: a, api_root: nicp, release: [{to: nowhere}]}]", `the agreement a releases to "nowhere", which is unknown`},
+		"a party twice":                      {"parties: [{name: a}, {name: a}]", "the party a appears twice, first on line 1"},
+		"an account twice":                   {"accounts:\n- {name: a, operator: true}\n- {name: a, operator: true}", "the account a appears twice, first on line 2"},
+		"a root twice":                       {"api_roots: [{name: a}, {name: a}]", "the API root a appears twice"},
+		"an agreement twice":                 {"agreements: [{name: a, api_root: nicp}, {name: a, api_root: nicp}]", "the agreement a appears twice"},
 		"an alias that is taken":             {"agreements: [{name: a, api_root: nicp, collection: {alias: v}}]", `the alias "v" of the agreement a is taken in the API root nicp, by the agreement vendors`},
 		"one alias for two new ones":         {"agreements: [{name: a, api_root: nicp, collection: {alias: x}}, {name: b, api_root: nicp, collection: {alias: x}}]", "by the agreement b"},
 		"a title that is taken":              {"agreements: [{name: a, title: States, api_root: nicp}]", `the title "States" of the agreement a is taken in the API root nicp, by the agreement states`},

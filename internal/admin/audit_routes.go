@@ -17,17 +17,59 @@ import (
 // auditRoutes are the paths of history: signed heads, proofs, entries, deliveries. Auditors of the agreement and operators
 // reach all of them; producers what concerns the entries that their party added.
 var auditRoutes = []route{
-	{http.MethodGet, "openapi.json/", accounts, (*Service).serveOpenAPI},
-	{http.MethodGet, "keys/", accounts, (*Service).serveKeys},
-	{http.MethodPost, "keys/", local, (*Service).serveNamedKeys},
-	{http.MethodPost, "keys/rotate/", local, (*Service).serveRotateKey},
-	{http.MethodGet, "agreements/{name}/checkpoint/", accounts, (*Service).serveCheckpoint},
-	{http.MethodGet, "agreements/{name}/proof/", accounts, (*Service).serveProof},
-	{http.MethodGet, "agreements/{name}/entries/", accounts, (*Service).serveEntries},
-	{http.MethodGet, "agreements/{name}/entry/", accounts, (*Service).serveEntry},
-	{http.MethodGet, "agreements/{name}/content/", accounts, (*Service).serveContent},
-	{http.MethodGet, "agreements/{name}/history/", accounts, (*Service).serveHistory},
-	{http.MethodGet, "agreements/{name}/deliveries/", accounts, (*Service).serveDeliveries},
+	{
+		method: http.MethodGet, path: "openapi.json/", reach: accounts, do: (*Service).serveOpenAPI,
+		summary: "This document", note: "OpenAPI 3.1.",
+		answer: plain{mediaType: "application/json"},
+	},
+	{
+		method: http.MethodGet, path: "keys/", reach: accounts, do: (*Service).serveKeys,
+		summary: "List the signing keys", note: "The key that signs heads, those that did before, and the notes in which each names its successor.",
+		answer: audit.KeyList{},
+	},
+	{
+		method: http.MethodPost, path: "keys/", reach: local, do: (*Service).serveNamedKeys,
+		answer: audit.KeyList{},
+	},
+	{
+		method: http.MethodPost, path: "keys/rotate/", reach: local, do: (*Service).serveRotateKey,
+		answer: audit.KeyList{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/checkpoint/", reach: accounts, do: (*Service).serveCheckpoint,
+		summary: "Get the signed head", note: "The head of the journal's tree as a signed note (C2SP tlog-checkpoint).",
+		answer: plain{mediaType: "text/plain; charset=utf-8"},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/proof/", reach: accounts, do: (*Service).serveProof,
+		summary: "Get a proof", note: "With entry (and size): that the entry is in the tree of the first size entries. With from (and to): that the tree of the first to entries begins with that of the first from. RFC 6962, sections 2.1.1 and 2.1.2.",
+		query: []string{"entry", "size", "from", "to"}, answer: audit.Proof{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/entries/", reach: accounts, do: (*Service).serveEntries,
+		summary: "Get entries as they are hashed", note: "Canonical bytes, for verifiers. For auditors and operators.",
+		query: []string{"after", "limit"}, answer: audit.RawEntries{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/entry/", reach: accounts, do: (*Service).serveEntry,
+		summary: "Get one entry as it is hashed", note: "For a producer, one about what its party added.",
+		query: []string{"entry"}, answer: audit.RawEntry{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/content/", reach: accounts, do: (*Service).serveContent,
+		summary: "Get an object's text", note: "Exactly the bytes whose digest the entry has, if the version is still there. For callers that may read objects, and for the party that added it.",
+		query: []string{"entry"}, answer: plain{mediaType: "application/json"},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/history/", reach: accounts, do: (*Service).serveHistory,
+		summary: "Get history", note: "Of one object: its versions, what removed them, where each was released to and who received it. Without object: the whole journal, or for a producer what its party added and what became of that.",
+		query: []string{"object", "after", "limit"}, answer: audit.History{},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries,
+		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind.",
+		query: []string{"object"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
+	},
 }
 
 func (s *Service) serveKeys(call) (any, error) { return s.audit.Keys() }
@@ -159,7 +201,7 @@ func (s *Service) serveHistory(c call) (any, error) {
 	return v.History(values.Get("object"), after, limit)
 }
 
-// serveDeliveries serves who was given an object (object), or who reads and how far each has come.
+// serveDeliveries serves the receipts of an object (object), or the readers and how far each has come.
 func (s *Service) serveDeliveries(c call) (any, error) {
 	v, values, err := s.view(c, "object")
 	if err != nil {

@@ -29,8 +29,8 @@ func fill(t *testing.T, s *accordtest.Server) {
 	}
 }
 
-// Who may ask what: operators everything, auditors everything of their agreement, producers what their party added, others
-// nothing; to whom has no role the agreement does not exist.
+// Operators may ask everything, auditors everything of their agreement, producers what their party added, others nothing;
+// the agreement is hidden from callers without a role.
 func TestWhoMayAudit(t *testing.T) {
 	s := accordtest.New(t)
 	fill(t, s)

@@ -28,12 +28,12 @@ func (c *Client) AddAccount(ctx context.Context, n NewAccount) (a Account, err e
 	return a, err
 }
 
-// DisableAccount turns a login away.
+// DisableAccount refuses a login.
 func (c *Client) DisableAccount(ctx context.Context, name, reason string) (Account, error) {
 	return c.changeAccount(ctx, name, "disable", accountChange{Reason: reason})
 }
 
-// EnableAccount lets a login in again.
+// EnableAccount admits a login again.
 func (c *Client) EnableAccount(ctx context.Context, name string) (Account, error) {
 	return c.changeAccount(ctx, name, "enable", accountChange{})
 }

@@ -59,22 +59,22 @@ agreements:
 var wantFaults = []string{
 	`1: unknown key "titel" in server, known are title`,
 	`3: no API root can be named taxii2`,
-	`7: "tool--4d6a0c1e-7b52-4f0e-9a37-5c1f0e2b9d03" is no STIX identity's id, want identity-- and a UUID`,
+	`7: "tool--4d6a0c1e-7b52-4f0e-9a37-5c1f0e2b9d03" is not the id of a STIX identity, want identity-- and a UUID`,
 	`8: a party is "vendor" here, want a mapping`,
-	`9: the party p is there twice, first on line 6`,
+	`9: the party p appears twice, first on line 6`,
 	`11: account desk: the environment variable NOT_SET is not set`,
 	`12: account siem: password_file: open `,
-	`12: the account siem belongs to the party "nobody", which there is not; there are p, q`,
+	`12: the account siem belongs to the party "nobody", which is unknown; known are p, q`,
 	`14: the certificate CN=x of the account other is the account cert's`,
-	`17: the agreement one is in the API root "elsewhere", which there is not; there are nicp, taxii2`,
+	`17: the agreement one is in the API root "elsewhere", which is unknown; known are nicp, taxii2`,
 	`19: the agreement one: parties[0].roles[0]: "owner" is no role, want some of producer, consumer, auditor`,
-	`20: the agreement one names the party "missing", which there is not; there are p, q`,
+	`20: the agreement one names the party "missing", which is unknown; known are p, q`,
 	`21: the agreement one: term.until: the term ends on 2026-01-01, before it begins on 2027-01-01; want a later end`,
 	`23: an item of accept.types is a list here, want text`,
 	`23: the agreement one: accept.types[0]: "campain" is no object type of STIX 2.1`,
 	`24: accept.max_tlp is "pink" here, want one of clear (white), green, amber, amber+strict, red`,
 	`26: the agreement one: release[0].to: the agreement one releases to itself, want another agreement`,
-	`27: the agreement one releases to "nowhere", which there is not; there are three, two`,
+	`27: the agreement one releases to "nowhere", which is unknown; known are three, two`,
 	`30: the title "Same" of the agreement two is taken in the API root nicp, by the agreement three; want another`,
 	`31: the alias "same" of the agreement two is taken in the API root nicp, by the agreement three; want another`,
 	`32: releases go round in a loop: two -> three -> two`,
@@ -83,11 +83,11 @@ var wantFaults = []string{
 	`38: collection.id is "12" here, want a UUIDv4`,
 	`40: max_age is "3w" here, want a number of days such as 90d`,
 	`41: an agreement has no name`,
-	`41: an agreement without a name names the party "ghost", which there is not`,
+	`41: an agreement without a name names the party "ghost", which is unknown`,
 }
 
-// TestEveryFaultIsReportedInOneRun applies a file with faults of every kind to a folder that there is not, to one that there
-// is, and through a server: each time all of them are listed, by line, and nothing is applied.
+// TestEveryFaultIsReportedInOneRun applies a file with faults of every kind to a folder that does not exist, to one that
+// does, and through a server: each time all of them are listed, by line, and nothing is applied.
 func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "exchange.yaml")
@@ -110,14 +110,14 @@ func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 			t.Errorf("got %d faults, want %d: %v", len(got), len(wantFaults), err)
 		}
 	}
-	t.Run("a folder that there is not, and then is not either", func(t *testing.T) {
+	t.Run("a folder that does not exist, and still does not afterwards", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		check(t, dir)
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the folder: got %v, want that it does not exist", err)
 		}
 	})
-	t.Run("a folder that there is", func(t *testing.T) {
+	t.Run("a folder that exists", func(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir)
 		before := state(t, s)

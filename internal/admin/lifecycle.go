@@ -26,14 +26,14 @@ func (s *Service) Renew(ctx context.Context, by store.Actor, name agreement.Name
 	})
 }
 
-// Suspend stops an agreement for a time: it serves nobody but auditors and operators until it is resumed.
+// Suspend stops an agreement for a time: it serves only auditors and operators until it is resumed.
 func (s *Service) Suspend(ctx context.Context, by store.Actor, name agreement.Name, reason string) error {
 	return s.alter(ctx, by, name, "suspend", reason, func(a *agreement.Agreement) error {
 		if a.Suspended != nil {
 			return refuse("the agreement %s is suspended already, since %s by %s", name, a.Suspended.At.Format(time.RFC3339), a.Suspended.By)
 		}
 		if state := a.State(s.now()); state == agreement.Expired {
-			return refuse("the agreement %s is %s: it serves nobody as it is", name, state)
+			return refuse("the agreement %s is %s: it serves no objects in any case", name, state)
 		}
 		a.Suspended = &agreement.Mark{At: s.now(), By: by.Account, Reason: reason}
 		return nil

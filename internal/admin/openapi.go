@@ -1,14 +1,179 @@
 package admin
 
 import (
-	_ "embed"
+	"encoding/json"
+	"net/http"
+	"strings"
 )
 
-// openAPIText describes the routes that accounts reach.
-//
-//go:embed openapi.json
-var openAPIText []byte
+// The OpenAPI document is made from the table of routes and from the types of their bodies and answers.
+
+// object is a JSON object of the document.
+type object map[string]any
+
+// oneOf is an answer that has one of several types.
+type oneOf []any
+
+// queryNotes describes the parameters of queries.
+var queryNotes = map[string]object{
+	"account": {"description": "Name of the account.", "required": true, "schema": object{"type": "string"}},
+	"after":   {"description": "Position after which the page begins; 0 is the beginning.", "schema": object{"type": "integer", "minimum": 0, "default": 0}},
+	"entry":   {"description": "Position of an entry, from 1.", "schema": object{"type": "integer", "minimum": 1}},
+	"from":    {"description": "Entries of the earlier tree.", "schema": object{"type": "integer", "minimum": 1}},
+	"limit":   {"description": "Most rows of the page.", "schema": object{"type": "integer", "minimum": 1, "default": 1000, "maximum": 10000}},
+	"object":  {"description": "A STIX identifier.", "schema": object{"type": "string"}},
+	"size":    {"description": "Entries of the tree; the whole journal when left out.", "schema": object{"type": "integer", "minimum": 0}},
+	"to":      {"description": "Entries of the later tree; the whole journal when left out. Of a release: the name of its target; all when left out.", "schema": object{"type": "string"}},
+}
+
+// propertyNotes describes properties whose names do not say enough, by type and name.
+var propertyNotes = map[string]string{
+	"Error.title":            "What was wrong, and what would be right.",
+	"KeyList.name":           "Name of the server.",
+	"KeyList.key":            "Verifier key: name, hash and public key, joined by plus signs.",
+	"KeyList.successions":    "Signed notes in which keys name their successors.",
+	"Agreement.state":        "At this moment: scheduled, active, suspended, expired or terminated.",
+	"Agreement.unavailable":  "Why its file cannot be opened.",
+	"Agreement.releases":     "How far each release has come.",
+	"RawEntries.size":        "Entries in the journal.",
+	"RawEntry.bytes":         "Canonical bytes.",
+	"Receipt.filter":         "What the account asked for.",
+	"Record.kind":            "added, deleted, withdrawn, terms or admin.",
+	"Record.at":              "Of what was added: its date_added.",
+	"Record.digest":          "SHA-256, hexadecimal.",
+	"Record.size":            "Bytes.",
+	"Record.tlp":             "Effective marking.",
+	"Record.status":          "Id of the status resource.",
+	"Record.of":              "Position of what was removed.",
+	"Record.before":          "Digest of the terms before.",
+	"History.next":           "The after of the page that follows.",
+	"History.terms":          "The terms that the entries name, by digest.",
+	"Lost.polls":             "Polls that could not be noted.",
+	"Consumer.positions":     "Versions given, counted each time.",
+	"Consumer.newest":        "Highest position given.",
+	"Consumer.behind":        "Versions added since, whatever the filter.",
+	"Consumer.behind_more":   "There are more than were counted.",
+	"Account.password":       "Whether it has one.",
+	"Token.token":            "The token itself; only in the answer that made it.",
+	"Party.identity":         "Its STIX identity.",
+	"Decision.verdict":       "goes, there, waits, refused, blocked, gone or deleted.",
+	"Decision.missing":       "The object that it waits for.",
+	"accountChange.password": "Instead of password_hash.",
+}
 
 func (s *Service) serveOpenAPI(call) (any, error) {
-	return plain{"application/json", openAPIText}, nil
+	text, err := s.openAPI()
+	return plain{"application/json", text}, err
+}
+
+func openAPIText(routes []route) ([]byte, error) {
+	return json.MarshalIndent(openAPIDocument(routes), "", " ")
+}
+
+func openAPIDocument(routes []route) object {
+	schemas := schemas{}
+	paths := map[string]object{}
+	for _, r := range routes {
+		if r.reach == local {
+			continue
+		}
+		path := "/" + r.path
+		if paths[path] == nil {
+			paths[path] = object{}
+			if names := pathParameters(r.path); len(names) > 0 {
+				paths[path]["parameters"] = names
+			}
+		}
+		paths[path][strings.ToLower(r.method)] = r.describe(schemas)
+	}
+	schemas.of(errorBody{})
+	return object{
+		"openapi": "3.1.0",
+		"info": object{
+			"title": "Accord, beyond TAXII", "version": "1",
+			"description": "Administration and history of sharing agreements. TAXII 2.1 itself is at /taxii2/. Credentials are those of TAXII. " +
+				"An agreement is hidden from accounts without a role in it (404); a role that does not allow the act is refused with 403. " +
+				"Trailing slashes may be left out. An account that asks too much is answered 429 with Retry-After, here and over TAXII alike.",
+		},
+		"servers":  []object{{"url": strings.TrimSuffix(Prefix, "/")}},
+		"security": []object{{"basic": []string{}}, {"bearer": []string{}}},
+		"paths":    paths,
+		"components": object{
+			"schemas": schemas,
+			"responses": object{"Error": object{"description": "What was wrong.",
+				"content": object{"application/json": object{"schema": reference("Error")}}}},
+			"securitySchemes": object{"basic": object{"type": "http", "scheme": "basic"}, "bearer": object{"type": "http", "scheme": "bearer"}},
+		},
+	}
+}
+
+// describe describes the route, and adds the types of its body and answer to the schemas.
+func (r route) describe(schemas schemas) object {
+	note := r.note
+	if r.reach == operators {
+		note = strings.TrimSpace("For operators. " + note)
+	}
+	statuses := []string{"401", "403", "404", "429"}
+	if r.method != http.MethodGet {
+		statuses = append(statuses, "400", "409", "415")
+	} else if len(r.query) > 0 {
+		statuses = append(statuses, "400")
+	}
+	responses := object{"200": object{"description": r.summary + ": done.", "content": answerContent(schemas, r.answer)}}
+	for _, status := range statuses {
+		responses[status] = object{"$ref": "#/components/responses/Error"}
+	}
+	described := object{"summary": r.summary, "description": note, "responses": responses}
+	var parameters []object
+	for _, name := range r.query {
+		parameter := object{"name": name, "in": "query"}
+		for member, value := range queryNotes[name] {
+			parameter[member] = value
+		}
+		parameters = append(parameters, parameter)
+	}
+	if parameters != nil {
+		described["parameters"] = parameters
+	}
+	if r.body != nil {
+		described["requestBody"] = object{"content": object{"application/json": object{"schema": schemas.of(r.body)}}}
+	}
+	return described
+}
+
+func answerContent(schemas schemas, answer any) object {
+	switch answer := answer.(type) {
+	case plain:
+		kind, _, _ := strings.Cut(answer.mediaType, ";")
+		schema := object{"type": "string"}
+		if kind == "application/json" {
+			schema = object{"type": "object"}
+		}
+		return object{kind: object{"schema": schema}}
+	case oneOf:
+		var either []object
+		for _, one := range answer {
+			either = append(either, schemas.of(one))
+		}
+		return object{"application/json": object{"schema": object{"oneOf": either}}}
+	}
+	return object{"application/json": object{"schema": schemas.of(answer)}}
+}
+
+// pathParameters describes the names in braces of a path.
+func pathParameters(path string) (list []object) {
+	what, _, _ := strings.Cut(path, "/")
+	for _, segment := range strings.Split(path, "/") {
+		name, ok := strings.CutPrefix(segment, "{")
+		if !ok {
+			continue
+		}
+		name = strings.TrimSuffix(name, "}")
+		note := "Name, among " + what + "."
+		if name != "name" {
+			note = "Its id."
+		}
+		list = append(list, object{"name": name, "in": "path", "required": true, "description": note, "schema": object{"type": "string"}})
+	}
+	return list
 }

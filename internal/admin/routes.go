@@ -22,11 +22,18 @@ func (c call) name() string { return c.PathValue("name") }
 
 func (c call) agreement() agreement.Name { return agreement.Name(c.name()) }
 
-// route is one path of the API. do returns the answer: JSON, or the bytes of a plain.
+// route is one path of the API. do returns the answer: JSON, or the bytes of a plain. The rest describes it, in the
+// OpenAPI document too.
 type route struct {
 	method, path string
 	reach        reach
 	do           func(*Service, call) (any, error)
+
+	summary string
+	note    string   // what the summary does not say
+	query   []string // parameters, by name; see queryNotes
+	body    any      // a value of the body's type; nil: none
+	answer  any      // a value of the answer's type; a plain has its media type
 }
 
 // reach says which callers a route is for.

@@ -23,10 +23,10 @@ type Config struct {
 	Store *store.Store
 	Now   func() time.Time // nil: time.Now
 
-	// Deliveries, when set, knows who was given what.
+	// Deliveries, if set, has the deliveries of the store.
 	Deliveries *delivery.Log
 
-	// Failed, when set, is called with each failure of the server itself that the caller is not told of.
+	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
 }
 
@@ -36,6 +36,8 @@ type Service struct {
 	now    func() time.Time
 	failed func(*http.Request, error)
 	audit  audit.Source
+
+	openAPI func() ([]byte, error)
 
 	// changing is held from reading what a change is made of until the change is in the store: a plan, or an account
 	// read earlier, holds only as long as nothing else changes.
@@ -48,7 +50,8 @@ func New(c Config) *Service {
 		c.Now = time.Now
 	}
 	return &Service{store: c.Store, now: c.Now, failed: c.Failed,
-		audit: audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now}}
+		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now},
+		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }
 
 // Apply brings the store to what a file says, and says what became of each thing in it, in the file's order by kind.

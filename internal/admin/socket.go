@@ -66,7 +66,7 @@ func (k *Socket) Close(ctx context.Context) error {
 	return nil
 }
 
-// listenPrivately makes the socket in a folder that nobody else may enter and moves it to its place once its mode is set:
+// listenPrivately makes the socket in a folder that other users cannot enter and moves it to its place once its mode is set:
 // between bind and chmod it would be anyone's.
 func listenPrivately(path string) (net.Listener, error) {
 	private := filepath.Join(filepath.Dir(path), ".admin")

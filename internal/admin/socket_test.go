@@ -330,7 +330,7 @@ func TestALostAgreementIsShown(t *testing.T) {
 	if err := s.Suspend(ctx, root, "states", ""); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "cannot be opened") {
 		t.Errorf("suspend it: got %v", err)
 	}
-	if _, err := s.Apply(ctx, root, parse(t, "agreements: [{name: states, title: States, api_root: nicp}]\n")); err == nil || !strings.Contains(err.Error(), "cannot be looked at") {
+	if _, err := s.Apply(ctx, root, parse(t, "agreements: [{name: states, title: States, api_root: nicp}]\n")); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
 		t.Errorf("apply it: got %v", err)
 	}
 	// What only refers to it can still be applied.

@@ -99,7 +99,7 @@ func (t *inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// pipedBody is the body of an answer. Closing it tells the handler that nobody reads on.
+// pipedBody is the body of an answer. Closing it tells the handler that the rest is not wanted.
 type pipedBody struct {
 	*io.PipeReader
 	cancel context.CancelFunc

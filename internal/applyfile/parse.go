@@ -31,8 +31,8 @@ func Parse(name string, text []byte) (*File, error) {
 	return f, nil
 }
 
-// read is Parse that keeps the faults in the file: what could be read is then held to what it is read for, so that
-// whoever wrote it hears of everything at once.
+// read is Parse that keeps the faults in the file: what could be read is still compared with the store, so that one run
+// reports every fault.
 func read(name string, text []byte) *File {
 	f := &File{Name: name, Text: text}
 	r := &reader{}
@@ -67,7 +67,7 @@ type entry struct {
 	*reader
 	marks
 	what   string
-	faulty map[string]bool // fields of which something has been said: what follows from that is not said too
+	faulty map[string]bool // fields that were reported: what follows from their fault is not reported, too
 }
 
 func (r *reader) entry(n *yaml.Node, what string) entry {
@@ -153,7 +153,7 @@ func (e entry) at(field string, read func(*yaml.Node)) key {
 	}}
 }
 
-// need says that an entry must have a name that can be one.
+// need requires that an entry has a valid name.
 func (e entry) need(field, name string) {
 	if _, there := e.marks[field]; !there {
 		e.add(e.marks[""], "%s has no %s", e.what, field)
@@ -208,7 +208,7 @@ func (r *reader) party(n *yaml.Node) partyEntry {
 	if identity != "" {
 		id, err := stix.ParseID(identity)
 		if err != nil || id.Type() != "identity" {
-			e.add(e.marks["identity"], "%q is no STIX identity's id, want identity-- and a UUID", identity)
+			e.add(e.marks["identity"], "%q is not the id of a STIX identity, want identity-- and a UUID", identity)
 		}
 		p.Identity = id
 	}
@@ -370,7 +370,7 @@ func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
 	}
 }
 
-// maxRetentionDays is a century: more is meant as for ever, which is said by leaving it out.
+// maxRetentionDays is a century. To keep objects longer, leave max_age out.
 const maxRetentionDays = 36525
 
 func (e entry) retention(n *yaml.Node, ret *agreement.Retention) {

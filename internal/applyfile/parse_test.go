@@ -103,7 +103,7 @@ func TestEveryFaultOfAFile(t *testing.T) {
 		"two documents":          {"server: {title: x}\n---\nserver: {title: y}\n", "a second document"},
 		"an unknown key":         {"server:\n  title: x\n  colour: red\n", line(3, `unknown key "colour" in server, known are title, description, contact`)},
 		"an unknown section":     {"\npartys: []\n", line(2, `unknown key "partys"`)},
-		"a key twice":            {"server:\n  title: x\n  title: y\n", line(3, `the key "title" is there twice in server, first on line 2`)},
+		"a key twice":            {"server:\n  title: x\n  title: y\n", line(3, `the key "title" appears twice in server, first on line 2`)},
 		"a mapping for a list":   {"parties: {name: a}\n", line(1, "parties is a mapping here, want a list")},
 		"a list for text":        {"server: {title: [a]}\n", line(1, "title is a list here, want text")},
 		"a truth for text":       {"server: {title: true}\n", line(1, "quote it")},
@@ -115,7 +115,7 @@ func TestEveryFaultOfAFile(t *testing.T) {
 
 		"a party without a name":    {"parties:\n  - {title: x}\n", line(2, "a party has no name")},
 		"a name with capitals":      {"parties:\n  - {name: Vendor}\n", line(2, "lower-case")},
-		"an identity that is none":  {"parties:\n  - {name: a, identity: vendor}\n", line(2, `"vendor" is no STIX identity's id`)},
+		"an identity that is none":  {"parties:\n  - {name: a, identity: vendor}\n", line(2, `"vendor" is not the id of a STIX identity`)},
 		"an identity of other kind": {"parties:\n  - {name: a, identity: tool--f431f809-377b-45e0-aa1c-6a4751cae5ff}\n", line(2, "want identity-- and a UUID")},
 		"a reserved root":           {"api_roots:\n  - {name: taxii2}\n", line(2, "no API root can be named taxii2")},
 		"another reserved root":     {"api_roots:\n  - {name: healthz}\n", line(2, "no API root can be named healthz")},

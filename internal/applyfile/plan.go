@@ -118,13 +118,13 @@ func (p *planner) step(kind, name string, existed bool, changes []string, do fun
 	p.steps = append(p.steps, st)
 }
 
-// once reports a name that the file has twice, and says whether it is new.
+// once reports a name that the file has twice, and reports whether it is new.
 func (p *planner) once(seen map[string]int, what, name string, line int) bool {
 	if name == "" {
-		return true // which is reported already
+		return true // reported already
 	}
 	if first, twice := seen[name]; twice {
-		p.add(line, "%s %s is there twice, first on line %d; want it once, with all that is to be said of it", what, name, first)
+		p.add(line, "%s %s appears twice, first on line %d; want one entry with everything about it", what, name, first)
 		return false
 	}
 	seen[name] = line
@@ -163,7 +163,7 @@ func (p *planner) parties() {
 	}
 }
 
-// needParty reports a party that there is not. Of a name that can be none something has been said already.
+// needParty reports an unknown party. Invalid names were reported earlier.
 func (p *planner) needParty(line int, who string, name agreement.PartyName) {
 	_, ok := p.registry.Party(name)
 	if ok || agreement.CheckName(string(name)) != nil || slices.ContainsFunc(p.file.parties, func(e partyEntry) bool { return e.Name == name }) {
@@ -176,10 +176,10 @@ func (p *planner) needParty(line int, who string, name agreement.PartyName) {
 	for _, e := range p.file.parties {
 		there = append(there, string(e.Name))
 	}
-	p.add(line, "%s the party %q, which there is not; %s", who, name, choice(there))
+	p.add(line, "%s the party %q, which is unknown; %s", who, name, choice(there))
 }
 
-// needRoot reports an API root that there is not.
+// needRoot reports an unknown API root. Invalid names were reported earlier.
 func (p *planner) needRoot(line int, who, name string) {
 	_, ok := p.registry.Root(name)
 	if ok || agreement.CheckName(name) != nil || slices.ContainsFunc(p.file.roots, func(e rootEntry) bool { return e.Name == name }) {
@@ -192,23 +192,23 @@ func (p *planner) needRoot(line int, who, name string) {
 	for _, e := range p.file.roots {
 		there = append(there, e.Name)
 	}
-	p.add(line, "%s the API root %q, which there is not; %s", who, name, choice(there))
+	p.add(line, "%s the API root %q, which is unknown; %s", who, name, choice(there))
 }
 
-// choice says which names there are to choose from.
-func choice(there []string) string {
+// choice lists the known names.
+func choice(known []string) string {
 	const most = 12
-	slices.Sort(there)
-	there = slices.DeleteFunc(slices.Compact(there), func(name string) bool { return name == "" })
-	switch more := len(there) - most; {
-	case len(there) == 0:
-		return "there is none at all"
+	slices.Sort(known)
+	known = slices.DeleteFunc(slices.Compact(known), func(name string) bool { return name == "" })
+	switch more := len(known) - most; {
+	case len(known) == 0:
+		return "none is configured"
 	case more > 0:
-		return fmt.Sprintf("there are %s and %d more", strings.Join(there[:most], ", "), more)
-	case len(there) == 1:
-		return "there is " + there[0]
+		return fmt.Sprintf("known are %s and %d more", strings.Join(known[:most], ", "), more)
+	case len(known) == 1:
+		return "known is " + known[0]
 	}
-	return "there are " + strings.Join(there, ", ")
+	return "known are " + strings.Join(known, ", ")
 }
 
 func (p *planner) accounts() {
@@ -228,7 +228,7 @@ func (p *planner) accounts() {
 	p.certificates()
 }
 
-// passwordsRead reports accounts whose passwords are named and nobody has read.
+// passwordsRead reports accounts whose passwords are named but were not read.
 func (p *planner) passwordsRead() {
 	for _, a := range p.file.accounts {
 		if a.namesPassword() && a.passwordHash == "" {
@@ -237,7 +237,7 @@ func (p *planner) passwordsRead() {
 	}
 }
 
-// over is the account as the file wants it. Credentials that the file does not mention stay, and so does Disabled: a
+// over returns the account as the file wants it. Credentials that the file does not mention stay, and so does Disabled: a
 // login that was turned off is not turned on by applying an older file.
 func (a *accountEntry) over(now auth.Account) auth.Account {
 	want := now
@@ -268,7 +268,7 @@ func accountChanges(now, want auth.Account) (changes []string) {
 	return changes
 }
 
-// accountAct is the word for the journal: turning a login off or on has one of its own.
+// accountAct returns the word for the journal: disabling and enabling have words of their own.
 func accountAct(existed bool, changes []string, want auth.Account) string {
 	if !existed || len(changes) != 1 || changes[0] != "disabled" {
 		return ""
@@ -279,7 +279,7 @@ func accountAct(existed bool, changes []string, want auth.Account) string {
 	return "enable"
 }
 
-// certificates reports a certificate that two accounts would have.
+// certificates reports a certificate that two accounts claim.
 func (p *planner) certificates() {
 	owner := make(map[string]string)
 	inFile := make(map[string]bool)

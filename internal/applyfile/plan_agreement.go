@@ -24,7 +24,7 @@ func (p *planner) planAgreements() {
 			once = append(once, e)
 		}
 		if u, gone := p.unavailable[e.Name]; gone {
-			p.add(e.line("name"), "the agreement %s cannot be looked at: %v", e.Name, u.Reason)
+			p.add(e.line("name"), "the agreement %s cannot be opened: %v", e.Name, u.Reason)
 			continue
 		}
 		p.agreement(e)
@@ -101,7 +101,7 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 	return changes
 }
 
-// references reports what an agreement of the file names and there is not.
+// references reports the unknown names in an agreement of the file.
 func (p *planner) references(e agreementEntry) {
 	p.needRoot(e.line("api_root"), e.called()+" is in", e.APIRoot)
 	for i, m := range e.Parties {
@@ -119,7 +119,7 @@ func (p *planner) references(e agreementEntry) {
 				there = append(there, string(name))
 			}
 		}
-		p.add(e.line(fmt.Sprintf("release[%d].to", i)), "%s releases to %q, which there is not; %s", e.called(), r.To, choice(there))
+		p.add(e.line(fmt.Sprintf("release[%d].to", i)), "%s releases to %q, which is unknown; %s", e.called(), r.To, choice(there))
 	}
 }
 
@@ -186,7 +186,7 @@ func (p *planner) loops() {
 	}
 }
 
-// way is a chain of releases from one agreement to another, both included; nil when there is none.
+// way returns a chain of releases from one agreement to another, both included; nil when there is none.
 func (p *planner) way(from, to agreement.Name, seen map[agreement.Name]bool) []agreement.Name {
 	if from == to {
 		return []agreement.Name{to}
@@ -204,7 +204,7 @@ func (p *planner) way(from, to agreement.Name, seen map[agreement.Name]bool) []a
 	return nil
 }
 
-// loopKey is the same for a loop wherever one enters it.
+// loopKey returns the same key for a loop, wherever it is entered.
 func loopKey(way []agreement.Name) string {
 	return fmt.Sprint(slices.Sorted(slices.Values(way)))
 }

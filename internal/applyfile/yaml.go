@@ -58,7 +58,7 @@ func (r *reader) syntax(err error) {
 	r.add(0, "not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
-// see follows an anchor and counts. It returns nil for null and for what was too much.
+// see follows an anchor and counts. It returns nil for null and beyond the limit.
 func (r *reader) see(n *yaml.Node) *yaml.Node {
 	for hops := 0; n.Kind == yaml.AliasNode; hops++ {
 		if hops > 100 {
@@ -79,7 +79,7 @@ type key struct {
 	read func(n *yaml.Node)
 }
 
-// mapping reads a mapping that has some of the keys, and says whether there is one. what names it in messages, with its
+// mapping reads a mapping that may have the keys, and reports whether there was one. what names it in messages, with its
 // article.
 func (r *reader) mapping(n *yaml.Node, what string, keys ...key) bool {
 	line := n.Line
@@ -94,7 +94,7 @@ func (r *reader) mapping(n *yaml.Node, what string, keys ...key) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		if first, twice := seen[k.Value]; twice {
-			r.add(k.Line, "the key %q is there twice in %s, first on line %d", k.Value, what, first)
+			r.add(k.Line, "the key %q appears twice in %s, first on line %d", k.Value, what, first)
 			continue
 		}
 		seen[k.Value] = k.Line
@@ -139,7 +139,7 @@ func (r *reader) list(n *yaml.Node, what string, read func(n *yaml.Node)) {
 	}
 }
 
-// text reads a string. Numbers and dates are taken as they are written: nobody quotes 2.1 or 2026-01-01.
+// text reads a string. Numbers and dates are taken as they are written: people do not quote 2.1 or 2026-01-01.
 func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	line := n.Line
 	if n = r.see(n); n == nil {
@@ -199,7 +199,7 @@ func (r *reader) integer(n *yaml.Node, what string, low, high int64) (int64, boo
 	return v, true
 }
 
-// shape says what a node is, for messages.
+// shape describes a node in messages.
 func shape(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

@@ -161,7 +161,7 @@ func readKey(s *accordtest.Server) (note.Signer, error) {
 	return note.NewSigner(line)
 }
 
-// TestForgersAreCaught holds what an auditor relies on: whoever has yesterday's checkpoint notices every change of what was
+// TestForgersAreCaught holds what an auditor relies on: an auditor with yesterday's checkpoint notices every change of what was
 // before it, even by a server that signs its lies.
 func TestForgersAreCaught(t *testing.T) {
 	s := accordtest.New(t)

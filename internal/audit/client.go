@@ -76,12 +76,12 @@ func (c *Client) History(ctx context.Context, name agreement.Name, object string
 	return h, c.read(ctx, ofAgreement(name, query), &h)
 }
 
-// Deliveries says who was given an object.
+// Deliveries lists the accounts that received an object.
 func (c *Client) Deliveries(ctx context.Context, name agreement.Name, object string) (list DeliveryList, err error) {
 	return list, c.read(ctx, ofAgreement(name, "deliveries/?object="+url.QueryEscape(object)), &list)
 }
 
-// Consumers says who reads an agreement.
+// Consumers lists the readers of an agreement.
 func (c *Client) Consumers(ctx context.Context, name agreement.Name) (list ConsumerList, err error) {
 	return list, c.read(ctx, ofAgreement(name, "deliveries/"), &list)
 }

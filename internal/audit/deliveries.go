@@ -10,7 +10,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// DeliveryList says who was given an object's versions.
+// DeliveryList lists the accounts that received an object's versions.
 type DeliveryList struct {
 	Agreement string             `json:"agreement"`
 	Object    string             `json:"object"`
@@ -18,7 +18,7 @@ type DeliveryList struct {
 	Lost      *delivery.Lost     `json:"lost,omitempty"` // polls that could not be noted
 }
 
-// DeliveredVersion is one version and who was given it.
+// DeliveredVersion is one version and its receipts.
 type DeliveredVersion struct {
 	Position  journal.Position   `json:"position"`
 	Version   string             `json:"version,omitempty"`
@@ -26,7 +26,7 @@ type DeliveredVersion struct {
 	Received  []delivery.Receipt `json:"received"`
 }
 
-// ConsumerList says who reads an agreement, and how far each has come.
+// ConsumerList lists the readers of an agreement, and how far each has come.
 type ConsumerList struct {
 	Agreement string         `json:"agreement"`
 	Size      uint64         `json:"size"` // entries in the journal
@@ -45,7 +45,7 @@ type Consumer struct {
 // ErrNotNoted is the error of a server that notes no deliveries.
 var ErrNotNoted = errors.New("deliveries are not noted here")
 
-// Consumers says who reads the agreement, and how far each has come.
+// Consumers lists the readers of the agreement, and how far each has come.
 func (v *View) Consumers() (ConsumerList, error) {
 	if err := v.All("the list of consumers"); err != nil {
 		return ConsumerList{}, err
@@ -101,7 +101,7 @@ func (c *Consumer) measure(col *store.Collection) error {
 	return err
 }
 
-// Deliveries says who was given an object.
+// Deliveries lists the accounts that received an object.
 func (v *View) Deliveries(id string) (DeliveryList, error) {
 	if _, err := stix.ParseID(id); err != nil {
 		return DeliveryList{}, badQuery("the parameter object: %v", err)

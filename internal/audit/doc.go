@@ -1,5 +1,5 @@
 // Package audit reads the history of agreements and proves it: journals told entry by entry, deliveries, signed heads,
-// inclusion and consistency proofs, evidence about one object, and the verification of all of these by somebody who does
+// inclusion and consistency proofs, evidence about one object, and the verification of all of these by a reader that does
 // not trust the server.
 //
 // The server's side is a [Source] over an open store; a [View] is what one caller may see of one agreement's history. The

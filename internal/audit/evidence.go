@@ -18,7 +18,7 @@ import (
 // evidenceFormat is the format of evidence files.
 const evidenceFormat = "accord-evidence-1"
 
-// Evidence proves what a journal says of one object, to whoever has the server's key and nothing else.
+// Evidence proves what a journal says of one object, to anybody who has the server's key.
 type Evidence struct {
 	Format      string          `json:"format"`
 	Agreement   string          `json:"agreement"`
@@ -128,7 +128,7 @@ func ParseEvidence(text []byte) (Evidence, error) {
 	return ev, nil
 }
 
-// Proved is what evidence proves.
+// Proved states what evidence proves.
 type Proved struct {
 	Checkpoint journal.Checkpoint
 	SignedBy   string

@@ -13,7 +13,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Record is one entry of a journal, told to people and programs.
+// Record is one entry of a journal, for people and programs.
 type Record struct {
 	Position journal.Position `json:"position"`
 	Kind     string           `json:"kind"` // added, deleted, withdrawn, terms
@@ -86,16 +86,16 @@ func (v *View) History(object string, after journal.Position, limit int) (Histor
 	return h.answer, err
 }
 
-// telling is a History being made.
+// telling makes a History.
 type telling struct {
 	*View
 	answer History
 }
 
-// scanMost is how many entries one request looks through for those that concern a producer.
+// scanMost bounds how many entries one request looks through for those that concern a producer.
 const scanMost = 50_000
 
-// journal tells a page of the whole journal.
+// journal adds a page of the whole journal.
 func (h *telling) journal(after journal.Position, limit int) error {
 	var entries []positioned
 	last, looked := after, 0
@@ -146,7 +146,7 @@ type positioned struct {
 	e journal.Entry
 }
 
-// object tells all that happened to one object.
+// object adds everything that happened to one object.
 func (h *telling) object(id string, after journal.Position, limit int) error {
 	if _, err := stix.ParseID(id); err != nil {
 		return badQuery("the parameter object: %v", err)
@@ -189,7 +189,7 @@ func (h *telling) object(id string, after journal.Position, limit int) error {
 	return h.receipts(added)
 }
 
-// entriesOf reads what the caller may know of an object's entries.
+// entriesOf reads those of an object's entries that the caller may see.
 func (h *telling) entriesOf(id stix.ID) ([]positioned, error) {
 	list, err := h.col.EntriesOf(id)
 	if err != nil {
@@ -247,7 +247,7 @@ func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error
 	return found, nil
 }
 
-// receipts tells who was given the versions added at some positions.
+// receipts adds the receipts of the versions that were added at some positions.
 func (h *telling) receipts(added []journal.Position) error {
 	if h.Source.Deliveries == nil || len(added) == 0 {
 		return nil
@@ -271,7 +271,7 @@ var kindNames = map[journal.Kind]string{
 	journal.Added: "added", journal.Deleted: "deleted", journal.Withdrawn: "withdrawn", journal.Terms: "terms", journal.Admin: "admin",
 }
 
-// tell adds an entry to the answer.
+// tell adds an entry.
 func (h *telling) tell(one positioned) error {
 	e := one.e
 	since, digest, document, err := h.col.TermsAt(one.p)
@@ -300,7 +300,7 @@ func (h *telling) tell(one positioned) error {
 	return nil
 }
 
-// nameOf is the agreement of a collection, "" when this server does not have it.
+// nameOf returns the agreement of a collection, "" when this server does not have it.
 func (h *telling) nameOf(id uuid.UUID) string {
 	for _, col := range h.Store.Collections() {
 		if col.ID() == id {

@@ -21,7 +21,7 @@ type Verification struct {
 	Quick     bool     // heads and consistency only, not every entry
 }
 
-// Verdict is what was proved.
+// Verdict states what a verification proved.
 type Verdict struct {
 	Origin   string
 	Size     uint64 // entries
@@ -253,7 +253,7 @@ func VerifyFile(ctx context.Context, path string, v Verification) (_ Verdict, er
 		Entries: true, Live: check.Live(), Removed: check.Removed(), File: path}, nil
 }
 
-// keptForFile reads the kept checkpoint. Without a server there are only the given keys; without those, whoever kept it
+// keptForFile reads the kept checkpoint. Without a server there are only the given keys; without those, the reader
 // vouches for it.
 func keptForFile(v Verification) (journal.Checkpoint, error) {
 	if len(v.Keys) == 0 {
