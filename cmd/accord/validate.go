@@ -108,7 +108,7 @@ func newValidateCommand(e *env) *cobra.Command {
 	cmd.Flags().StringSliceVar(&flags.specVersions, "spec-versions", nil, "versions of STIX that are taken, of 2.0 and 2.1 (default 2.1)")
 	cmd.Flags().IntVar(&flags.maxFindings, "max-findings", 0, "most findings of one object (default 100)")
 	cmd.Flags().StringVar(&flags.remote.url, "against", "", "also compare with what the collection at `URL` has stored")
-	flags.remote.addCredentials(cmd)
+	flags.remote.addCredentials(cmd.Flags())
 	return cmd
 }
 
