@@ -99,7 +99,8 @@ func agreements() []*agreement.Agreement {
 		return agreement.Membership{Party: name, Roles: roles}
 	}
 	list := []*agreement.Agreement{
-		{Name: Programme, Title: "Government programme", Description: "From vendor to agency", APIRoot: Industry, Term: began,
+		{Name: Programme, Title: "Government programme", Description: "From vendor to agency", APIRoot: Industry,
+			Term:       agreement.Term{From: began.From, Until: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)},
 			Collection: agreement.Collection{ID: ProgrammeID},
 			Parties:    []agreement.Membership{party(Vendor, produce, consume), party(Agency, consume, audit)}},
 		{Name: Intake, Title: "Intake", APIRoot: Industry, Term: began,
