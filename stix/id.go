@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// ID is a STIX identifier, `object-type--UUID` (STIX 2.1, section 2.9). Identifiers are equal when their texts are
-// (section 3.3): hexadecimal digits are never folded to one case.
+// ID is a STIX identifier, `object-type--UUID` (STIX 2.1, section 2.9). An ID that ParseID returns has its UUID in lower
+// case: UUIDs are equal whatever the case of their digits (RFC 4122, section 3), so a marking, an owner or a reference that
+// is spelled in capitals is the same one.
 type ID string
 
 const uuidLen = 36
 
 // ParseID checks the form of an identifier: an object type as section 3.1 allows it, two hyphens, and a UUID in the
-// 8-4-4-4-12 form. Variant and version of the UUID are not looked at.
+// 8-4-4-4-12 form. Variant and version of the UUID are not looked at. The result has the UUID in lower case.
 func ParseID(s string) (ID, error) {
 	typ, uuid, ok := splitID(s)
 	if !ok {
@@ -24,7 +25,7 @@ func ParseID(s string) (ID, error) {
 	if !isUUID(uuid) {
 		return "", fmt.Errorf("%s is no STIX identifier: %s is no UUID of the form 8-4-4-4-12", clip(s), clip(uuid))
 	}
-	return ID(s), nil
+	return ID(s[:len(s)-uuidLen] + strings.ToLower(uuid)), nil
 }
 
 // splitID cuts at the "--" in front of what should be the UUID.

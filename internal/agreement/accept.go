@@ -14,7 +14,7 @@ import (
 // clocks and time zones explain less.
 const futureTolerance = 24 * time.Hour
 
-// offer is an object at the door, with all that the terms look at.
+// submission is an object that a party adds, with everything that terms depend on.
 type submission struct {
 	stix.Object
 	agreement *Agreement
@@ -22,13 +22,7 @@ type submission struct {
 	party     Party
 	found     []validate.Finding // validation's, then those of the terms so far
 	now       time.Time
-
-	level  stix.TLP  // most restrictive of its markings; 0 if none is a TLP level
-	others []stix.ID // its markings that are no TLP level
-
-	// Location of the marking that decided level: a format and its index in the list.
-	where string
-	place int
+	markings  markings
 }
 
 // acceptRule is one term of acceptance. check returns what it does not allow,
@@ -40,8 +34,8 @@ type acceptRule struct {
 	check    func(*submission) (path, message string)
 }
 
-// acceptRules are the terms of acceptance in the order they are reported. The
-// last one depends on the findings of the others.
+// acceptRules are the terms of acceptance in the order they are reported. A-008
+// depends on the warnings before it.
 var acceptRules = []acceptRule{
 	{"A-001", "accept.types", validate.Error, (*submission).types},
 	{"A-002", "accept.spec_versions", validate.Error, (*submission).specVersions},
@@ -51,14 +45,30 @@ var acceptRules = []acceptRule{
 	{"A-006", "accept.future_modified", validate.Warning, (*submission).futureModified},
 	{"A-007", "", validate.Warning, (*submission).markingUnderstood},
 	{"A-008", "accept.warnings", validate.Error, (*submission).warnings},
+	{"A-009", "accept.max_pap", validate.Error, (*submission).maxPAP},
+}
+
+// Acceptance is what an agreement's terms make of an object that a party adds.
+type Acceptance struct {
+	Findings []validate.Finding // of the terms; errors for what they do not allow
+
+	// Level is the TLP level that the object counts as and that is recorded with it: that of its markings, or
+	// accept.default_tlp.
+	Level stix.TLP
+
+	// Missing lists markings whose definition would decide and is not at hand.
+	Missing []stix.ID
 }
 
 // Accepts checks an object that a party adds at a moment against the agreement's
-// terms. found are validation's findings, which a term may depend on. It returns
-// the findings of the terms alone; what the agreement does not allow is an error.
-func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding, now time.Time) []validate.Finding {
-	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now}
-	s.readMarkings()
+// terms. found are validation's findings, which a term may depend on; defs has
+// the marking definitions of the agreement.
+func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding, defs Definitions, now time.Time) Acceptance {
+	return a.accepts(o, party, found, a.acceptMarkings().judge(o, defs, now), now)
+}
+
+func (a *Agreement) accepts(o stix.Object, party Party, found []validate.Finding, marked markings, now time.Time) Acceptance {
+	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now, markings: marked}
 	for i := range acceptRules {
 		r := &acceptRules[i]
 		path, message := r.check(&s)
@@ -74,134 +84,102 @@ func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding
 		}
 		s.found = append(s.found, validate.Finding{Rule: r.id, Severity: severity, Path: path, Message: message})
 	}
-	return s.found[len(found):]
+	return Acceptance{Findings: s.found[len(found):], Level: s.markings.level, Missing: s.markings.missing}
 }
 
-// Level returns the TLP level that an object counts as under this agreement and
-// that is recorded with it: its effective level, or accept.default_tlp.
-func (a *Agreement) Level(o stix.Object) stix.TLP {
-	level, _ := o.EffectiveTLP()
-	if level == 0 {
-		return a.Accept.DefaultTLP
-	}
-	return level
-}
-
-// readMarkings finds the object's level and the marking that decides it.
-func (o *submission) readMarkings() {
-	t := o.Tree
-	see := func(node int, where string, place int) {
-		id, err := stix.ParseID(t.Str(node))
-		if err != nil {
-			return // validation reports it
-		}
-		level, ok := stix.TLPOfMarking(id)
-		if !ok {
-			o.others = append(o.others, id)
-		}
-		if level > o.level {
-			o.level, o.where, o.place = level, where, place
-		}
-	}
-	i := 0
-	for item := range t.Items(t.Member(t.Root(), "object_marking_refs")) {
-		see(item, "/object_marking_refs/%d", i)
-		i++
-	}
-	i = 0
-	for item := range t.Items(t.Member(t.Root(), "granular_markings")) {
-		if ref := t.Member(item, "marking_ref"); ref >= 0 {
-			see(ref, "/granular_markings/%d/marking_ref", i)
-		}
-		i++
+// acceptMarkings returns the terms on markings of what comes in.
+func (a *Agreement) acceptMarkings() *markingTerms {
+	return &markingTerms{
+		prefix: "accept", subject: "the object", taker: "the agreement takes",
+		most: a.Accept.MaxTLP, mostPAP: a.Accept.MaxPAP, carry: a.Accept.Markings.carried(),
+		unmarked: a.Accept.DefaultTLP, because: "accept.default_tlp",
 	}
 }
 
-func (o *submission) types() (string, string) {
-	if len(o.accept.Types) == 0 || slices.Contains(o.accept.Types, o.Type) {
+func (s *submission) types() (string, string) {
+	if len(s.accept.Types) == 0 || slices.Contains(s.accept.Types, s.Type) {
 		return "", ""
 	}
-	return "/type", fmt.Sprintf("the object is of type %q, the agreement takes only %s", o.Type, strings.Join(o.accept.Types, ", "))
+	return "/type", fmt.Sprintf("the object is of type %q, the agreement takes only %s", s.Type, strings.Join(s.accept.Types, ", "))
 }
 
-func (o *submission) specVersions() (string, string) {
-	taken := o.accept.SpecVersions
+func (s *submission) specVersions() (string, string) {
+	taken := s.accept.SpecVersions
 	if len(taken) == 0 {
 		taken = []string{defaultSpecVersion}
 	}
-	if slices.Contains(taken, o.SpecVersion) {
+	if slices.Contains(taken, s.SpecVersion) {
 		return "", ""
 	}
-	return "/spec_version", fmt.Sprintf("the object is STIX %s, the agreement takes STIX %s only", o.SpecVersion, strings.Join(taken, " and "))
+	return "/spec_version", fmt.Sprintf("the object is STIX %s, the agreement takes STIX %s only", s.SpecVersion, strings.Join(taken, " and "))
 }
 
-func (o *submission) maxTLP() (string, string) {
-	most := o.accept.MaxTLP
-	switch {
-	case most == 0:
-		return "", ""
-	case o.level > most:
-		return fmt.Sprintf(o.where, o.place), fmt.Sprintf("the object is marked TLP:%s, the agreement takes at most TLP:%s", o.level, most)
-	case o.level == 0 && o.accept.DefaultTLP > most:
-		return "", fmt.Sprintf("the object has no TLP marking and so counts as TLP:%s (accept.default_tlp), the agreement takes at most TLP:%s", o.accept.DefaultTLP, most)
-	}
-	return "", ""
-}
+func (s *submission) maxTLP() (string, string) { return s.markings.overTLP() }
 
-// requireMarking exempts marking definitions.
-func (o *submission) requireMarking() (string, string) {
-	if !o.accept.RequireMarking || o.level != 0 || len(o.others) > 0 || o.Type == "marking-definition" {
+func (s *submission) maxPAP() (string, string) { return s.markings.overPAP() }
+
+// requireMarking asks for a marking that says who may receive the object. It
+// exempts marking definitions.
+func (s *submission) requireMarking() (string, string) {
+	if !s.accept.RequireMarking || s.markings.restricts || s.Type == "marking-definition" {
 		return "", ""
 	}
-	return "", "the object carries no marking, the agreement takes marked objects only: add object_marking_refs or granular_markings"
+	return "", "the object carries no marking that says who may receive it, the agreement takes marked objects only: add object_marking_refs or granular_markings"
 }
 
 // createdBy exempts objects without an author: cyber-observables, which have no
 // created_by_ref in the Standard, and the party's own identity.
-func (o *submission) createdBy() (string, string) {
-	if o.accept.CreatedBy != CreatedByParty {
+func (s *submission) createdBy() (string, string) {
+	if s.accept.CreatedBy != CreatedByParty {
 		return "", ""
 	}
-	if o.party.Identity == "" {
-		return "/created_by_ref", fmt.Sprintf("the agreement takes only what the party itself created, and the party %q has no STIX identity here: an operator has to add it", o.party.Name)
+	if s.party.Identity == "" {
+		return "/created_by_ref", fmt.Sprintf("the agreement takes only what the party itself created, and the party %q has no STIX identity here: an operator has to add it", s.party.Name)
 	}
-	ref := o.Tree.Member(o.Tree.Root(), "created_by_ref")
+	ref := s.Tree.Member(s.Tree.Root(), "created_by_ref")
 	switch {
-	case ref >= 0 && stix.ID(o.Tree.Str(ref)) == o.party.Identity:
+	case ref >= 0 && sameID(s.Tree.Str(ref), s.party.Identity):
 		return "", ""
 	case ref >= 0:
 		return "/created_by_ref", fmt.Sprintf("the object was created by %s, the agreement takes only what the party %s itself created, as %s",
-			o.Tree.Str(ref), o.party.Name, o.party.Identity)
-	case o.Category() == stix.SCO, o.ID == o.party.Identity:
+			s.Tree.Str(ref), s.party.Name, s.party.Identity)
+	case s.Category() == stix.SCO, s.ID == s.party.Identity:
 		return "", ""
 	}
-	return "", fmt.Sprintf("the object has no created_by_ref, the agreement takes only what the party %s itself created, as %s", o.party.Name, o.party.Identity)
+	return "", fmt.Sprintf("the object has no created_by_ref, the agreement takes only what the party %s itself created, as %s", s.party.Name, s.party.Identity)
 }
 
-func (o *submission) futureModified() (string, string) {
-	if o.now.IsZero() || o.Instant.IsZero() || !o.Instant.Time().After(o.now.Add(futureTolerance)) {
+// sameID reports whether text spells an identifier, in whatever case of its UUID.
+func sameID(text string, id stix.ID) bool {
+	parsed, err := stix.ParseID(text)
+	return err == nil && parsed == id
+}
+
+func (s *submission) futureModified() (string, string) {
+	if s.now.IsZero() || s.Instant.IsZero() || !s.Instant.Time().After(s.now.Add(futureTolerance)) {
 		return "", ""
 	}
 	path := "/modified"
-	if o.Tree.Member(o.Tree.Root(), "modified") < 0 {
+	if s.Tree.Member(s.Tree.Root(), "modified") < 0 {
 		path = "/created"
 	}
-	return path, fmt.Sprintf("the version is dated %s, more than a day ahead of this server's clock, %s", o.Version, o.now.UTC().Format(time.RFC3339))
+	return path, fmt.Sprintf("the version is dated %s, more than a day ahead of this server's clock, %s", s.Version, s.now.UTC().Format(time.RFC3339))
 }
 
-func (o *submission) markingUnderstood() (string, string) {
-	if len(o.others) == 0 {
+func (s *submission) markingUnderstood() (string, string) {
+	if len(s.markings.unknown) == 0 {
 		return "", ""
 	}
-	return "", fmt.Sprintf("the marking %s is no TLP level: what it asks for is not known here, and where there is a ceiling the object is not passed on", o.others[0])
+	u := s.markings.unknown[0]
+	return u.path(), fmt.Sprintf("the marking %s is not understood, because %s: under a ceiling the object counts as TLP:red", u.id, u.why)
 }
 
-func (o *submission) warnings() (string, string) {
-	if o.accept.Warnings != WarningsReject {
+func (s *submission) warnings() (string, string) {
+	if s.accept.Warnings != WarningsReject {
 		return "", ""
 	}
 	var rules []string
-	for _, f := range o.found {
+	for _, f := range s.found {
 		if f.Severity == validate.Warning {
 			rules = append(rules, f.Rule)
 		}

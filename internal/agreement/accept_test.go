@@ -76,22 +76,23 @@ func TestTermsOfAcceptance(t *testing.T) {
 		"a cyber-observable is STIX 2.1":   {Accept{}, ip, nil, "", ""},
 		"STIX 2.1 where only 2.0 is taken": {Accept{SpecVersions: []string{"2.0"}}, indicator(), nil, "A-002:error:/spec_version", "STIX 2.1, the agreement takes STIX 2.0 only"},
 
-		"a marking at the ceiling":                      {Accept{MaxTLP: stix.Amber}, indicator(marked(stix.TLP1Amber)), nil, "", ""},
-		"TLP 1.0 above the ceiling":                     {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP1Amber)), nil, "A-003:error:/object_marking_refs/0", "marked TLP:amber, the agreement takes at most TLP:green"},
-		"TLP 2.0 above the ceiling":                     {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP2Red)), nil, "A-003:error:/object_marking_refs/0", "TLP:red"},
-		"amber+strict is above amber":                   {Accept{MaxTLP: stix.Amber}, indicator(marked(stix.TLP2AmberStrict)), nil, "A-003:error:/object_marking_refs/0", "TLP:amber+strict"},
-		"the most restrictive of several counts":        {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP2Clear, stix.TLP1Red, stix.TLP2Green)), nil, "A-003:error:/object_marking_refs/1", "TLP:red"},
-		"a granular marking above the ceiling":          {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP2Green), granular(stix.TLP2Red)), nil, "A-003:error:/granular_markings/1/marking_ref", "TLP:red"},
-		"no marking, no default":                        {Accept{MaxTLP: stix.Green}, indicator(), nil, "", ""},
-		"no marking, a default under the ceiling":       {Accept{MaxTLP: stix.Amber, DefaultTLP: stix.Green}, indicator(), nil, "", ""},
-		"no marking, a default above the ceiling":       {Accept{MaxTLP: stix.Green, DefaultTLP: stix.Red}, indicator(), nil, "A-003:error:", "counts as TLP:red (accept.default_tlp)"},
-		"a marking goes before the default":             {Accept{MaxTLP: stix.Green, DefaultTLP: stix.Red}, indicator(marked(stix.TLP2Clear)), nil, "", ""},
-		"a marking nobody understands, under a ceiling": {Accept{MaxTLP: stix.Green}, indicator(marked(statement)), nil, "A-007:warning:", string(statement)},
+		"a marking at the ceiling":                {Accept{MaxTLP: stix.Amber}, indicator(marked(stix.TLP1Amber)), nil, "", ""},
+		"TLP 1.0 above the ceiling":               {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP1Amber)), nil, "A-003:error:/object_marking_refs/0", "marked TLP:amber, the agreement takes at most TLP:green"},
+		"TLP 2.0 above the ceiling":               {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP2Red)), nil, "A-003:error:/object_marking_refs/0", "TLP:red"},
+		"amber+strict is above amber":             {Accept{MaxTLP: stix.Amber}, indicator(marked(stix.TLP2AmberStrict)), nil, "A-003:error:/object_marking_refs/0", "TLP:amber+strict"},
+		"the most restrictive of several counts":  {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP2Clear, stix.TLP1Red, stix.TLP2Green)), nil, "A-003:error:/object_marking_refs/1", "TLP:red"},
+		"a granular marking above the ceiling":    {Accept{MaxTLP: stix.Green}, indicator(marked(stix.TLP2Green), granular(stix.TLP2Red)), nil, "A-003:error:/granular_markings/1/marking_ref", "TLP:red"},
+		"no marking, no default":                  {Accept{MaxTLP: stix.Green}, indicator(), nil, "A-003:error:", "no TLP marking and so counts as TLP:red"},
+		"no marking, a default under the ceiling": {Accept{MaxTLP: stix.Amber, DefaultTLP: stix.Green}, indicator(), nil, "", ""},
+		"no marking, a default above the ceiling": {Accept{MaxTLP: stix.Green, DefaultTLP: stix.Red}, indicator(), nil, "A-003:error:", "counts as TLP:red (accept.default_tlp)"},
+		"a marking goes before the default":       {Accept{MaxTLP: stix.Green, DefaultTLP: stix.Red}, indicator(marked(stix.TLP2Clear)), nil, "", ""},
+		"a marking that is not understood, under a ceiling": {Accept{MaxTLP: stix.Green}, indicator(marked(statement)), nil,
+			"A-003:error:/object_marking_refs/0 A-007:warning:/object_marking_refs/0", string(statement)},
 
 		"no marking where one is required":         {Accept{RequireMarking: true}, indicator(), nil, "A-004:error:", "carries no marking"},
 		"a marking where one is required":          {Accept{RequireMarking: true}, indicator(marked(stix.TLP2Clear)), nil, "", ""},
 		"a granular marking where one is required": {Accept{RequireMarking: true}, indicator(granular(stix.TLP2Clear)), nil, "", ""},
-		"a statement where a marking is required":  {Accept{RequireMarking: true}, indicator(marked(statement)), nil, "A-007:warning:", ""},
+		"a statement where a marking is required":  {Accept{RequireMarking: true}, indicator(marked(statement)), nil, "A-004:error: A-007:warning:/object_marking_refs/0", ""},
 		"a default does not mark":                  {Accept{RequireMarking: true, DefaultTLP: stix.Green}, indicator(), nil, "A-004:error:", ""},
 		"an empty list of markings is none":        {Accept{RequireMarking: true}, indicator(marked()), nil, "A-004:error:", ""},
 		"a marking definition needs none":          {Accept{RequireMarking: true}, definition, nil, "", ""},
@@ -111,16 +112,16 @@ func TestTermsOfAcceptance(t *testing.T) {
 		"warnings where they are taken":      {Accept{}, indicator(), warned, "", ""},
 		"warnings where they are refused":    {Accept{Warnings: WarningsReject}, indicator(), warned, "A-008:error:", "this one has S-100, S-200"},
 		"no warnings where they are refused": {Accept{Warnings: WarningsReject}, indicator(), nil, "", ""},
-		"the terms' own warnings count":      {Accept{Warnings: WarningsReject}, indicator(marked(statement)), nil, "A-007:warning: A-008:error:", "A-007"},
+		"the terms' own warnings count":      {Accept{Warnings: WarningsReject}, indicator(marked(statement)), nil, "A-007:warning:/object_marking_refs/0 A-008:error:", "A-007"},
 		"several terms are all reported, in order": {
 			Accept{Types: []string{"tool"}, SpecVersions: []string{"2.0"}, MaxTLP: stix.Clear, CreatedBy: CreatedByParty, FutureModified: FutureReject},
 			strings.Replace(indicator(marked(stix.TLP2Red, statement)), `"modified":"2027`, `"modified":"2031`, 1), nil,
-			"A-001:error:/type A-002:error:/spec_version A-003:error:/object_marking_refs/0 A-005:error: A-006:error:/modified A-007:warning:", ""},
+			"A-001:error:/type A-002:error:/spec_version A-003:error:/object_marking_refs/0 A-005:error: A-006:error:/modified A-007:warning:/object_marking_refs/1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := &Agreement{Name: "gsp", Accept: tc.accept}
 			found := slices.Clone(tc.found)
-			got := a.Accepts(object(t, tc.object), Party{Name: "vendor", Identity: us}, found, noon)
+			got := a.Accepts(object(t, tc.object), Party{Name: "vendor", Identity: us}, found, nil, noon).Findings
 			var list, messages []string
 			for _, f := range got {
 				list = append(list, f.Rule+":"+f.Severity.String()+":"+f.Path)
@@ -141,7 +142,7 @@ func TestTermsOfAcceptance(t *testing.T) {
 
 func TestAPartyWithoutAnIdentityCannotBeTheAuthor(t *testing.T) {
 	a := &Agreement{Name: "gsp", Accept: Accept{CreatedBy: CreatedByParty}}
-	got := a.Accepts(object(t, indicator()), Party{Name: "vendor"}, nil, noon)
+	got := a.Accepts(object(t, indicator()), Party{Name: "vendor"}, nil, nil, noon).Findings
 	if len(got) != 1 || got[0].Rule != "A-005" || !strings.Contains(got[0].Message, `"vendor" has no STIX identity`) {
 		t.Errorf("got %v, want A-005 that names the party", got)
 	}
@@ -167,7 +168,7 @@ func TestTheLevelThatIsRecorded(t *testing.T) {
 		"white is clear, not none":  {indicator(marked(stix.TLP1White)), stix.Clear},
 		"several: most restrictive": {indicator(marked(stix.TLP2Green, stix.TLP2AmberStrict)), stix.AmberStrict},
 	} {
-		if got := a.Level(object(t, tc.object)); got != tc.want {
+		if got := a.Accepts(object(t, tc.object), Party{}, nil, nil, noon).Level; got != tc.want {
 			t.Errorf("%s: got %s, want %s", name, got, tc.want)
 		}
 	}
@@ -182,7 +183,7 @@ func BenchmarkAccepts(b *testing.B) {
 	o := stix.FromTree(&tree)
 	b.ReportAllocs()
 	for b.Loop() {
-		if got := a.Accepts(o, Party{Name: "vendor", Identity: us}, nil, noon); len(got) != 0 {
+		if got := a.Accepts(o, Party{Name: "vendor", Identity: us}, nil, nil, noon).Findings; len(got) != 0 {
 			b.Fatal(got)
 		}
 	}

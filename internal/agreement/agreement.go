@@ -81,10 +81,13 @@ type Accept struct {
 	SpecVersions   []string `json:"spec_versions,omitempty"` // none: 2.1
 	MaxTLP         stix.TLP `json:"max_tlp,omitempty"`       // the most restrictive marking taken; none: any
 	DefaultTLP     stix.TLP `json:"default_tlp,omitempty"`   // the level of objects without a marking
+	MaxPAP         stix.PAP `json:"max_pap,omitempty"`       // the most restrictive PAP marking taken; none: any
 	RequireMarking bool     `json:"require_marking,omitempty"`
 	Warnings       string   `json:"warnings,omitempty"`        // WarningsAccept (default) or WarningsReject
 	CreatedBy      string   `json:"created_by,omitempty"`      // CreatedByAny (default) or CreatedByParty
 	FutureModified string   `json:"future_modified,omitempty"` // FutureWarn (default) or FutureReject
+
+	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 }
 
 // Values of Accept's choices; the first of each pair is the default.
@@ -102,6 +105,17 @@ type Release struct {
 	To     Name     `json:"to"`
 	MaxTLP stix.TLP `json:"max_tlp,omitempty"` // none: any
 	Types  []string `json:"types,omitempty"`   // none: all
+
+	MaxPAP   stix.PAP  `json:"max_pap,omitempty"`  // none: any
+	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
+}
+
+// Equal reports whether two releases say the same.
+func (r Release) Equal(other Release) bool {
+	if r.To != other.To || r.MaxTLP != other.MaxTLP || r.MaxPAP != other.MaxPAP || !slices.Equal(r.Types, other.Types) {
+		return false
+	}
+	return slices.Equal(r.Markings.canonical().Carry, other.Markings.canonical().Carry)
 }
 
 // Retention limits what is kept. Zero values keep everything.
@@ -138,9 +152,11 @@ func (a *Agreement) Clone() *Agreement {
 	}
 	c.Accept.Types = slices.Clone(a.Accept.Types)
 	c.Accept.SpecVersions = slices.Clone(a.Accept.SpecVersions)
+	c.Accept.Markings = a.Accept.Markings.clone()
 	c.Release = slices.Clone(a.Release)
 	for i := range c.Release {
 		c.Release[i].Types = slices.Clone(c.Release[i].Types)
+		c.Release[i].Markings = c.Release[i].Markings.clone()
 	}
 	c.Suspended, c.Terminated = a.Suspended.clone(), a.Terminated.clone()
 	return &c

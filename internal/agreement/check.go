@@ -119,6 +119,7 @@ func (c *checker) accept(a Accept) {
 			c.fault(fmt.Sprintf("accept.spec_versions[%d]", i), "%q is no version of STIX that is served, want '2.0' or '2.1'", v)
 		}
 	}
+	c.markings("accept.markings", a.Markings)
 	c.choice("accept.warnings", a.Warnings, WarningsAccept, WarningsReject)
 	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
 	c.choice("accept.future_modified", a.FutureModified, FutureWarn, FutureReject)
@@ -167,5 +168,36 @@ func (c *checker) release(self Name, releases []Release) {
 		}
 		seen[r.To] = true
 		c.types(field+".types", r.Types)
+		c.markings(field+".markings", r.Markings)
 	}
+}
+
+// markings checks what terms say they understand. Levels of TLP and PAP are
+// judged by ceilings; to name one would contradict them.
+func (c *checker) markings(field string, m *Markings) {
+	for i, word := range m.carried() {
+		field := fmt.Sprintf("%s.carry[%d]", field, i)
+		if slices.Contains(carriedKinds, MarkingKind(word)) {
+			continue
+		}
+		id, err := stix.ParseID(word)
+		if err != nil || id.Type() != "marking-definition" {
+			c.fault(field, "%q is no kind of marking, want some of %s, or ids of marking definitions", word, carriedNames())
+			continue
+		}
+		if _, tlp := stix.TLPOfMarking(id); tlp {
+			c.fault(field, "%s is a TLP level, which max_tlp judges", id)
+		}
+		if _, pap := stix.PAPOfMarking(id); pap {
+			c.fault(field, "%s is a PAP level, which max_pap judges", id)
+		}
+	}
+}
+
+func carriedNames() string {
+	names := make([]string, 0, len(carriedKinds))
+	for _, kind := range carriedKinds {
+		names = append(names, string(kind))
+	}
+	return strings.Join(names, ", ")
 }

@@ -30,12 +30,14 @@ func (a *Agreement) Canonical() *Agreement {
 	if len(c.Accept.SpecVersions) == 0 {
 		c.Accept.SpecVersions = []string{defaultSpecVersion}
 	}
+	c.Accept.Markings = c.Accept.Markings.canonical()
 	c.Accept.Warnings = cmp.Or(c.Accept.Warnings, WarningsAccept)
 	c.Accept.CreatedBy = cmp.Or(c.Accept.CreatedBy, CreatedByAny)
 	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureWarn)
 	slices.SortStableFunc(c.Release, func(x, y Release) int { return cmp.Compare(x.To, y.To) })
 	for i := range c.Release {
 		c.Release[i].Types = sortedSet(c.Release[i].Types)
+		c.Release[i].Markings = c.Release[i].Markings.canonical()
 	}
 	for _, m := range []*Mark{c.Suspended, c.Terminated} {
 		if m != nil {

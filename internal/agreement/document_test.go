@@ -54,8 +54,8 @@ func TestDocumentIsWhatIsRecorded(t *testing.T) {
 		`{"party":"both","roles":["producer","consumer"]},{"party":"consumer","roles":["consumer"]},{"party":"producer","roles":["producer"]}],` +
 		`"term":{"from":"2026-01-01T00:00:00Z","until":"2029-01-01T00:00:00Z"},` +
 		`"accept":{"types":["indicator","malware"],"spec_versions":["2.0","2.1"],"max_tlp":"amber","default_tlp":"green",` +
-		`"require_marking":true,"warnings":"reject","created_by":"party","future_modified":"reject"},` +
-		`"release":[{"to":"first"},{"to":"second","max_tlp":"green","types":["malware","tool"]}],` +
+		`"require_marking":true,"warnings":"reject","created_by":"party","future_modified":"reject","markings":{"carry":["statement"]}},` +
+		`"release":[{"to":"first","markings":{"carry":["statement"]}},{"to":"second","max_tlp":"green","types":["malware","tool"],"markings":{"carry":["statement"]}}],` +
 		`"retention":{"versions":3,"max_age_days":90},` +
 		`"suspended":{"at":"2027-06-01T12:00:00Z","by":"root","reason":"a leak"},` +
 		`"terminated":{"at":"2027-06-01T12:00:00Z","by":"root","withdraw":true}}`

@@ -16,6 +16,11 @@ type Candidate struct {
 	Level    stix.TLP // recorded: its own level, or what unmarked objects count as in the source
 	Warnings []string // ids of the rules that warned when it came in
 	Party    Party    // that added it to the exchange; zero if unknown
+	Added    time.Time
+
+	Definitions       Definitions // of the source
+	TargetDefinitions Definitions // of the target: there they count first
+	Now               time.Time   // the moment that dates in its markings are judged at
 }
 
 // Refusal is one reason why an object is not released.
@@ -27,83 +32,97 @@ type Refusal struct {
 
 func (r Refusal) String() string { return r.Term + ": " + r.Message }
 
-// Refuses checks an object against the ceiling and the types of a release. A marking that is no TLP level counts as red.
-// aid means that a released object needs this one: then its type does not matter.
-func (r Release) Refuses(o Candidate, aid bool) []Refusal {
-	refusals := r.refusesMarking(o)
-	if !aid && len(r.Types) > 0 && !slices.Contains(r.Types, o.Object.Type) {
-		refusals = append(refusals, Refusal{Term: "release.types", Message: fmt.Sprintf(
-			"it is of type %s, the release to %s passes on only %s", o.Object.Type, r.To, strings.Join(r.Types, ", "))})
-	}
-	return refusals
+// Decision is what terms decide about a candidate.
+type Decision struct {
+	Refusals []Refusal
+	Level    stix.TLP // that is recorded with it in the target
+
+	// Depends lists the markings whose definition decides, at hand or not: when one comes or goes, or at Changes, the
+	// decision may change.
+	Depends []stix.ID
+	Changes time.Time // zero: never by itself
 }
 
-func (r Release) refusesMarking(o Candidate) []Refusal {
-	if r.MaxTLP == 0 || r.MaxTLP == stix.Red {
-		return nil
+// Judge decides whether a release into target passes a candidate on. aid means that a released object needs this one: then
+// its type does not matter.
+func (r Release) Judge(target *Agreement, c Candidate, aid bool) Decision {
+	marked := r.markingTerms(c.Level).judge(c.Object, c.Definitions, c.Now)
+	d := Decision{Depends: marked.depends, Changes: marked.changes}
+	t := c.Object.Tree
+	d.Refusals = marked.refusals(t.Member(t.Root(), "created_by_ref") >= 0)
+	if !aid && len(r.Types) > 0 && !slices.Contains(r.Types, c.Object.Type) {
+		d.Refusals = append(d.Refusals, Refusal{Term: "release.types", Message: fmt.Sprintf(
+			"it is of type %s, the release to %s passes on only %s", c.Object.Type, r.To, strings.Join(r.Types, ", "))})
 	}
-	refuse := func(format string, args ...any) []Refusal {
-		return []Refusal{{Term: "release.max_tlp", Marking: true,
-			Message: fmt.Sprintf(format, args...) + fmt.Sprintf(", the release to %s passes on at most TLP:%s", r.To, r.MaxTLP)}}
-	}
-	level, others := o.Object.EffectiveTLP()
-	switch {
-	case len(others) > 0:
-		return refuse("its marking %s is no TLP level and so counts as TLP:red", others[0])
-	case level > r.MaxTLP:
-		return refuse("it is marked TLP:%s", level)
-	case o.Level > r.MaxTLP:
-		return refuse("it carries no marking and counts as TLP:%s where it was added", o.Level)
-	}
-	return nil
+	target.judgeReleased(c, &d)
+	return d
 }
 
-// RefusesUnseen is like Refuses for a version whose text is gone: it judges by what is recorded of its markings.
-func (r Release) RefusesUnseen(level stix.TLP, warnings []string) []Refusal {
-	if r.MaxTLP == 0 || r.MaxTLP == stix.Red || level <= r.MaxTLP && !slices.Contains(warnings, ruleMarkingUnderstood) {
+func (r Release) markingTerms(recorded stix.TLP) *markingTerms {
+	return &markingTerms{
+		prefix: "release", subject: "it", taker: fmt.Sprintf("the release to %s passes on", r.To),
+		most: r.MaxTLP, mostPAP: r.MaxPAP, carry: r.Markings.carried(),
+		unmarked: recorded, because: "what it counts as where it was added", onward: true,
+	}
+}
+
+// judgeReleased adds what the terms of the target itself refuse. An object without a TLP level counts as it does in the
+// source, or as unmarked objects do here, whichever is more restrictive.
+func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
+	found := make([]validate.Finding, 0, len(c.Warnings))
+	for _, rule := range c.Warnings {
+		if rule != ruleMarkingUnderstood { // judged anew
+			found = append(found, validate.Finding{Rule: rule, Severity: validate.Warning})
+		}
+	}
+	terms := a.acceptMarkings()
+	if c.Level >= terms.unmarked {
+		terms.unmarked, terms.because = c.Level, "what it counts as where it was added"
+	}
+	accepted := a.accepts(c.Object, c.Party, found, terms.judge(c.Object, c.definitionsThere, c.Now), c.Added)
+	for _, f := range accepted.Findings {
+		if f.Severity == validate.Error {
+			term, marking := termOf(f.Rule)
+			d.Refusals = append(d.Refusals, Refusal{Term: term, Message: f.Message, Marking: marking})
+		}
+	}
+	d.Level = max(c.Level, accepted.Level)
+}
+
+// definitionsThere has the definitions that count in the target: its own, and those that go along.
+func (c *Candidate) definitionsThere(id stix.ID) (Definition, bool) {
+	for _, defs := range []Definitions{c.TargetDefinitions, c.Definitions} {
+		if defs == nil {
+			continue
+		}
+		if d, ok := defs(id); ok {
+			return d, true
+		}
+	}
+	return Definition{}, false
+}
+
+// RefusesUnseen is like Judge for a version whose text is gone: it judges by what is recorded of its markings.
+func (r Release) RefusesUnseen(typ string, level stix.TLP, warnings []string) []Refusal {
+	unmarked := level == 0 && typ != "marking-definition"
+	if r.MaxTLP == 0 || r.MaxTLP == stix.Red || level <= r.MaxTLP && !unmarked && !slices.Contains(warnings, ruleMarkingUnderstood) {
 		return nil
 	}
 	return []Refusal{{Term: "release.max_tlp", Marking: true, Message: fmt.Sprintf(
 		"it was marked above TLP:%s, the most that the release to %s passes on", r.MaxTLP, r.To)}}
 }
 
-// RefusesReleased checks an object that another agreement releases to this one against this agreement's own terms.
-func (a *Agreement) RefusesReleased(o Candidate, now time.Time) []Refusal {
-	found := make([]validate.Finding, 0, len(o.Warnings))
-	for _, rule := range o.Warnings {
-		found = append(found, validate.Finding{Rule: rule, Severity: validate.Warning})
-	}
-	var refusals []Refusal
-	marked := false
-	for _, f := range a.Accepts(o.Object, o.Party, found, now) {
-		if f.Severity != validate.Error {
-			continue
-		}
-		term, marking := termOf(f.Rule)
-		marked = marked || marking
-		refusals = append(refusals, Refusal{Term: term, Message: f.Message, Marking: marking})
-	}
-	if most := a.Accept.MaxTLP; most != 0 && o.Level > most && !marked {
-		refusals = append(refusals, Refusal{Term: "accept.max_tlp", Marking: true, Message: fmt.Sprintf(
-			"it counts as TLP:%s where it was added, the agreement %s takes at most TLP:%s", o.Level, a.Name, most)})
-	}
-	return refusals
-}
-
-// ReleasedLevel returns the level that is recorded with an object released to this agreement: the more restrictive of what
-// it counts as in the source and what it counts as here.
-func (a *Agreement) ReleasedLevel(o Candidate) stix.TLP { return max(o.Level, a.Level(o.Object)) }
-
 const (
 	ruleMaxTLP            = "A-003"
 	ruleMarkingUnderstood = "A-007"
+	ruleMaxPAP            = "A-009"
 )
 
 // termOf returns the term behind a finding of Accepts, and whether it is about markings.
 func termOf(rule string) (term string, marking bool) {
 	for i := range acceptRules {
 		if acceptRules[i].id == rule {
-			return acceptRules[i].term, rule == ruleMaxTLP
+			return acceptRules[i].term, rule == ruleMaxTLP || rule == ruleMaxPAP
 		}
 	}
 	return rule, false

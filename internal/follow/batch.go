@@ -3,9 +3,12 @@ package follow
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/ingest"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
@@ -23,6 +26,13 @@ type batch struct {
 	reset  bool // entries are being judged again
 	most   int  // changes of a batch
 
+	now      time.Time        // that dates in markings are judged at
+	position journal.Position // of the entry applied last
+	draw     func(n int) int  // a random number below n
+
+	definitions       agreement.Definitions // of the source
+	targetDefinitions agreement.Definitions // of the target
+
 	changes     []store.Change
 	bytes       int
 	entries     int // journal entries applied
@@ -30,20 +40,34 @@ type batch struct {
 	withdrawn   int
 	tasks       []task
 	objects     map[stix.ID]*targetObject
-	removedHere map[string]bool  // versions that the batch removes from the target, by id and versionKey
-	aided       map[stix.ID]bool // known to be needed by a released object
-	judged      judged           // cached judgements of the batch's entries
+	removedHere map[string]bool           // versions that the batch removes from the target, by id and versionKey
+	aided       map[stix.ID]bool          // known to be needed by a released object
+	referred    map[journal.Position]bool // versions with many references whose references are recorded
+	judged      judged                    // cached judgements of the batch's entries
 
 	// observe is set by a preview and receives each decision about a version, by its position in the source. rec is nil if
 	// the version was reported before.
 	observe func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID)
 }
 
-func newBatch(s *store.Store, r route, source, target *store.Snapshot) *batch {
-	return &batch{
-		route: r, store: s, terms: r.target.Agreement(), source: source, target: target,
-		state: newState(target, r.name), objects: make(map[stix.ID]*targetObject), removedHere: make(map[string]bool),
-		aided: make(map[stix.ID]bool),
+func newBatch(s *store.Store, r route, source, target *store.Snapshot, now time.Time) *batch {
+	b := &batch{
+		route: r, store: s, terms: r.target.Agreement(), state: newState(target, r.name), now: now, draw: rand.IntN,
+		objects: make(map[stix.ID]*targetObject), removedHere: make(map[string]bool), aided: make(map[stix.ID]bool),
+		referred: make(map[journal.Position]bool),
+	}
+	b.read(source, target)
+	return b
+}
+
+// read gives the batch the snapshots that it reads.
+func (b *batch) read(source, target *store.Snapshot) {
+	b.source, b.target = source, target
+	if source != nil {
+		b.definitions = ingest.Definitions(source)
+	}
+	if target != nil {
+		b.targetDefinitions = ingest.Definitions(target)
 	}
 }
 
@@ -68,15 +92,21 @@ func (b *batch) report(e *entry, v Verdict, refusals []agreement.Refusal, missin
 
 // apply applies one entry of the source.
 func (b *batch) apply(e *entry) error {
+	b.position = e.position
 	var err error
 	switch e.recorded.Kind {
 	case journal.Added:
 		err = b.added(e)
 	case journal.Deleted, journal.Withdrawn:
 		err = b.removed(e)
+	default:
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d of %s: %w", e.position, b.route.source.Agreement().Name, err)
+	}
+	if id := e.id(); id.Type() == "marking-definition" && b.state.has(definedList(id)) {
+		b.tasks = append(b.tasks, task{kind: taskJudge, id: id})
 	}
 	return nil
 }
@@ -84,20 +114,19 @@ func (b *batch) apply(e *entry) error {
 // added releases a version that was added to the source, if the terms allow it.
 func (b *batch) added(e *entry) error {
 	id := e.id()
-	_, aid := b.state.s(prefixAid, id)
-	refusals := b.judge(e, aid)
-	i := slices.IndexFunc(refusals, func(r agreement.Refusal) bool { return r.Marking })
-	over, blocked := b.state.s(prefixOver, id)
-	if i >= 0 {
-		if string(over) < e.at {
-			b.state.set(prefixOver+string(id), []byte(e.at))
-		}
-		b.report(e, Refused, refusals, "")
-		reason := fmt.Sprintf("version %s is above the ceiling: %s", versionText(e), refusals[i].Message)
+	_, aid := b.state.about(prefixAid, id)
+	d := b.judge(e, aid)
+	b.depend(e, d)
+	if i := slices.IndexFunc(d.Refusals, func(r agreement.Refusal) bool { return r.Marking }); i >= 0 {
+		b.block(e, d)
+		b.report(e, Refused, d.Refusals, "")
+		reason := fmt.Sprintf("version %s is above the ceiling: %s", versionText(e), d.Refusals[i].Message)
 		return b.withdraw(id, func(h *targetVersion) bool { return h.notAfter(e) }, reason, e.position)
 	}
+	b.unblock(e)
 	this := e.key
-	if blocked && e.at <= string(over) {
+	if b.blocked(e) {
+		b.stopWaiting(e)
 		b.report(e, Blocked, nil, "")
 		return b.withdraw(id, func(h *targetVersion) bool { return h.key == this }, "a later version is above the ceiling", e.position)
 	}
@@ -105,21 +134,73 @@ func (b *batch) added(e *entry) error {
 		b.report(e, Deleted, nil, "")
 		return nil // the journal has its removal further on
 	}
-	if len(refusals) > 0 {
-		b.report(e, Refused, refusals, "")
-		if b.reset && canAid(e.object.Type) && onlyTypes(refusals) {
+	if len(d.Refusals) > 0 {
+		b.stopWaiting(e)
+		b.report(e, Refused, d.Refusals, "")
+		if b.reset && canAid(e.object.Type) && onlyTypes(d.Refusals) {
 			return b.reportPresent(e) // a released object may need it: see dropAids
 		}
-		return b.withdraw(id, func(h *targetVersion) bool { return h.key == this }, refusals[0].Message, e.position)
+		return b.withdraw(id, func(h *targetVersion) bool { return h.key == this }, d.Refusals[0].Message, e.position)
 	}
-	for _, ref := range e.references {
-		if ref != id && !b.holds(ref) {
-			b.state.put(waitList(ref), positionWord(e.position))
-			b.report(e, Waits, nil, ref)
-			return nil
+	return b.place(e)
+}
+
+// refused reports whether the terms refuse a version, or a later version blocks it.
+func (b *batch) refused(e *entry) bool {
+	_, aid := b.state.about(prefixAid, e.id())
+	return len(b.judge(e, aid).Refusals) > 0 || b.blocked(e)
+}
+
+// depend records what a decision depends on beside the version itself: marking definitions, and dates in them.
+func (b *batch) depend(e *entry, d agreement.Decision) {
+	for _, definition := range d.Depends {
+		b.state.put(definedList(definition), positionWord(e.position))
+		if !d.Changes.IsZero() {
+			b.state.put(prefixTime, timeWord(d.Changes, definition))
 		}
 	}
-	return b.release(e)
+}
+
+// block records a version above the ceiling: it blocks itself and the older versions of its object. If definitions and dates
+// keep it there, that may end.
+func (b *batch) block(e *entry, d agreement.Decision) {
+	b.stopWaiting(e)
+	id := e.id()
+	if len(d.Depends) > 0 {
+		b.state.put(unsureList(id), e.at+positionWord(e.position))
+		return
+	}
+	if over, _ := b.state.about(prefixOver, id); string(over) < e.at {
+		b.state.set(prefixOver+string(id), []byte(e.at))
+	}
+}
+
+// unblock forgets that a version was above the ceiling. The older versions that it blocked are judged again.
+func (b *batch) unblock(e *entry) {
+	if b.state.nothing(prefixUnsure) {
+		return
+	}
+	key := unsureList(e.id()) + e.at + positionWord(e.position)
+	if _, was := b.state.get(key); was && e.present {
+		b.state.unset(key)
+		b.tasks = append(b.tasks, task{kind: taskRetry, id: e.id()})
+	}
+}
+
+// blocked reports whether a version, or a later version of its object, is above the ceiling.
+func (b *batch) blocked(e *entry) bool {
+	if over, any := b.state.about(prefixOver, e.id()); any && e.at <= string(over) {
+		return true
+	}
+	if b.state.nothing(prefixUnsure) {
+		return false
+	}
+	for _, word := range b.state.words(unsureList(e.id())) {
+		if len(word) > 8 && e.at <= word[:len(word)-8] {
+			return true
+		}
+	}
+	return false
 }
 
 // reportPresent tells a preview if the target has a version nevertheless.
@@ -151,6 +232,7 @@ func versionText(e *entry) string {
 
 // release adds a version to the target, after the objects it needs.
 func (b *batch) release(e *entry) error {
+	b.stopWaiting(e)
 	if err := b.releaseNeeds(e); err != nil {
 		return err
 	}
@@ -160,18 +242,22 @@ func (b *batch) release(e *entry) error {
 		return err
 	}
 	key := e.key
-	there := h.find(key)
-	if there != nil && there.ours {
+	present := h.find(key)
+	if present != nil && present.ours {
 		b.report(e, There, nil, "")
-		b.refers(e)
+		b.refer(e, 0, len(e.references))
 		return nil
 	}
-	if there == nil && (b.removedHere[string(id)+key] || b.target.Tombstoned(e.recorded)) {
+	if present == nil && (b.removedHere[string(id)+key] || b.target.Tombstoned(e.recorded)) {
 		b.report(e, Gone, nil, "")
 		return nil
 	}
+	if len(e.references) >= manyReferences && !b.referred[e.position] {
+		b.tasks = append(b.tasks, task{kind: taskRefer, id: stix.ID(positionWord(e.position))})
+		return nil
+	}
 	verdict := Goes
-	if there != nil {
+	if present != nil {
 		verdict = There // another source or account brought it; from now on this source is among its provenance
 	}
 	b.report(e, verdict, nil, "")
@@ -180,13 +266,15 @@ func (b *batch) release(e *entry) error {
 		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position},
 	}}, len(e.object.Raw()))
 	b.released++
-	b.refers(e)
-	if there != nil {
-		there.ours = true
+	if !b.referred[e.position] {
+		b.refer(e, 0, len(e.references))
+	}
+	if present != nil {
+		present.ours = true
 		return nil
 	}
-	if len(h.versions) == 0 && b.state.waits(id) {
-		b.tasks = append(b.tasks, task{taskWake, id})
+	if len(h.versions) == 0 && b.state.has(waitList(id)) {
+		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
 	}
 	h.versions = append(h.versions, targetVersion{
 		key: key, at: e.at, version: e.recorded.Version, spec: e.recorded.SpecVersion, digest: e.recorded.Digest,
@@ -195,10 +283,19 @@ func (b *batch) release(e *entry) error {
 	return nil
 }
 
-// refers records what a relationship object refers to.
-func (b *batch) refers(e *entry) {
-	for _, ref := range e.references {
-		b.state.put(referList(ref), string(e.id()))
+// level returns the TLP level that a released version counts as in the target.
+func (b *batch) level(e *entry) stix.TLP {
+	if level, known := b.judged.level(e); known {
+		return level
+	}
+	return b.judge(e, true).Level
+}
+
+// refer records some of a version's references.
+func (b *batch) refer(e *entry, from, to int) {
+	word := string(e.id()) + "\x00" + e.key
+	for _, ref := range e.references[from:to] {
+		b.state.put(referList(ref), word)
 	}
 }
 
@@ -210,7 +307,7 @@ func (b *batch) releaseNeeds(e *entry) error {
 			continue
 		}
 		b.aided[id] = true
-		if _, known := b.state.s(prefixAid, id); known {
+		if _, known := b.state.about(prefixAid, id); known {
 			continue
 		}
 		b.state.set(prefixAid+string(id), nil)
@@ -219,7 +316,7 @@ func (b *batch) releaseNeeds(e *entry) error {
 			return err
 		}
 		for _, e := range versions {
-			if err := b.release(e); err != nil {
+			if err := b.place(e); err != nil {
 				return err
 			}
 		}
@@ -234,17 +331,20 @@ func (b *batch) needed(id stix.ID) (versions []*entry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	over, blocked := b.state.s(prefixOver, id)
 	for _, v := range slices.Backward(vs) {
 		e, err := readEntry(b.source, v.Position)
 		if err != nil {
 			return nil, err
 		}
-		refusals := b.judge(e, true)
-		if blocked && e.at <= string(over) || slices.ContainsFunc(refusals, func(r agreement.Refusal) bool { return r.Marking }) {
+		d := b.judge(e, true)
+		b.depend(e, d)
+		if slices.ContainsFunc(d.Refusals, func(r agreement.Refusal) bool { return r.Marking }) {
+			b.block(e, d)
+		}
+		if b.blocked(e) {
 			break
 		}
-		if e.present && len(refusals) == 0 {
+		if e.present && len(d.Refusals) == 0 {
 			versions = append(versions, e)
 		}
 	}
@@ -278,63 +378,27 @@ func (b *batch) removed(e *entry) error {
 	return b.withdraw(id, func(h *targetVersion) bool { return h.key == key }, reason, e.position)
 }
 
-// runTasks runs the waiting tasks until the batch is full, and reports whether none is left.
-func (b *batch) runTasks(full func() bool) (bool, error) {
-	for len(b.tasks) > 0 {
-		t := b.tasks[0]
-		b.tasks = b.tasks[1:]
-		finished, err := b.task(t, full)
-		if err != nil {
-			return false, err
-		}
-		if !finished {
-			b.tasks = append([]task{t}, b.tasks...)
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-func (b *batch) task(t task, full func() bool) (bool, error) {
-	list := waitList(t.id)
-	if t.kind == taskCascade {
-		list = referList(t.id)
-	}
-	for _, word := range b.state.words(list) {
-		if full() {
-			return false, nil
-		}
-		b.state.unset(list + word)
-		var err error
-		if t.kind == taskCascade {
-			err = b.withdraw(stix.ID(word), func(*targetVersion) bool { return true },
-				fmt.Sprintf("it refers to %s, which was withdrawn", t.id), 0)
-		} else {
-			err = b.wake(positionOf(word))
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
 // lookBack is how many entries of a target's own journal one step examines.
 const lookBack = 5000
 
-// wakeForOthers wakes the versions that wait for an object which accounts or other releases have added to the target since
-// the last step. It returns the position up to which the target's journal has been examined, and whether that is its end.
-// The first time it examines what waits instead.
-func (m *Manager) wakeForOthers(b *batch) (seen journal.Position, all bool, err error) {
+// watchOthers examines what accounts and other releases have done to the target since the last step: it wakes versions that
+// wait for an object which arrived, and withdraws versions that refer to one which left. It returns the position up to which
+// the target's journal has been examined, and whether that is its end. The first time it examines what waits instead.
+func (m *Manager) watchOthers(b *batch) (seen journal.Position, all bool, err error) {
 	length, err := b.target.Length()
 	if err != nil {
 		return 0, false, err
 	}
 	seen, known := m.seenOf(b.route)
 	if !known {
+		var kept []byte
+		kept, known = b.state.get(keySeen)
+		seen = positionOf(string(kept))
+	}
+	if !known || seen > length {
 		for _, id := range b.state.waitedFor() {
 			if b.target.Holds(id) {
-				b.tasks = append(b.tasks, task{taskWake, id})
+				b.tasks = append(b.tasks, task{kind: taskWake, id: id})
 			}
 		}
 		return length, true, nil
@@ -345,19 +409,22 @@ func (m *Manager) wakeForOthers(b *batch) (seen journal.Position, all bool, err 
 		if err != nil {
 			return 0, false, err
 		}
-		id := stix.ID(e.Object)
-		if e.Kind == journal.Added && e.Source.Collection != b.route.source.ID() && b.state.waits(id) {
-			b.tasks = append(b.tasks, task{taskWake, id})
+		if e.Source.Collection != b.route.source.ID() {
+			b.watchOther(e)
 		}
 	}
 	return seen, seen >= length, nil
 }
 
-// wake tries to release a version that waited.
-func (b *batch) wake(p journal.Position) error {
-	e, err := readEntry(b.source, p)
-	if err != nil {
-		return err
+// watchOther examines one entry of the target. What its retention deleted has aged, and is not taken back: what speaks of it
+// may stay.
+func (b *batch) watchOther(e journal.Entry) {
+	id := stix.ID(e.Object)
+	left := e.Kind == journal.Withdrawn || e.Kind == journal.Deleted && e.Account != ""
+	switch {
+	case e.Kind == journal.Added && b.state.has(waitList(id)):
+		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
+	case left && !b.target.Holds(id) && b.state.has(referList(id)):
+		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
 	}
-	return b.apply(e)
 }

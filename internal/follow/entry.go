@@ -116,7 +116,7 @@ func (c *chunkCache) read(source *store.Collection, from journal.Position, entri
 		return tail{}, err
 	}
 	length := journal.Position(stats.Entries)
-	for _, k := range c.s(source.ID()) {
+	for _, k := range c.of(source.ID()) {
 		if k.chunk == nil && k.from == from { // another target is reading it
 			<-k.ready
 			k = c.find(k.ready)
@@ -158,7 +158,7 @@ func (k *keptChunk) has(from, length journal.Position) bool {
 }
 
 // of lists the chunks kept of a source.
-func (c *chunkCache) s(source uuid.UUID) (list []keptChunk) {
+func (c *chunkCache) of(source uuid.UUID) (list []keptChunk) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.kept {

@@ -83,6 +83,7 @@ func (x *exchange) agreement(name agreement.Name, terms func(*agreement.Agreemen
 	a := &agreement.Agreement{
 		Name: name, Title: string(name), APIRoot: "nicp", Collection: agreement.Collection{ID: uuid.New()},
 		Parties: []agreement.Membership{{Party: "vendor", Roles: both}, {Party: "agency", Roles: both}},
+		Accept:  agreement.Accept{DefaultTLP: stix.Clear},
 	}
 	if terms != nil {
 		terms(a)

@@ -1,12 +1,13 @@
 package follow
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -25,29 +26,20 @@ const (
 	Deleted Verdict = "deleted" // the source no longer has it
 )
 
-// judge checks an added version against the rule of the release and the terms of the target. aid means that it goes
+// judge decides about an added version under the rule of the release and the terms of the target. aid means that it goes
 // because a released object needs it.
-func (b *batch) judge(e *entry, aid bool) []agreement.Refusal {
+func (b *batch) judge(e *entry, aid bool) agreement.Decision {
 	if !e.present {
-		return b.route.rule.RefusesUnseen(stix.TLP(e.recorded.TLP), e.recorded.Warnings)
+		return agreement.Decision{Refusals: b.route.rule.RefusesUnseen(e.id().Type(), stix.TLP(e.recorded.TLP), e.recorded.Warnings)}
 	}
-	if _, known := b.judged.level(e); known && !aid {
-		return nil
+	if level, known := b.judged.level(e); known && !aid {
+		return agreement.Decision{Level: level}
 	}
-	o := b.submission(e)
-	refusals := append(b.route.rule.Refuses(o, aid), b.terms.RefusesReleased(o, e.recorded.At)...)
-	if len(refusals) == 0 && !aid {
-		b.judged.observe(e, b.terms.ReleasedLevel(o))
+	d := b.route.rule.Judge(b.terms, b.candidate(e), aid)
+	if len(d.Refusals) == 0 && len(d.Depends) == 0 && !aid {
+		b.judged.set(e, d.Level)
 	}
-	return refusals
-}
-
-// level returns the TLP level that a released version counts as in the target.
-func (b *batch) level(e *entry) stix.TLP {
-	if level, known := b.judged.level(e); known {
-		return level
-	}
-	return b.terms.ReleasedLevel(b.submission(e))
+	return d
 }
 
 // judged caches which entries of a chunk a rule and terms allow, and the level they count as in the target. Most targets of
@@ -57,7 +49,7 @@ type judged struct {
 	levels []atomic.Uint32 // of the entries from there on: 0 if unknown, else 1 + level
 }
 
-func (p judged) s(e *entry) *atomic.Uint32 {
+func (p judged) slot(e *entry) *atomic.Uint32 {
 	if i := e.position - p.from; e.position >= p.from && i < journal.Position(len(p.levels)) {
 		return &p.levels[i]
 	}
@@ -65,15 +57,15 @@ func (p judged) s(e *entry) *atomic.Uint32 {
 }
 
 func (p judged) level(e *entry) (level stix.TLP, known bool) {
-	if l := p.s(e); l != nil {
+	if l := p.slot(e); l != nil {
 		n := l.Load()
 		return stix.TLP(n - 1), n > 0
 	}
 	return 0, false
 }
 
-func (p judged) observe(e *entry, level stix.TLP) {
-	if l := p.s(e); l != nil {
+func (p judged) set(e *entry, level stix.TLP) {
+	if l := p.slot(e); l != nil {
 		l.Store(1 + uint32(level))
 	}
 }
@@ -81,7 +73,6 @@ func (p judged) observe(e *entry, level stix.TLP) {
 // judgedUnder returns the cache of a chunk for the rule and terms of a route. It is empty where a term depends on more than
 // the entry (on the party that created it), and where the chunk is too short to be worth it.
 func (c *chunk) judgedUnder(r route) (judged, error) {
-	const few = 8
 	accept := r.target.Agreement().Accept
 	if len(c.entries) < few || accept.CreatedBy == agreement.CreatedByParty {
 		return judged{}, nil
@@ -105,15 +96,18 @@ func (c *chunk) judgedUnder(r route) (judged, error) {
 	return p, nil
 }
 
-func (b *batch) submission(e *entry) agreement.Candidate {
-	o := agreement.Candidate{Object: e.object, Level: stix.TLP(e.recorded.TLP), Warnings: e.recorded.Warnings}
-	if e.object.Type == "marking-definition" {
-		o.Level, _ = e.object.EffectiveTLP() // accept.default_tlp is not meant for marking definitions
+func (b *batch) candidate(e *entry) agreement.Candidate {
+	c := agreement.Candidate{
+		Object: e.object, Level: stix.TLP(e.recorded.TLP), Warnings: e.recorded.Warnings, Added: e.recorded.At,
+		Definitions: b.definitions, TargetDefinitions: b.targetDefinitions, Now: b.now,
+	}
+	if e.object.Type == "marking-definition" && len(e.object.Markings()) == 0 {
+		c.Level = 0 // accept.default_tlp is not meant for marking definitions
 	}
 	if b.terms.Accept.CreatedBy == agreement.CreatedByParty {
-		o.Party = b.producer(e)
+		c.Party = b.producer(e)
 	}
-	return o
+	return c
 }
 
 // producer returns the party that added a version where it entered the exchange, following releases back to their source.
@@ -139,31 +133,76 @@ func (b *batch) producer(e *entry) agreement.Party {
 // longestChain bounds how many releases are followed back.
 const longestChain = 64
 
-// references returns the objects that a relationship or sighting is about, without its author and its markings.
+// references returns the objects that o speaks of, each once: the values of its properties that end in _ref or _refs, at
+// any depth, which is how the Standard and custom properties name objects (STIX 2.1, section 3.1). Its author and its
+// markings are not among them; see needs.
 func references(o stix.Object) []stix.ID {
-	if o.Category() != stix.SRO {
-		return nil
-	}
-	var ids []stix.ID
-	t := o.Tree
-	see := func(node int) {
-		id, err := stix.ParseID(t.Str(node))
-		if err == nil && stix.CategoryOf(id.Type()) != stix.SMO && !slices.Contains(ids, id) {
-			ids = append(ids, id)
+	f := finder{tree: o.Tree}
+	for name, value := range o.Tree.Members(o.Tree.Root()) {
+		switch f.tree.Str(name) {
+		case "created_by_ref", "object_marking_refs", "granular_markings":
+		default:
+			f.property(name, value)
 		}
 	}
-	for name, value := range t.Members(t.Root()) {
-		switch property := t.Str(name); {
-		case property == "created_by_ref" || property == "object_marking_refs":
-		case strings.HasSuffix(property, "_ref"):
-			see(value)
-		case strings.HasSuffix(property, "_refs"):
-			for ref := range t.Items(value) {
-				see(ref)
+	return f.ids
+}
+
+// finder collects references.
+type finder struct {
+	tree *ijson.Tree
+	ids  []stix.ID
+	seen map[stix.ID]bool // once there are many
+}
+
+// few is how many are so few that a map costs more than it saves.
+const few = 8
+
+func (f *finder) property(name, value int) {
+	t := f.tree
+	switch t.Kind(value) {
+	case ijson.String:
+		if bytes.HasSuffix(t.Bytes(name), []byte("_ref")) {
+			f.see(value)
+		}
+	case ijson.Array:
+		list := bytes.HasSuffix(t.Bytes(name), []byte("_refs"))
+		for item := range t.Items(value) {
+			if list && t.Kind(item) == ijson.String {
+				f.see(item)
+			} else {
+				f.property(name, item)
 			}
 		}
+	case ijson.Object:
+		for name, value := range t.Members(value) {
+			f.property(name, value)
+		}
 	}
-	return ids
+}
+
+func (f *finder) see(node int) {
+	id, err := stix.ParseID(f.tree.Str(node))
+	if err != nil || id.Type() == "marking-definition" || id.Type() == "extension-definition" || f.known(id) {
+		return
+	}
+	f.ids = append(f.ids, id)
+	switch {
+	case f.seen != nil:
+		f.seen[id] = true
+	case len(f.ids) > few:
+		f.seen = make(map[stix.ID]bool, 4*few)
+		for _, id := range f.ids {
+			f.seen[id] = true
+		}
+	}
+}
+
+func (f *finder) known(id stix.ID) bool {
+	if f.seen != nil {
+		return f.seen[id]
+	}
+	return slices.Contains(f.ids, id)
 }
 
 // needs returns the objects that o cannot be understood without: its creator's identity and its marking definitions.

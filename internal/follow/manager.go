@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -152,16 +153,17 @@ func (m *Manager) advance(ctx context.Context, col *store.Collection) (did bool,
 		return false, err
 	}
 	var errs []error // a damaged source does not stop the others
-	for _, r := range routes {
-		before := col.Commits()
-		for more := true; more; {
-			if more, err = m.step(ctx, r); err != nil {
+	for len(routes) > 0 {
+		// One step of each in turn: a long release does not keep the withdrawals of others waiting.
+		routes = slices.DeleteFunc(routes, func(r route) bool {
+			before := col.Commits()
+			more, err := m.step(ctx, r.current())
+			if err != nil {
 				errs = append(errs, err)
-				break
 			}
-			r = r.current()
-		}
-		did = did || col.Commits() != before
+			did = did || col.Commits() != before
+			return !more
+		})
 	}
 	return did, errors.Join(errs...)
 }

@@ -30,6 +30,9 @@ const (
 	smallBytes   = 64 << 10
 )
 
+// mostState is how many keys of a follower's state one transaction changes, more or less.
+const mostState = 20_000
+
 // small reports whether a plan may be written without a worker slot: the release of one push goes to forty targets at once.
 func (p *plan) small() bool {
 	return len(p.write.Changes) <= smallChanges && (p.batch == nil || p.batch.bytes <= smallBytes)
@@ -119,7 +122,7 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 				p = planReset(r, length, print)
 				return nil
 			}
-			b := newBatch(m.store, r, source, target)
+			b := newBatch(m.store, r, source, target, m.now())
 			b.judged, b.most = judged, entries
 			p, err = m.planEntries(b, journal.Position(position), next, print)
 			return err
@@ -139,10 +142,14 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	if _, known := b.state.get(keyRule); !known {
 		b.state.set(keyRule, print)
 	}
-	full := func() bool { return len(b.changes) >= b.most || b.bytes >= m.batchBytes }
+	full := func() bool {
+		return len(b.changes) >= b.most || b.bytes >= m.batchBytes || len(b.state.over) >= mostState
+	}
+	b.position = position
 	tasks, words := b.state.loadQueue()
 	b.tasks = tasks
-	seen, seenAll, err := m.wakeForOthers(b)
+	b.judgeByTime()
+	seen, seenAll, err := m.watchOthers(b)
 	if err != nil {
 		return plan{}, err
 	}
@@ -175,14 +182,32 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	}
 	p := plan{more: more, batch: b, seen: seen}
 	p.none = b.entries == 0 && len(b.changes) == 0 && len(b.state.over) == 0
+	if !p.none {
+		b.state.set(keySeen, []byte(positionWord(seen)))
+	}
 	p.write = store.Batch{Changes: b.changes, Follower: b.state.update(position)}
 	return p, nil
+}
+
+// judgeByTime schedules what dates in markings decide, if they have come.
+func (b *batch) judgeByTime() {
+	if b.state.nothing(prefixTime) {
+		return
+	}
+	for _, word := range b.state.words(prefixTime) {
+		at, definition := parseTimeWord(word)
+		if at.After(b.now) {
+			return
+		}
+		b.state.unset(prefixTime + word)
+		b.tasks = append(b.tasks, task{kind: taskJudge, id: definition})
+	}
 }
 
 // planReset starts to judge every entry again because the terms have changed.
 func planReset(r route, length journal.Position, print []byte) plan {
 	u := &store.FollowerUpdate{Name: r.name}
-	for _, prefix := range []string{prefixOver, prefixWait, prefixQueue, keyEnded} {
+	for _, prefix := range append([]string{keyEnded}, judgements...) {
 		u.Clear = append(u.Clear, []byte(prefix))
 	}
 	u.Set = []store.KeyValue{{Key: []byte(keyRule), Value: print}, {Key: []byte(keyReset), Value: []byte(positionWord(length))}}
@@ -229,7 +254,7 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 			p.none = true
 			return nil
 		}
-		b := newBatch(m.store, r, nil, target)
+		b := newBatch(m.store, r, nil, target, m.now())
 		p.batch = b
 		most := m.pace.burst(m.batchEntries)
 		walked := 0
@@ -256,20 +281,27 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 		m.remember(r, nil)
 		p.write.Follower = &store.FollowerUpdate{
 			Name: r.name, Position: target.Cursor(r.name),
-			Clear: [][]byte{[]byte(prefixOver), []byte(prefixAid), []byte(prefixWait), []byte(prefixRefer), []byte(prefixQueue), []byte(keyReset)},
+			Clear: [][]byte{[]byte(keyReset)},
 			Set:   []store.KeyValue{{Key: []byte(keyRule), Value: []byte{}}, {Key: []byte(keyEnded), Value: []byte(reason)}},
+		}
+		for _, prefix := range prefixes {
+			p.write.Follower.Clear = append(p.write.Follower.Clear, []byte(prefix))
 		}
 		return nil
 	})
 	return p, err
 }
 
+// judging counts the ways in which releases have been decided: after an upgrade everything is judged again.
+const judging = 2
+
 // fingerprint identifies the rule and the terms that decide which objects are released.
 func fingerprint(rule agreement.Release, target *agreement.Agreement) ([]byte, error) {
 	text, err := json.Marshal(struct {
-		Rule   agreement.Release
-		Accept agreement.Accept
-	}{rule, target.Accept})
+		Judging int
+		Rule    agreement.Release
+		Accept  agreement.Accept
+	}{judging, rule, target.Accept})
 	if err != nil {
 		return nil, fmt.Errorf("write the rule of a release: %w", err)
 	}

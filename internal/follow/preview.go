@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
@@ -41,7 +42,7 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 	}
 	r := route{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
 	made := make(map[journal.Position]*Decision)
-	b := newBatch(s, r, nil, nil)
+	b := newBatch(s, r, nil, nil, time.Now())
 	b.state, b.reset = newState(nil, r.name), true
 	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
 		d := made[p]
@@ -80,7 +81,7 @@ func previewAll(ctx context.Context, b *batch) error {
 		from += journal.Position(len(c.entries))
 		err = b.route.target.Snapshot(func(target *store.Snapshot) error {
 			return b.route.source.Snapshot(func(source *store.Snapshot) error {
-				b.source, b.target = source, target
+				b.read(source, target)
 				for _, e := range c.entries {
 					if err := b.apply(e); err != nil {
 						return err

@@ -61,7 +61,7 @@ func (x *exchange) addAny(name agreement.Name, texts ...string) {
 	for _, text := range texts {
 		o := parse(x.t, text)
 		level, _ := o.EffectiveTLP()
-		b.Changes = append(b.Changes, store.Change{Add: &store.Addition{Object: o, TLP: level}})
+		b.Changes = append(b.Changes, store.Change{Add: &store.Addition{Object: o, TLP: max(level, stix.Clear)}})
 	}
 	_, err := x.col(name).Append(context.Background(), b)
 	x.must(err)

@@ -28,6 +28,45 @@ func at(text string) store.Versions {
 	return store.Versions{Exact: []stix.Instant{in}}
 }
 
+// releaseCase is a release from source to target: what happens, and what is in the target at the end.
+type releaseCase struct {
+	name  string
+	rule  agreement.Release
+	terms func(*agreement.Agreement) // of the source
+	to    func(*agreement.Agreement) // of the target
+	steps []step
+	want  string
+	taken int // withdrawals
+}
+
+// run runs the case with batches of the usual size, and of one entry.
+func (c releaseCase) run(t *testing.T) {
+	t.Run(c.name, func(t *testing.T) {
+		for name, config := range map[string]follow.Config{"": {}, ", an entry at a time": {BatchEntries: 1}} {
+			x := open(t, t.TempDir())
+			c.rule.To = "target"
+			x.agreement("source", func(a *agreement.Agreement) {
+				a.Release = []agreement.Release{c.rule}
+				if c.terms != nil {
+					c.terms(a)
+				}
+			})
+			x.agreement("target", c.to)
+			m := x.manager(config)
+			for _, do := range c.steps {
+				do(x)
+				x.must(m.Settle(t.Context()))
+			}
+			if got := strings.Join(x.holds("target"), " "); got != c.want {
+				t.Errorf("got %q, want %q%s", got, c.want, name)
+			}
+			if got := x.withdrawals("target"); len(got) != c.taken {
+				t.Errorf("got %d withdrawals, want %d%s:\n%s", len(got), c.taken, name, strings.Join(got, "\n"))
+			}
+		}
+	})
+}
+
 func TestRelease(t *testing.T) {
 	a, b, c := idOf("campaign", "a"), idOf("campaign", "b"), idOf("campaign", "c")
 	custom := "marking-definition--22222222-2222-4222-8222-222222222222"
@@ -38,24 +77,17 @@ func TestRelease(t *testing.T) {
 		string(stix.TLP2Extension) + `":{"extension_type":"property-extension","tlp_2_0":"green"}}}`
 	author := strings.Replace(object("identity", "author", 1, ""), string(idOf("identity", "author")), string(creator), 1)
 
-	for _, row := range []struct {
-		name  string
-		rule  agreement.Release
-		terms func(*agreement.Agreement) // of the source
-		to    func(*agreement.Agreement) // of the target
-		steps []step
-		want  string
-		taken int // withdrawals
-	}{
+	for _, row := range []releaseCase{
 		{name: "what is at the ceiling goes, what is above it stays", rule: agreement.Release{MaxTLP: stix.Green},
 			steps: []step{adds(object("campaign", "a", 1, "clear"), object("campaign", "b", 1, "green"), object("campaign", "c", 1, "amber"))},
 			want:  "a@1 b@1"},
 		{name: "unmarked objects count as the source says", rule: agreement.Release{MaxTLP: stix.Green},
 			terms: func(a *agreement.Agreement) { a.Accept.DefaultTLP = stix.Amber },
 			steps: []step{adds(object("campaign", "a", 1, ""), object("campaign", "b", 1, "green"))}, want: "b@1"},
-		{name: "unmarked objects go where the source says nothing", rule: agreement.Release{MaxTLP: stix.Green},
-			steps: []step{adds(object("campaign", "a", 1, ""))}, want: "a@1"},
-		{name: "a marking that is no level counts as red", rule: agreement.Release{MaxTLP: stix.AmberStrict},
+		{name: "unmarked objects stay where the source says nothing", rule: agreement.Release{MaxTLP: stix.Green},
+			terms: func(a *agreement.Agreement) { a.Accept.DefaultTLP = 0 },
+			steps: []step{adds(object("campaign", "a", 1, ""))}},
+		{name: "a marking that the rule does not carry counts as red", rule: agreement.Release{MaxTLP: stix.AmberStrict, Markings: &agreement.Markings{}},
 			steps: []step{adds(statement, object("campaign", "a", 1, custom))}, want: "statement"},
 		{name: "a marking that is no level goes with its definition where there is no ceiling", rule: agreement.Release{Types: []string{"campaign"}},
 			steps: []step{adds(object("campaign", "a", 1, custom)), adds(statement)}, want: "a@1 statement"},
@@ -174,30 +206,7 @@ func TestRelease(t *testing.T) {
 				}},
 			want: "a@1"},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			for name, config := range map[string]follow.Config{"": {}, ", an entry at a time": {BatchEntries: 1}} {
-				x := open(t, t.TempDir())
-				row.rule.To = "target"
-				x.agreement("source", func(a *agreement.Agreement) {
-					a.Release = []agreement.Release{row.rule}
-					if row.terms != nil {
-						row.terms(a)
-					}
-				})
-				x.agreement("target", row.to)
-				m := x.manager(config)
-				for _, do := range row.steps {
-					do(x)
-					x.must(m.Settle(t.Context()))
-				}
-				if got := strings.Join(x.holds("target"), " "); got != row.want {
-					t.Errorf("got %q, want %q%s", got, row.want, name)
-				}
-				if got := x.withdrawals("target"); len(got) != row.taken {
-					t.Errorf("got %d withdrawals, want %d%s:\n%s", len(got), row.taken, name, strings.Join(got, "\n"))
-				}
-			}
-		})
+		row.run(t)
 	}
 }
 
@@ -302,7 +311,7 @@ func TestAPreviewSaysWhatWouldGoAndWhichTermSaysSo(t *testing.T) {
 		"campaign refused release.max_tlp: it was marked above TLP:green, the most that the release to target passes on",
 		"campaign goes ",
 		"malware refused release.types: it is of type malware, the release to target passes on only campaign, relationship",
-		"campaign refused accept.require_marking: the object carries no marking, the agreement takes marked objects only: add object_marking_refs or granular_markings (accept.require_marking of the agreement target)",
+		"campaign refused accept.require_marking: the object carries no marking that says who may receive it, the agreement takes marked objects only: add object_marking_refs or granular_markings (accept.require_marking of the agreement target)",
 		"relationship waits " + string(b),
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -184,7 +184,7 @@ func referencesOf(l *store.Snapshot, vs []store.StoredVersion) (ids []stix.ID, e
 		if err != nil {
 			return nil, err
 		}
-		if e.present {
+		if e.present && e.object.Category() == stix.SRO {
 			ids = append(ids, e.references...)
 		}
 	}

@@ -144,8 +144,10 @@ func (m *Manager) sleep(timer *time.Timer, col *store.Collection) {
 	now := m.now()
 	next := col.Agreement().NextChange(now)
 	for _, r := range routes {
-		if t := r.source.Agreement().NextChange(now); !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
+		for _, t := range []time.Time{r.source.Agreement().NextChange(now), r.nextDate()} {
+			if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+				next = t
+			}
 		}
 	}
 	if next.IsZero() {
@@ -153,4 +155,19 @@ func (m *Manager) sleep(timer *time.Timer, col *store.Collection) {
 		return
 	}
 	timer.Reset(min(next.Sub(now)+time.Millisecond, 24*time.Hour))
+}
+
+// nextDate returns the next date in a marking that something released depends on; zero if there is none.
+func (r route) nextDate() (next time.Time) {
+	err := r.target.Snapshot(func(target *store.Snapshot) error {
+		for _, word := range newState(target, r.name).words(prefixTime) {
+			next, _ = parseTimeWord(word)
+			return nil
+		}
+		return nil
+	})
+	if err != nil {
+		return time.Time{} // the next step reports it
+	}
+	return next
 }

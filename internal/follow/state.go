@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
@@ -19,8 +20,21 @@ const (
 	prefixOver  = "o" // id -> instant of the newest version marked above the ceiling
 	prefixAid   = "a" // id: it is released because a released object needs it
 	prefixWait  = "w" // id, 0, position: the version added there waits for id
-	prefixRefer = "r" // id, 0, id of a relationship or sighting in the target that refers to it
+	prefixRefer = "r" // id, 0, id, 0, versionKey: that version in the target refers to the first id
 	prefixQueue = "q" // number -> task left over by the last batch
+
+	prefixPending = "p" // id, 0, position -> id: the version of id added there waits for the second id
+	prefixDefined = "d" // id of a marking definition, 0, position: its text decides about the version added there
+	prefixUnsure  = "u" // id, 0, instant, position: above the ceiling as long as definitions and dates stay as they are
+	prefixTime    = "t" // time, id of a marking definition: what it decides is judged again then
+
+	keySeen = "seen" // position up to which the target's own journal has been examined
+)
+
+// prefixes are all of them; judgements are those that end when the terms change.
+var (
+	prefixes   = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime}
+	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime}
 )
 
 // state is what a follower keeps, overlaid with the changes of one batch.
@@ -40,7 +54,7 @@ type change struct {
 
 func newState(l *store.Snapshot, name string) *state {
 	m := &state{snapshot: l, name: name, over: make(map[string]change), added: make(map[string][]string)}
-	for _, prefix := range []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue} {
+	for _, prefix := range prefixes {
 		m.empty[prefix[0]] = l == nil || !l.HasState(name, []byte(prefix))
 	}
 	return m
@@ -57,8 +71,8 @@ func (m *state) get(key string) ([]byte, bool) {
 	return v, v != nil
 }
 
-// of returns what is kept under a prefix and an object.
-func (m *state) s(prefix string, id stix.ID) ([]byte, bool) {
+// about returns what is kept under a prefix about an object.
+func (m *state) about(prefix string, id stix.ID) ([]byte, bool) {
 	if m.nothing(prefix) {
 		return nil, false
 	}
@@ -80,10 +94,18 @@ func (m *state) unset(key string) { m.over[key] = change{gone: true} }
 // put adds a word to a list.
 func (m *state) put(list, word string) {
 	if _, there := m.get(list + word); !there {
-		m.set(list+word, nil)
-		m.added[list] = append(m.added[list], word)
+		m.putValue(list, word, nil)
 	}
 }
+
+// putValue adds a word to a list, or changes its value.
+func (m *state) putValue(list, word string, value []byte) {
+	m.set(list+word, value)
+	m.added[list] = append(m.added[list], word)
+}
+
+// has reports whether a list has any word.
+func (m *state) has(list string) bool { return !m.nothing(list) && len(m.words(list)) > 0 }
 
 // words returns the words of a list, in order.
 func (m *state) words(list string) []string {
@@ -126,11 +148,6 @@ func (m *state) update(position journal.Position) *store.FollowerUpdate {
 	return u
 }
 
-// waits reports whether any version waits for an object.
-func (m *state) waits(id stix.ID) bool {
-	return !m.nothing(prefixWait) && len(m.words(waitList(id))) > 0
-}
-
 // waitedFor returns the objects that versions waited for after the last batch.
 func (m *state) waitedFor() (ids []stix.ID) {
 	if m.snapshot == nil {
@@ -149,6 +166,25 @@ func waitList(id stix.ID) string { return prefixWait + string(id) + "\x00" }
 
 func referList(id stix.ID) string { return prefixRefer + string(id) + "\x00" }
 
+func pendingList(id stix.ID) string { return prefixPending + string(id) + "\x00" }
+
+func definedList(id stix.ID) string { return prefixDefined + string(id) + "\x00" }
+
+func unsureList(id stix.ID) string { return prefixUnsure + string(id) + "\x00" }
+
+// timeWord is a word of prefixTime.
+func timeWord(t time.Time, definition stix.ID) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(max(t.UnixMicro(), 0)))) + string(definition)
+}
+
+// parseTimeWord reads a word of prefixTime.
+func parseTimeWord(word string) (t time.Time, definition stix.ID) {
+	if len(word) < 8 {
+		return time.Time{}, ""
+	}
+	return time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(word[:8])))), stix.ID(word[8:])
+}
+
 func positionWord(p journal.Position) string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(p)))
 }
@@ -158,38 +194,4 @@ func positionOf(word string) journal.Position {
 		return 0
 	}
 	return journal.Position(binary.BigEndian.Uint64([]byte(word)))
-}
-
-// task follows from an applied entry and runs before the next one: wake what waits for an object that has arrived, or
-// withdraw what refers to an object that has left.
-type task struct {
-	kind byte // taskWake or taskCascade
-	id   stix.ID
-}
-
-const (
-	taskWake    = 'w'
-	taskCascade = 'c'
-)
-
-// loadQueue returns the tasks that the last batch left, and the words they are kept under.
-func (m *state) loadQueue() (tasks []task, words []string) {
-	for _, word := range m.words(prefixQueue) {
-		words = append(words, word)
-		if v, ok := m.get(prefixQueue + word); ok && len(v) > 1 {
-			tasks = append(tasks, task{v[0], stix.ID(v[1:])})
-		}
-	}
-	return tasks, words
-}
-
-// keepQueue replaces the tasks kept under words by those that are left.
-func (m *state) keepQueue(tasks []task, words []string) {
-	for _, word := range words {
-		m.unset(prefixQueue + word)
-	}
-	for i, t := range tasks {
-		key := prefixQueue + positionWord(journal.Position(i))
-		m.set(key, []byte(strings.Join([]string{string(t.kind), string(t.id)}, "")))
-	}
 }

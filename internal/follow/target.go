@@ -130,7 +130,7 @@ func (b *batch) withdraw(id stix.ID, pick func(*targetVersion) bool, reason stri
 	}
 	h.versions = slices.DeleteFunc(h.versions, func(v targetVersion) bool { return !v.ours && !v.others })
 	if len(h.versions) == 0 {
-		b.tasks = append(b.tasks, task{taskCascade, id})
+		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
 	}
 	return nil
 }

@@ -48,10 +48,14 @@ func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller,
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
 	}
-	j := judge{terms: col.Agreement(), party: party, limits: opts.Limits, now: opts.Now.UTC(), idle: opts.Unjudged}
+	j := judge{terms: col.Agreement(), party: party, limits: opts.Limits, now: opts.Now.UTC(), idle: opts.Unjudged, definitions: &definitions{col: col}}
 	verdicts, err := j.all(ctx, raws)
 	if err != nil {
 		return nil, err
+	}
+	j.resolve(verdicts)
+	if err := j.definitions.err; err != nil {
+		return nil, fmt.Errorf("read marking definitions: %w", err)
 	}
 	s := submission{id: uuid.New(), at: j.now, verdicts: verdicts}
 	batch := store.Batch{
@@ -93,6 +97,9 @@ type verdict struct {
 	warnings []string // ids of rules, sorted, each once
 	message  string   // the findings
 	rule     string   // of the first finding that refuses
+
+	found   []validate.Finding // of validation; kept while missing is not empty
+	missing []stix.ID          // markings whose definition is not at hand
 }
 
 // judge checks objects against the Standard and one agreement's terms at one moment.
@@ -102,6 +109,8 @@ type judge struct {
 	limits ijson.Limits
 	now    time.Time
 	idle   bool // see Options.Unjudged
+
+	definitions *definitions
 }
 
 // one judges one object. The verdict's object refers to tree.
@@ -117,19 +126,29 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 		object = stix.Object{Tree: tree}
 		return verdict{object: object, id: placeholderID, message: messageOf(findings), rule: refusing(findings)}, nil
 	}
-	findings = append(findings, validate.Object(object, validate.Options{SpecVersions: j.terms.Accept.SpecVersions})...)
-	findings = append(findings, j.terms.Accepts(object, j.party, findings, j.now)...)
-	v := verdict{object: object, id: idOf(object), message: messageOf(findings), rule: refusing(findings)}
+	v := verdict{object: object, id: idOf(object)}
+	v.found = append(findings, validate.Object(object, validate.Options{SpecVersions: j.terms.Accept.SpecVersions})...)
+	j.checkTerms(&v)
+	return v, nil
+}
+
+// checkTerms checks a validated object against the terms.
+func (j *judge) checkTerms(v *verdict) {
+	accepted := j.terms.Accepts(v.object, j.party, v.found, j.definitions.of, j.now)
+	findings := append(slices.Clip(v.found), accepted.Findings...)
+	v.message, v.rule, v.missing = messageOf(findings), refusing(findings), accepted.Missing
 	v.passed = !refused(findings)
 	if v.passed {
-		if why := unkeepable(object); why != "" {
+		if why := unkeepable(v.object); why != "" {
 			v.passed, v.message = false, why
 		}
 	}
 	if v.passed {
-		v.tlp, v.warnings = j.terms.Level(object), warningsOf(findings)
+		v.tlp, v.warnings = accepted.Level, warningsOf(findings)
 	}
-	return v, nil
+	if len(v.missing) == 0 {
+		v.found = nil
+	}
 }
 
 // pass is like one without rules and terms.
@@ -176,9 +195,6 @@ const longestID = 300
 
 // idOf returns the identifier as the sender wrote it, malformed or not, so that the sender can find the object.
 func idOf(o stix.Object) string {
-	if o.ID != "" {
-		return string(o.ID)
-	}
 	t := o.Tree
 	if id := t.Str(t.Member(t.Root(), "id")); id != "" && len(id) <= longestID {
 		return id

@@ -159,13 +159,21 @@ func TestWhatTheJournalRecords(t *testing.T) {
 	if d := r.Details[2]; d.Outcome != ingest.Refused || !strings.Contains(d.Message, "A-003") {
 		t.Errorf("above the ceiling: got %+v, want a refusal by A-003", d)
 	}
-	if d := r.Details[3]; d.Outcome != ingest.Added || !strings.Contains(d.Message, "warning A-007") {
+	if d := r.Details[3]; d.Outcome != ingest.Refused || !strings.Contains(d.Message, "its definition is not here") {
+		t.Errorf("an unknown marking under a ceiling: got %+v, want a refusal", d)
+	}
+	s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.MaxTLP = 0 })
+	r = accept(t, col, ingest.Options{}, marked(4, "marking-definition--7d3f9c2a-51b4-4e08-9a6d-00000000000f"))
+	if d := r.Details[0]; d.Outcome != ingest.Added || !strings.Contains(d.Message, "warning A-007") {
 		t.Errorf("an unknown marking: got %+v, want success with a warning", d)
 	}
 	var got []string
 	err := col.Entries(3, 10, func(_ journal.Position, e journal.Entry, _ []byte) bool {
-		if e.Status != r.ID || e.Account != "vendor" || e.Party != "vendor" {
-			t.Errorf("got %+v, want the submission's status and account", e)
+		if e.Kind != journal.Added {
+			return true
+		}
+		if e.Account != "vendor" || e.Party != "vendor" {
+			t.Errorf("got %+v, want the submission's account", e)
 		}
 		got = append(got, fmt.Sprint(e.Object[len(e.Object)-1:], " ", stix.TLP(e.TLP), " ", slices.Contains(e.Warnings, "A-007")))
 		return true
@@ -231,5 +239,58 @@ func TestMessagesAreShort(t *testing.T) {
 		if n := len(d.Message) + len(d.ID) + len(d.Version); n > 16<<10 || strings.ContainsRune(d.Message, '\uFFFD') {
 			t.Errorf("%s: got %d bytes of message, identifier and version, want short and whole characters: %.200s", name, n, d.Message)
 		}
+	}
+}
+
+// An envelope may bring the definitions of its own markings, in any order, and definitions of those.
+func TestAnEnvelopeDefinesItsOwnMarkings(t *testing.T) {
+	const licence, classified, deep = "marking-definition--7d3f9c2a-51b4-4e08-9a6d-000000000001", "marking-definition--7d3f9c2a-51b4-4e08-9a6d-000000000002", "marking-definition--7d3f9c2a-51b4-4e08-9a6d-000000000003"
+	definition := func(id, statement string, more string) []byte {
+		return []byte(`{"type":"marking-definition","spec_version":"2.1","id":"` + id + `","created":"2026-01-01T00:00:00.000Z",` + more +
+			`"definition_type":"statement","definition":{"statement":"` + statement + `"}}`)
+	}
+	marked := func(n int, marking string) []byte {
+		return []byte(strings.Replace(string(accordtest.Tool(n, 0)), `"name"`, `"object_marking_refs":["`+marking+`"],"name"`, 1))
+	}
+	objects := [][]byte{
+		marked(1, licence), marked(2, classified), marked(3, deep), definition(deep, "Copyright", `"object_marking_refs":["`+licence+`"],`),
+		definition(licence, "CC BY 4.0", ""), definition(classified, "NATO SECRET", ""), marked(4, licence),
+	}
+	want := []ingest.Outcome{ingest.Added, ingest.Refused, ingest.Added, ingest.Added, ingest.Added, ingest.Added, ingest.Added}
+	for name, reverse := range map[string]bool{"as given": false, "reversed": true} {
+		t.Run(name, func(t *testing.T) {
+			s := accordtest.New(t)
+			col := s.Collection("gsp")
+			s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.DefaultTLP, a.Accept.MaxTLP = stix.Green, stix.Green })
+			list, outcomes := slices.Clone(objects), slices.Clone(want)
+			if reverse {
+				slices.Reverse(list)
+				slices.Reverse(outcomes)
+			}
+			for i, d := range accept(t, col, ingest.Options{}, list...).Details {
+				if d.Outcome != outcomes[i] {
+					t.Errorf("object %d: got %+v, want %s", i, d, outcomes[i])
+				}
+			}
+			// What came first counts, whatever its date; here it is in the collection.
+			other := strings.Replace(string(definition(classified, "CC BY 4.0", "")), "2026-01-01", "2025-01-01", 1)
+			r := accept(t, col, ingest.Options{}, []byte(other), marked(5, classified))
+			if r.Details[1].Outcome != ingest.Refused || !strings.Contains(r.Details[1].Message, `"secret"`) {
+				t.Errorf("a second definition under one id: got %+v, want that the first counts", r.Details[1])
+			}
+		})
+	}
+}
+
+// The sender finds its object by the id that it wrote; capitals make no other marking of TLP:RED.
+func TestIdentifiersInCapitals(t *testing.T) {
+	s := accordtest.New(t)
+	col := s.Collection("gsp")
+	s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.MaxTLP = stix.Amber })
+	text := string(accordtest.Tool(1, 0))
+	id := string(stix.TLP1Red)
+	red := strings.Replace(text, `"name"`, `"object_marking_refs":["marking-definition--`+strings.ToUpper(id[len(id)-36:])+`"],"name"`, 1)
+	if d := accept(t, col, ingest.Options{}, []byte(red)).Details[0]; d.Outcome != ingest.Refused || d.Rule != "A-003" {
+		t.Errorf("got %+v, want a refusal by A-003", d)
 	}
 }

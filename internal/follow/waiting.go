@@ -1,0 +1,145 @@
+package follow
+
+import (
+	"slices"
+
+	"github.com/accord-taxii/accord/stix"
+)
+
+// A version that refers to objects which the target does not have waits. It waits for one of them at a time, drawn at
+// random: whatever order they arrive in, a version with n references is looked at about log n times, not n times.
+//
+// Objects may refer to each other in a circle, as processes do to parent and children. A version that waits only for
+// objects with waiting versions goes together with them once nothing else is missing.
+
+// mostInCircle bounds how many versions are released together because they refer to each other.
+const mostInCircle = 128
+
+// place releases a version that the terms allow, or lets it wait for what it refers to.
+func (b *batch) place(e *entry) error {
+	missing := b.missing(e)
+	if len(missing) == 0 {
+		return b.release(e)
+	}
+	b.report(e, Waits, nil, missing[0])
+	var absent []stix.ID // no version waits either
+	for _, id := range missing {
+		if !b.state.has(pendingList(id)) {
+			absent = append(absent, id)
+		}
+	}
+	if len(absent) == 0 {
+		circle, lacking, err := b.circle(e, missing)
+		if err != nil {
+			return err
+		}
+		if len(circle) > 0 {
+			for _, e := range circle {
+				if err := b.release(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		absent = lacking
+	}
+	if len(absent) == 0 {
+		absent = missing
+	}
+	b.wait(e, absent[b.draw(len(absent))])
+	return nil
+}
+
+// missing lists the objects that a version refers to and the target does not have.
+func (b *batch) missing(e *entry) (ids []stix.ID) {
+	for _, id := range e.references {
+		if id != e.id() && !b.holds(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// wait records that a version waits for an object.
+func (b *batch) wait(e *entry, on stix.ID) {
+	b.stopWaiting(e)
+	word := positionWord(e.position)
+	b.state.putValue(pendingList(e.id()), word, []byte(on))
+	b.state.put(waitList(on), word)
+}
+
+// stopWaiting forgets that a version waits.
+func (b *batch) stopWaiting(e *entry) {
+	if b.state.nothing(prefixPending) {
+		return
+	}
+	word := positionWord(e.position)
+	if on, waits := b.state.get(pendingList(e.id()) + word); waits {
+		b.state.unset(pendingList(e.id()) + word)
+		b.state.unset(waitList(stix.ID(on)) + word)
+	}
+}
+
+// member is a version that may be released together with others.
+type member struct {
+	*entry
+	missing []stix.ID
+}
+
+// circle returns the versions that can be released together with e, e among them, because they refer only to each other
+// and to what the target has. If there are none, lacking lists the objects that keep them back; it is empty too if more
+// versions hang together than mostInCircle.
+func (b *batch) circle(e *entry, missing []stix.ID) (together []*entry, lacking []stix.ID, err error) {
+	members := []member{{e, missing}}
+	looked := map[stix.ID]bool{e.id(): true}
+	for i := 0; i < len(members); i++ {
+		for _, id := range members[i].missing {
+			if looked[id] {
+				continue
+			}
+			looked[id] = true
+			waiting := b.state.words(pendingList(id))
+			if len(waiting) == 0 {
+				lacking = append(lacking, id)
+			}
+			for _, word := range waiting {
+				if len(members) == mostInCircle {
+					return nil, nil, nil
+				}
+				other, err := readEntry(b.source, positionOf(word))
+				if err != nil {
+					return nil, nil, err
+				}
+				if !other.present || b.refused(other) {
+					continue // its removal, or another judgement, comes later
+				}
+				members = append(members, member{other, b.missing(other)})
+			}
+		}
+	}
+	members = closed(members)
+	if !slices.ContainsFunc(members, func(m member) bool { return m.position == e.position }) {
+		return nil, lacking, nil
+	}
+	for _, m := range members {
+		together = append(together, m.entry)
+	}
+	return together, nil, nil
+}
+
+// closed returns those of the members that refer only to each other: the largest such set.
+func closed(members []member) []member {
+	for {
+		there := make(map[stix.ID]bool, len(members))
+		for _, m := range members {
+			there[m.id()] = true
+		}
+		kept := slices.DeleteFunc(slices.Clone(members), func(m member) bool {
+			return slices.ContainsFunc(m.missing, func(id stix.ID) bool { return !there[id] })
+		})
+		if len(kept) == len(members) {
+			return kept
+		}
+		members = kept
+	}
+}
