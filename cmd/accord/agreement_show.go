@@ -56,7 +56,7 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 	}
 	row("accepts", "%s", acceptText(a.Accept))
 	for _, r := range a.Release {
-		row("releases", "to %s%s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types), lagText(a.Releases, r.To))
+		row("releases", "to %s%s%s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types), markingsText(r.MaxPAP, r.Markings), lagText(a.Releases, r.To))
 	}
 	if r := a.Retention; r != (agreement.Retention{}) {
 		row("keeps", "%s", retentionText(r))
@@ -80,6 +80,9 @@ func acceptText(a agreement.Accept) string {
 	if a.DefaultTLP != 0 {
 		parts = append(parts, "unmarked counts as "+a.DefaultTLP.String())
 	}
+	if text := markingsText(a.MaxPAP, a.Markings); text != "" {
+		parts = append(parts, strings.TrimPrefix(text, ", "))
+	}
 	if a.RequireMarking {
 		parts = append(parts, "marked objects only")
 	}
@@ -93,6 +96,17 @@ func acceptText(a agreement.Accept) string {
 		parts = append(parts, "nothing modified more than a day ahead")
 	}
 	return strings.Join(parts, "; ")
+}
+
+// markingsText describes terms on markings beside TLP where they are not the default.
+func markingsText(most stix.PAP, m *agreement.Markings) (text string) {
+	if most != 0 {
+		text = ", up to PAP:" + most.String()
+	}
+	if carried := m.String(); carried != "" {
+		text += ", carrying markings " + carried
+	}
+	return text
 }
 
 func ceilingText(l stix.TLP) string {

@@ -189,6 +189,18 @@ func (m *Markings) carried() []string {
 	return m.Carry
 }
 
+// String lists what is carried, "" for the default.
+func (m *Markings) String() string {
+	list := m.canonical().Carry
+	if slices.Equal(list, defaultCarried) {
+		return ""
+	}
+	if len(list) == 0 {
+		return "nothing"
+	}
+	return strings.Join(list, ", ")
+}
+
 func (m *Markings) clone() *Markings {
 	if m == nil {
 		return nil

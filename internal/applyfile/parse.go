@@ -355,7 +355,8 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.texts("accept.spec_versions", func(s string) { a.SpecVersions = append(a.SpecVersions, s) }),
 		e.tlp("accept.max_tlp", &a.MaxTLP), e.tlp("accept.default_tlp", &a.DefaultTLP),
 		e.flag("accept.require_marking", &a.RequireMarking), e.words("accept.warnings", &a.Warnings),
-		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified))
+		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified),
+		e.pap("accept.max_pap", &a.MaxPAP), e.markings("accept.markings", &a.Markings))
 }
 
 func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
@@ -364,7 +365,8 @@ func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
 	var rel agreement.Release
 	var to string
 	if e.mapping(n, "a release", e.words(field+".to", &to), e.tlp(field+".max_tlp", &rel.MaxTLP),
-		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) })) {
+		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) }),
+		e.pap(field+".max_pap", &rel.MaxPAP), e.markings(field+".markings", &rel.Markings)) {
 		rel.To = agreement.Name(to)
 		*list = append(*list, rel)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -45,9 +46,9 @@ agreements:
       - {party: vendor, roles: [producer, consumer]}
       - {party: agency, roles: [consumer, auditor]}
     term: {from: 2026-01-01, until: 2029-01-01T12:00:00Z}
-    accept: {types: [indicator, x-acme], spec_versions: [2.1, '2.0'], max_tlp: AMBER+STRICT, default_tlp: white, require_marking: true, warnings: reject, created_by: party, future_modified: reject}
+    accept: {types: [indicator, x-acme], spec_versions: [2.1, '2.0'], max_tlp: AMBER+STRICT, default_tlp: white, require_marking: true, warnings: reject, created_by: party, future_modified: reject, max_pap: amber, markings: {carry: [statement, pap]}}
     release:
-      - {to: members, max_tlp: green, types: [indicator]}
+      - {to: members, max_tlp: green, types: [indicator], max_pap: WHITE, markings: {carry: []}}
     retention: {versions: 10, max_age: 90d}
   - {name: members, api_root: states, accept: {types: []}, release: [], term: , retention: {}}
 `
@@ -75,12 +76,13 @@ func TestParseEverything(t *testing.T) {
 	}
 	a := f.agreements[0].Agreement
 	want := agreement.Accept{Types: []string{"indicator", "x-acme"}, SpecVersions: []string{"2.1", "2.0"}, MaxTLP: stix.AmberStrict, DefaultTLP: stix.Clear,
-		RequireMarking: true, Warnings: "reject", CreatedBy: "party", FutureModified: "reject"}
-	if fmt.Sprint(a.Accept) != fmt.Sprint(want) {
+		RequireMarking: true, Warnings: "reject", CreatedBy: "party", FutureModified: "reject", MaxPAP: stix.PAPAmber, Markings: &agreement.Markings{Carry: []string{"statement", "pap"}}}
+	if !reflect.DeepEqual(a.Accept, want) {
 		t.Errorf("accept: got %+v, want %+v", a.Accept, want)
 	}
 	if a.Description != "What vendors give\nto the agency.\n" || !a.Term.Until.Equal(time.Date(2029, 1, 1, 12, 0, 0, 0, time.UTC)) ||
-		a.Retention != (agreement.Retention{Versions: 10, MaxAgeDays: 90}) || a.Release[0].MaxTLP != stix.Green {
+		a.Retention != (agreement.Retention{Versions: 10, MaxAgeDays: 90}) || a.Release[0].MaxTLP != stix.Green ||
+		a.Release[0].MaxPAP != stix.PAPClear || a.Release[0].Markings == nil || len(a.Release[0].Markings.Carry) != 0 {
 		t.Errorf("agreement: got %+v", a)
 	}
 	if b := f.agreements[1].Agreement; b.Title != "members" || !b.Term.From.IsZero() || len(b.Accept.Types) != 0 {
@@ -129,6 +131,8 @@ func TestEveryFaultOfAFile(t *testing.T) {
 		"an agreement without a root":      {"agreements:\n  - name: gsp\n", line(2, "an agreement has no api_root")},
 		"an unknown term":                  {agreementWith("    accept:\n      max_weight: 3\n"), line(5, `unknown key "max_weight" in accept, known are types, spec_versions, max_tlp`)},
 		"an unknown TLP":                   {agreementWith("    accept: {max_tlp: purple}\n"), line(4, `"purple" here, want one of clear (white), green, amber, amber+strict, red`)},
+		"an unknown PAP":                   {agreementWith("    accept: {max_pap: amber+strict}\n"), line(4, `"amber+strict" here, want one of clear (white), green, amber, red`)},
+		"an unknown kind of marking":       {agreementWith("    release:\n      - {to: x, markings: {carry: [statement, secret]}}\n"), line(5, `release[0].markings.carry[1]: "secret" is no kind of marking`)},
 		"an unknown TLP in a release":      {agreementWith("    release:\n      - {to: x, max_tlp: purple}\n"), line(5, "purple")},
 		"an unknown type":                  {agreementWith("    accept:\n      types:\n        - indicator\n        - indicater\n"), line(7, `"indicater" is no object type of STIX 2.1`)},
 		"an unknown role":                  {agreementWith("    parties:\n      - {party: a, roles: [consumer]}\n      - {party: b, roles: [reader]}\n"), line(6, `"reader" is no role, want some of producer, consumer, auditor`)},

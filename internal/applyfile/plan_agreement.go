@@ -55,7 +55,7 @@ func (p *planner) agreement(e agreementEntry) {
 	}
 	want.Collection.ID = now.Collection.ID
 	want.Suspended, want.Terminated = now.Suspended, now.Terminated
-	changes := agreementChanges(now, want)
+	changes := agreementChanges(now.Canonical(), want)
 	if now.Terminated != nil && len(changes) > 0 {
 		p.add(e.line("name"), "the agreement %s is terminated and its terms change no more; the file would change %s", e.Name, strings.Join(changes, ", "))
 	}
@@ -92,9 +92,7 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 		changes = append(changes, "term.until")
 	}
 	add("accept.", differ(now.Accept, want.Accept))
-	if !slices.EqualFunc(now.Release, want.Release, func(x, y agreement.Release) bool {
-		return x.To == y.To && x.MaxTLP == y.MaxTLP && slices.Equal(x.Types, y.Types)
-	}) {
+	if !slices.EqualFunc(now.Release, want.Release, agreement.Release.Equal) {
 		changes = append(changes, "release")
 	}
 	add("retention.", differ(now.Retention, want.Retention))
