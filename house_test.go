@@ -36,11 +36,11 @@ var packages = []row{
 	{"internal/admin", "internal/applyfile internal/audit internal/follow internal/delivery store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
 	{"internal/applyfile", "store internal/agreement internal/auth stix", "apply files and their plans; auth: hashes of passwords, names of certificates"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix", "history, read and proved"},
-	{"internal/follow", "store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another"},
+	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts"},
 	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},
 
 	{"store", "store/journal internal/verifiedbolt internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},
-	{"internal/agreement", "stix stix/validate", "terms judge objects and their markings"},
+	{"internal/agreement", "stix stix/validate stix/ijson", "terms judge objects and their markings; ijson: definitions are read"},
 	{"internal/delivery", "store/journal internal/verifiedbolt", "who was given what; journal: what a position is. The store knows of it only that its files belong in a backup"},
 	{"internal/verifiedbolt", "", "bbolt that verifies pages: it knows no content"},
 	{"internal/budget", "", "memory that is counted: whoever makes an answer takes from it"},
