@@ -65,16 +65,16 @@ type BackupAgreement struct {
 	Versions   uint64         `json:"versions"`
 }
 
-// Deliveries calls add with the name of the file of deliveries of each collection, if it has one, and with a read
-// transaction on it, which add takes over. It is the delivery package's Log.Snapshot.
-type Deliveries func(collections []uuid.UUID, add func(name string, tx *bolt.Tx)) error
+// Deliveries calls add with the name of the file of deliveries of each collection, if it has one, and with a snapshot of
+// it, which add takes over. It is the delivery package's Log.Snapshot.
+type Deliveries func(collections []uuid.UUID, add func(name string, s *verifiedbolt.Snapshot)) error
 
 // Backup writes the folder as it is at one moment into w, as a tar stream that ReceiveBackup reads. Reading and writing go
 // on meanwhile; writers wait only while the moment is taken. It is the same moment for every agreement, so that no
 // follower is further than what it follows. deliveries may be nil.
 //
-// Until an agreement's file is written to w, the pages that it had at that moment stay, so the file grows with what is
-// changed meanwhile.
+// What was deleted before that moment is not in the backup: free pages are written as zeros. Until an agreement's file is
+// written to w, the pages that it had at that moment stay, so the file grows with what is changed meanwhile.
 func (s *Store) Backup(ctx context.Context, w io.Writer, deliveries Deliveries) error {
 	m, err := s.moment(ctx, deliveries)
 	if err != nil {
@@ -88,23 +88,16 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, deliveries Deliveries) 
 	return nil
 }
 
-// filePart is a file of a backup, in a read transaction.
+// filePart is a file of a backup.
 type filePart struct {
-	name string // in the backup
-	tx   *bolt.Tx
-}
-
-func (f *filePart) close() {
-	if f.tx != nil {
-		f.tx.Rollback()
-		f.tx = nil
-	}
+	name     string // in the backup
+	snapshot *verifiedbolt.Snapshot
 }
 
 // moment is a data folder at one moment.
 type moment struct {
 	made       time.Time
-	files      []*filePart
+	files      []filePart
 	agreements []BackupAgreement
 	missing    []agreement.Name
 	plain      []string // files that are copied as they are: keys and certificates
@@ -113,7 +106,7 @@ type moment struct {
 
 func (m *moment) close() {
 	for _, f := range m.files {
-		f.close()
+		f.snapshot.Close()
 	}
 }
 
@@ -172,7 +165,7 @@ func holdWriters(ctx context.Context, cols []*Collection) (release func(), err e
 		if col.opts.ReadOnly {
 			continue
 		}
-		tx, err := col.db.Begin(true)
+		tx, err := col.db.Begin()
 		if err != nil {
 			return release, fmt.Errorf("stop writers of collection %s: %w", col.ID(), err)
 		}
@@ -182,11 +175,11 @@ func holdWriters(ctx context.Context, cols []*Collection) (release func(), err e
 }
 
 func (m *moment) add(name string, db *verifiedbolt.DB) error {
-	tx, err := db.Begin(false)
+	snapshot, err := db.Snapshot()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	m.files = append(m.files, &filePart{name: name, tx: tx})
+	m.files = append(m.files, filePart{name, snapshot})
 	return nil
 }
 
@@ -196,7 +189,7 @@ func (m *moment) addCollection(col *Collection) error {
 	}
 	var f stats
 	err := verifiedbolt.Guard(func() (err error) {
-		f, err = readStats(m.files[len(m.files)-1].tx)
+		f, err = readStats(m.files[len(m.files)-1].snapshot.Tx)
 		return err
 	})
 	if err != nil {
@@ -211,8 +204,8 @@ func (m *moment) addDeliveries(cols []*Collection, deliveries Deliveries) error 
 	for i, col := range cols {
 		ids[i] = col.ID()
 	}
-	return deliveries(ids, func(name string, tx *bolt.Tx) {
-		m.files = append(m.files, &filePart{name: path.Join(agreementsName, name), tx: tx})
+	return deliveries(ids, func(name string, s *verifiedbolt.Snapshot) {
+		m.files = append(m.files, filePart{path.Join(agreementsName, name), s})
 	})
 }
 
@@ -246,7 +239,7 @@ type backupWriter struct {
 func (b *backupWriter) all(m *moment) error {
 	plan := BackupPlan{Format: backupFormat, Made: m.made}
 	for _, f := range m.files {
-		plan.Bytes += f.tx.Size()
+		plan.Bytes += f.snapshot.Tx.Size()
 	}
 	if err := b.document(planName, plan); err != nil {
 		return err
@@ -262,10 +255,10 @@ func (b *backupWriter) all(m *moment) error {
 		}
 	}
 	for _, f := range m.files {
-		if err := b.part(f.name, f.tx.Size(), f.tx.WriteTo); err != nil {
+		if err := b.part(f.name, f.snapshot.Tx.Size(), f.snapshot.WriteTo); err != nil {
 			return err
 		}
-		f.close() // its old pages may go
+		f.snapshot.Close() // its old pages may go
 	}
 	manifest := BackupManifest{Format: backupFormat, Made: m.made, Files: b.files, Agreements: m.agreements, Missing: m.missing}
 	if err := b.document(backupName, manifest); err != nil {

@@ -191,7 +191,7 @@ func writeNew(ctx context.Context, path string, r io.Reader, progress func(int64
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	sum := sha256.New()
-	w := &hashedWriter{w: f, sum: sum, ctx: ctx}
+	w := &hashedWriter{w: &sparseWriter{f: f}, sum: sum, ctx: ctx}
 	var size int64
 	for {
 		n, err := io.CopyN(w, r, 1<<20)
@@ -204,7 +204,43 @@ func writeNew(ctx context.Context, path string, r io.Reader, progress func(int64
 			return BackupFile{}, err
 		}
 	}
+	if err := f.Truncate(size); err != nil { // it may end in a hole
+		return BackupFile{}, err
+	}
 	return BackupFile{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Sync()
+}
+
+// sparseWriter writes a file and leaves holes for whole blocks of zeros: free pages take no room on most file systems.
+type sparseWriter struct {
+	f  *os.File
+	at int64
+}
+
+// Write implements io.Writer.
+func (s *sparseWriter) Write(p []byte) (n int, err error) {
+	const block = 4 << 10
+	for n < len(p) {
+		end := min(n+block-int(s.at%block), len(p))
+		zeros := true
+		for _, x := range p[n:end] {
+			if x != 0 {
+				zeros = false
+				break
+			}
+		}
+		if !zeros {
+			// Up to the next block that may be a hole.
+			for end < len(p) && p[end] != 0 {
+				end = min(end+block, len(p))
+			}
+			if _, err := s.f.WriteAt(p[n:end], s.at); err != nil {
+				return n, err
+			}
+		}
+		s.at += int64(end - n)
+		n = end
+	}
+	return n, nil
 }
 
 // manifest reads the last part, compares it with what came, and keeps it.

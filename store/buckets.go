@@ -18,6 +18,7 @@ type buckets struct {
 	statuses, statusAge, cursors, followers, sources             *bolt.Bucket
 
 	stats   stats
+	deletes bool   // the transaction deletes something: see markDeletion
 	scratch []byte // for keys of the indexes
 
 	// For the searches of every addition, without their allocations.
@@ -155,6 +156,9 @@ func (t *buckets) putTree(tree *treeAppender) error {
 func (t *buckets) putStats() error {
 	if err := t.meta.Put(keyStats, t.stats.append(nil)); err != nil {
 		return fmt.Errorf("write stats: %w", err)
+	}
+	if t.deletes {
+		return markDeletion(t.meta)
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ func (k *checking) all(db *verifiedbolt.DB) error {
 	if err := k.statuses(); err != nil {
 		return err
 	}
+	if _, _, err := readSweepCounts(k.tx.Bucket(bucketMeta)); err != nil {
+		k.fault("%v", err)
+	}
 	if err := k.followers(); err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// What followers keep has a checksum, because no digest covers it: with a wrong bit in its cursor a release would leave
-// out objects unnoticed.
+// What followers keep, and the count of what is to be swept, has a checksum, because no digest covers it: with a wrong bit
+// in its cursor a release would leave out objects unnoticed.
 
 // checksumFormat is the first format in which it has one.
 const checksumFormat = 2
@@ -35,7 +35,7 @@ func verifyChecksum(key, kept []byte) ([]byte, error) {
 	}
 	n := len(kept) - checksumLen
 	if n < 0 || binary.BigEndian.Uint32(kept[n:]) != checksumOf(key, kept[:n]) {
-		return nil, fmt.Errorf("%w: what a follower keeps under %q", verifiedbolt.ErrDamaged, key)
+		return nil, fmt.Errorf("%w: what is kept under %q", verifiedbolt.ErrDamaged, key)
 	}
 	return kept[:n:n], nil
 }

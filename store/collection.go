@@ -101,7 +101,7 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 		if err := t.meta.Put(keyFormat, binary.BigEndian.AppendUint64(nil, collectionFormat)); err != nil {
 			return err
 		}
-		if err := t.meta.Put(keyID, id[:]); err != nil {
+		if err := errors.Join(t.meta.Put(keyID, id[:]), putSweepCounts(t.meta, 0, 0)); err != nil {
 			return err
 		}
 		_, err = apply(t, commitGroup{now: microseconds(opts.now()), batches: []preparedBatch{{

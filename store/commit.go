@@ -209,7 +209,7 @@ func (q *commitQueue) transact(ps []*pendingBatch) (groupResult, error) {
 	if q.broken != nil {
 		return groupResult{}, q.broken
 	}
-	tx, err := q.c.db.Begin(true)
+	tx, err := q.c.db.Begin()
 	if err != nil {
 		return groupResult{}, fmt.Errorf("begin: %w", err)
 	}

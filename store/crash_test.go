@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeUntilKilled appends from several goroutines and says what has been acknowledged, a line each.
+// writeUntilKilled appends and deletes from several goroutines, sweeps all the time, and prints what has been acknowledged,
+// a line each.
 func writeUntilKilled(path string, out io.Writer) error {
 	col, err := openCollection(path, collectionOptions{})
 	if err != nil {
@@ -42,7 +43,15 @@ func writeUntilKilled(path string, out io.Writer) error {
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	failed := make(chan error, 4)
+	failed := make(chan error, 5)
+	go func() {
+		for {
+			if err := sweepFile(context.Background(), col.db, bucketMeta); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
 	for n := range 4 {
 		wg.Go(func() {
 			for i := 0; ; i++ {

@@ -39,10 +39,15 @@
 // without version is new, though only hashes are looked at. Removing costs in proportion to what is removed and, where
 // only some versions go, the versions of that object.
 //
+// # Deleting
+//
+// What is deleted is gone from the file's structure at once. It stays in free pages until a sweep overwrites them with zeros,
+// within seconds; backups have zeros for all free pages. See sweep.go.
+//
 // # What is not promised
 //
-// The text of a removed object is taken out of the file's structure at once, but bbolt overwrites the page it lay in only
-// when it uses it again. A copy made by compacting the file does not have it.
+// A sweep waits until backups and checks that are in progress have ended. Disks and file systems that write to another place
+// than they were told (flash, copies on write, snapshots) may keep what was overwritten.
 //
 // Check reads a file as it was at one moment, and so keeps its pages from being used again until it is done.
 package store

@@ -103,6 +103,11 @@ func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
 		e.Act = cmp.Or(e.Act, "change")
 	}
 	e.Act = cmp.Or(e.Act, "create")
+	if before != nil { // with a password's hash, for one
+		if err := markDeletion(tx.Bucket(bucketRegistryMeta)); err != nil {
+			return err
+		}
+	}
 	return appendAdminEntry(tx, e)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -81,7 +82,8 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 				return fmt.Errorf("make bucket %s: %w", name, err)
 			}
 		}
-		return tx.Bucket(bucketRegistryMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat))
+		meta = tx.Bucket(bucketRegistryMeta)
+		return errors.Join(meta.Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat)), putSweepCounts(meta, 0, 0))
 	}
 	_, err := formatIn(meta, registryFormat)
 	return err

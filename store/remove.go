@@ -58,6 +58,7 @@ func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of jour
 	if err != nil {
 		return err
 	}
+	a.deletes = true
 	a.stats.versions--
 	a.stats.bytes -= uint64(len(r.text))
 	a.out.Positions[i] = r.position

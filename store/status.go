@@ -143,5 +143,8 @@ func forgetStatuses(tx *bolt.Tx, before uint64) (int, error) {
 			return 0, err
 		}
 	}
-	return len(old), nil
+	if len(old) > 0 {
+		return len(old), markDeletion(tx.Bucket(bucketMeta))
+	}
+	return 0, nil
 }

@@ -39,6 +39,9 @@ type Store struct {
 	closed   bool       // guarded by changing
 	now      atomic.Pointer[contents]
 
+	stopSweeper context.CancelFunc
+	swept       chan struct{} // closed when the sweeper has ended
+
 	waking sync.Mutex
 	newer  chan struct{} // guarded by waking; closed and replaced when accord.db changes
 }
@@ -62,6 +65,7 @@ type Unavailable struct {
 type Options struct {
 	ReadOnly bool
 	Now      func() time.Time // default time.Now
+	Failed   func(error)      // called with what failed in the background; nil: nothing
 }
 
 // Open opens a data folder, made if it does not exist (0700). While it is open no other process can open it: the error
@@ -96,6 +100,11 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	s.now.Store(s.openCollections(r))
+	if !opts.ReadOnly {
+		ctx, cancel := context.WithCancel(context.Background())
+		s.stopSweeper, s.swept = cancel, make(chan struct{})
+		go s.sweeper(ctx)
+	}
 	return s, nil
 }
 
@@ -190,6 +199,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.endSweeper()
 	return s.closeFiles()
 }
 

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	bolt "go.etcd.io/bbolt"
 
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -307,9 +307,9 @@ func (l *Log) Consumers(collection uuid.UUID) (list []Consumer, lost Lost, err e
 	return list, lost, nil
 }
 
-// Snapshot writes what waits and calls add with the name of each collection's file, if it has one, and a read transaction
-// on it, which add takes over.
-func (l *Log) Snapshot(collections []uuid.UUID, add func(name string, tx *bolt.Tx)) error {
+// Snapshot writes what waits and calls add with the name of each collection's file, if it has one, and a snapshot of it,
+// which add takes over.
+func (l *Log) Snapshot(collections []uuid.UUID, add func(name string, s *verifiedbolt.Snapshot)) error {
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -322,11 +322,11 @@ func (l *Log) Snapshot(collections []uuid.UUID, add func(name string, tx *bolt.T
 		if err != nil {
 			return err
 		}
-		tx, err := f.db.Begin(false)
+		s, err := f.db.Snapshot()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
-		add(name, tx)
+		add(name, s)
 	}
 	return nil
 }

@@ -150,7 +150,9 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func (s *srv) openStore(context.Context) (stop, error) {
-	opened, err := store.Open(s.config.DataDir, store.Options{Now: s.config.Now})
+	opened, err := store.Open(s.config.DataDir, store.Options{Now: s.config.Now, Failed: func(err error) {
+		s.config.Log.Error().Err(err).Msg("deleted text could not be overwritten")
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,9 @@ type DB struct {
 
 	newest atomic.Int64 // the newest transaction that was seen
 	root   atomic.Pointer[root]
-	stuck  atomic.Bool // bbolt failed with its locks held: any further call would wait for ever
+
+	readers readers
+	stuck   atomic.Bool // bbolt failed with its locks held: any further call would wait for ever
 }
 
 // Open is bolt.Open. It refuses a file with any damage that it finds; a damaged list of free pages does not matter to a
@@ -111,10 +113,11 @@ func (db *DB) release() {
 	db.file.Close()
 }
 
-// Begin is bolt.DB's, on a file that is intact as far as a transaction relies on it.
-func (db *DB) Begin(writable bool) (tx *bolt.Tx, err error) {
+// Begin begins a write transaction, on a file that is intact as far as it relies on it. To read, use View or Snapshot, which
+// a sweep waits for.
+func (db *DB) Begin() (tx *bolt.Tx, err error) {
 	err = Guard(func() (err error) {
-		tx, err = db.begin(writable)
+		tx, err = db.begin(true)
 		return err
 	})
 	return tx, err
@@ -174,6 +177,7 @@ func (db *DB) beginOrStick(writable bool) (*bolt.Tx, error) {
 // View is bolt.DB's, guarded.
 func (db *DB) View(fn func(*bolt.Tx) error) error {
 	return Guard(func() error {
+		defer db.readers.leave(db.readers.enter()) // after the transaction has ended
 		tx, err := db.begin(false)
 		if err != nil {
 			return err

@@ -390,7 +390,7 @@ func cutWhileUsed(t *testing.T, path string, size int64) (refused int) {
 		open := func() (err error) {
 			opening.RLock()
 			defer opening.RUnlock()
-			if tx, err = db.Begin(writable); err == nil {
+			if tx, err = db.begin(writable); err == nil {
 				large = tx.Bucket([]byte("large"))
 			}
 			return err

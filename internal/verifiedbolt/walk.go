@@ -1,7 +1,6 @@
 package verifiedbolt
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -254,23 +253,14 @@ func (w *walker) freePages(id uint64) error {
 	if err != nil {
 		return err
 	}
-	ids, count := p[pageHeader:], uint64(p.count())
-	if count == manyFree {
-		count, ids = binary.NativeEndian.Uint64(ids), ids[pageIDLen:]
+	list, err := p.freelist(id)
+	if err != nil {
+		return err
 	}
-	if p.flags() != freelistPage || count > uint64(len(ids)/pageIDLen) {
-		return fmt.Errorf("%w: page %d is not one", ErrDamaged, id)
-	}
-	before := uint64(0)
-	for i := range count {
-		free := binary.NativeEndian.Uint64(ids[i*pageIDLen:])
-		if free <= before {
-			return fmt.Errorf("%w: page %d is listed after %d", ErrDamaged, free, before)
-		}
+	for _, free := range list {
 		if err := w.meet(free); err != nil {
 			return err
 		}
-		before = free
 	}
 	return nil
 }
