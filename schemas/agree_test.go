@@ -43,7 +43,7 @@ var values = []string{
 }
 
 // names are given to members, beside those that the schemas list.
-var names = []string{"x_acme", "id", "ab", "Bad", "x-a-ext", "extension-definition--1", "a/b~c%20", "é", "", "severity", "action", "defanged", "type", "zz zz"}
+var names = []string{"x_acme", "id", "ab", "Bad", "b-d", "x-a-ext", "extension-definition--1", "a/b~c%20", "é", "", "severity", "action", "defanged", "type", "zz zz"}
 
 // mutant writes the value at node i of o with a few changes.
 type mutant struct {

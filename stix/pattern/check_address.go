@@ -22,8 +22,14 @@ func (c *checker) address(t *Test) {
 	to4, to6 := c.walk.reaches(catalogue().ipv4Value), c.walk.reaches(catalogue().ipv6Value)
 	switch {
 	case !to4 && !to6:
-		if !c.full() {
-			c.warn(ruleAddress, t.Path.Offset, fmt.Sprintf("found %s with %s, which speaks of addresses: the path ends in the value of an ipv4-addr or ipv6-addr", clip(t.Path.String()), t.Operator))
+		if c.walk.unknown() {
+			if !c.full() {
+				c.warn(ruleAddress, t.Path.Offset, fmt.Sprintf("found %s with %s, which speaks of addresses; whether the path ends in one is not known", clip(t.Path.String()), t.Operator))
+			}
+			return
+		}
+		if c.errors < c.opts.Findings {
+			c.refuse(ruleAddress, t.Path.Offset, fmt.Sprintf("found %s with %s, which speaks of addresses: the path ends in the value of an ipv4-addr or ipv6-addr", clip(t.Path.String()), t.Operator))
 		}
 	case four && !to4:
 		c.refuse(ruleAddress, v.Offset, fmt.Sprintf("found the IPv4 address %s for the value of an ipv6-addr", clip(v.Text)))

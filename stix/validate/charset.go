@@ -38,3 +38,91 @@ func isCharset(name []byte) bool {
 	_, ok := charsets[strings.ToLower(string(name))]
 	return ok
 }
+
+// preferredCharsets are the character sets of the IANA registry that are in use and have aliases: the preferred MIME name, else
+// the name of the registry, by each alias in lower case. A name of a set without aliases needs no row.
+var preferredCharsets = func() map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(preferredCharsetText) {
+		names := strings.Fields(line)
+		for _, name := range names {
+			all[strings.ToLower(name)] = names[0]
+		}
+	}
+	return all
+}()
+
+const preferredCharsetText = `
+US-ASCII ASCII ANSI_X3.4-1968 ANSI_X3.4-1986 ISO_646.irv:1991 ISO646-US us iso-ir-6 IBM367 cp367 csASCII
+ISO-8859-1 ISO_8859-1:1987 ISO_8859-1 iso-ir-100 latin1 l1 IBM819 CP819 csISOLatin1
+ISO-8859-2 ISO_8859-2:1987 ISO_8859-2 iso-ir-101 latin2 l2 csISOLatin2
+ISO-8859-3 ISO_8859-3:1988 ISO_8859-3 iso-ir-109 latin3 l3 csISOLatin3
+ISO-8859-4 ISO_8859-4:1988 ISO_8859-4 iso-ir-110 latin4 l4 csISOLatin4
+ISO-8859-5 ISO_8859-5:1988 ISO_8859-5 iso-ir-144 cyrillic csISOLatinCyrillic
+ISO-8859-6 ISO_8859-6:1987 ISO_8859-6 iso-ir-127 ECMA-114 ASMO-708 arabic csISOLatinArabic
+ISO-8859-7 ISO_8859-7:1987 ISO_8859-7 iso-ir-126 ELOT_928 ECMA-118 greek greek8 csISOLatinGreek
+ISO-8859-8 ISO_8859-8:1988 ISO_8859-8 iso-ir-138 hebrew csISOLatinHebrew
+ISO-8859-9 ISO_8859-9:1989 ISO_8859-9 iso-ir-148 latin5 l5 csISOLatin5
+ISO-8859-10 iso-ir-157 latin6 l6 ISO_8859-10:1992 csISOLatin6
+ISO-8859-13 csISO885913
+ISO-8859-14 iso-ir-199 ISO_8859-14:1998 ISO_8859-14 latin8 iso-celtic l8 csISO885914
+ISO-8859-15 ISO_8859-15 Latin-9 csISO885915
+ISO-8859-16 iso-ir-226 ISO_8859-16:2001 ISO_8859-16 latin10 l10 csISO885916
+UTF-8 csUTF8 UTF8
+UTF-16 csUTF16
+UTF-16BE csUTF16BE
+UTF-16LE csUTF16LE
+UTF-32 csUTF32
+UTF-7 csUTF7
+Shift_JIS MS_Kanji csShiftJIS
+EUC-JP Extended_UNIX_Code_Packed_Format_for_Japanese csEUCPkdFmtJapanese
+EUC-KR csEUCKR
+ISO-2022-KR csISO2022KR
+ISO-2022-JP csISO2022JP
+ISO-2022-JP-2 csISO2022JP2
+KS_C_5601-1987 iso-ir-149 KS_C_5601-1989 KSC_5601 korean csKSC56011987
+GB2312 csGB2312
+GB_2312-80 iso-ir-58 chinese csISO58GB231280
+GBK CP936 MS936 windows-936 csGBK
+GB18030 csGB18030
+Big5 csBig5
+Big5-HKSCS csBig5HKSCS
+KOI8-R csKOI8R
+KOI8-U csKOI8U
+windows-31J csWindows31J
+windows-874 cswindows874
+windows-1250 cswindows1250
+windows-1251 cswindows1251
+windows-1252 cswindows1252
+windows-1253 cswindows1253
+windows-1254 cswindows1254
+windows-1255 cswindows1255
+windows-1256 cswindows1256
+windows-1257 cswindows1257
+windows-1258 cswindows1258
+macintosh mac csMacintosh
+TIS-620 csTIS620 ISO-8859-11
+IBM437 cp437 437 csPC8CodePage437
+IBM850 cp850 850 csPC850Multilingual
+IBM852 cp852 852 csPCp852
+IBM855 cp855 855 csIBM855
+IBM857 cp857 857 csIBM857
+IBM860 cp860 860 csIBM860
+IBM861 cp861 861 cp-is csIBM861
+IBM862 cp862 862 csPC862LatinHebrew
+IBM863 cp863 863 csIBM863
+IBM865 cp865 865 csIBM865
+IBM866 cp866 866 csIBM866
+IBM037 cp037 ebcdic-cp-us ebcdic-cp-ca ebcdic-cp-wt ebcdic-cp-nl csIBM037
+IBM500 CP500 ebcdic-cp-be ebcdic-cp-ch csIBM500
+hp-roman8 roman8 r8 csHPRoman8
+VISCII csVISCII
+`
+
+// preferredCharset is the name that a character set is to be written by, "" for one that is not in the table.
+func preferredCharset(name []byte) string {
+	if len(name) > 60 {
+		return ""
+	}
+	return preferredCharsets[strings.ToLower(string(name))]
+}

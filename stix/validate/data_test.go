@@ -73,25 +73,27 @@ func writeCases(t *testing.T, file string, cases []dataCase) {
 }
 
 // judgeText judges a text as accord validate does: an object, or a bundle and each of its objects.
-func judgeText(text []byte) []Finding {
+func judgeText(text []byte) []Finding { return judgeTextAs(text, Options{}) }
+
+func judgeTextAs(text []byte, opts Options) []Finding {
 	var tree ijson.Tree
 	o, found := Parse(text, &tree, ijson.Limits{})
 	if Invalid(found) {
 		return found
 	}
 	if o.Type != "bundle" {
-		return append(found, Object(o, Options{})...)
+		return append(found, Object(o, opts)...)
 	}
-	found = append(found, Bundle(&tree, Options{})...)
+	found = append(found, Bundle(&tree, opts)...)
 	items := slices.Collect(tree.Items(tree.Member(0, "objects")))
-	across := Across(&tree, items, Options{})
+	across := Across(&tree, items, opts)
 	for i, item := range items {
 		var inner ijson.Tree
 		o, within := Parse(tree.Raw(item), &inner, ijson.Limits{})
 		if !Invalid(within) {
-			within = append(within, Object(o, Options{})...)
+			within = append(within, Object(o, opts)...)
 		}
-		for _, f := range Join(within, across[i], Options{}) {
+		for _, f := range Join(within, across[i], opts) {
 			f.Path = fmt.Sprintf("/objects/%d%s", i, f.Path)
 			found = append(found, f)
 		}

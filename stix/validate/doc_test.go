@@ -62,7 +62,7 @@ func TestTheTableIsInOrderAndComplete(t *testing.T) {
 	}
 	// The identifiers of the rules; those not here were never given, but for S-213: a reference to what is not at hand is no finding.
 	gaps := map[int]bool{}
-	for _, gap := range [][2]int{{9, 9}, {33, 37}, {49, 49}, {85, 100}, {105, 109}, {138, 139}, {176, 177}, {179, 179}, {183, 184}, {194, 194}, {199, 200}, {213, 218}} {
+	for _, gap := range [][2]int{{9, 9}, {33, 37}, {49, 49}, {85, 100}, {105, 108}, {138, 139}, {179, 179}, {183, 184}, {194, 194}, {199, 200}, {213, 218}} {
 		for n := gap[0]; n <= gap[1]; n++ {
 			gaps[n] = true
 		}

@@ -9,7 +9,7 @@ import (
 // addressRules are on the values of addresses and names of hosts (section 6).
 var addressRules = []Rule{
 	{ID: "S-143", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.1.1, 6.15.1",
-		Summary: "url of an artifact and value of a url are URLs of RFC 3986 with a scheme; defanged: a warning.", value: observedURL},
+		Summary: "url of an artifact and value of a url are URLs of RFC 3986 with a scheme; characters that browsers take, and anything defanged: a warning.", value: observedURL},
 	{ID: "S-145", Level: must, Severity: Warning, Layer: layerSemantic, Section: "6.4.1",
 		Summary: "A domain name is one of RFC 1034 with labels of RFC 5890; empty, with spaces or a scheme: an error unless defanged.", value: domainName},
 	{ID: "S-146", Level: definition, Severity: Warning, Layer: layerSemantic, Section: "6.5.1",
@@ -21,9 +21,30 @@ var addressRules = []Rule{
 }
 
 func observedURL(s *subject, _ *property, node int) {
-	if s.t.Kind(node) == ijson.String && !urlForm(s.t.Bytes(node)) {
-		s.unlessDefanged(node, "%s is no URL of RFC 3986, expected scheme:rest with unusual characters percent-encoded", s.show(node))
+	if s.t.Kind(node) != ijson.String {
+		return
 	}
+	switch b := s.t.Bytes(node); {
+	case urlForm(b):
+	case browserURL(b):
+		s.warn(node, "%s has characters that RFC 3986 does not allow there, though browsers take them; expected them percent-encoded", s.show(node))
+	default:
+		s.unlessDefanged(node, "%s is no URL of RFC 3986, expected scheme:rest with unusual characters percent-encoded%s", s.show(node), defangedHint(b))
+	}
+}
+
+// defangedMarks are what people put into addresses so that no program follows them, in lower case.
+var defangedMarks = [...]string{"[.", ".]", "(.", ".)", "{.", ".}", "[:", ":]", "(:", ":)", "[@", "@]", "[/", "/]", "[dot", "(dot", "{dot", " dot ", "[at]", "(at)", " at ", "hxxp", "h**p", "htxp", "\\."}
+
+// defangedHint adds to a message about a value that looks altered on purpose how to say so.
+func defangedHint(b []byte) string {
+	lower := bytes.ToLower(b)
+	for _, mark := range defangedMarks {
+		if bytes.Contains(lower, []byte(mark)) {
+			return "; if it was altered on purpose, say so with \"defanged\": true"
+		}
+	}
+	return ""
 }
 
 func domainName(s *subject, _ *property, node int) {
@@ -33,9 +54,9 @@ func domainName(s *subject, _ *property, node int) {
 	b := s.t.Bytes(node)
 	switch {
 	case len(b) == 0 || bytes.ContainsAny(b, " \t\r\n") || bytes.Contains(b, []byte("://")):
-		s.unlessDefanged(node, "%s is no domain name, expected labels joined by dots, without spaces or a scheme", s.show(node))
+		s.unlessDefanged(node, "%s is no domain name, expected labels joined by dots, without spaces or a scheme%s", s.show(node), defangedHint(b))
 	case !domainForm(b):
-		s.warn(node, "%s is no domain name of RFC 1034, expected labels of letters, digits and hyphens joined by dots", s.show(node))
+		s.warn(node, "%s is no domain name of RFC 1034, expected labels of letters, digits and hyphens joined by dots%s", s.show(node), defangedHint(b))
 	}
 }
 
@@ -67,7 +88,7 @@ func emailAddress(s *subject, _ *property, node int) {
 		return
 	}
 	if b := s.t.Bytes(node); !addrSpec(b) && !withDisplayName(b) {
-		s.report(node, "%s is no email address, expected local-part@domain", s.show(node))
+		s.report(node, "%s is no email address, expected local-part@domain%s", s.show(node), defangedHint(b))
 	}
 }
 
@@ -144,13 +165,13 @@ func networkAddress(s *subject, p *property, node int) {
 	switch p.in.name {
 	case "ipv4-addr":
 		if address, ok := cutPrefix(b, 32); !ok || !ipv4Form(address) {
-			s.unlessDefanged(node, "%s is no IPv4 address, expected four numbers such as 198.51.100.3, or a block such as 198.51.100.0/24", s.show(node))
+			s.unlessDefanged(node, "%s is no IPv4 address, expected four numbers such as 198.51.100.3, or a block such as 198.51.100.0/24%s", s.show(node), defangedHint(b))
 		}
 	case "ipv6-addr":
 		s.ipv6Address(node, b)
 	case "mac-addr":
 		if !macForm(b) {
-			s.unlessDefanged(node, "%s is no MAC address, expected six lower-case octets joined by colons, such as 00:1b:44:11:3a:b7", s.show(node))
+			s.unlessDefanged(node, "%s is no MAC address, expected six lower-case octets joined by colons, such as 00:1b:44:11:3a:b7%s", s.show(node), defangedHint(b))
 		}
 	}
 }
@@ -160,7 +181,7 @@ func (s *subject) ipv6Address(node int, b []byte) {
 	plain, zone, zoned := bytes.Cut(address, []byte("%"))
 	switch {
 	case !ok || !ipv6Form(plain) || zoned && len(zone) == 0:
-		s.unlessDefanged(node, "%s is no IPv6 address, expected one such as 2001:db8::1, or a block such as 2001:db8::/32", s.show(node))
+		s.unlessDefanged(node, "%s is no IPv6 address, expected one such as 2001:db8::1, or a block such as 2001:db8::/32%s", s.show(node), defangedHint(b))
 	case zoned:
 		s.warn(node, "%s has a zone, which means nothing on another machine", s.show(node))
 	}

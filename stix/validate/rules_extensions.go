@@ -158,5 +158,18 @@ func (s *subject) extensionKeys(node int) {
 	}
 }
 
+// reservedNames looks for names in extensions that the Standard reserves; at the top level the schemas refuse them.
+func reservedNames(s *subject, e extension) {
+	if _, ok := s.predefined(e.key); ok {
+		return
+	}
+	for name, value := range s.t.Members(e.value) {
+		switch string(s.t.Bytes(name)) {
+		case "severity", "username", "phone_number", "action":
+			s.warn(value, "the property name %s is reserved, also in an extension; choose another", s.show(name))
+		}
+	}
+}
+
 // isList reports whether the node is a JSON array.
 func (s *subject) isList(node int) bool { return s.t.Kind(node) == ijson.Array }

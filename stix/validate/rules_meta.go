@@ -15,7 +15,7 @@ var metaRules = []Rule{
 	seen("S-185", must, layerSchema, "7.2.1", "A marking definition without extensions has definition_type and definition."),
 	seen("S-186", must, layerSchema, "7.2.1.3", "definition_type statement goes with a definition that is a statement."),
 	{ID: "S-187", Level: must, Severity: Error, Layer: layerSemantic, Section: "7.2.1.4",
-		Summary: "A marking definition of type tlp is one of the four of the Standard; a missing name or further properties: a warning.",
+		Summary: "A marking definition of type tlp is one of the four of the Standard; a missing name, further properties, or clear for white: a warning.",
 		types:   "marking-definition", object: fixedTLP},
 	{ID: "S-188", Level: definition, Severity: Error, Layer: layerSemantic, Section: "7.2.1.4",
 		Summary: "The identifiers of the four TLP 1.0 markings stand on nothing else.", types: "marking-definition", object: reservedTLP},
@@ -78,13 +78,17 @@ func fixedTLP(s *subject) {
 			want = &tlpMarkings[i]
 		}
 	}
-	switch created := s.get(pCreated); {
+	switch {
 	case want == nil:
 		s.report(id, "a marking definition of type tlp has its own identifier; the Standard fixes four, such as %s for %s", tlpMarkings[1].id, tlpMarkings[1].level)
 		return
+	case want.level == "white" && s.t.Is(level, "clear") && s.t.Nodes[definition].Count == 1:
+		s.warn(definition, "the definition is %s, expected {\"tlp\":\"white\"} under this identifier; TLP 2.0 calls that level clear, and has an identifier of its own for it, %s",
+			s.show(definition), stix.TLP2Clear)
 	case s.isObject(definition) && (!s.t.Is(level, want.level) || s.t.Nodes[definition].Count != 1):
 		s.report(definition, "the definition is %s, expected {\"tlp\":\"%s\"} under this identifier", s.show(definition), want.level)
-	case timestampForm(s.str(created)) && compareTimes(s.str(created), []byte(tlpCreated)) != 0:
+	}
+	if created := s.get(pCreated); timestampForm(s.str(created)) && compareTimes(s.str(created), []byte(tlpCreated)) != 0 {
 		s.report(created, "created is %s, expected %s on every TLP marking definition", s.show(created), tlpCreated)
 	}
 	if name := s.get(pName); !s.t.Is(name, want.name) {

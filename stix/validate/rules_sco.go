@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/accord-taxii/accord/stix/ijson"
 )
@@ -30,11 +31,15 @@ var scoRules = []Rule{
 	{ID: "S-167", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.14.1",
 		Summary: "cpe is a formatted string of CPE 2.3.", value: cpeName},
 	{ID: "S-168", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.14.1",
-		Summary: "languages of software are well-formed language tags of RFC 5646; unregistered ones are a warning.", value: languageTag},
+		Summary: "languages of software are well-formed language tags of RFC 5646; unregistered ones, and underscores for hyphens, are a warning.", value: softwareLanguage},
 	seen("S-169", must, layerSchema, "6.16", "A user account has at least one property of its own or an extension."),
 	seen("S-170", must, layerSchema, "6.17", "A registry key has at least one of its properties."),
 	{ID: "S-171", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.17.1",
-		Summary: "The hive of a registry key is written out in full.", value: fullHive},
+		Summary: "The hive of a registry key is written out in full; a key without a hive: a warning.", value: fullHive},
+	{ID: "S-176", Level: must, Severity: Warning, Layer: layerSemantic, Section: "6.6",
+		Summary: "Header fields of an email message are decoded: no encoded-words of RFC 2047.", types: "email-message", object: plainHeaders},
+	{ID: "S-177", Level: must, Severity: Warning, Layer: layerSemantic, Section: "6.12.1",
+		Summary: "protocols of network traffic stand from outer to inner.", types: "network-traffic", object: orderedProtocols},
 	seen("S-172", must, layerSchema, "6.17.2", "A registry value has at least one of name, data and data_type."),
 	seen("S-173", must, layerSchema, "6.18", "A certificate has at least one of its properties."),
 	seen("S-174", must, layerSchema, "6.18.2", "x509_v3_extensions has at least one property."),
@@ -45,6 +50,9 @@ var (
 	pSrcPort       = prop("src_port")
 	pDstPort       = prop("dst_port")
 	pProtocols     = prop("protocols")
+
+	pSubject                = prop("subject")
+	pAdditionalHeaderFields = prop("additional_header_fields")
 )
 
 func twoBodies(s *subject) {
@@ -167,11 +175,101 @@ var hives = map[string]string{"HKLM": "HKEY_LOCAL_MACHINE", "HKCU": "HKEY_CURREN
 	"HKU": "HKEY_USERS", "HKCC": "HKEY_CURRENT_CONFIG"}
 
 func fullHive(s *subject, _ *property, node int) {
-	hive, _, _ := bytes.Cut(s.str(node), []byte{'\\'})
-	if len(hive) > 4 {
+	if s.t.Kind(node) != ijson.String {
 		return
 	}
-	if full := hives[string(bytes.ToUpper(hive))]; full != "" {
+	hive, _, _ := bytes.Cut(s.t.Bytes(node), []byte{'\\'})
+	name := string(bytes.ToUpper(hive))
+	switch full := hives[name]; {
+	case full != "":
 		s.report(node, "the key begins with the abbreviation %s, expected %s", hive, full)
+	case !rootKeys[name]:
+		s.warn(node, "%s does not begin with a hive, expected the whole key, such as HKEY_LOCAL_MACHINE\\SOFTWARE", s.show(node))
+	}
+}
+
+// rootKeys are the names of registry hives.
+var rootKeys = map[string]bool{"HKEY_LOCAL_MACHINE": true, "HKEY_CURRENT_USER": true, "HKEY_CLASSES_ROOT": true, "HKEY_USERS": true,
+	"HKEY_CURRENT_CONFIG": true, "HKEY_PERFORMANCE_DATA": true, "HKEY_PERFORMANCE_TEXT": true, "HKEY_PERFORMANCE_NLSTEXT": true,
+	"HKEY_DYN_DATA": true, "HKEY_CURRENT_USER_LOCAL_SETTINGS": true}
+
+// softwareLanguage takes the spelling of locales with a warning: the meaning is plain.
+func softwareLanguage(s *subject, p *property, node int) {
+	b := s.str(node)
+	if tag := bytes.ReplaceAll(b, []byte("_"), []byte("-")); len(tag) > 0 && !tagForm(b) && tagForm(tag) {
+		s.warn(node, "%s has underscores, expected the language tag %s of RFC 5646", s.show(node), tag)
+		return
+	}
+	languageTag(s, p, node)
+}
+
+// plainHeaders looks at header fields in which RFC 2047 encodes characters: they are to be decoded first.
+func plainHeaders(s *subject) {
+	s.plainHeader(s.get(pSubject))
+	for _, values := range s.t.Members(s.get(pAdditionalHeaderFields)) {
+		s.plainHeader(values)
+		for value := range s.t.Items(values) {
+			s.plainHeader(value)
+		}
+	}
+}
+
+func (s *subject) plainHeader(node int) {
+	if encodedWord(s.str(node)) {
+		s.report(node, "%s holds an encoded-word of RFC 2047, expected the decoded text", s.show(node))
+	}
+}
+
+// encodedWord reports whether b holds `=?charset?encoding?text?=` (RFC 2047, section 2).
+func encodedWord(b []byte) bool {
+	for {
+		_, rest, ok := bytes.Cut(b, []byte("=?"))
+		if !ok {
+			return false
+		}
+		b = rest
+		charset, rest, ok := bytes.Cut(rest, []byte("?"))
+		if !ok || len(charset) == 0 || bytes.ContainsAny(charset, " \t=") || len(rest) < 3 || rest[1] != '?' || bytes.IndexByte([]byte("bBqQ"), rest[0]) < 0 {
+			continue
+		}
+		if end := bytes.Index(rest[2:], []byte("?=")); end >= 0 && !bytes.ContainsAny(rest[2:2+end], " \t?") {
+			return true
+		}
+	}
+}
+
+// layers are protocols by how far out they stand; those not here may stand anywhere.
+var layers = func() map[string]int {
+	all := map[string]int{}
+	for layer, names := range []string{
+		"ethernet wlan ppp ppoe arp token-ring",
+		"ip ipv4 ipv6 ipx",
+		"tcp udp sctp dccp gre esp ah",
+		"ssl tls dtls",
+		"http https ftp ftps smtp smtps imap imaps pop3 pop3s dns ssh telnet smb snmp ntp ldap ldaps rdp sip irc dhcp tftp nntp",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			all[name] = layer + 1
+		}
+	}
+	return all
+}()
+
+// networkLayer is the layer with which a tunnel begins anew.
+const networkLayer = 2
+
+// orderedProtocols finds an inner protocol in front of an outer one, unless a tunnel carries the outer one.
+func orderedProtocols(s *subject) {
+	highest, at, carried := 0, -1, false
+	for item := range s.t.Items(s.get(pProtocols)) {
+		layer := layers[string(bytes.ToLower(s.str(item)))]
+		switch {
+		case layer == 0:
+			continue
+		case layer < highest && (layer > networkLayer || !carried):
+			s.report(item, "%s stands behind %s, expected protocols from outer to inner, such as ipv4, tcp, http", s.show(item), s.show(at))
+			return
+		}
+		highest, at, carried = layer, item, carried || layer == networkLayer
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 // sdoRules are on STIX Domain Objects (section 4).
 var sdoRules = []Rule{
+	{ID: "S-109", Level: definition, Severity: Warning, Layer: layerSemantic, Section: "4.7.1",
+		Summary: "pattern_version of a STIX pattern is a version of the STIX patterning language: 2.0 or 2.1.", types: "indicator", object: knownPatternVersion},
 	{ID: "S-110", Level: must, Severity: Error, Layer: layerSemantic, Section: "4.1.1",
 		Summary: "A CAPEC reference of an attack pattern has source_name capec and external_id CAPEC-number; such an id under another source: a warning.",
 		types:   "attack-pattern", object: func(s *subject) { s.catalogue("capec", capecForm, "CAPEC- and a number") }},
@@ -128,6 +130,13 @@ func indicatorPattern(s *subject) {
 			s.found.add(Finding{Rule: f.Rule, Severity: sev, Path: "/pattern", Section: f.Section,
 				Message: fmt.Sprintf("line %d, column %d: %s", f.Line, f.Column, f.Message)})
 		}
+	}
+}
+
+func knownPatternVersion(s *subject) {
+	node := s.get(pPatternVersion)
+	if s.t.Is(s.get(pPatternType), "stix") && s.t.Kind(node) == ijson.String && !s.t.Is(node, "2.0") && !s.t.Is(node, "2.1") {
+		s.report(node, "pattern_version is %s, expected 2.1 or 2.0; the pattern is read as one of 2.1", s.show(node))
 	}
 }
 

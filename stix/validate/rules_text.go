@@ -1,5 +1,7 @@
 package validate
 
+import "bytes"
+
 // textRules are on the text and on the shape of JSON values; packages ijson and schemas check most of them.
 var textRules = []Rule{
 	seen("S-001", must, layerText, "1.2.10", "The text is JSON in UTF-8, without a byte order mark, and nests within bounds."),
@@ -9,7 +11,9 @@ var textRules = []Rule{
 	seen("S-005", definition, layerSemantic, "2", "null is no STIX value, custom content included."),
 	seen("S-006", must, layerSchema, "2.2", "A boolean is true or false, not a number or a string."),
 	seen("S-010", must, layerSchema, "3.1, 7.3.2, 11.2.1", "An object type has 3 to 250 of a-z, 0-9 and single hyphens, begins with a letter and ends without a hyphen."),
-	seen("S-011", must, layerSchema, "3.1, 7.3.2, 11.1.1, 11.2.1", "A property name has 3 to 250 of a-z, 0-9 and underscore and begins with a letter; id excepted."),
+	{ID: "S-011", Level: must, Severity: Error, Layer: layerSchema, Section: "3.1, 7.3.2, 11.1.1, 11.2.1",
+		Summary: "A property name has 3 to 250 of a-z, 0-9 and underscore and begins with a letter; id excepted. Capitals: a warning, unless the name is one of the Standard's in lower case.",
+		object:  lowerCaseNames},
 	seen("S-012", must, layerSchema, "3.1", "Names and literals match in case exactly."),
 	seen("S-013", must, layerSchema, "3.1, 12.1", "Every required property is present."),
 	seen("S-014", must, layerSchema, "12.1", "Every defined property has its type."),
@@ -20,4 +24,38 @@ var textRules = []Rule{
 	seen("S-041", must, layerSchema, "2.4, 10", "A value of a closed enumeration is one of those listed."),
 	seen("S-044", must, layerSchema, "2.11", "A kill chain phase has kill_chain_name and phase_name."),
 	seen("S-046", must, layerSchema, "2.5.2", "An external reference has source_name and one of description, url, external_id."),
+}
+
+// lowerCaseNames looks at the letters of names of one's own: the schemas take capitals. A name that the Standard has in lower
+// case is an error: whoever wrote it meant that property, and no reader would find it.
+func lowerCaseNames(s *subject) {
+	for _, name := range s.custom {
+		s.lowerCaseName(s.def, int(name))
+	}
+	if s.container > 0 {
+		return
+	}
+	for name, value := range s.t.Members(s.get(pExtensions)) {
+		if s.def.extensions[string(s.t.Bytes(name))] != nil {
+			continue
+		}
+		for name := range s.t.Members(value) {
+			s.lowerCaseName(nil, name)
+		}
+	}
+}
+
+// lowerCaseName looks at one name; d is the structure whose properties it must not mean, nil for none.
+func (s *subject) lowerCaseName(d *structure, name int) {
+	b := s.t.Bytes(name)
+	if !hasUpper(b) {
+		return
+	}
+	if d != nil {
+		if id, ok := names[string(bytes.ToLower(b))]; ok && (d.prop(id) != nil || isCommonName(id)) {
+			s.report(name+1, "the property name %s has capitals; write %s, names are equal only letter by letter", s.show(name), bytes.ToLower(b))
+			return
+		}
+	}
+	s.warn(name+1, "the property name %s has capitals, expected a to z, digits and underscores", s.show(name))
 }

@@ -1,5 +1,7 @@
 package validate
 
+import "time"
+
 // timestampRules are on the form of single timestamps.
 var timestampRules = []Rule{
 	seen("S-023", must, layerSchema, "2.16", "A timestamp has the form YYYY-MM-DDTHH:mm:ss[.s+]Z: UTC, upper-case T and Z, no empty fraction."),
@@ -14,8 +16,8 @@ var timestampRules = []Rule{
 // orderRules are on two timestamps of one object.
 var orderRules = []Rule{
 	{ID: "S-051", Level: must, Severity: Error, Layer: layerSemantic, Section: "3.2, 3.6.1",
-		Summary: "modified is not earlier than created.",
-		object:  func(s *subject) { s.inOrder(pCreated, pModified, true) }},
+		Summary: "modified is not earlier than created; by less than a millisecond: a warning.",
+		object:  modifiedInOrder},
 	{ID: "S-101", Level: must, Severity: Error, Layer: layerSemantic, Section: "4.2, 4.8, 4.9, 4.11, 4.14, 4.17, 5.2",
 		Summary: "last_seen is not earlier than first_seen, last_observed not earlier than first_observed.",
 		types:   "campaign infrastructure intrusion-set malware threat-actor sighting observed-data",
@@ -27,8 +29,8 @@ var orderRules = []Rule{
 		Summary: "valid_until of an indicator is later than valid_from.", types: "indicator",
 		object: func(s *subject) { s.inOrder(pValidFrom, pValidUntil, false) }},
 	{ID: "S-103", Level: must, Severity: Error, Layer: layerSemantic, Section: "5.1.2",
-		Summary: "stop_time of a relationship is later than start_time.", types: "relationship",
-		object: func(s *subject) { s.inOrder(pStartTime, pStopTime, false) }},
+		Summary: "stop_time of a relationship is later than start_time; the same: a warning.", types: "relationship",
+		object: relationshipInOrder},
 	{ID: "S-104", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.12.1",
 		Summary: "end of network traffic is not earlier than start.", types: "network-traffic",
 		object: func(s *subject) { s.inOrder(pStart, pEnd, true) }},
@@ -69,19 +71,40 @@ func milliseconds(s *subject, _ *property, node int) {
 	if !timestampForm(b) || len(fraction(b)) >= 3 {
 		return
 	}
-	const message = "%s has %d fraction digits, expected three or more, as in %s.000Z"
-	whole := b[:19]
+	const message = "%s has %d fraction digits, expected three or more: %s.%sZ is the same instant"
+	padded := append(append([]byte(nil), fraction(b)...), "000"[len(fraction(b)):]...)
 	if s.typ == "marking-definition" || s.legacy {
-		s.warn(node, message, s.show(node), len(fraction(b)), whole)
+		s.warn(node, message, s.show(node), len(fraction(b)), b[:19], padded)
 		return
 	}
-	s.report(node, message, s.show(node), len(fraction(b)), whole)
+	s.report(node, message, s.show(node), len(fraction(b)), b[:19], padded)
 }
 
 func wholeSeconds(s *subject, _ *property, node int) {
 	if b := s.str(node); timestampForm(b) && len(fraction(b)) > 0 {
 		s.report(node, "%s has a fraction, expected whole seconds: %sZ", s.show(node), b[:19])
 	}
+}
+
+// modifiedInOrder lets pass with a warning what programs write that cut one of two equal instants to milliseconds.
+func modifiedInOrder(s *subject) {
+	created, modified := s.instant(pCreated), s.instant(pModified)
+	if !created.IsZero() && !modified.IsZero() && created.Compare(modified) > 0 && created.Time().Sub(modified.Time()) < time.Millisecond {
+		s.warn(s.get(pModified), "modified is %s, less than a millisecond earlier than created, which is %s; write both with the same precision",
+			s.show(s.get(pModified)), s.show(s.get(pCreated)))
+		return
+	}
+	s.inOrder(pCreated, pModified, true)
+}
+
+// relationshipInOrder lets pass with a warning one moment that is both ends.
+func relationshipInOrder(s *subject) {
+	start, stop := s.instant(pStartTime), s.instant(pStopTime)
+	if !start.IsZero() && start.Compare(stop) == 0 {
+		s.warn(s.get(pStopTime), "stop_time is %s, the same as start_time; it must be later, or be left out", s.show(s.get(pStopTime)))
+		return
+	}
+	s.inOrder(pStartTime, pStopTime, false)
 }
 
 // inOrder reports the later of two timestamps when it is earlier than the other, or equal where that is not allowed.

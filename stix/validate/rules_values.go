@@ -37,7 +37,7 @@ var valueRules = []Rule{
 	{ID: "S-048", Level: definition, Severity: Warning, Layer: layerSemantic, Section: "2.5.1",
 		Summary: "The url of an external reference is a URL of RFC 3986.", value: referenceURL},
 	{ID: "S-083", Level: must, Severity: Warning, Layer: layerSemantic, Section: "3.9.1, 6.3.1, 6.7.1",
-		Summary: "A name's encoding is an IANA character set.", value: characterSet},
+		Summary: "A name's encoding is an IANA character set, by its preferred MIME name if it has one.", value: characterSet},
 	{ID: "S-158", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.7.4, 6.7.5, 6.12.1, 6.12.4, 6.13.1",
 		Summary: "Values of document_info_dict and environment_variables are strings, of exif_tags and ipfix integers or strings, of socket options integers.",
 		value:   dictionaryValues},
@@ -226,7 +226,13 @@ func referenceURL(s *subject, _ *property, node int) {
 }
 
 func characterSet(s *subject, _ *property, node int) {
-	if s.t.Kind(node) == ijson.String && !isCharset(s.t.Bytes(node)) {
+	if s.t.Kind(node) != ijson.String {
+		return
+	}
+	name := s.t.Bytes(node)
+	if preferred := preferredCharset(name); preferred != "" && !bytes.EqualFold(name, []byte(preferred)) {
+		s.report(node, "%s is an alias, expected the preferred name %s of the IANA character set", s.show(node), preferred)
+	} else if preferred == "" && !isCharset(name) {
 		s.report(node, "%s is not known as an IANA character set, expected a name such as UTF-8 or ISO-8859-1", s.show(node))
 	}
 }

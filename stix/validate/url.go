@@ -1,6 +1,10 @@
 package validate
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"unicode"
+)
 
 // urlForm is a URI of RFC 3986, section 3, with a scheme and something behind it, as the grammar has it: only its characters,
 // percent signs only in front of two hexadecimal digits, brackets only around an IP literal.
@@ -39,6 +43,35 @@ func urlForm(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// browserURL is a URL but for characters behind its host that browsers encode themselves when they follow it: printable ones,
+// spaces inside included, and percent signs in front of anything. A host may have letters beyond ASCII.
+func browserURL(b []byte) bool {
+	colon := schemeEnd(b)
+	if colon < 0 || colon+1 == len(b) || b[len(b)-1] == ' ' {
+		return false
+	}
+	rest := b[colon+1:]
+	if slashes, ok := bytes.CutPrefix(rest, []byte("//")); ok {
+		end := bytes.IndexAny(slashes, "/?#\\")
+		if end < 0 {
+			end = len(slashes)
+		}
+		ascii := bytes.Map(func(r rune) rune {
+			if r >= 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)) {
+				return 'x'
+			}
+			return r
+		}, slashes[:end])
+		if !authorityForm(ascii, b[:colon]) {
+			return false
+		}
+		rest = slashes[end:]
+	} else if needsHost[strings.ToLower(string(b[:colon]))] {
+		return false
+	}
+	return !bytes.ContainsFunc(rest, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) })
 }
 
 // schemeEnd is the index of the colon behind a scheme, -1 when there is none.

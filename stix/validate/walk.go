@@ -19,7 +19,7 @@ func (s *subject) judge() {
 			p = s.def.prop(id)
 		}
 		if p == nil {
-			s.free(name, name+1, 0)
+			s.free(name, name+1, 1)
 			continue
 		}
 		s.values(p, name+1)
@@ -122,8 +122,8 @@ func (s *subject) dictionary(node int) {
 }
 
 // free walks over content that the Standard does not define. name is the nearest member name above node, and depth how far
-// node stands below a property of the object: empty lists and objects at depth 0 are the schemas' business, below they are a
-// warning.
+// node stands below an extension: the extension itself at depth 0 is the schemas' business, empty lists and objects elsewhere are
+// a warning.
 func (s *subject) free(name, node, depth int) {
 	t := s.t
 	n := &t.Nodes[node]
