@@ -126,10 +126,11 @@ func (f Filter) OfObject(id string) Filter {
 	return f
 }
 
-// Resolve applies the cursor of a request, if there is one, in a collection. Filters which the request leaves out are
-// those the cursor was made under; a filter that contradicts them is an error, and so is a cursor of another collection.
-// AddedAfter becomes the cursor's position, whatever added_after said, and limit may be any. Afterwards the Filter is
-// the whole query. The error is a [*ParameterError].
+// Resolve applies the cursor of a request, if any, in a collection. Filters which the request leaves out are those the
+// cursor was made under; a filter that contradicts them is an error. AddedAfter becomes the cursor's position, whatever
+// added_after said, and limit may be any. A cursor of another collection is passed over, as if the request had none: the
+// most used connector carries the last cursor of one collection into the next (doc/decisions/0026). Afterwards the Filter
+// is the whole query. The error is a [*ParameterError].
 func (f Filter) Resolve(collection [16]byte) (Filter, error) {
 	if f.Next == nil {
 		return f, nil
@@ -138,7 +139,9 @@ func (f Filter) Resolve(collection [16]byte) (Filter, error) {
 		return Filter{}, &ParameterError{Param: "next", Value: f.Next.String(), Problem: problem}
 	}
 	if f.Next.Collection != collection {
-		return bad("is a cursor of another collection, expected one that this collection gave out")
+		f.Next, f.Foreign = nil, true
+		f.Given &^= ParamNext
+		return f, nil
 	}
 	if f.Next.digest != nil {
 		if !bytes.Equal(digest(encodeFilters(f)), f.Next.digest) {

@@ -93,10 +93,11 @@ func TestResolve(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a cursor of another collection (T-094)", func(t *testing.T) {
-		f := filterOf(t, "next="+cursorAt(t, Filter{}, 1), ForObjects)
-		if _, err := f.Resolve([16]byte{1}); err == nil || !strings.Contains(err.Error(), "another collection") {
-			t.Errorf("got %v, want an error about the collection", err)
+	t.Run("a cursor of another collection is passed over (T-094, decision 0026)", func(t *testing.T) {
+		f := filterOf(t, "match[type]=tool&next="+cursorAt(t, Filter{IDs: []string{id1}}, 1), ForObjects)
+		got, err := f.Resolve([16]byte{1})
+		if err != nil || !got.Foreign || got.Next != nil || got.HasAddedAfter || describe(got) != describe(filterOf(t, "match[type]=tool", ForObjects)) {
+			t.Errorf("got %s, %v, want the filters of the query alone", describe(got), err)
 		}
 	})
 	t.Run("a cursor of another object", func(t *testing.T) {

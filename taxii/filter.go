@@ -53,6 +53,8 @@ type Filter struct {
 	Specs         []string      // match[spec_version]
 	Versions      VersionFilter // match[version]
 	Given         ParamSet      // the parameters that the request has, of those the endpoint defines
+	Unknown       []string      // names of parameters that no endpoint defines, a few of them
+	Foreign       bool          // Resolve passed over a cursor of another collection
 
 	defined ParamSet
 }
@@ -114,10 +116,11 @@ func ParseFilter(rawQuery string, defined ParamSet, limits FilterLimits) (Filter
 	if len(rawQuery) > limits.Bytes {
 		return Filter{}, &ParameterError{Problem: fmt.Sprintf("it has %d bytes, at most %d are read; ask for fewer values at a time", len(rawQuery), limits.Bytes)}
 	}
-	found, stray, err := splitQuery(rawQuery, defined)
+	found, stray, unknown, err := splitQuery(rawQuery, defined)
 	if err != nil {
 		return Filter{}, malformedQuery(err)
 	}
+	f.Unknown = unknown
 	for i, p := range parameters {
 		g := &found[i]
 		if g.times == 0 {
@@ -152,34 +155,44 @@ func (g *given) add(value string) {
 	}
 }
 
-// splitQuery takes a query string apart as url.ParseQuery does, without its map: into the parameters that are defined, and
-// the first by name of those that are not.
-func splitQuery(rawQuery string, defined ParamSet) (list [len(parameters)]given, stray given, err error) {
+// mostUnknown bounds Filter.Unknown, and longestUnknown each of its names, in bytes.
+const (
+	mostUnknown    = 8
+	longestUnknown = 64
+)
+
+// splitQuery splits a query string as url.ParseQuery does, without its map: into the parameters that are defined here, the
+// first by name of the others, and the names that no endpoint defines.
+func splitQuery(rawQuery string, defined ParamSet) (list [len(parameters)]given, stray given, unknown []string, err error) {
 	for rest := rawQuery; rest != ""; {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, "&")
 		if strings.Contains(pair, ";") {
-			return list, stray, errSemicolon
+			return list, stray, nil, errSemicolon
 		}
 		if pair == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		if name, err = url.QueryUnescape(name); err != nil {
-			return list, stray, err
+			return list, stray, nil, err
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return list, stray, err
+			return list, stray, nil, err
 		}
-		at := slices.IndexFunc(parameters[:], func(p parameter) bool { return defined&p.bit != 0 && p.name == name })
-		switch {
-		case at >= 0:
+		at := slices.IndexFunc(parameters[:], func(p parameter) bool { return p.name == name })
+		if at >= 0 && defined&parameters[at].bit != 0 {
 			list[at].add(value)
-		case stray.times == 0 || name < stray.name:
+			continue
+		}
+		if stray.times == 0 || name < stray.name {
 			stray = given{name: name, value: value, times: 1}
 		}
+		if at < 0 && len(unknown) < mostUnknown && len(name) <= longestUnknown && !slices.Contains(unknown, name) {
+			unknown = append(unknown, name)
+		}
 	}
-	return list, stray, nil
+	return list, stray, unknown, nil
 }
 
 var errSemicolon = errors.New("a semicolon between parameters")
@@ -209,11 +222,7 @@ func undefined(stray given, defined ParamSet) error {
 func (f *Filter) readAddedAfter(value string, _ FilterLimits) error {
 	t, err := ParseTime(value)
 	if err != nil {
-		problem := "expected one UTC timestamp such as 2026-01-31T09:30:00.000000Z"
-		if timestampForm(value) {
-			problem = "names no moment that exists, or has more than nine digits of fraction; " + problem
-		}
-		return &ParameterError{Param: "added_after", Value: value, Problem: problem}
+		return &ParameterError{Param: "added_after", Value: value, Problem: strings.TrimPrefix(err.Error(), quote(value)+" ")}
 	}
 	f.AddedAfter, f.HasAddedAfter = t, true
 	return nil

@@ -15,6 +15,7 @@ const (
 const (
 	taxiiType = "application/taxii+json"
 	stixType  = "application/stix+json"
+	jsonType  = "application/json"
 	version   = "2.1"
 )
 
@@ -89,8 +90,9 @@ func hint(header string) string {
 }
 
 // CheckContentType decides whether the body of a POST is read, from the values of its Content-Type and Content-Encoding
-// header lines: TAXII 2.1, with or without the version, in any spelling that HTTP allows, and not compressed. The error
-// is an [*UnsupportedMediaError].
+// header lines: TAXII 2.1, STIX of any version 2.x, or JSON, in any spelling that HTTP allows, with or without a version,
+// and not compressed. A server may take types beside its own (section 3.1), and clients send all of these. The error is an
+// [*UnsupportedMediaError].
 func CheckContentType(values []string, contentEncoding []string) error {
 	for _, line := range contentEncoding {
 		for coding := range split(line, ',') {
@@ -106,14 +108,10 @@ func CheckContentType(values []string, contentEncoding []string) error {
 	if len(values) != 1 {
 		return refuse
 	}
-	m, ok := parseMedia(values[0])
-	if ok && m.name == taxiiType && (!m.versioned || m.version == version) {
+	if m, ok := parseMedia(values[0]); ok && m.isBody() {
 		return nil
 	}
 	refuse.Hint = hint(values[0])
-	if refuse.Hint == "" && strings.HasPrefix(m.name, stixType) {
-		refuse.Hint = "STIX objects are sent in a TAXII envelope, which has the TAXII type"
-	}
 	return refuse
 }
 
@@ -123,6 +121,17 @@ type media struct {
 	version   string
 	versioned bool
 	zero      bool // q=0
+}
+
+// isBody reports whether a POST may have this type.
+func (m media) isBody() bool {
+	switch m.name {
+	case taxiiType:
+		return !m.versioned || m.version == version
+	case stixType:
+		return !m.versioned || len(m.version) > 2 && strings.HasPrefix(m.version, "2.") && allDigits(m.version[2:])
+	}
+	return m.name == jsonType
 }
 
 // parseMedia reads one media type with its parameters (RFC 9110, section 8.3.1). Parameters other than version and q say

@@ -43,32 +43,84 @@ func AppendTime(dst []byte, t time.Time) []byte {
 // timeShape is where the digits of a timestamp go.
 const timeShape = "0000-00-00T00:00:00.000000Z"
 
-// ParseTime reads a TAXII timestamp. Clients write 0 to 9 digits of fraction, so those are read, cut to the microsecond;
-// the Z is required, and so are upper-case letters, two digits a field and a date that exists.
+// ParseTime reads a timestamp in any form of RFC 3339 with up to nine digits of fraction, cut to the microsecond: clients
+// write offsets, lower-case letters, and no fraction or a long one. The date must exist, and the zone must be stated.
 func ParseTime(s string) (time.Time, error) {
 	bad := func(what string) (time.Time, error) {
-		return time.Time{}, fmt.Errorf("%s %s, expected a UTC timestamp such as 2026-01-31T09:30:00.000000Z", quote(s), what)
+		return time.Time{}, fmt.Errorf("%s %s, expected a timestamp such as 2026-01-31T09:30:00.000000Z", quote(s), what)
 	}
-	if !timestampForm(s) {
-		return bad("is no timestamp")
+	text, offset, ok := splitZone(s)
+	if !ok || !timestampForm(text) {
+		return bad(timeProblem(s))
 	}
-	if len(s) > len("2006-01-02T15:04:05.000000000Z") {
+	if len(text) > len("2006-01-02T15:04:05.000000000Z") {
 		return bad("has more than nine digits of fraction")
 	}
-	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	two := func(i int) int { return int(text[i]-'0')*10 + int(text[i+1]-'0') }
 	year, month, day := two(0)*100+two(2), two(5), two(8)
 	hour, minute, second := two(11), two(14), two(17)
-	if !exists(year, month, day, hour, minute, second) {
+	utc := ((hour*60+minute-offset)%1440 + 1440) % 1440
+	if hour > 23 || minute > 59 || !exists(year, month, day, utc/60, utc%60, second) {
 		return bad("names a moment that does not exist")
 	}
 	micros := 0
 	for i := range 6 {
 		micros *= 10
-		if at := 20 + i; at < len(s)-1 {
-			micros += int(s[at] - '0')
+		if at := 20 + i; at < len(text)-1 {
+			micros += int(text[at] - '0')
 		}
 	}
-	return time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, time.UTC), nil
+	t := time.Date(year, time.Month(month), day, hour, minute-offset, second, micros*1000, time.UTC)
+	if t.Year() < 0 || t.Year() > 9999 {
+		return bad("names a moment that no timestamp in UTC can name")
+	}
+	return t, nil
+}
+
+// splitZone rewrites a timestamp of RFC 3339 in the form of section 2, with its letters in upper case and Z for its zone,
+// and returns the offset from UTC in minutes.
+func splitZone(s string) (text string, offset int, ok bool) {
+	const date = len("2006-01-02")
+	if len(s) <= date+1 {
+		return "", 0, false
+	}
+	head, rest := s[:date], s[date+1:]
+	if s[date] != 'T' && s[date] != 't' {
+		return "", 0, false
+	}
+	if last := rest[len(rest)-1]; last == 'Z' || last == 'z' {
+		return head + "T" + rest[:len(rest)-1] + "Z", 0, true
+	}
+	at := len(rest) - len("+00:00")
+	if at < 0 || rest[at] != '+' && rest[at] != '-' || rest[at+3] != ':' {
+		return "", 0, false
+	}
+	zone := rest[at+1:at+3] + rest[at+4:]
+	if !allDigits(zone) {
+		return "", 0, false
+	}
+	hours, minutes := int(zone[0]-'0')*10+int(zone[1]-'0'), int(zone[2]-'0')*10+int(zone[3]-'0')
+	if hours > 23 || minutes > 59 {
+		return "", 0, false
+	}
+	offset = hours*60 + minutes
+	if rest[at] == '-' {
+		offset = -offset
+	}
+	return head + "T" + rest[:at] + "Z", offset, true
+}
+
+// timeProblem says what is wrong with a text that is no timestamp.
+func timeProblem(s string) string {
+	if at := len(s) - len(" 00:00"); at > 0 && s[at] == ' ' {
+		if _, _, ok := splitZone(s[:at] + "+" + s[at+1:]); ok {
+			return "has a space before its offset: a + in a query string is read as a space, and is written %2B"
+		}
+	}
+	if timestampForm(s + "Z") {
+		return "has no zone: end it in Z or in an offset such as +01:00"
+	}
+	return "is no timestamp"
 }
 
 // timestampForm reports whether s is YYYY-MM-DDTHH:MM:SS[.digits]Z, whatever the numbers.

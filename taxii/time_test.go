@@ -3,6 +3,7 @@ package taxii
 import (
 	"math/rand/v2"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -31,7 +32,7 @@ func TestFormatTime(t *testing.T) {
 	}
 }
 
-// T-071: 0 to 9 digits of fraction, cut to the microsecond; Z required.
+// T-071: every form of RFC 3339 with 0 to 9 digits of fraction, cut to the microsecond.
 func TestParseTime(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"six digits", "2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05.678901Z"},
@@ -45,9 +46,20 @@ func TestParseTime(t *testing.T) {
 		{"a leap second is the moment after", "2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"},
 		{"ten digits", "2010-09-08T07:06:05.1234567890Z", ""},
 		{"no Z", "2010-09-08T07:06:05", ""},
-		{"an offset", "2010-09-08T07:06:05+00:00", ""},
+		{"what isoformat writes in Python", "2010-09-08T07:06:05.123456+00:00", "2010-09-08T07:06:05.123456Z"},
+		{"an offset to the east", "2010-09-08T07:06:05+05:30", "2010-09-08T01:36:05.000000Z"},
+		{"an offset to the west, over midnight", "2010-12-31T23:06:05.5-03:00", "2011-01-01T02:06:05.500000Z"},
+		{"the offset of an unknown zone", "2010-09-08T07:06:05-00:00", "2010-09-08T07:06:05.000000Z"},
+		{"a leap second with an offset", "2016-12-31T18:59:60-05:00", "2017-01-01T00:00:00.000000Z"},
+		{"second 60 with an offset at another moment", "2016-12-31T23:59:60-05:00", ""},
+		{"an offset without a colon", "2010-09-08T07:06:05+0000", ""},
+		{"an offset of 24 hours", "2010-09-08T07:06:05+24:00", ""},
+		{"an offset of 60 minutes", "2010-09-08T07:06:05+01:60", ""},
+		{"hour 24 with an offset", "2023-01-01T24:00:00+01:00", ""},
+		{"a + that became a space", "2010-09-08T07:06:05 00:00", ""},
+		{"a word", "now", ""},
 		{"a space for T", "2010-09-08 07:06:05Z", ""},
-		{"lower case", "2010-09-08t07:06:05z", ""},
+		{"lower case", "2010-09-08t07:06:05z", "2010-09-08T07:06:05.000000Z"},
 		{"a point without digits", "2010-09-08T07:06:05.Z", ""},
 		{"a comma for the point", "2010-09-08T07:06:05,5Z", ""},
 		{"one digit of hour", "2010-09-08T7:06:05Z", ""},
@@ -103,6 +115,19 @@ func TestAppendTimeWritesWhatTheLayoutSays(t *testing.T) {
 	for _, at := range []time.Time{{}, time.Unix(0, 0), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)} {
 		if got, want := string(AppendTime(nil, at)), at.UTC().Format(TimeFormat); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// The message names what clients stumble over.
+func TestParseTimeSaysWhatIsWrong(t *testing.T) {
+	for text, want := range map[string]string{
+		"2010-09-08T07:06:05.1 02:00": "written %2B",
+		"2010-09-08T07:06:05":         "has no zone",
+		"yesterday":                   "is no timestamp",
+	} {
+		if _, err := ParseTime(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", text, err, want)
 		}
 	}
 }
