@@ -19,6 +19,11 @@ type Account struct {
 	Tokens       []Token  `json:"tokens,omitempty"`
 	Certificates []string `json:"certificates,omitempty"` // as ParseCertificate returns them
 
+	// How its pages look, beside what its API root and the server say; see the apply file.
+	DefaultPage    int  `json:"default_page,omitempty"`
+	MaxPageObjects int  `json:"max_page_objects,omitempty"`
+	EmptyList      bool `json:"empty_list,omitempty"`
+
 	// Revision counts the account's changes, from 1. What was verified under
 	// another revision is not remembered.
 	Revision uint64 `json:"revision"`

@@ -39,8 +39,10 @@ func (e *WrongError) Is(target error) bool { return target == ErrWrong }
 // Options bound what verifying passwords may cost. Zero values are the
 // defaults.
 type Options struct {
-	Workers  int // passwords verified at the same time; default: one a processor
-	Queue    int // further ones that may wait; default 64
+	Workers    int      // passwords verified at the same time; default: one a processor
+	Queue      int      // further ones that may wait; default 64
+	KeyHeaders []string // names of headers that may carry a token, such as X-API-Key
+
 	Remember int // verified credentials remembered, and as many refused ones; default 4096
 }
 
@@ -52,11 +54,12 @@ type Options struct {
 // unchanged: a changed password or a disabled account counts from the next
 // request on.
 type Authenticator struct {
-	dir      Directory
-	macs     sync.Pool // of hash.Hash, keyed with a key of this process alone
-	verified *memory
-	refused  *memory
-	failures *failures
+	dir        Directory
+	macs       sync.Pool // of hash.Hash, keyed with a key of this process alone
+	verified   *memory
+	refused    *memory
+	failures   *failures
+	keyHeaders []string // canonical
 
 	flight  singleflight.Group // requests with the same credentials share one verification
 	workers chan struct{}
@@ -86,14 +89,19 @@ func New(dir Directory, opts Options) *Authenticator {
 	for _, b := range []*[keyBytes]byte{&key, &salt, &decoy} {
 		rand.Read(b[:]) // never fails: crypto/rand ends the process instead
 	}
+	keyHeaders := make([]string, len(opts.KeyHeaders))
+	for i, name := range opts.KeyHeaders {
+		keyHeaders[i] = http.CanonicalHeaderKey(name)
+	}
 	return &Authenticator{
-		dir:      dir,
-		macs:     sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
-		verified: newMemory(opts.Remember),
-		refused:  newMemory(opts.Remember),
-		failures: newFailures(),
-		workers:  make(chan struct{}, opts.Workers),
-		waiting:  make(chan struct{}, opts.Workers+opts.Queue),
+		dir:        dir,
+		keyHeaders: keyHeaders,
+		macs:       sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
+		verified:   newMemory(opts.Remember),
+		refused:    newMemory(opts.Remember),
+		failures:   newFailures(),
+		workers:    make(chan struct{}, opts.Workers),
+		waiting:    make(chan struct{}, opts.Workers+opts.Queue),
 		decoy: passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes,
 			salt: salt[:saltBytes], key: decoy[:]},
 	}
@@ -110,7 +118,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, header http.Header, st
 // it takes its time, see SlowError. Its errors are ErrMissing, ErrWrong,
 // ErrBusy, a *SlowError and ctx's own.
 func (a *Authenticator) AuthenticateFrom(ctx context.Context, address string, header http.Header, state *tls.ConnectionState) (Account, error) {
-	c, err := parseCredentials(header)
+	c, err := a.credentials(header, state)
 	if errors.Is(err, ErrMissing) {
 		if cert := verifiedCertificate(state); cert != nil {
 			return a.byCertificate(certificateNames(cert))

@@ -63,6 +63,9 @@ func parseBasic(text string) (credentials, error) {
 	if !ok {
 		return credentials{}, &WrongError{"the Basic credentials have no colon between name and password"}
 	}
+	if name == "" && secret == "" {
+		return credentials{}, ErrMissing // clients that have none send this
+	}
 	if strings.ContainsFunc(name, isControl) || strings.ContainsFunc(secret, isControl) {
 		return credentials{}, &WrongError{"the Basic credentials hold control characters"}
 	}

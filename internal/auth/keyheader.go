@@ -1,0 +1,29 @@
+package auth
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// credentials are those of a request: its Authorization header, or a token in one of the key headers. Two of them, or a
+// key beside a client certificate, are refused: which one counts must not depend on who looks.
+func (a *Authenticator) credentials(header http.Header, state *tls.ConnectionState) (credentials, error) {
+	c, err := parseCredentials(header)
+	for _, name := range a.keyHeaders {
+		values := header[name]
+		if len(values) == 0 {
+			continue
+		}
+		if len(values) > 1 || !errors.Is(err, ErrMissing) || verifiedCertificate(state) != nil {
+			return credentials{}, &WrongError{"the request has " + name + " beside another credential; send one of them"}
+		}
+		token := strings.TrimSpace(values[0])
+		if token == "" || len(token) > maxHeader || strings.ContainsAny(token, " \t") {
+			return credentials{}, &WrongError{"the header " + name + " does not hold one token"}
+		}
+		c, err = credentials{scheme: bearer, secret: token}, nil
+	}
+	return c, err
+}
