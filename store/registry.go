@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,8 +24,17 @@ type Root struct {
 	Title            string `json:"title"`
 	Description      string `json:"description,omitempty"`
 	MaxContentLength int64  `json:"max_content_length"`
-	Reveal           bool   `json:"reveal,omitempty"` // 403 instead of 404 for who has no role
+	ListEnded        Days   `json:"list_ended,omitempty"`       // how long collections that have ended for a caller stay in its list
+	DefaultPage      int    `json:"default_page,omitempty"`     // items of a page without limit; 0: the server's
+	MaxPageObjects   int    `json:"max_page_objects,omitempty"` // items of a page whatever limit says; 0: the server's
+	Reveal           bool   `json:"reveal,omitempty"`           // 403 instead of 404 for who has no role
 }
+
+// Days is a duration in whole days.
+type Days int
+
+// Duration is d as a time.Duration.
+func (d Days) Duration() time.Duration { return time.Duration(d) * 24 * time.Hour }
 
 // Registry is what accord.db holds, at one moment. It is shared: nobody changes it. It is an auth.Directory.
 type Registry struct {

@@ -63,6 +63,7 @@ type Agreement struct {
 	Accept      Accept       `json:"accept"`
 	Release     []Release    `json:"release,omitempty"`
 	Retention   Retention    `json:"retention,omitzero"`
+	Public      bool         `json:"public,omitempty"` // PublicParty reads it
 	Suspended   *Mark        `json:"suspended,omitempty"`
 	Terminated  *Mark        `json:"terminated,omitempty"`
 }
@@ -134,8 +135,14 @@ type Mark struct {
 	Withdraw bool `json:"withdraw,omitempty"`
 }
 
-// Member returns the membership of a party, if any.
+// PublicParty is the party of callers without an account. No configured party can have its name.
+const PublicParty PartyName = "(public)"
+
+// Member returns the membership of a party, if any. PublicParty is a consumer of every public agreement.
 func (a *Agreement) Member(party PartyName) (Membership, bool) {
+	if party == PublicParty {
+		return Membership{PublicParty, []Role{Consumer}}, a.Public
+	}
 	i := slices.IndexFunc(a.Parties, func(m Membership) bool { return m.Party == party })
 	if i < 0 || party == "" {
 		return Membership{}, false

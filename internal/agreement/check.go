@@ -42,6 +42,7 @@ func Check(a *Agreement) []Fault {
 		c.fault("term.until", "the term ends on %s, before it begins on %s; want a later end", FormatDate(t.Until), FormatDate(t.From))
 	}
 	c.accept(a.Accept)
+	c.public(a)
 	c.release(a.Name, a.Release)
 	if a.Retention.Versions < 0 {
 		c.fault("retention.versions", "%d versions cannot be kept, want 1 or more, or nothing for all", a.Retention.Versions)
@@ -50,6 +51,20 @@ func Check(a *Agreement) []Fault {
 		c.fault("retention.max_age", "%d days are no age, want 1d or more, or nothing for ever", a.Retention.MaxAgeDays)
 	}
 	return c.faults
+}
+
+// public refuses a public agreement that could hold something that is not TLP:CLEAR. An object without a marking counts as
+// the most restrictive thing it could be, unless the agreement says that it is clear.
+func (c *checker) public(a *Agreement) {
+	if !a.Public {
+		return
+	}
+	if a.Accept.MaxTLP != stix.Clear {
+		c.fault("public", "a public agreement is read without an account, so it accepts TLP:CLEAR only; want accept: {max_tlp: clear}")
+	}
+	if !a.Accept.RequireMarking && a.Accept.DefaultTLP != stix.Clear {
+		c.fault("public", "a public agreement says what an object without a marking is; want accept: {default_tlp: clear} or {require_marking: true}")
+	}
 }
 
 type checker struct{ faults []Fault }

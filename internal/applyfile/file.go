@@ -53,6 +53,9 @@ type accountEntry struct {
 	certificates []string
 	hasCerts     bool
 
+	defaultPage, maxPage int
+	emptyList            bool
+
 	passwordEnv, passwordFile string
 	passwordHash              string // as written, or once resolved
 	marks

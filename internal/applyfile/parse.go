@@ -181,6 +181,8 @@ func (r *reader) root(n *yaml.Node) rootEntry {
 				root.MaxContentLength = v
 			}
 		}),
+		e.items("default_page", &root.DefaultPage), e.items("max_page_objects", &root.MaxPageObjects),
+		e.days("list_ended", &root.ListEnded),
 		e.flag("reveal", &root.Reveal)) {
 		return rootEntry{root, e.marks}
 	}
@@ -231,6 +233,13 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 		}),
 		e.words("password_env", &a.passwordEnv), e.words("password_file", &a.passwordFile),
 		e.words("password_hash", &a.passwordHash),
+		e.items("default_page", &a.defaultPage), e.items("max_page_objects", &a.maxPage),
+		e.at("empty", func(n *yaml.Node) {
+			s, ok := e.oneLine(n, "empty")
+			if a.emptyList = s == "list"; ok && !a.emptyList && s != "object" {
+				e.add(n.Line, "empty is %q here, want object ({}, as the Standard says) or list (for a client that fails on {})", s)
+			}
+		}),
 		e.at("certificates", func(n *yaml.Node) {
 			a.hasCerts = true
 			a.certificates = r.certificates(n)
@@ -291,7 +300,8 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 		e.at("release", func(n *yaml.Node) {
 			r.list(n, "release", func(n *yaml.Node) { e.release(n, &a.Release) })
 		}),
-		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) })) {
+		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) }),
+		e.flag("public", &a.Public)) {
 		return agreementEntry{a, e.marks}
 	}
 	a.Name = agreement.Name(name)

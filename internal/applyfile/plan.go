@@ -24,6 +24,8 @@ type Line struct {
 	Name    string   `json:"name,omitempty"` // none for the server
 	Result  string   `json:"result"`         // Created, Changed or Unchanged
 	Changes []string `json:"changes,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"` // what the thing may break, although it is valid
 }
 
 // String is such as "account vendor-push: changed (password)".
@@ -31,6 +33,9 @@ func (l Line) String() string {
 	s := strings.TrimSpace(l.Kind+" "+l.Name) + ": " + l.Result
 	if len(l.Changes) > 0 {
 		s += " (" + strings.Join(l.Changes, ", ") + ")"
+	}
+	for _, w := range l.Warnings {
+		s += "\n  warning: " + w
 	}
 	return s
 }
@@ -63,6 +68,7 @@ type planner struct {
 	problems
 	file *File
 
+	store       *store.Store // nil: an empty one
 	registry    *store.Registry
 	agreements  map[agreement.Name]*agreement.Agreement // as they are, then as they will be
 	before      map[agreement.Name]*agreement.Agreement
@@ -76,6 +82,7 @@ func NewPlan(s *store.Store, f *File) (*Plan, error) {
 	p := &planner{
 		problems:    slices.Clone(f.faults),
 		file:        f,
+		store:       s,
 		registry:    &store.Registry{},
 		agreements:  make(map[agreement.Name]*agreement.Agreement),
 		before:      make(map[agreement.Name]*agreement.Agreement),
@@ -242,6 +249,7 @@ func (p *planner) passwordsRead() {
 func (a *accountEntry) over(now auth.Account) auth.Account {
 	want := now
 	want.Name, want.Party, want.Operator = a.name, a.party, a.operator
+	want.DefaultPage, want.MaxPageObjects, want.EmptyList = a.defaultPage, a.maxPage, a.emptyList
 	if a.passwordHash != "" {
 		want.PasswordHash = a.passwordHash
 	}
@@ -260,6 +268,9 @@ func accountChanges(now, want auth.Account) (changes []string) {
 			changes = append(changes, what)
 		}
 	}
+	note("default_page", now.DefaultPage != want.DefaultPage)
+	note("max_page_objects", now.MaxPageObjects != want.MaxPageObjects)
+	note("empty", now.EmptyList != want.EmptyList)
 	note("party", now.Party != want.Party)
 	note("operator", now.Operator != want.Operator)
 	note("disabled", now.Disabled != want.Disabled)

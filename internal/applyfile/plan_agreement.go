@@ -2,13 +2,17 @@ package applyfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // planAgreements compares the file's agreements with those that are, and then all of them as they will be with each
@@ -48,6 +52,7 @@ func (p *planner) agreement(e agreementEntry) {
 		}
 		p.agreements[want.Name] = want
 		p.step("agreement", string(want.Name), false, nil, func(st *Step) { st.Create = want })
+		p.warnOfTitle(want)
 		return
 	}
 	if id := want.Collection.ID; id != (uuid.UUID{}) && id != now.Collection.ID {
@@ -59,8 +64,43 @@ func (p *planner) agreement(e agreementEntry) {
 	if now.Terminated != nil && len(changes) > 0 {
 		p.add(e.line("name"), "the agreement %s is terminated and its terms change no more; the file would change %s", e.Name, strings.Join(changes, ", "))
 	}
+	if want.Public && !now.Public {
+		p.onlyClear(e)
+	}
 	p.agreements[want.Name] = want
 	p.step("agreement", string(want.Name), true, changes, func(st *Step) { st.Terms = want })
+	p.warnOfTitle(want)
+}
+
+// onlyClear refuses to make an agreement public whose objects are not all TLP:CLEAR.
+func (p *planner) onlyClear(e agreementEntry) {
+	col, ok := p.store.Collection(e.Name)
+	if !ok {
+		return
+	}
+	above := 0
+	var failed error
+	err := col.Entries(1, math.MaxInt, func(at journal.Position, entry journal.Entry, _ []byte) bool {
+		if entry.Kind != journal.Added || stix.TLP(entry.TLP) == stix.Clear {
+			return true
+		}
+		_, there, err := col.ObjectAt(at)
+		if failed = err; there {
+			above++
+		}
+		return failed == nil
+	})
+	switch err = errors.Join(err, failed); {
+	case err != nil:
+		p.add(e.line("public"), "the agreement %s cannot be made public: %v", e.Name, err)
+	case above > 0:
+		p.add(e.line("public"), "the agreement %s holds %d versions that are not known to be TLP:CLEAR; want them removed before it is made public", e.Name, above)
+	}
+}
+
+// warnOfTitle adds to the last step what the agreement's title may break.
+func (p *planner) warnOfTitle(want *agreement.Agreement) {
+	p.steps[len(p.steps)-1].Warnings = titleWarnings(want.Title)
 }
 
 // agreementChanges names the terms that differ, as the apply file has them.
@@ -76,7 +116,8 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 			Title       string `json:"title"`
 			Description string `json:"description"`
 			APIRoot     string `json:"api_root"`
-		}{a.Title, a.Description, a.APIRoot}
+			Public      bool   `json:"public"`
+		}{a.Title, a.Description, a.APIRoot, a.Public}
 	}
 	add("", differ(plain(now), plain(want)))
 	add("collection.", differ(now.Collection, want.Collection))

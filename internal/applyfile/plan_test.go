@@ -24,3 +24,24 @@ func TestAFaultIsReportedOnce(t *testing.T) {
 		})
 	}
 }
+
+// Titles that known clients cannot use are applied with a warning.
+func TestTitlesThatBreakClientsAreWarnedOf(t *testing.T) {
+	text := "api_roots: [{name: r}]\nagreements:\n  - {name: a, api_root: r, title: \"Feed, daily\"}\n  - {name: d, api_root: r, title: Fine}\n"
+	plan, err := NewPlan(nil, read("f", []byte(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": "a point or a comma"}
+	for _, line := range plan.Lines() {
+		if line.Kind != "agreement" {
+			continue
+		}
+		if got := strings.Join(line.Warnings, "; "); got == "" != (want[line.Name] == "") || !strings.Contains(got, want[line.Name]) {
+			t.Errorf("%s: got %q, want %q", line.Name, got, want[line.Name])
+		}
+		if len(line.Warnings) > 0 && !strings.Contains(line.String(), "\n  warning: ") {
+			t.Errorf("%s: %q shows no warning", line.Name, line)
+		}
+	}
+}
