@@ -22,6 +22,10 @@ type serveFlags struct {
 	serverName        string
 	durableDeliveries bool
 	limits            serve.Limits
+
+	publicURL   string
+	corsOrigins []string
+	keyHeaders  []string
 }
 
 func newServeCommand(e *env) *cobra.Command {
@@ -70,6 +74,9 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.apply, "apply", "", "apply this `FILE` first, as accord apply does")
 	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
 	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
+	flags.StringVar(&f.publicURL, "public-url", "", "`URL` under which clients reach this server, such as https://taxii.example; without it API roots are stated as paths")
+	flags.StringArrayVar(&f.corsOrigins, "cors-origin", nil, "`ORIGIN` whose scripts may read answers in a browser, such as https://viewer.example; may be repeated")
+	flags.StringArrayVar(&f.keyHeaders, "key-header", nil, "`NAME` of a header that may carry a token, such as X-API-Key; may be repeated")
 	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "write down who is given what before the answer, not within a second after it")
@@ -86,6 +93,7 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 	defer flush()
 	config := serve.Config{
 		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
+		PublicURL: f.publicURL, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders,
 		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries,
 		Log: log, Now: e.now, Version: versionText(),
 	}

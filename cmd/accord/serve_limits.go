@@ -27,13 +27,16 @@ func addLimits(f *pflag.FlagSet, l *serve.Limits) {
 	f.Var((*byteSize)(&l.StringBytes), "max-string-bytes", "`SIZE` of one string in an object (a failure of that object)")
 	f.IntVar(&l.FilterValues, "max-filter-values", l.FilterValues, "values of one match parameter (400)")
 	f.Var((*byteSize)(&l.FilterBytes), "max-filter-bytes", "`SIZE` of a query string (400)")
-	f.IntVar(&l.PageObjects, "max-page-objects", l.PageObjects, "objects of a page, whatever the parameter limit says (the page is shorter)")
+	f.IntVar(&l.DefaultPage, "default-page", l.DefaultPage, "objects of a page without the parameter limit; an API root or an account may have its own")
+	f.IntVar(&l.PageObjects, "max-page-objects", l.PageObjects, "objects of a page, whatever the parameter limit says; an API root or an account may have its own (the page is shorter)")
 	f.Var((*byteSize)(&l.PageBytes), "max-page-bytes", "`SIZE` of the objects in a page (the page is shorter)")
 	f.IntVar(&l.Requests, "max-requests", l.Requests, "requests at once (503)")
+	f.IntVar(&l.PartyRequests, "max-party-requests", l.PartyRequests, "requests at once of all accounts of a party; 0: half of --max-requests (429)")
 	f.IntVar(&l.AccountRequests, "max-account-requests", l.AccountRequests, "requests at once of one account (429)")
 	f.Float64Var(&l.AccountRate, "max-account-rate", l.AccountRate, "requests a second of one account; unused ones add up to ten seconds' worth, to five minutes' from 2,000 on (429)")
-	f.Var((*byteSize)(&l.Memory), "max-memory", "`SIZE` of bodies and pages in memory at once (503)")
-	f.Var((*byteSize)(&l.AccountMemory), "max-account-memory", "`SIZE` of bodies and pages of one account in memory at once (429)")
+	f.Var((*byteSize)(&l.Memory), "max-memory", "`SIZE` of bodies and answers in memory at once (503)")
+	f.Var((*byteSize)(&l.PartyMemory), "max-party-memory", "`SIZE` of bodies and answers of all accounts of a party in memory at once; 0: three eighths of --max-memory (429)")
+	f.Var((*byteSize)(&l.AccountMemory), "max-account-memory", "`SIZE` of bodies and answers of one account in memory at once (429)")
 }
 
 // byteSize is a number of bytes as people write it: 512KiB, 16MiB, 2GiB, or plain digits.

@@ -36,10 +36,17 @@ type setup struct {
 	config server.Config
 	mounts map[string]http.Handler
 	roots  []store.Root
+
+	changes []func(*server.Config)
 }
 
 // WithLimits bounds requests otherwise.
 func WithLimits(l server.Limits) Option { return func(s *setup) { s.config.Limits = l } }
+
+// WithConfig changes the configuration of the TAXII server.
+func WithConfig(change func(*server.Config)) Option {
+	return func(s *setup) { s.changes = append(s.changes, change) }
+}
 
 // WithDelivered sets Config.Delivered in place of the server's own.
 func WithDelivered(f func(server.Delivery)) Option {
@@ -79,6 +86,9 @@ func New(t testing.TB, options ...Option) *Server {
 		}
 		if set.config.Delivering != nil {
 			c.Delivering = set.config.Delivering
+		}
+		for _, change := range set.changes {
+			change(c)
 		}
 	}
 	s.Running, _ = Serve(t, config)

@@ -23,15 +23,18 @@ type Limits struct {
 	StringBytes  int64
 	FilterValues int
 	FilterBytes  int64
+	DefaultPage  int
 	PageObjects  int
 	PageBytes    int64
 	BodyTime     time.Duration
 	AnswerTime   time.Duration
 
 	Requests        int
+	PartyRequests   int // 0: half of Requests
 	AccountRequests int
 	AccountRate     float64
 	Memory          int64
+	PartyMemory     int64 // 0: three eighths of Memory
 	AccountMemory   int64
 }
 
@@ -40,7 +43,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Connections: 10_000, AddressConnections: 5000, HeaderBytes: 64 << 10, HeaderTime: 10 * time.Second, IdleTime: 2 * time.Minute, DrainTime: 25 * time.Second,
 		Objects: 100_000, ObjectBytes: 16 << 20, Depth: 100, StringBytes: ijson.DefaultStringBytes, FilterValues: 1000, FilterBytes: 64 << 10,
-		PageObjects: 10_000, PageBytes: 32 << 20, BodyTime: 10 * time.Minute, AnswerTime: time.Minute,
+		DefaultPage: 1000, PageObjects: 10_000, PageBytes: 32 << 20, BodyTime: 10 * time.Minute, AnswerTime: time.Minute,
 		Requests: 2048, AccountRequests: 256, AccountRate: 2000, Memory: 512 << 20, AccountMemory: 128 << 20,
 	}
 }
@@ -53,7 +56,7 @@ func (l *Limits) Check() error {
 	}{
 		{"max-connections", float64(l.Connections)}, {"max-header-bytes", float64(l.HeaderBytes)}, {"max-objects", float64(l.Objects)},
 		{"max-object-bytes", float64(l.ObjectBytes)}, {"max-depth", float64(l.Depth)}, {"max-string-bytes", float64(l.StringBytes)},
-		{"max-filter-values", float64(l.FilterValues)}, {"max-filter-bytes", float64(l.FilterBytes)}, {"max-page-objects", float64(l.PageObjects)},
+		{"max-filter-values", float64(l.FilterValues)}, {"max-filter-bytes", float64(l.FilterBytes)}, {"max-page-objects", float64(l.PageObjects)}, {"default-page", float64(l.DefaultPage)},
 		{"max-page-bytes", float64(l.PageBytes)}, {"max-requests", float64(l.Requests)}, {"max-account-requests", float64(l.AccountRequests)},
 		{"max-account-rate", l.AccountRate}, {"max-memory", float64(l.Memory)}, {"max-account-memory", float64(l.AccountMemory)},
 		{"header-time", float64(l.HeaderTime)}, {"body-time", float64(l.BodyTime)}, {"answer-time", float64(l.AnswerTime)}, {"idle-time", float64(l.IdleTime)},
@@ -68,6 +71,9 @@ func (l *Limits) Check() error {
 	if l.AddressConnections < 0 {
 		return &ConfigError{Message: "--max-address-connections cannot be negative; 0 means no bound"}
 	}
+	if l.PartyRequests < 0 || l.PartyMemory < 0 {
+		return &ConfigError{Message: "--max-party-requests and --max-party-memory cannot be negative"}
+	}
 	if l.AccountMemory > l.Memory {
 		l.AccountMemory = l.Memory
 	}
@@ -79,9 +85,9 @@ func (l Limits) requestLimits() server.Limits {
 	return server.Limits{
 		Objects: l.Objects, ObjectBytes: int(l.ObjectBytes), Depth: l.Depth, StringBytes: int(l.StringBytes),
 		FilterValues: l.FilterValues, FilterBytes: int(l.FilterBytes),
-		PageDefault: min(1000, l.PageObjects), PageMax: l.PageObjects, PageBytes: int(l.PageBytes),
+		PageDefault: min(l.DefaultPage, l.PageObjects), PageMax: l.PageObjects, PageBytes: int(l.PageBytes),
 		BodyTime: l.BodyTime, AnswerTime: l.AnswerTime,
 		Requests: l.Requests, AccountRequests: l.AccountRequests, AccountRate: l.AccountRate,
-		Memory: l.Memory, AccountMemory: l.AccountMemory,
+		Memory: l.Memory, AccountMemory: l.AccountMemory, PartyMemory: l.PartyMemory, PartyRequests: l.PartyRequests,
 	}
 }

@@ -34,9 +34,16 @@ func refusalMetrics() *prometheus.CounterVec {
 	}, []string{"agreement", "rule"})
 }
 
+func unknownMetrics() prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "accord_unknown_parameters_total", Help: "Query parameters without a meaning that were ignored: clients take them for filters.",
+	})
+}
+
 // observed is the server's Config.Observed.
 func (o *operations) observed(r server.Observation) {
 	o.answered.Add(1)
+	o.unknown.Add(float64(r.Unknown))
 	route := r.Route
 	if route == "" {
 		route = "none"

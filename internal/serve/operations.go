@@ -20,12 +20,13 @@ type operations struct {
 	answered atomic.Uint64 // requests, for the pace of background work
 	requests *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
+	unknown  prometheus.Counter
 }
 
 func newOperations(st *store.Store, d *delivery.Log, c *connections, version string) *operations {
-	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics()}
+	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics(), unknown: unknownMetrics()}
 	o.registry.MustRegister(processMetrics(version)...)
-	o.registry.MustRegister(o.requests, o.refusals, storeMetrics{st, d}, connectionMetrics{c})
+	o.registry.MustRegister(o.requests, o.refusals, o.unknown, storeMetrics{st, d}, connectionMetrics{c})
 	return o
 }
 

@@ -33,6 +33,15 @@ type Config struct {
 	// DurableDeliveries notes deliveries on disk before the answer, not within a second after it.
 	DurableDeliveries bool
 
+	// PublicURL is the URL under which clients reach the server; "": API roots are stated as paths.
+	PublicURL string
+
+	// CORSOrigins are those whose scripts may read answers in a browser.
+	CORSOrigins []string
+
+	// KeyHeaders are names of headers that may carry a token, such as X-API-Key.
+	KeyHeaders []string
+
 	Log     zerolog.Logger
 	Now     func() time.Time
 	Version string // of the program, for the metrics
@@ -50,6 +59,9 @@ type Config struct {
 // Check refuses what could not be served, or not safely. Its errors are ConfigErrors.
 func (c *Config) Check() error {
 	if err := c.Transport.Check(); err != nil {
+		return err
+	}
+	if err := c.checkClients(); err != nil {
 		return err
 	}
 	return c.Limits.Check()

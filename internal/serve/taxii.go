@@ -13,7 +13,7 @@ import (
 func (s *srv) makeTAXII(context.Context) (stop, error) {
 	s.connections = newConnections(s.config.Limits.Connections, s.config.addressConnections())
 	s.operations = newOperations(s.store, s.deliveries, s.connections, s.config.Version)
-	logins := auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{})
+	logins := auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{KeyHeaders: s.config.KeyHeaders})
 	config := s.notingDeliveries(server.Config{
 		Store: s.store,
 		Auth:  logins,
@@ -21,6 +21,8 @@ func (s *srv) makeTAXII(context.Context) (stop, error) {
 		Log:   s.config.Log,
 
 		Limits:      s.config.Limits.requestLimits(),
+		PublicURL:   s.config.PublicURL,
+		Origins:     s.config.CORSOrigins,
 		BehindProxy: s.config.Transport.BehindProxy,
 		Observed:    s.operations.observed,
 		Refused:     s.operations.refused,

@@ -11,12 +11,17 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 )
 
-// authenticate finds out who is calling.
+// authenticate finds out who is calling. A GET without credentials comes from the public party, if anything is public.
 func (s *Server) authenticate(x *request, r *http.Request) error {
 	account, err := s.auth.AuthenticateFrom(r.Context(), s.Address(r), r.Header, r.TLS)
+	if errors.Is(err, auth.ErrMissing) && (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.anythingPublic() {
+		x.caller = public
+		return s.limiter.strangers.allow(s.limiter.now(), s.Address(r))
+	}
 	if err != nil {
 		return err
 	}
@@ -25,6 +30,7 @@ func (s *Server) authenticate(x *request, r *http.Request) error {
 		Party:    agreement.PartyName(account.Party),
 		Operator: account.Operator,
 	}
+	x.pages = pageRules{size: account.DefaultPage, most: account.MaxPageObjects, emptyList: account.EmptyList}
 	return nil
 }
 
@@ -45,6 +51,9 @@ func (s *Server) Address(r *http.Request) string {
 func (s *Server) root(c echo.Context) (store.Root, error) {
 	name := c.Param("root")
 	root, ok := s.store.Root(name)
+	if requestOf(c).caller == public && (!ok || !s.sees(root, public)) {
+		return store.Root{}, auth.ErrMissing
+	}
 	if !ok {
 		return store.Root{}, missing("there is no API root %s; /taxii2/ lists the API roots", name)
 	}
@@ -59,13 +68,15 @@ func (s *Server) find(c echo.Context) (*store.Collection, store.Root, error) {
 	}
 	name := c.Param("collection")
 	col, ok := s.store.CollectionIn(root.Name, name)
-	if !ok && s.lost(name) {
+	switch {
+	case ok:
+		return col, root, nil
+	case requestOf(c).caller == public:
+		return nil, store.Root{}, auth.ErrMissing
+	case s.lost(name):
 		return nil, store.Root{}, errLost
 	}
-	if !ok {
-		return nil, store.Root{}, noCollection(root.Name, name)
-	}
-	return col, root, nil
+	return nil, store.Root{}, noCollection(root.Name, name)
 }
 
 // collection finds the collection that the path names for a caller who may do act with it. A caller without a role in its
@@ -78,6 +89,8 @@ func (s *Server) collection(c echo.Context, act agreement.Act) (*store.Collectio
 	caller, agreed, now := requestOf(c).caller, col.Agreement(), s.now()
 	err = agreement.Permit(agreed, caller, act, now)
 	switch {
+	case err != nil && caller == public:
+		err = auth.ErrMissing // credentials may be all that is missing
 	case err == nil:
 		return col, root, nil
 	case errors.Is(err, agreement.ErrNoRole):
@@ -93,6 +106,9 @@ func (s *Server) collection(c echo.Context, act agreement.Act) (*store.Collectio
 
 // hidden is the answer to a caller from whom the collection of the path is hidden.
 func hidden(c echo.Context, root store.Root, act agreement.Act) error {
+	if requestOf(c).caller == public {
+		return auth.ErrMissing
+	}
 	if root.Reveal && act != agreement.Delete {
 		return errRevealed
 	}
@@ -110,9 +126,18 @@ func noCollection(root, name string) error {
 }
 
 // rights are what a collection resource says a caller can do.
-type rights struct{ read, write bool }
+type rights struct {
+	read, write bool
+	ended       time.Time // when a caller without either lost what its roles allow; zero: never had it
+}
 
 func (r rights) either() bool { return r.read || r.write }
+
+// listed reports whether a collection stands in its API root's list: one that a caller can neither read nor write makes
+// clients give up on all of them. The API root may list those that ended for a while longer.
+func (r rights) listed(root store.Root, now time.Time) bool {
+	return r.either() || !r.ended.IsZero() && now.Before(r.ended.Add(root.ListEnded.Duration()))
+}
 
 // rightsOf decides what a caller can do with an agreement. It reports false when the agreement is hidden from the caller.
 func rightsOf(a *agreement.Agreement, caller agreement.Caller, now time.Time) (can rights, ok bool) {
@@ -120,5 +145,11 @@ func rightsOf(a *agreement.Agreement, caller agreement.Caller, now time.Time) (c
 	if errors.Is(read, agreement.ErrNoRole) {
 		return rights{}, false
 	}
-	return rights{read: read == nil, write: agreement.Permit(a, caller, agreement.Add, now) == nil}, true
+	write := agreement.Permit(a, caller, agreement.Add, now)
+	can = rights{read: read == nil, write: write == nil}
+	var outside *agreement.OutsideError
+	if !can.either() && (errors.As(read, &outside) || errors.As(write, &outside)) && outside.State != agreement.Scheduled {
+		can.ended = outside.Since
+	}
+	return can, true
 }

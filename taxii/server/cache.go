@@ -41,6 +41,7 @@ type answerKey struct {
 	collection    uuid.UUID
 	revision      uint64
 	object, query string
+	pages         pageRules
 }
 
 func newAnswerCache(most int) *answerCache {
@@ -48,13 +49,13 @@ func newAnswerCache(most int) *answerCache {
 }
 
 // keyOf returns the key of an answer. Call it before anything is read from the collection.
-func (s *answerCache) keyOf(l *listResource, c echo.Context, col *store.Collection) answerKey {
+func (s *answerCache) keyOf(l *listResource, c echo.Context, col *store.Collection, pages pageRules) answerKey {
 	query := c.Request().URL.RawQuery
 	revision, settled := col.Revision()
 	if !settled || len(query) > mostQuery {
 		return answerKey{}
 	}
-	return answerKey{l, col.ID(), revision, c.Param("object"), query}
+	return answerKey{l, col.ID(), revision, c.Param("object"), query, pages}
 }
 
 // get returns the answer of a key, or nil.

@@ -23,7 +23,7 @@ func (s *Server) getCollections(c echo.Context) error {
 	var list taxii.Collections
 	now := s.now()
 	for _, col := range s.store.CollectionsIn(root.Name) {
-		if can, ok := rightsOf(col.Agreement(), x.caller, now); ok {
+		if can, ok := rightsOf(col.Agreement(), x.caller, now); ok && can.listed(root, now) {
 			list.Collections = append(list.Collections, describe(col.Agreement(), can))
 		}
 	}

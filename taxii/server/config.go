@@ -33,6 +33,13 @@ type Config struct {
 	// X-Forwarded-For.
 	BehindProxy bool
 
+	// PublicURL is the URL under which clients reach the server, such as https://taxii.example. API roots are stated as
+	// absolute URLs below it; without it they are paths. The Host header never decides.
+	PublicURL string
+
+	// Origins are those whose scripts may read answers in a browser (CORS), such as https://viewer.example.
+	Origins []string
+
 	// Observed, if set, is called for each request after its answer. It must not block.
 	Observed func(Observation)
 
@@ -70,6 +77,7 @@ type Limits struct {
 	PartyRequests   int     // in progress for all accounts of a party; default half of Requests (429)
 	AccountRequests int     // in progress for an account; default 256 (429)
 	AccountRate     float64 // requests a second of an account, with a burst of ten seconds, of five minutes from 2,000 on; default 2,000 (429)
+	PublicRate      float64 // requests a second from an address without credentials, with a burst of ten seconds; default 10 (429)
 	Memory          int64   // bytes of bodies and answers; default 512 MiB (503)
 	PartyMemory     int64   // bytes of bodies and answers for all accounts of a party; default three eighths of Memory (429)
 	AccountMemory   int64   // bytes of bodies and answers for an account; default a quarter of Memory (429)
@@ -92,6 +100,7 @@ func (l Limits) withDefaults() Limits {
 	l.Requests = cmp.Or(l.Requests, 2048)
 	l.AccountRequests = cmp.Or(l.AccountRequests, 256)
 	l.AccountRate = cmp.Or(l.AccountRate, generousRate)
+	l.PublicRate = cmp.Or(l.PublicRate, 10)
 	l.Memory = cmp.Or(l.Memory, 512<<20)
 	l.PartyRequests = cmp.Or(l.PartyRequests, max(1, l.Requests/2))
 	l.AccountMemory = cmp.Or(l.AccountMemory, l.Memory/4)
@@ -105,6 +114,8 @@ type Observation struct {
 	Method string
 	Status int
 	Took   time.Duration
+
+	Unknown int // query parameters that mean nothing: clients take them for filters
 }
 
 // Delivery says which versions of objects an account received.

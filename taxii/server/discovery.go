@@ -16,7 +16,7 @@ import (
 const untitled = "Accord"
 
 // getDiscovery serves the discovery resource (TAXII 2.1, section 4.1). It names the API roots in which the caller has an
-// agreement, as paths, so that they hold behind any proxy (T-040); the first of them is the default (T-038).
+// agreement, below the public URL, or as paths, which hold behind any proxy (T-040); the first is the default (T-038).
 func (s *Server) getDiscovery(c echo.Context) error {
 	x := requestOf(c)
 	registry := s.store.Registry()
@@ -27,7 +27,7 @@ func (s *Server) getDiscovery(c echo.Context) error {
 	}
 	for _, root := range registry.Roots {
 		if x.caller.Operator || s.sees(root, x.caller) {
-			d.APIRoots = append(d.APIRoots, "/"+root.Name+"/")
+			d.APIRoots = append(d.APIRoots, s.publicURL+"/"+root.Name+"/")
 		}
 	}
 	if len(d.APIRoots) > 0 {

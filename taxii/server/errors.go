@@ -184,6 +184,7 @@ func (s *Server) explain(x *request, r *http.Request, status int, e *taxii.Error
 	switch status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = auth.Challenge()
+		sayVersion(r, e)
 	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
 		if h.Get("Retry-After") == "" {
 			h.Set("Retry-After", "1")
@@ -195,6 +196,14 @@ func (s *Server) explain(x *request, r *http.Request, status int, e *taxii.Error
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", x.allow)
 		e.Description = fmt.Sprintf("%s is not offered here, only %s", r.Method, x.allow)
+		sayVersion(r, e)
+	}
+}
+
+// sayVersion tells a client of TAXII 1, which posts XML to any path, that it has the wrong server.
+func sayVersion(r *http.Request, e *taxii.Error) {
+	if r.Header.Get("X-TAXII-Content-Type") != "" || r.Header.Get("X-TAXII-Services") != "" {
+		e.Description += ". This is a TAXII 2.1 server; a client of TAXII 1 needs another server, or a newer client"
 	}
 }
 

@@ -53,6 +53,8 @@ type limiter struct {
 
 	accounts sync.Map // agreement.AccountName -> *accountUsage; operators make accounts, so they are few
 	parties  sync.Map // agreement.PartyName -> *usage
+
+	strangers *strangers
 }
 
 // usage is what an account, or all accounts of a party, have in progress.
@@ -70,7 +72,7 @@ type accountUsage struct {
 }
 
 func newLimiter(l Limits) *limiter {
-	return &limiter{limits: l, now: time.Now, memory: budget.New(l.Memory,
+	return &limiter{limits: l, now: time.Now, strangers: newStrangers(l.PublicRate), memory: budget.New(l.Memory,
 		busy("bodies and answers fill the memory that they may use, %d bytes; try again in a moment", l.Memory))}
 }
 

@@ -17,48 +17,55 @@ import (
 // listResource is one of the four resources that answer with a page: objects, object, versions, manifest.
 type listResource struct {
 	defined taxii.ParamSet
-	objects bool // it gives objects themselves
+	objects bool   // it gives objects themselves
+	items   string // the member that has its items
 
 	// fill appends the page to a.body and fills in the rest of a.
 	fill func(s *Server, c echo.Context, col *store.Collection, q *question, a *answer) error
 }
 
 var (
-	objectsList  = listResource{defined: taxii.ForObjects, objects: true, fill: (*Server).fillObjects}
-	objectList   = listResource{defined: taxii.ForObject, objects: true, fill: (*Server).fillObject}
-	versionsList = listResource{defined: taxii.ForVersions, fill: (*Server).fillVersions}
-	manifestList = listResource{defined: taxii.ForManifest, fill: (*Server).fillManifest}
+	objectsList  = listResource{defined: taxii.ForObjects, objects: true, items: "objects", fill: (*Server).fillObjects}
+	objectList   = listResource{defined: taxii.ForObject, objects: true, items: "objects", fill: (*Server).fillObject}
+	versionsList = listResource{defined: taxii.ForVersions, items: "versions", fill: (*Server).fillVersions}
+	manifestList = listResource{defined: taxii.ForManifest, items: "objects", fill: (*Server).fillManifest}
 )
 
 // get serves a list: from the cache, if the answer is there, or from the store.
 func (l *listResource) get(s *Server, c echo.Context) error {
-	col, _, err := s.collection(c, agreement.Read)
+	col, root, err := s.collection(c, agreement.Read)
 	if err != nil {
 		return err
 	}
-	key := s.cache.keyOf(l, c, col)
+	x := requestOf(c)
+	pages := s.pagesOf(x, root)
+	var key answerKey
+	if !s.truncations.any(x.caller.Account) { // or the answer depends on more than the question
+		key = s.cache.keyOf(l, c, col, pages)
+	}
 	if a := s.cache.get(&key); a != nil {
 		return s.give(c, col, a)
 	}
-	q, err := s.ask(c, col, l.defined)
+	q, err := s.ask(c, col, l.defined, pages)
 	if err != nil {
 		return err
 	}
+	s.truncations.apply(x.caller.Account, col, &q)
 	room := 0
 	if l.objects {
 		room = q.query.Limit * typical
-		if err := requestOf(c).memory.Grow(c.Request().Context(), min(s.limits.PageBytes, q.query.Limit*typicalMost)); err != nil {
+		if err := x.memory.Grow(c.Request().Context(), min(s.limits.PageBytes, q.query.Limit*typicalMost)); err != nil {
 			return err
 		}
 	}
 	buf := acquireBuffer(room)
-	a := answer{objects: l.objects, body: (*buf)[:0], filter: q.filter}
+	a := answer{objects: l.objects, body: (*buf)[:0], filter: q.filter, items: l.items}
 	defer func() { releaseBuffer(buf, a.body) }()
 	if err := l.fill(s, c, col, &q, &a); err != nil {
 		return err
 	}
 	if l.objects {
-		requestOf(c).memory.Adjust(len(a.body))
+		x.memory.Adjust(len(a.body))
 	}
 	err = s.give(c, col, &a)
 	s.cache.put(&key, col, &a)
@@ -68,13 +75,15 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 // finish ends the page in a.body; an empty one becomes {}.
 func (q *question) finish(a *answer, col *store.Collection, page *store.Page) {
 	if page.Count == 0 {
-		a.body = append(a.body[:0], empty...)
+		a.body = append(a.body[:0], q.pages.empty(a.items)...)
 	} else {
+		a.lastAdded = page.Last
 		a.tail = len(a.body)
 		a.body = q.appendTail(a.body, col, page)
 	}
 	a.positions = page.Positions
 	a.first, a.last = q.dates(page)
+	a.cursor = cursorOf(col.ID(), a)
 }
 
 // getObjects serves a page of a collection's objects (TAXII 2.1, section 5.4).
@@ -99,11 +108,16 @@ type answer struct {
 	objects   bool               // it gives objects, so its delivery is noted
 	positions []journal.Position // of those objects
 	filter    taxii.Filter
+	lastAdded time.Time // of the last item; zero without items
+	items     string    // the member that has the items
+	cursor    string    // see truncations
 }
 
 // give sends an answer, and notes its delivery.
 func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
 	x, r := requestOf(c), c.Request()
+	s.truncations.note(x.caller.Account, a)
+	s.remark(x, &a.filter)
 	h := x.Header()
 	// Set as the Standard spells them, not as Go would.
 	x.set(h, taxii.HeaderFirst, a.first)

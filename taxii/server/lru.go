@@ -36,6 +36,17 @@ func (c *lru[K, V]) get(key K) (value V, ok bool) {
 	return e.Value.(*item[K, V]).value, true
 }
 
+// replace keeps a value of so many bytes instead of the one that is there, if any.
+func (c *lru[K, V]) replace(key K, value V, bytes int) {
+	c.mu.Lock()
+	if e, ok := c.entries[key]; ok {
+		c.bytes -= c.order.Remove(e).(*item[K, V]).bytes
+		delete(c.entries, key)
+	}
+	c.mu.Unlock()
+	c.put(key, value, bytes)
+}
+
 // put keeps a value of so many bytes, and returns it, or the one that is there already. A large one is not kept: a single
 // reader of huge pages must not displace all others.
 func (c *lru[K, V]) put(key K, value V, bytes int) V {

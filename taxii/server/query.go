@@ -14,11 +14,12 @@ import (
 type question struct {
 	filter taxii.Filter // with its cursor applied
 	query  store.Query
+	pages  pageRules
 	none   bool // nothing can match: no id asked for has the form of a STIX id (T-077)
 }
 
 // ask reads the filters of a request on a collection. A resource without match[id] is about the one object of its path.
-func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamSet) (question, error) {
+func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamSet, pages pageRules) (question, error) {
 	filter, err := taxii.ParseFilter(c.Request().URL.RawQuery, defined, s.filterLimits())
 	if err != nil {
 		return question{}, err
@@ -30,14 +31,14 @@ func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamS
 	if err != nil {
 		return question{}, err
 	}
-	q := question{filter: filter, query: store.Query{
+	q := question{filter: filter, pages: pages, query: store.Query{
 		Types:    filter.Types,
 		Specs:    filter.Specs,
-		Limit:    s.limits.PageDefault,
+		Limit:    pages.size,
 		MaxBytes: s.limits.PageBytes,
 	}}
 	if filter.Limit > 0 {
-		q.query.Limit = min(filter.Limit, s.limits.PageMax) // a larger limit is capped, never refused (T-089)
+		q.query.Limit = min(filter.Limit, pages.most) // a larger limit is capped, never refused (T-089)
 	}
 	if q.query.Versions, err = versionsOf(filter.Versions); err != nil {
 		return question{}, err
@@ -101,9 +102,6 @@ func (q *question) appendTail(dst []byte, col *store.Collection, p *store.Page) 
 	dst = q.filter.Cursor(col.ID(), p.Last).AppendTo(dst)
 	return append(dst, `"}`...)
 }
-
-// empty is the answer without items: the Standard forbids empty lists (T-034, T-059).
-var empty = []byte("{}")
 
 // checkKnown tells an unknown object (404) from one that the filters leave out (T-062).
 func (q *question) checkKnown(c echo.Context, p *store.Page) error {

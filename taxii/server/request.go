@@ -36,7 +36,9 @@ type request struct {
 	memory budget.Reservation // of the body and the answer
 	conn   *conn              // nil: writes cannot be joined
 
-	unroutable bool // its path leads nowhere, whatever the routes say
+	unroutable bool      // its path leads nowhere, whatever the routes say
+	pages      pageRules // of its account; zero values leave them to the API root
+	unknown    []string  // names of query parameters that mean nothing
 
 	values []string // of the headers; the answer keeps them after the request has ended
 
@@ -141,7 +143,7 @@ func (x *request) compresses(r *http.Request, size int) bool {
 		return false
 	}
 	h := x.Header()
-	h["Vary"] = varyCoding
+	h["Vary"] = append(h["Vary"], varyCoding...)
 	if !takesGzip(r.Header["Accept-Encoding"]) {
 		return false
 	}
@@ -186,7 +188,7 @@ func (s *Server) end(x *request, r *http.Request) {
 		Int("status", x.status).Int64("bytes", x.bytes).Dur("took", time.Since(x.began)).
 		Str("account", string(x.caller.Account)).Str("remote", r.RemoteAddr).Msg("request")
 	if s.observed != nil {
-		s.observed(Observation{Route: x.route, Method: r.Method, Status: x.status, Took: time.Since(x.began)})
+		s.observed(Observation{Route: x.route, Method: r.Method, Status: x.status, Took: time.Since(x.began), Unknown: len(x.unknown)})
 	}
 	*x = request{}
 	requests.Put(x)

@@ -58,8 +58,8 @@ func TestCollectionsAreThoseOfTheCaller(t *testing.T) {
 	for _, row := range []struct{ who, root, aliases string }{
 		{"vendor", "nicp", "gsp intake"},
 		{"agency", "nicp", "gsp intake"},
-		{"agency", "members", "circle tomorrow watch"},
-		{"member", "members", "circle tomorrow watch"},
+		{"agency", "members", "circle watch"},
+		{"member", "members", "circle"},
 		{"member", "nicp", ""},
 		{"outsider", "members", ""},
 		{"root", "members", "circle tomorrow watch"},

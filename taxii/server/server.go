@@ -19,19 +19,23 @@ import (
 
 // Server answers TAXII requests from a store. It is safe for concurrent use once serving has begun.
 type Server struct {
-	store      *store.Store
-	auth       *auth.Authenticator
-	now        func() time.Time
-	log        zerolog.Logger
-	limits     Limits
-	delivered  func(Delivery)
-	delivering func(context.Context, Delivery) error
-	observed   func(Observation)
-	refused    func(agreement.Name, string)
-	proxied    bool
-	limiter    *limiter
-	compressed *compressedPages
-	cache      *answerCache
+	store       *store.Store
+	auth        *auth.Authenticator
+	now         func() time.Time
+	log         zerolog.Logger
+	limits      Limits
+	delivered   func(Delivery)
+	delivering  func(context.Context, Delivery) error
+	observed    func(Observation)
+	refused     func(agreement.Name, string)
+	proxied     bool
+	limiter     *limiter
+	publicURL   string   // without a slash at its end; "": unknown
+	origins     []string // for CORS
+	remarks     remarks
+	truncations *truncations
+	compressed  *compressedPages
+	cache       *answerCache
 
 	echo   *echo.Echo
 	allow  map[string]string // by route: its methods, for Allow
@@ -55,6 +59,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		store: c.Store, auth: c.Auth, now: c.Now, log: c.Log,
 		limits: c.Limits.withDefaults(), delivered: c.Delivered, delivering: c.Delivering, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
+		publicURL: strings.TrimRight(c.PublicURL, "/"), origins: c.Origins, truncations: newTruncations(),
 		echo: echo.New(), allow: map[string]string{},
 	}
 	s.limiter = newLimiter(s.limits)
@@ -230,5 +235,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	endInSlash(r.URL)
+	if s.cors(x, r) {
+		return
+	}
 	s.echo.ServeHTTP(x, r)
 }

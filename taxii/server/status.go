@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/ingest"
 	"github.com/accord-taxii/accord/taxii"
 )
@@ -14,6 +15,9 @@ import (
 // for the submitter's party and for operators; for others it does not exist.
 func (s *Server) getStatus(c echo.Context) error {
 	x := requestOf(c)
+	if x.caller == public {
+		return auth.ErrMissing
+	}
 	root, err := s.root(c)
 	if err != nil {
 		return err

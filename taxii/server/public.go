@@ -1,0 +1,68 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
+)
+
+// public is the caller of a request without credentials. No account can have its name. It reads the agreements that say
+// public: true; to anything else the answer is 401, for credentials may be what is missing.
+var public = agreement.Caller{Account: "(public)", Party: agreement.PublicParty}
+
+// anythingPublic reports whether an agreement can be read without credentials.
+func (s *Server) anythingPublic() bool {
+	return slices.ContainsFunc(s.store.Collections(), func(col *store.Collection) bool { return col.Agreement().Public })
+}
+
+// strangers bounds requests without credentials, for each address apart.
+type strangers struct {
+	rate float64
+
+	mu    sync.Mutex
+	rates *lru[netip.Prefix, *gcra] // guarded by mu
+}
+
+// strangerBytes bounds what is remembered of addresses: some 20,000 of them.
+const (
+	strangerBytes = 2 << 20
+	strangerCost  = 100
+)
+
+func newStrangers(rate float64) *strangers {
+	return &strangers{rate: rate, rates: newLRU[netip.Prefix, *gcra](strangerBytes)}
+}
+
+// allow admits a request from an address, an IPv6 address counting by its /64.
+func (s *strangers) allow(now time.Time, address string) error {
+	from := prefixOf(address)
+	s.mu.Lock()
+	rate, ok := s.rates.get(from)
+	if !ok {
+		rate = s.rates.put(from, new(gcra), strangerCost)
+	}
+	s.mu.Unlock()
+	if wait := rate.allow(now, s.rate); wait > 0 {
+		return tooMany(wait, "this address sent more than %g requests a second without credentials; try again in a while", s.rate)
+	}
+	return nil
+}
+
+// prefixOf is the part of an address that one customer or one machine usually has.
+func prefixOf(text string) netip.Prefix {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	address = address.Unmap().WithZone("")
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = 64
+	}
+	prefix, _ := address.Prefix(bits)
+	return prefix
+}
