@@ -69,7 +69,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	s.terminate()
 
 	log := s.Log.String()
-	for _, want := range []string{`"status":401`, `"path":"/accord/v1/accounts/"`, "cannot be read"} {
+	for _, want := range []string{`"status":401`, `"path":"/accord/v1/accounts/"`, "unreadable request"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %s: it was not searched where secrets could be", want)
 		}
