@@ -59,6 +59,9 @@ func (c Constant) Content() string {
 	case String:
 		return unescape(c.Text[1 : len(c.Text)-1])
 	case Hex, Binary, Timestamp:
+		if c.Text[0] == '\'' { // START and STOP of STIX 2.0
+			return c.Text[1 : len(c.Text)-1]
+		}
 		return c.Text[2 : len(c.Text)-1]
 	}
 	return c.Text

@@ -142,6 +142,14 @@ func (p *parser) amount(rule, expected string, fraction bool) Constant {
 }
 
 func (p *parser) timestamp(where string) Constant {
+	if p.opts.Version == version20 && p.tok.kind == tokenString { // STIX 2.0 has '…' here, and t'…' elsewhere
+		c := p.constant()
+		c.Kind = Timestamp
+		if !timestampForm(c.Content()) {
+			p.fail(ruleStartStop, c.Offset, "the string "+clip(c.Text), "a timestamp 'YYYY-MM-DDTHH:mm:ss.sssZ' "+where, "")
+		}
+		return c
+	}
 	if p.tok.kind != tokenTimestamp {
 		p.failToken(ruleStartStop, "a timestamp t'…' "+where)
 		return Constant{}

@@ -23,6 +23,9 @@ func Bundle(t *ijson.Tree, opts Options) []Finding {
 		switch string(t.Bytes(name)) {
 		case "type", "id", "objects":
 		case "spec_version":
+			if t.Is(value, "2.0") {
+				continue // a bundle of STIX 2.0
+			}
 			s.put("S-198", Warning, value, "spec_version is no property of a bundle in STIX 2.1, only its objects have one; leave it out")
 		default:
 			s.put("S-198", Warning, value, "%s is no property of a bundle, nobody may rely on it", s.show(name))

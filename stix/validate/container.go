@@ -34,7 +34,7 @@ func (s *subject) containerMembers(node int) {
 		}
 		inner := newSubject(s.m, s.o, s.opts)
 		inner.found, inner.container, inner.typ, inner.category = s.found, node, typ, stix.SCO
-		inner.indexed = s.indexed
+		inner.indexed, inner.legacy = s.indexed, s.legacy
 		inner.layOut(member)
 		inner.judge()
 		s.indexed = inner.indexed

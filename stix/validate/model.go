@@ -86,6 +86,10 @@ type model struct {
 	nested  map[string]*structure
 	common  map[stix.Category]*structure // common properties of each category, for custom types
 	foreign map[string]string            // predefined extension -> its object type
+
+	types20  map[string]*structure // object types of STIX 2.0
+	custom20 *structure            // common properties of STIX 2.0, for custom types
+	object20 []*Rule               // rules on whole objects of STIX 2.0
 }
 
 var the = build()
@@ -100,6 +104,7 @@ func build() *model {
 		m.byID[m.rules[i].ID] = &m.rules[i]
 	}
 	m.structures(nestedModel, m.nested)
+	m.build20()
 	extensions := map[string]*structure{}
 	m.structures(extensionModel, extensions)
 	m.structures(sdoModel, m.types)
@@ -129,6 +134,7 @@ func build() *model {
 	for _, s := range m.common {
 		m.finish(s)
 	}
+	m.finish20()
 	return m
 }
 

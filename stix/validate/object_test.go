@@ -24,8 +24,15 @@ const identityText = `{"type":"identity","spec_version":"2.1","id":"identity--11
 	`"created":"2024-03-05T06:07:08.000Z","modified":"2024-03-05T06:07:08.000Z","name":"Harbour Office"%s}`
 
 func TestObjectsOfSTIX20AreRefusedWithOneFindingUnlessTheyAreTaken(t *testing.T) { // S-050, trap t35
-	const legacy = `{"type":"%s","id":"%s--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z",` +
-		`"modified":"2017-04-05T06:07:08.000Z"%s}`
+	legacy := func(typ, idType, more string) string {
+		for name, value := range map[string]string{"name": `"a"`, "labels": `["remote-access"]`} {
+			if !strings.Contains(more, `"`+name+`"`) {
+				more += `,"` + name + `":` + value
+			}
+		}
+		return fmt.Sprintf(`{"type":"%s","id":"%s--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z",`+
+			`"modified":"2017-04-05T06:07:08.000Z"%s}`, typ, idType, more)
+	}
 	both := Options{SpecVersions: []string{"2.1", "2.0"}}
 	for _, row := range []struct {
 		name string
@@ -33,22 +40,22 @@ func TestObjectsOfSTIX20AreRefusedWithOneFindingUnlessTheyAreTaken(t *testing.T)
 		opts Options
 		want string
 	}{
-		{"refused", fmt.Sprintf(legacy, "indicator", "indicator", `,"labels":["benign"],"pattern":1`), Options{}, "S-050 error"},
-		{"taken, whatever its own properties are", fmt.Sprintf(legacy, "indicator", "indicator", `,"labels":["benign"],"pattern":1`), both, ""},
-		{"refused where it says 2.0 itself", fmt.Sprintf(legacy, "tool", "tool", `,"spec_version":"2.0"`), Options{}, "S-050 error /spec_version"},
-		{"taken where it says 2.0 itself", fmt.Sprintf(legacy, "tool", "tool", `,"spec_version":"2.0"`), both, ""},
-		{"another id", fmt.Sprintf(legacy, "tool", "indicator", ""), both, "S-017 error /id"},
-		{"no identifier", fmt.Sprintf(legacy, "tool", "tool-", ""), both, "S-015 error /id"},
-		{"labels of the wrong type", fmt.Sprintf(legacy, "tool", "tool", `,"labels":"x"`), both, "S-014 error /labels"},
-		{"an empty list", fmt.Sprintf(legacy, "tool", "tool", `,"labels":[]`), both, "S-014 error /labels"},
-		{"a reference to another type", fmt.Sprintf(legacy, "tool", "tool", `,"created_by_ref":"tool--11111111-1111-4111-8111-111111111111"`), both, "S-052 error /created_by_ref"},
-		{"a reference that is none", fmt.Sprintf(legacy, "tool", "tool", `,"created_by_ref":"x"`), both, "S-015 error /created_by_ref"},
-		{"null", fmt.Sprintf(legacy, "tool", "tool", `,"name":null`), both, "S-005 error /name"},
-		{"a type that is none", fmt.Sprintf(legacy, "Tool", "tool", ""), both, "S-010 error /type; S-017 error /id"},
-		{"modified before created", `{"type":"tool","id":"tool--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z","modified":"2016-04-05T06:07:08.000Z"}`, both, "S-051 error /modified"},
-		{"no timestamp", `{"type":"tool","id":"tool--11111111-1111-4111-8111-111111111111","created":"2017","modified":"2016-04-05T06:07:08.000Z"}`, both, "S-023 error /created"},
-		{"no modified", `{"type":"tool","id":"tool--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z"}`, both, "S-013 error"},
-		{"a marking definition has no modified", `{"type":"marking-definition","id":"marking-definition--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08Z"}`, both, "S-025 warning /created"},
+		{"refused", legacy("indicator", "indicator", `,"labels":["benign"],"pattern":1`), Options{}, "S-050 error"},
+		{"a pattern that is no string", legacy("indicator", "indicator", `,"labels":["benign"],"pattern":1`), both, "S-013 error; S-014 error /pattern"},
+		{"refused where it says 2.0 itself", legacy("tool", "tool", `,"spec_version":"2.0"`), Options{}, "S-050 error /spec_version"},
+		{"taken where it says 2.0 itself", legacy("tool", "tool", `,"spec_version":"2.0"`), both, ""},
+		{"another id", legacy("tool", "indicator", ""), both, "S-017 error /id"},
+		{"no identifier", legacy("tool", "tool-", ""), both, "S-015 error /id"},
+		{"labels of the wrong type", legacy("tool", "tool", `,"labels":"x"`), both, "S-014 error /labels"},
+		{"an empty list", legacy("tool", "tool", `,"labels":[]`), both, "S-026 error /labels"},
+		{"a reference to another type", legacy("tool", "tool", `,"created_by_ref":"tool--11111111-1111-4111-8111-111111111111"`), both, "S-052 error /created_by_ref"},
+		{"a reference that is none", legacy("tool", "tool", `,"created_by_ref":"x"`), both, "S-015 error /created_by_ref"},
+		{"null", legacy("tool", "tool", `,"name":null`), both, "S-005 error /name"},
+		{"a type that is none", legacy("Tool", "tool", ""), both, "S-010 error /type; S-017 error /id; S-078 warning /type"},
+		{"modified before created", `{"type":"tool","id":"tool--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z","modified":"2016-04-05T06:07:08.000Z","name":"a","labels":["remote-access"]}`, both, "S-051 error /modified"},
+		{"no timestamp", `{"type":"tool","id":"tool--11111111-1111-4111-8111-111111111111","created":"2017","modified":"2016-04-05T06:07:08.000Z","name":"a","labels":["remote-access"]}`, both, "S-023 error /created"},
+		{"no modified", `{"type":"tool","id":"tool--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z","name":"a","labels":["remote-access"]}`, both, "S-013 error"},
+		{"a marking definition has no modified", `{"type":"marking-definition","id":"marking-definition--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08Z","definition_type":"statement","definition":{"statement":"a"}}`, both, "S-025 warning /created"},
 		{"2.1 where only 2.0 is taken", fmt.Sprintf(identityText, ""), Options{SpecVersions: []string{"2.0"}}, "S-050 error /spec_version"},
 		{"a version that does not exist, even if named", strings.Replace(fmt.Sprintf(identityText, ""), "2.1", "3.0", 1), Options{SpecVersions: []string{"3.0"}}, "S-050 error /spec_version"},
 	} {

@@ -2,7 +2,6 @@ package validate
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 
 	"github.com/accord-taxii/accord/stix"
@@ -103,33 +102,9 @@ func namedIndicator(s *subject) {
 	}
 }
 
-// indicatorPattern reports what package pattern has to say of the pattern under its own rules (S-301 and on), and once more as
-// S-113 when it refuses it.
 func indicatorPattern(s *subject) {
-	node := s.get(pPattern)
-	if !s.t.Is(s.get(pPatternType), "stix") || s.t.Kind(node) != ijson.String {
-		return
-	}
-	found := pattern.ValidateIn(string(s.t.Bytes(node)), pattern.CheckOptions{
-		Version:    string(s.str(s.get(pPatternVersion))),
-		ValidFrom:  s.instant(pValidFrom),
-		ValidUntil: s.instant(pValidUntil),
-		Findings:   s.opts.MaxFindings,
-	})
-	refused := false
-	for _, f := range found {
-		sev := Error
-		if f.Warning {
-			sev = Warning
-		}
-		if sev == Error && !refused {
-			refused = true
-			s.report(node, "the pattern is no valid STIX pattern; see %s at line %d, column %d", f.Rule, f.Line, f.Column)
-		}
-		if !s.found.full(sev) {
-			s.found.add(Finding{Rule: f.Rule, Severity: sev, Path: "/pattern", Section: f.Section,
-				Message: fmt.Sprintf("line %d, column %d: %s", f.Line, f.Column, f.Message)})
-		}
+	if node := s.get(pPattern); s.t.Is(s.get(pPatternType), "stix") && s.t.Kind(node) == ijson.String {
+		s.patternIn(node, pattern.CheckOptions{Version: string(s.str(s.get(pPatternVersion)))})
 	}
 }
 

@@ -83,12 +83,12 @@ func keyAlphabet(s *subject, p *property, node int) {
 	}
 }
 
-var hashAlgorithms = vocabularies["hash-algorithm-ov"]
+var hashAlgorithms, hashAlgorithms20 = vocabularies["hash-algorithm-ov"], vocabularies["2.0/hash-algorithm-ov"]
 
 func hashNames(s *subject, _ *property, node int) {
 	for name, value := range s.t.Members(node) {
 		key := s.t.Bytes(name)
-		if hashAlgorithms.has(key) {
+		if hashAlgorithms.has(key) || s.legacy && hashAlgorithms20.has(key) {
 			continue
 		}
 		if known := spelledAs(key); known != "" {

@@ -13,7 +13,7 @@ import (
 
 // Options say how strictly to look. Zero values are the defaults.
 type Options struct {
-	SpecVersions []string // spec versions that are taken; none: 2.1. Of a 2.0 object only the common properties are checked
+	SpecVersions []string // spec versions that are taken; none: 2.1
 	MaxFindings  int      // most findings of one object; default 100. Warnings never displace errors
 }
 

@@ -16,7 +16,7 @@ func (v *vocabulary) has(value []byte) bool {
 // vocabularies are the open vocabularies (section 10), with the values that Errata 01 added.
 var vocabularies = func() map[string]*vocabulary {
 	all := map[string]*vocabulary{}
-	for _, line := range strings.Split(strings.ReplaceAll(vocabularyText, "\n ", " "), "\n") {
+	for _, line := range strings.Split(strings.ReplaceAll(vocabularyText+vocabulary20, "\n ", " "), "\n") {
 		name, rest, ok := strings.Cut(line, ":")
 		if !ok {
 			continue
