@@ -1,0 +1,38 @@
+package follow_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/accord-taxii/accord/internal/follow"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+)
+
+// A long list is released in pieces, in the worst order of arrival too, and holds no withdrawal of other objects up: each
+// of the release's transactions is bounded.
+func TestALongListOfReferences(t *testing.T) {
+	const n = 5000 // more than are recorded at once
+	x := open(t, t.TempDir())
+	x.agreement("source", releaseTo("target", 0))
+	x.agreement("target", nil)
+	ids, texts := make([]stix.ID, n), make([]string, n)
+	for i := range n {
+		name := fmt.Sprint("n", i)
+		ids[i], texts[i] = idOf("campaign", name), object("campaign", name, 1, "")
+	}
+	m := x.manager(follow.Config{})
+	x.addAny("source", report("list", 1, "", ids...))
+	for i := 0; i < n; i += 1000 {
+		x.addAny("source", texts[i:i+1000]...)
+		x.must(m.Settle(t.Context()))
+	}
+	if got := len(x.holds("target")); got != n+1 {
+		t.Errorf("got %d objects in the target, want %d and the list", got, n)
+	}
+	x.remove("source", ids[n/2], store.Versions{})
+	x.must(m.Settle(t.Context()))
+	if got, back := len(x.holds("target")), x.withdrawals("target"); got != n-1 || len(back) != 2 {
+		t.Errorf("got %d objects and the withdrawals %q, want %d and two", got, back, n-1)
+	}
+}
