@@ -9,8 +9,7 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// A long list is released in pieces, in the worst order of arrival too, and holds no withdrawal of other objects up: each
-// of the release's transactions is bounded.
+// A long list is released in pieces, also when it came before what it lists, and withdrawn with the first object that goes.
 func TestALongListOfReferences(t *testing.T) {
 	const n = 5000 // more than are recorded at once
 	x := open(t, t.TempDir())
