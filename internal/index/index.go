@@ -41,7 +41,9 @@ type Index struct {
 	dir   string
 	opts  Options
 
-	broken atomic.Bool  // pebble could not go on: db is neither used nor closed
+	broken  atomic.Bool // pebble could not go on: db is neither used nor closed
+	corrupt atomic.Bool // pebble met a table that is damaged: the index is made again
+
 	mu     sync.RWMutex // held for reading while db is in use
 	db     *pebble.DB   // nil when it could not be made: every search answers ErrUnavailable
 	secret secret
@@ -115,6 +117,7 @@ func (x *Index) options() *pebble.Options {
 		MaxOpenFiles:          200,
 		L0CompactionThreshold: 4,
 		L0StopWritesThreshold: 24,
+		EventListener:         &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { x.corrupt.Store(true) }},
 	}
 	o.CompactionConcurrencyRange = func() (int, int) { return 1, 1 }
 	for i := range o.Levels {
@@ -163,9 +166,10 @@ func (x *Index) open() error {
 // renew throws the index away and begins a new one. x.mu is held, or nobody else has x yet.
 func (x *Index) renew() error {
 	if x.db != nil {
-		x.db.Close() // of a database that is thrown away
+		guard(x.db.Close) // what is thrown away may be closed badly
 		x.db = nil
 	}
+	x.corrupt.Store(false)
 	x.states.Lock()
 	x.states.of = make(map[uuid.UUID]*state)
 	x.states.Unlock()
@@ -199,7 +203,11 @@ func (x *Index) using(fn func(db *pebble.DB) error) (*pebble.DB, error) {
 	if x.db == nil || x.broken.Load() {
 		return nil, ErrUnavailable
 	}
-	return x.db, guard(func() error { return fn(x.db) })
+	err := guard(func() error { return fn(x.db) })
+	if x.corrupt.Load() {
+		err = errors.Join(err, errCorrupt)
+	}
+	return x.db, err
 }
 
 // panicError is a panic of the database.
@@ -216,10 +224,13 @@ func guard(fn func() error) (err error) {
 	return fn()
 }
 
+// errCorrupt says that pebble met damage, perhaps while it worked by itself.
+var errCorrupt = errors.New("a table of the search index is damaged")
+
 // damaged reports whether an error means that the database cannot be used as it is.
 func damaged(err error) bool {
 	var p *panicError
-	return errors.As(err, &p) || errors.Is(err, errBitmap) || errors.Is(err, errState) || pebble.IsCorruptionError(err)
+	return errors.As(err, &p) || errors.Is(err, errBitmap) || errors.Is(err, errState) || errors.Is(err, errCorrupt) || pebble.IsCorruptionError(err)
 }
 
 // state is how far the index has followed one agreement. Its fields are guarded by Index.states.
