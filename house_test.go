@@ -31,9 +31,9 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
-	{"internal/serve", "internal/admin internal/follow internal/delivery taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/serve", "internal/admin internal/index internal/follow internal/delivery taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
-	{"internal/admin", "internal/applyfile internal/audit internal/follow internal/delivery store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
+	{"internal/admin", "internal/index internal/applyfile internal/audit internal/follow internal/delivery store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth stix", "apply files and their plans; auth: hashes of passwords, names of certificates"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix", "history, read and proved"},
 	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts"},
@@ -41,6 +41,7 @@ var packages = []row{
 
 	{"store", "store/journal internal/verifiedbolt internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},
 	{"internal/agreement", "stix stix/validate stix/ijson", "terms judge objects and their markings; ijson: definitions are read"},
+	{"internal/index", "store store/journal stix stix/ijson stix/pattern", "search over the journals; pattern: the constants that indicators look for"},
 	{"internal/delivery", "store/journal internal/verifiedbolt", "who was given what; journal: what a position is. The store knows of it only that its files belong in a backup"},
 	{"internal/verifiedbolt", "", "bbolt that verifies pages: it knows no content"},
 	{"internal/budget", "", "memory that is counted: whoever makes an answer takes from it"},
@@ -70,6 +71,9 @@ type home struct {
 }
 
 var homes = []home{
+	{"github.com/cockroachdb/pebble/", "internal/index", "the index: an ordered store that joins what is written under one key"},
+	{"github.com/RoaringBitmap/roaring/", "internal/index", "sets of journal positions"},
+	{"golang.org/x/net/", "internal/index", "domain names in other scripts"},
 	{"go.etcd.io/bbolt", "store internal/delivery internal/verifiedbolt internal/bench", "the files; bench measures it beside what the store makes of it"},
 	{"github.com/santhosh-tekuri/jsonschema/", "schemas", "compiles the schemas"},
 	{"github.com/labstack/echo/", "taxii/server internal/bench", "routes TAXII; bench has a bare handler to compare with"},
@@ -83,7 +87,7 @@ var homes = []home{
 	{"go.yaml.in/yaml/", "internal/applyfile", "the apply file, with line numbers"},
 	{"github.com/klauspost/compress/", "taxii/server store", "compressed pages; deliveries on disk"},
 	{"golang.org/x/crypto/", "internal/auth", "argon2id"},
-	{"golang.org/x/text/", "stix/validate", "language tags"},
+	{"golang.org/x/text/", "stix/validate internal/index", "language tags; words folded for search"},
 	{"golang.org/x/sys/", "store internal/verifiedbolt", "locks and memory maps"},
 	{"golang.org/x/sync/", "*", "groups of goroutines"},
 	{"github.com/google/uuid", "*", "identifiers"},

@@ -21,6 +21,7 @@ type serveFlags struct {
 
 	serverName        string
 	durableDeliveries bool
+	noIndex           bool
 	limits            serve.Limits
 
 	publicURL   string
@@ -79,6 +80,7 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringArrayVar(&f.keyHeaders, "key-header", nil, "`NAME` of a header that may carry a token, such as X-API-Key; may be repeated")
 	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
+	flags.BoolVar(&f.noIndex, "no-index", false, "keep no search index: searches are answered with 503")
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "write down who is given what before the answer, not within a second after it")
 	cmd.MarkFlagRequired("data")
 	cmd.MarkFlagRequired("listen")
@@ -94,7 +96,7 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 	config := serve.Config{
 		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
 		PublicURL: f.publicURL, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders,
-		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries,
+		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries, NoIndex: f.noIndex,
 		Log: log, Now: e.now, Version: versionText(),
 	}
 	if err := config.Check(); err != nil {

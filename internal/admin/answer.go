@@ -16,6 +16,7 @@ import (
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -133,7 +134,9 @@ func statusOf(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case errors.As(err, &file):
 		return http.StatusUnprocessableEntity
-	case errors.As(err, &bad), errors.As(err, &query):
+	case errors.Is(err, index.ErrUnavailable):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &bad), errors.As(err, &query), errors.Is(err, index.ErrQuery):
 		return http.StatusBadRequest
 	case errors.As(err, &method):
 		return http.StatusMethodNotAllowed

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/accord-taxii/accord/internal/index"
 )
 
 // The OpenAPI document is made from the table of routes and from the types of their bodies and answers.
@@ -14,16 +16,29 @@ type object map[string]any
 // oneOf is an answer that has one of several types.
 type oneOf []any
 
-// queryNotes describes the parameters of queries.
+// queryNotes describes the parameters of queries: by name, or by path and name where one path means it otherwise.
 var queryNotes = map[string]object{
-	"account": {"description": "Name of the account.", "required": true, "schema": object{"type": "string"}},
-	"after":   {"description": "Position after which the page begins; 0 is the beginning.", "schema": object{"type": "integer", "minimum": 0, "default": 0}},
-	"entry":   {"description": "Position of an entry, from 1.", "schema": object{"type": "integer", "minimum": 1}},
-	"from":    {"description": "Entries of the earlier tree.", "schema": object{"type": "integer", "minimum": 1}},
-	"limit":   {"description": "Most rows of the page.", "schema": object{"type": "integer", "minimum": 1, "default": 1000, "maximum": 10000}},
-	"object":  {"description": "A STIX identifier.", "schema": object{"type": "string"}},
-	"size":    {"description": "Entries of the tree; the whole journal when left out.", "schema": object{"type": "integer", "minimum": 0}},
-	"to":      {"description": "Entries of the later tree; the whole journal when left out. Of a release: the name of its target; all when left out.", "schema": object{"type": "string"}},
+	"account":        {"description": "Name of the account.", "required": true, "schema": object{"type": "string"}},
+	"agreement":      {"description": "Name of an agreement; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"confidence":     {"description": "Confidence of at least this.", "schema": object{"type": "integer", "minimum": 1, "maximum": 100}},
+	"content":        {"description": "Whether results carry the objects.", "schema": object{"type": "boolean", "default": false}},
+	"created_by_ref": {"description": "Identifier of an author; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"depth":          {"description": "Steps.", "schema": object{"type": "integer", "minimum": 0, "maximum": index.MostDepth, "default": 1}},
+	"label":          {"description": "Any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"next":           {"description": "The next of the answer before, to the same question.", "schema": object{"type": "string"}},
+	"q":              {"description": "Address, range, domain, URL, hash, e-mail address, CVE id, identifier, name or words, defanged or not; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"search/ limit":  {"description": "Most results.", "schema": object{"type": "integer", "minimum": 1, "default": index.DefaultLimit, "maximum": index.MostResults}},
+	"since":          {"description": "date_added at or after: RFC 3339, or a date.", "schema": object{"type": "string"}},
+	"tlp":            {"description": "TLP level; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"type":           {"description": "STIX type; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"valid":          {"description": "Only what is not revoked, and valid at this moment.", "schema": object{"type": "boolean", "default": false}},
+	"after":          {"description": "Position after which the page begins; 0 is the beginning.", "schema": object{"type": "integer", "minimum": 0, "default": 0}},
+	"entry":          {"description": "Position of an entry, from 1.", "schema": object{"type": "integer", "minimum": 1}},
+	"from":           {"description": "Entries of the earlier tree.", "schema": object{"type": "integer", "minimum": 1}},
+	"limit":          {"description": "Most rows of the page.", "schema": object{"type": "integer", "minimum": 1, "default": 1000, "maximum": 10000}},
+	"object":         {"description": "A STIX identifier.", "schema": object{"type": "string"}},
+	"size":           {"description": "Entries of the tree; the whole journal when left out.", "schema": object{"type": "integer", "minimum": 0}},
+	"to":             {"description": "Entries of the later tree; the whole journal when left out. Of a release: the name of its target; all when left out.", "schema": object{"type": "string"}},
 }
 
 // propertyNotes describes properties whose names do not say enough, by type and name.
@@ -57,6 +72,11 @@ var propertyNotes = map[string]string{
 	"Token.token":            "The token itself; only in the answer that made it.",
 	"Party.identity":         "Its STIX identity.",
 	"Decision.verdict":       "goes, there, waits, refused, blocked, gone or deleted.",
+	"Answer.total":           "Objects that were found.",
+	"Answer.behind":          "Entries that the index has yet to read: what they added is not found yet.",
+	"Result.matches":         "Which values of q it has.",
+	"Node.known":             "Whether the account can read it; else another object refers to it.",
+	"Edge.by":                "The relationship or sighting.",
 	"Decision.missing":       "The object that it waits for.",
 	"accountChange.password": "Instead of password_hash.",
 }
@@ -127,7 +147,11 @@ func (r route) describe(schemas schemas) object {
 	var parameters []object
 	for _, name := range r.query {
 		parameter := object{"name": name, "in": "query"}
-		for member, value := range queryNotes[name] {
+		notes, special := queryNotes[r.path+" "+name]
+		if !special {
+			notes = queryNotes[name]
+		}
+		for member, value := range notes {
 			parameter[member] = value
 		}
 		parameters = append(parameters, parameter)

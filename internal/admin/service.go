@@ -11,6 +11,7 @@ import (
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -26,6 +27,9 @@ type Config struct {
 	// Deliveries, if set, has the deliveries of the store.
 	Deliveries *delivery.Log
 
+	// Index, if set, answers searches.
+	Index *index.Index
+
 	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
 }
@@ -36,6 +40,7 @@ type Service struct {
 	now    func() time.Time
 	failed func(*http.Request, error)
 	audit  audit.Source
+	index  *index.Index // nil: none
 
 	openAPI func() ([]byte, error)
 
@@ -49,7 +54,7 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, now: c.Now, failed: c.Failed,
+	return &Service{store: c.Store, now: c.Now, failed: c.Failed, index: c.Index,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }

@@ -1,4 +1,4 @@
-package index
+package index_test
 
 import (
 	"context"
@@ -16,12 +16,13 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/index"
 )
 
 // running opens an index beside a server's store and runs it until the test ends, or stop is called.
-func running(t *testing.T, s *accordtest.Server) (x *Index, stop func()) {
+func running(t *testing.T, s *accordtest.Server) (x *index.Index, stop func()) {
 	t.Helper()
-	x, err := Open(s.Store, Options{Failed: func(err error) { t.Logf("index: %v", err) }})
+	x, err := index.Open(s.Store, index.Options{Failed: func(err error) { t.Logf("index: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,14 +44,14 @@ func running(t *testing.T, s *accordtest.Server) (x *Index, stop func()) {
 	return x, stop
 }
 
-func scopeOf(s *accordtest.Server, names ...agreement.Name) (scope Scope) {
+func scopeOf(s *accordtest.Server, names ...agreement.Name) (scope index.Scope) {
 	for _, name := range names {
-		scope = append(scope, Readable{Collection: s.Collection(name)})
+		scope = append(scope, index.Readable{Collection: s.Collection(name)})
 	}
 	return scope
 }
 
-func search(t *testing.T, x *Index, scope Scope, q Query) *Answer {
+func search(t *testing.T, x *index.Index, scope index.Scope, q index.Query) *index.Answer {
 	t.Helper()
 	a, err := x.Search(t.Context(), scope, q)
 	if err != nil {
@@ -60,7 +61,7 @@ func search(t *testing.T, x *Index, scope Scope, q Query) *Answer {
 }
 
 // ids are the identifiers of an answer, sorted, each with its agreement.
-func ids(a *Answer) (list []string) {
+func ids(a *index.Answer) (list []string) {
 	for _, r := range a.Results {
 		list = append(list, r.Agreement+" "+r.ID)
 	}
@@ -170,7 +171,7 @@ func TestValuesAreFound(t *testing.T) {
 		{`global\one two`, []int{13}},
 		{"malware--6f1e8c3b-5b1c-4a7e-9d20-000000000011", []int{11}},
 	} {
-		a := search(t, x, scope, Query{Values: []string{c.q}})
+		a := search(t, x, scope, index.Query{Values: []string{c.q}})
 		var got []int
 		for _, r := range a.Results {
 			var n int
@@ -244,13 +245,13 @@ func TestASearchGivesWhatReadingGives(t *testing.T) {
 					x, stop = running(t, s)
 				case 6:
 					stop()
-					if err := os.RemoveAll(Folder(s.Store.Dir())); err != nil {
+					if err := os.RemoveAll(index.Folder(s.Store.Dir())); err != nil {
 						t.Fatal(err)
 					}
 					x, stop = running(t, s)
 				case 8:
 					stop()
-					damage(t, Folder(s.Store.Dir()), rnd)
+					damage(t, index.Folder(s.Store.Dir()), rnd)
 					x, stop = running(t, s)
 				}
 				for _, scope := range [][]agreement.Name{{}, {"gsp"}, {"circle"}, {"gsp", "circle"}} {
@@ -282,9 +283,9 @@ func damage(t *testing.T, dir string, rnd *rand.Rand) {
 	}
 }
 
-func compare(t *testing.T, rnd *rand.Rand, x *Index, scope Scope, models map[agreement.Name]model, names []agreement.Name) {
+func compare(t *testing.T, rnd *rand.Rand, x *index.Index, scope index.Scope, models map[agreement.Name]model, names []agreement.Name) {
 	t.Helper()
-	for _, q := range []Query{
+	for _, q := range []index.Query{
 		{},
 		{Values: []string{fmt.Sprintf("10.0.0.%d", rnd.IntN(32))}},
 		{Values: []string{"10.0.0.0/28", "blue"}},
@@ -305,13 +306,13 @@ func compare(t *testing.T, rnd *rand.Rand, x *Index, scope Scope, models map[agr
 			}
 		}
 		// An index that is being made again says so, and is asked again.
-		var a *Answer
+		var a *index.Answer
 		for deadline := time.Now().Add(30 * time.Second); ; {
 			var err error
 			if a, err = x.Search(t.Context(), scope, q); err == nil && a.Behind == 0 {
 				break
 			}
-			if err != nil && !errors.Is(err, ErrUnavailable) || time.Now().After(deadline) {
+			if err != nil && !errors.Is(err, index.ErrUnavailable) || time.Now().After(deadline) {
 				t.Fatalf("search: %v", err)
 			}
 		}
@@ -348,7 +349,7 @@ func compare(t *testing.T, rnd *rand.Rand, x *Index, scope Scope, models map[agr
 	}
 }
 
-func (f fact) matches(q Query) bool {
+func (f fact) matches(q index.Query) bool {
 	if f.confidence < q.Confidence || q.Confidence > 0 && f.confidence == 0 {
 		return false
 	}
@@ -388,7 +389,7 @@ func (f fact) matches(q Query) bool {
 // An object that was removed is in no answer from then on, though the index has not heard of it.
 func TestRemovedObjectsLeaveBeforeTheAnswer(t *testing.T) {
 	s := accordtest.New(t)
-	x, err := Open(s.Store, Options{})
+	x, err := index.Open(s.Store, index.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,15 +399,15 @@ func TestRemovedObjectsLeaveBeforeTheAnswer(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); x.Run(ctx) }()
 	scope := scopeOf(s, "gsp")
-	x.wait(t.Context(), scope[0].Collection.ID(), 3)
+	index.Wait(x, t.Context(), scope[0].Collection.ID(), 3)
 	cancel()
 	<-ended
 	s.Do(accordtest.Request{As: "vendor", Method: "DELETE", Path: accordtest.Path("gsp") + "objects/malware--6f1e8c3b-5b1c-4a7e-9d20-000000000001/"})
-	a := search(t, x, scope, Query{Values: []string{"snowfall"}, Facets: true})
+	a := search(t, x, scope, index.Query{Values: []string{"snowfall"}, Facets: true})
 	if want := []string{"gsp malware--6f1e8c3b-5b1c-4a7e-9d20-000000000002"}; !slices.Equal(ids(a), want) || a.Total != 1 || a.Facets["type"][0].Count != 1 || a.Behind != 1 {
 		t.Errorf("got %v, total %d, facets %v, behind %d; want %v alone, with the index one entry behind", ids(a), a.Total, a.Facets, a.Behind, want)
 	}
-	if _, err := x.Graph(t.Context(), scope, "malware--6f1e8c3b-5b1c-4a7e-9d20-000000000001", 1); !errors.Is(err, ErrUnknownObject) {
+	if _, err := x.Graph(t.Context(), scope, "malware--6f1e8c3b-5b1c-4a7e-9d20-000000000001", 1); !errors.Is(err, index.ErrUnknownObject) {
 		t.Errorf("the graph of a removed object: got %v, want ErrUnknownObject", err)
 	}
 }
@@ -415,7 +416,7 @@ func TestRemovedObjectsLeaveBeforeTheAnswer(t *testing.T) {
 func TestValidityIsJudgedNow(t *testing.T) {
 	s := accordtest.New(t)
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	x, err := Open(s.Store, Options{Now: func() time.Time { return now }})
+	x, err := index.Open(s.Store, index.Options{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +438,7 @@ func TestValidityIsJudgedNow(t *testing.T) {
 		want uint64
 	}{{now, 2}, {now.Add(time.Second), 1}, {now.Add(2 * time.Hour), 2}, {now.AddDate(1, 0, 0), 1}, {now.AddDate(-2, 1, 0), 3}} {
 		now = c.at
-		if a := search(t, x, scope, Query{Values: []string{"x"}, Valid: true}); a.Total != c.want {
+		if a := search(t, x, scope, index.Query{Values: []string{"x"}, Valid: true}); a.Total != c.want {
 			t.Errorf("at %s: got %v, want %d", c.at, ids(a), c.want)
 		}
 	}
@@ -459,7 +460,7 @@ func TestGraph(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes := func(g *Graph) (list []string) {
+	nodes := func(g *index.Graph) (list []string) {
 		for _, n := range g.Nodes {
 			list = append(list, fmt.Sprint(n.Type, " ", n.Depth))
 		}
@@ -469,7 +470,7 @@ func TestGraph(t *testing.T) {
 	if want := []string{"indicator 0", "malware 1", "relationship 1"}; !slices.Equal(nodes(g), want) {
 		t.Errorf("depth 1: got %v, want %v", nodes(g), want)
 	}
-	if !slices.Contains(g.Edges, Edge{Source: id("indicator", 1), Target: id("malware", 2), Label: "indicates", By: id("relationship", 3)}) {
+	if !slices.Contains(g.Edges, index.Edge{Source: id("indicator", 1), Target: id("malware", 2), Label: "indicates", By: id("relationship", 3)}) {
 		t.Errorf("got edges %v, want one for the relationship", g.Edges)
 	}
 	g, err = x.Graph(t.Context(), scopeOf(s, "gsp"), id("indicator", 1), 2)
@@ -480,7 +481,7 @@ func TestGraph(t *testing.T) {
 	if want := []string{"indicator 0", "malware 1", "note 2", "relationship 1", "report 2"}; err != nil || !slices.Equal(nodes(g), want) {
 		t.Errorf("with both agreements: got %v, %v, want %v", nodes(g), err, want)
 	}
-	if _, err := x.Graph(t.Context(), scopeOf(s, "gsp"), id("note", 5), 2); !errors.Is(err, ErrUnknownObject) {
+	if _, err := x.Graph(t.Context(), scopeOf(s, "gsp"), id("note", 5), 2); !errors.Is(err, index.ErrUnknownObject) {
 		t.Errorf("of an object elsewhere: got %v, want ErrUnknownObject", err)
 	}
 }
@@ -491,13 +492,13 @@ func TestForeignCursors(t *testing.T) {
 	x, _ := running(t, s)
 	post(t, s, "gsp", object("malware", 1, `"is_family":true,"name":"a"`), object("malware", 2, `"is_family":true,"name":"a"`))
 	scope := scopeOf(s, "gsp")
-	next := search(t, x, scope, Query{Values: []string{"a"}, Limit: 1}).Next
-	for _, q := range []Query{{Next: "x"}, {Next: next}, {Values: []string{"a"}, Next: next[:len(next)-2] + "AA"}} {
-		if _, err := x.Search(t.Context(), scope, q); !errors.Is(err, ErrQuery) {
+	next := search(t, x, scope, index.Query{Values: []string{"a"}, Limit: 1}).Next
+	for _, q := range []index.Query{{Next: "x"}, {Next: next}, {Values: []string{"a"}, Next: next[:len(next)-2] + "AA"}} {
+		if _, err := x.Search(t.Context(), scope, q); !errors.Is(err, index.ErrQuery) {
 			t.Errorf("next %s: got %v, want ErrQuery", q.Next, err)
 		}
 	}
-	if a := search(t, x, scope, Query{Values: []string{"a"}, Next: next, Limit: 5}); len(a.Results) != 1 || a.Next != "" {
+	if a := search(t, x, scope, index.Query{Values: []string{"a"}, Next: next, Limit: 5}); len(a.Results) != 1 || a.Next != "" {
 		t.Errorf("the second page: got %d results and next %q, want the last one", len(a.Results), a.Next)
 	}
 }
@@ -507,11 +508,11 @@ func TestNoTextInTheIndex(t *testing.T) {
 	s := accordtest.New(t)
 	x, stop := running(t, s)
 	post(t, s, "gsp", object("malware", 1, `"is_family":true,"name":"Snowfall","labels":["quicksilver"]`), object("domain-name", 2, `"value":"marigold.example.com"`))
-	if a := search(t, x, scopeOf(s, "gsp"), Query{Values: []string{"snowfall", "marigold.example.com"}}); a.Total != 2 {
+	if a := search(t, x, scopeOf(s, "gsp"), index.Query{Values: []string{"snowfall", "marigold.example.com"}}); a.Total != 2 {
 		t.Fatalf("got %d, want both", a.Total)
 	}
 	stop()
-	err := filepath.WalkDir(Folder(s.Store.Dir()), func(name string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(index.Folder(s.Store.Dir()), func(name string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -533,8 +534,8 @@ func FuzzReadValue(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		v := ReadValue(text)
-		if again := ReadValue(v.Text); v.Kind != Text && v.Kind != Name && (again.Kind != v.Kind || again.Text != v.Text) {
+		v := index.ReadValue(text)
+		if again := index.ReadValue(v.Text); v.Kind != index.Text && v.Kind != index.Name && (again.Kind != v.Kind || again.Text != v.Text) {
 			t.Errorf("%q reads as %v, which reads as %v", text, v, again)
 		}
 	})

@@ -150,6 +150,23 @@ func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Answer, erro
 	return answer, nil
 }
 
+// Count counts what a scope has, without showing any of it.
+func (x *Index) Count(ctx context.Context, scope Scope) (*Answer, error) {
+	answer := new(Answer)
+	err := x.look(ctx, scope, func(r readable, views []*view) (err error) {
+		for _, v := range views {
+			if err := x.match(r, v, Query{}, nil); err != nil {
+				return err
+			}
+			answer.Total += v.match.GetCardinality()
+			answer.Behind += v.behind
+		}
+		answer.Facets, err = x.facets(r, views, Query{})
+		return err
+	})
+	return answer, err
+}
+
 // look calls fn with a snapshot of the database and a view of each agreement of a scope, once the index has caught up
 // with it or patience has ended.
 func (x *Index) look(ctx context.Context, scope Scope, fn func(readable, []*view) error) error {

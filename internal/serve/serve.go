@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
@@ -29,6 +30,9 @@ type Config struct {
 
 	// ServerName is the name that heads of histories are signed under; "" keeps the one that the folder has.
 	ServerName string
+
+	// NoIndex leaves out the index: searches are answered with 503.
+	NoIndex bool
 
 	// DurableDeliveries notes deliveries on disk before the answer, not within a second after it.
 	DurableDeliveries bool
@@ -82,6 +86,7 @@ type srv struct {
 	store      *store.Store
 	deliveries *delivery.Log
 
+	index          *index.Index // nil: none
 	administration *admin.Service
 
 	connections *connections
@@ -112,6 +117,7 @@ var parts = []part{
 	{"certificate", (*srv).readCertificate},
 	{"listeners", (*srv).listen}, // before the signing key: a start that fails for a port that is taken makes no key
 	{"signing key and deliveries", (*srv).openDeliveries},
+	{"search index", (*srv).openIndex},
 	{"administration socket", (*srv).serveAdministration},
 	{"preparation", (*srv).prepare},
 	{"TAXII", (*srv).makeTAXII},
@@ -174,7 +180,7 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Failed: s.requestFailed})
+	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Failed: s.requestFailed})
 	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err

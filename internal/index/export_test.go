@@ -1,0 +1,4 @@
+package index
+
+// Wait is wait, for tests.
+var Wait = (*Index).wait
