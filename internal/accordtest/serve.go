@@ -16,6 +16,7 @@ func Config(dataDir string) serve.Config {
 	return serve.Config{
 		DataDir: dataDir, Transport: serve.Transport{Listen: "127.0.0.1:0", PlainHTTP: true},
 		Limits: serve.DefaultLimits(), Log: zerolog.Nop(), Now: time.Now,
+		NoIndex: true, // few tests search
 	}
 }
 

@@ -38,6 +38,7 @@ type setup struct {
 	roots  []store.Root
 
 	changes []func(*server.Config)
+	index   bool
 }
 
 // WithLimits bounds requests otherwise.
@@ -66,6 +67,9 @@ func WithMount(prefix string, h http.Handler) Option {
 // WithRoot replaces or adds an API root.
 func WithRoot(r store.Root) Option { return func(s *setup) { s.roots = append(s.roots, r) } }
 
+// WithIndex keeps a search index, which tests do without otherwise.
+func WithIndex() Option { return func(s *setup) { s.index = true } }
+
 // New starts a Server that ends with the test.
 func New(t testing.TB, options ...Option) *Server {
 	t.Helper()
@@ -76,6 +80,7 @@ func New(t testing.TB, options ...Option) *Server {
 	}
 	config := Config(s.dir)
 	config.Now, config.Log = s.Clock.Now, zerolog.New(s.Log).Level(zerolog.DebugLevel)
+	config.NoIndex = !set.index
 	config.Prepare = func(ctx context.Context, st *store.Store, _ *admin.Service) error {
 		return populate(ctx, st, set.roots)
 	}

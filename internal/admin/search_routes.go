@@ -24,12 +24,12 @@ var searchRoutes = []route{
 	{
 		method: http.MethodGet, path: "search/", reach: accounts, do: (*Service).serveSearch,
 		summary: "Find objects", note: "Among all that the account may read, the newest first. What is shown of an object is a delivery. total counts all that was found; next is missing on the last page.",
-		query: searchParameters, answer: SearchResult{},
+		query: searchParameters, answer: index.Results{},
 	},
 	{
 		method: http.MethodPost, path: "search/", reach: accounts, do: (*Service).servePostedSearch,
 		summary: "Find objects by many values", note: "As GET, with up to 10,000 values of q. With more than one, facets.value counts the objects that each has.",
-		body: Search{}, answer: SearchResult{},
+		body: Search{}, answer: index.Results{},
 	},
 	{
 		method: http.MethodGet, path: "graph/{id}/", reach: accounts, do: (*Service).serveGraph,
@@ -65,9 +65,6 @@ type Search struct {
 	Limit      int      `json:"limit,omitempty"`      // most results, to 1000; 50 if not said
 	Next       string   `json:"next,omitempty"`       // from the answer before
 }
-
-// SearchResult is what a search found.
-type SearchResult = index.Answer
 
 // Stats says what a caller could pull.
 type Stats struct {
@@ -163,7 +160,7 @@ func (s *Service) search(c call, q Search) (any, error) {
 	shown := shown{}
 	for i := range answer.Results {
 		r := &answer.Results[i]
-		shown.add(r.Collection.ID(), r.Position)
+		shown.add(r.Source())
 		if !q.Content {
 			r.Object = nil
 		}
@@ -213,8 +210,8 @@ func (s *Service) serveGraph(c call) (any, error) {
 	}
 	shown := shown{}
 	for _, n := range g.Nodes {
-		for _, source := range n.Sources {
-			shown.add(source.Readable.Collection.ID(), source.Position)
+		for _, source := range n.Sources() {
+			shown.add(source)
 		}
 	}
 	return g, s.deliver(c, shown, "graph")
@@ -238,8 +235,8 @@ func (s *Service) serveStats(c call) (any, error) {
 // shown collects the versions whose text an answer shows, by collection.
 type shown map[uuid.UUID][]journal.Position
 
-func (d shown) add(collection uuid.UUID, p journal.Position) {
-	d[collection] = append(d[collection], p)
+func (d shown) add(s index.Source) {
+	d[s.Collection.ID()] = append(d[s.Collection.ID()], s.Position)
 }
 
 // deliver notes that the caller is about to be shown objects.

@@ -33,12 +33,15 @@ type Node struct {
 	Known      bool     `json:"known"`
 	Depth      int      `json:"depth"`
 
-	Sources []Source `json:"-"`
+	sources []Source
 }
 
-// Source is where the text of a node was read.
+// Sources are where the text of the node was read.
+func (n *Node) Sources() []Source { return n.sources }
+
+// Source is where a text was read: the version that was added at a position.
 type Source struct {
-	Readable Readable
+	Readable
 	Position journal.Position
 }
 
@@ -142,7 +145,7 @@ func (w *walking) read(id string) (n Node, links []link, err error) {
 		}
 		n.Known = true
 		n.Agreements = append(n.Agreements, string(v.Collection.Agreement().Name))
-		n.Sources = append(n.Sources, Source{v.Readable, journal.Position(p)})
+		n.sources = append(n.sources, Source{v.Readable, journal.Position(p)})
 		links = append(links, linksOf(&w.tree)...)
 	}
 	return n, links, nil

@@ -51,7 +51,7 @@ func scopeOf(s *accordtest.Server, names ...agreement.Name) (scope index.Scope) 
 	return scope
 }
 
-func search(t *testing.T, x *index.Index, scope index.Scope, q index.Query) *index.Answer {
+func search(t *testing.T, x *index.Index, scope index.Scope, q index.Query) *index.Results {
 	t.Helper()
 	a, err := x.Search(t.Context(), scope, q)
 	if err != nil {
@@ -61,7 +61,7 @@ func search(t *testing.T, x *index.Index, scope index.Scope, q index.Query) *ind
 }
 
 // ids are the identifiers of an answer, sorted, each with its agreement.
-func ids(a *index.Answer) (list []string) {
+func ids(a *index.Results) (list []string) {
 	for _, r := range a.Results {
 		list = append(list, r.Agreement+" "+r.ID)
 	}
@@ -306,7 +306,7 @@ func compare(t *testing.T, rnd *rand.Rand, x *index.Index, scope index.Scope, mo
 			}
 		}
 		// An index that is being made again says so, and is asked again.
-		var a *index.Answer
+		var a *index.Results
 		for deadline := time.Now().Add(30 * time.Second); ; {
 			var err error
 			if a, err = x.Search(t.Context(), scope, q); err == nil && a.Behind == 0 {

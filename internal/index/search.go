@@ -71,9 +71,11 @@ type Result struct {
 	Matches    []string        `json:"matches,omitempty"` // which values of the query the object has, as they were asked for
 	Object     json.RawMessage `json:"object,omitempty"`  // the text, where it was asked for
 
-	Collection *store.Collection `json:"-"`
-	Position   journal.Position  `json:"-"`
+	source Source
 }
+
+// Source is where the result was read.
+func (r *Result) Source() Source { return r.source }
 
 // Count is how many objects have a value of a facet.
 type Count struct {
@@ -81,8 +83,8 @@ type Count struct {
 	Count uint64 `json:"count"`
 }
 
-// Answer is what was found.
-type Answer struct {
+// Results is what was found.
+type Results struct {
 	Total   uint64             `json:"total"`
 	Results []Result           `json:"results"`
 	Facets  map[string][]Count `json:"facets,omitempty"` // type, tlp, created_by_ref, label, agreement, day or month; value for several values
@@ -108,7 +110,7 @@ type view struct {
 
 // Search finds objects in a scope, the newest first. It waits for the index to have read what was committed before it was
 // asked, two seconds at most.
-func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Answer, error) {
+func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Results, error) {
 	q.Limit = min(max(q.Limit, 0), MostResults)
 	if q.Limit == 0 {
 		q.Limit = DefaultLimit
@@ -120,7 +122,7 @@ func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	answer := &Answer{Results: []Result{}}
+	answer := &Results{Results: []Result{}}
 	err = x.look(ctx, scope, func(r readable, views []*view) error {
 		values := make([]Value, len(q.Values))
 		for i, text := range q.Values {
@@ -151,8 +153,8 @@ func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Answer, erro
 }
 
 // Count counts what a scope has, without showing any of it.
-func (x *Index) Count(ctx context.Context, scope Scope) (*Answer, error) {
-	answer := new(Answer)
+func (x *Index) Count(ctx context.Context, scope Scope) (*Results, error) {
+	answer := new(Results)
 	err := x.look(ctx, scope, func(r readable, views []*view) (err error) {
 		for _, v := range views {
 			if err := x.match(r, v, Query{}, nil); err != nil {
@@ -427,7 +429,7 @@ func (x *Index) page(views []*view, q Query, after *cursor) (results []Result, n
 		newest := slices.MaxFunc(heads, (*head).compare)
 		if len(results) == q.Limit {
 			last := results[len(results)-1]
-			return results, cursor{added: last.Added, collection: last.Collection.ID(), position: last.Position}.encode(q), nil
+			return results, cursor{added: last.Added, collection: last.source.Collection.ID(), position: last.source.Position}.encode(q), nil
 		}
 		if r, ok, err := x.result(newest, &tree, q); err != nil {
 			return nil, "", err
@@ -496,7 +498,7 @@ func (x *Index) result(h *head, tree *ijson.Tree, q Query) (r Result, ok bool, e
 	}
 	r = describe(text, tree)
 	r.Agreement, r.Added, r.TLP = string(h.view.Collection.Agreement().Name), h.entry.At, levelName(stix.TLP(h.entry.TLP))
-	r.Collection, r.Position = h.view.Collection, h.position
+	r.source = Source{h.view.Readable, h.position}
 	if r.Version == "" {
 		r.Version = h.entry.At.UTC().Format(taxiiTime)
 	}
