@@ -83,6 +83,9 @@ func acceptText(a agreement.Accept) string {
 	if text := markingsText(a.MaxPAP, a.Markings); text != "" {
 		parts = append(parts, strings.TrimPrefix(text, ", "))
 	}
+	if len(a.Tolerate) > 0 {
+		parts = append(parts, "tolerating "+strings.Join(a.Tolerate, ", "))
+	}
 	if a.RequireMarking {
 		parts = append(parts, "marked objects only")
 	}

@@ -89,6 +89,7 @@ type Accept struct {
 	FutureModified string   `json:"future_modified,omitempty"` // FutureWarn (default) or FutureReject
 
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
+	Tolerate []string  `json:"tolerate,omitempty"` // rules that objects may break; see validate.Tolerable
 }
 
 // Values of Accept's choices; the first of each pair is the default.
@@ -160,6 +161,7 @@ func (a *Agreement) Clone() *Agreement {
 	c.Accept.Types = slices.Clone(a.Accept.Types)
 	c.Accept.SpecVersions = slices.Clone(a.Accept.SpecVersions)
 	c.Accept.Markings = a.Accept.Markings.clone()
+	c.Accept.Tolerate = slices.Clone(a.Accept.Tolerate)
 	c.Release = slices.Clone(a.Release)
 	for i := range c.Release {
 		c.Release[i].Types = slices.Clone(c.Release[i].Types)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/validate"
 )
 
 // Fault is one thing that is wrong with an agreement as it is written.
@@ -135,6 +136,11 @@ func (c *checker) accept(a Accept) {
 		}
 	}
 	c.markings("accept.markings", a.Markings)
+	for i, rule := range a.Tolerate {
+		if ok, why := validate.Tolerable(rule); !ok {
+			c.fault(fmt.Sprintf("accept.tolerate[%d]", i), "%s", why)
+		}
+	}
 	c.choice("accept.warnings", a.Warnings, WarningsAccept, WarningsReject)
 	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
 	c.choice("accept.future_modified", a.FutureModified, FutureWarn, FutureReject)

@@ -31,6 +31,7 @@ func (a *Agreement) Canonical() *Agreement {
 		c.Accept.SpecVersions = []string{defaultSpecVersion}
 	}
 	c.Accept.Markings = c.Accept.Markings.canonical()
+	c.Accept.Tolerate = sortedSet(c.Accept.Tolerate)
 	c.Accept.Warnings = cmp.Or(c.Accept.Warnings, WarningsAccept)
 	c.Accept.CreatedBy = cmp.Or(c.Accept.CreatedBy, CreatedByAny)
 	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureWarn)

@@ -292,3 +292,24 @@ func TestTermsNameKindsOfMarkings(t *testing.T) {
 		}
 	}
 }
+
+func TestAReleasesTargetToleratesForItself(t *testing.T) {
+	c := Candidate{Object: object(t, indicator()), Level: stix.Clear, Warnings: []string{"S-100", Tolerated("S-025")}, Now: noon}
+	target := &Agreement{Name: "members"}
+	if got := fmt.Sprint(Release{}.Judge(target, c, false).Refusals); !strings.HasPrefix(got, "[accept.tolerate: it breaks the rule S-025") {
+		t.Errorf("got %s, want a refusal by accept.tolerate", got)
+	}
+	target.Accept = Accept{Tolerate: []string{"S-025"}}
+	if got := Release.Judge(Release{}, target, c, false).Refusals; len(got) > 0 {
+		t.Errorf("tolerated by the target too: got %v", got)
+	}
+	target.Accept.Warnings = WarningsReject
+	if got := fmt.Sprint(Release{}.Judge(target, c, false).Refusals); !strings.Contains(got, "S-100") || strings.Contains(got, "S-025") {
+		t.Errorf("got %s, want that the warning alone counts", got)
+	}
+	a := sample()
+	a.Accept.Tolerate = []string{"S-025", "S-013", "A-003"}
+	if got := fmt.Sprint(Check(a)); !strings.Contains(got, "accept.tolerate[1]: S-013 cannot be tolerated: the server stores objects by") || !strings.Contains(got, "accept.tolerate[2]: A-003 is a term") {
+		t.Errorf("got %s, want both rules that no agreement may tolerate", got)
+	}
+}

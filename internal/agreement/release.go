@@ -71,7 +71,7 @@ func (r Release) markingTerms(recorded stix.TLP) *markingTerms {
 func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 	found := make([]validate.Finding, 0, len(c.Warnings))
 	for _, rule := range c.Warnings {
-		if rule != ruleMarkingUnderstood { // judged anew
+		if _, tolerated := ToleratedRule(rule); !tolerated && rule != ruleMarkingUnderstood { // both are judged anew
 			found = append(found, validate.Finding{Rule: rule, Severity: validate.Warning})
 		}
 	}
@@ -86,6 +86,7 @@ func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 			d.Refusals = append(d.Refusals, Refusal{Term: term, Message: f.Message, Marking: marking})
 		}
 	}
+	d.Refusals = append(d.Refusals, a.refuseBroken(c.Warnings)...)
 	d.Level = max(c.Level, accepted.Level)
 }
 

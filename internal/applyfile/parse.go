@@ -366,7 +366,8 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.tlp("accept.max_tlp", &a.MaxTLP), e.tlp("accept.default_tlp", &a.DefaultTLP),
 		e.flag("accept.require_marking", &a.RequireMarking), e.words("accept.warnings", &a.Warnings),
 		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified),
-		e.pap("accept.max_pap", &a.MaxPAP), e.markings("accept.markings", &a.Markings))
+		e.pap("accept.max_pap", &a.MaxPAP), e.markings("accept.markings", &a.Markings),
+		e.texts("accept.tolerate", func(s string) { a.Tolerate = append(a.Tolerate, s) }))
 }
 
 func (e entry) release(n *yaml.Node, list *[]agreement.Release) {

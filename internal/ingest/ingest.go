@@ -134,9 +134,10 @@ func (j *judge) one(index int, raw []byte, tree *ijson.Tree) (verdict, error) {
 
 // checkTerms checks a validated object against the terms.
 func (j *judge) checkTerms(v *verdict) {
-	accepted := j.terms.Accepts(v.object, j.party, v.found, j.definitions.of, j.now)
-	findings := append(slices.Clip(v.found), accepted.Findings...)
-	v.message, v.rule, v.missing = messageOf(findings), refusing(findings), accepted.Missing
+	found, tolerated := j.tolerate(v.found)
+	accepted := j.terms.Accepts(v.object, j.party, found, j.definitions.of, j.now)
+	findings := append(slices.Clip(found), accepted.Findings...)
+	v.message, v.rule, v.missing = join(messageOf(findings), toleratedText(tolerated)), refusing(findings), accepted.Missing
 	v.passed = !refused(findings)
 	if v.passed {
 		if why := unkeepable(v.object); why != "" {
@@ -144,7 +145,7 @@ func (j *judge) checkTerms(v *verdict) {
 		}
 	}
 	if v.passed {
-		v.tlp, v.warnings = accepted.Level, warningsOf(findings)
+		v.tlp, v.warnings = accepted.Level, warningsOf(findings, tolerated)
 	}
 	if len(v.missing) == 0 {
 		v.found = nil
@@ -216,10 +217,36 @@ func refusing(findings []validate.Finding) string {
 	return ""
 }
 
-func warningsOf(findings []validate.Finding) []string {
+// tolerate divides validation's findings into those that count and those that the agreement tolerates.
+func (j *judge) tolerate(found []validate.Finding) (counts, tolerated []validate.Finding) {
+	if len(j.terms.Accept.Tolerate) == 0 {
+		return found, nil
+	}
+	for _, f := range found {
+		if f.Severity == validate.Error && j.terms.Accept.Tolerates(f.Rule) {
+			tolerated = append(tolerated, f)
+		} else {
+			counts = append(counts, f)
+		}
+	}
+	return counts, tolerated
+}
+
+// toleratedText writes what was tolerated for the sender.
+func toleratedText(findings []validate.Finding) string {
+	if len(findings) == 0 {
+		return ""
+	}
+	return "tolerated by the agreement: " + messageOf(findings)
+}
+
+func warningsOf(findings, tolerated []validate.Finding) []string {
 	var ids []string
 	for _, f := range findings {
 		ids = append(ids, f.Rule)
+	}
+	for _, f := range tolerated {
+		ids = append(ids, agreement.Tolerated(f.Rule))
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)

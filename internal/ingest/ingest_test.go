@@ -294,3 +294,27 @@ func TestIdentifiersInCapitals(t *testing.T) {
 		t.Errorf("got %+v, want a refusal by A-003", d)
 	}
 }
+
+// What an agreement tolerates comes in; it is recorded as tolerated, told to the sender, and no warning.
+func TestWhatIsTolerated(t *testing.T) {
+	s := accordtest.New(t)
+	col := s.Collection("gsp")
+	broken := []byte(strings.Replace(string(accordtest.Tool(1, 0)), "2024-03-01T12:00:00.000Z", "2024-03-01T12:00:00Z", 1)) // S-025: no milliseconds
+	if d := accept(t, col, ingest.Options{}, broken).Details[0]; d.Outcome != ingest.Refused || d.Rule != "S-025" {
+		t.Fatalf("where nothing is tolerated: got %+v, want a refusal by S-025", d)
+	}
+	s.Change("gsp", "change", func(a *agreement.Agreement) {
+		a.Accept.Tolerate, a.Accept.Warnings = []string{"S-025"}, agreement.WarningsReject
+	})
+	d := accept(t, col, ingest.Options{}, broken).Details[0]
+	if d.Outcome != ingest.Added || d.Rule != "" || !strings.HasPrefix(d.Message, "tolerated by the agreement: S-025 at /created: ") {
+		t.Errorf("where it is tolerated: got %+v", d)
+	}
+	var warnings []string
+	if err := col.Entries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {
+		warnings = append(warnings, e.Warnings...)
+		return true
+	}); err != nil || !slices.Equal(warnings, []string{"tolerated S-025"}) {
+		t.Errorf("recorded: got %q, %v", warnings, err)
+	}
+}

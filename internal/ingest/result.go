@@ -146,8 +146,8 @@ func clipped(text string, most int) string {
 }
 
 func join(first, second string) string {
-	if second == "" {
-		return first
+	if first == "" || second == "" {
+		return first + second
 	}
 	return first + "; " + second
 }
