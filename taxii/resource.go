@@ -108,8 +108,17 @@ type Status struct {
 	Successes        []StatusDetail `json:"successes,omitempty"`
 	FailureCount     int            `json:"failure_count"`
 	Failures         []StatusDetail `json:"failures,omitempty"`
-	PendingCount     int            `json:"pending_count"`
-	Pendings         []StatusDetail `json:"pendings,omitempty"`
+	// FailuresByRule stands instead of a list of failures that would be too long. The Standard does not have it.
+	FailuresByRule []RuleCount `json:"x_failures_by_rule,omitempty"`
+
+	PendingCount int            `json:"pending_count"`
+	Pendings     []StatusDetail `json:"pendings,omitempty"`
+}
+
+// RuleCount is how many objects a rule refused.
+type RuleCount struct {
+	Rule  string `json:"rule"`
+	Count int    `json:"count"`
 }
 
 // StatusDetail is what a status says about one object.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -85,6 +86,7 @@ func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller,
 			}
 		}
 	}
+	result.bound()
 	return result, nil
 }
 
@@ -97,6 +99,7 @@ type verdict struct {
 	warnings []string // ids of rules, sorted, each once
 	message  string   // the findings
 	rule     string   // of the first finding that refuses
+	dropped  int      // bytes of the message, when it is not kept
 
 	found   []validate.Finding // of validation; kept while missing is not empty
 	missing []stix.ID          // markings whose definition is not at hand
@@ -111,6 +114,21 @@ type judge struct {
 	idle   bool // see Options.Unjudged
 
 	definitions *definitions
+
+	messages atomic.Int64 // bytes of the messages of refused objects that are kept
+}
+
+// forget drops what a refused object takes beside its place in the result: a small body can have a hundred thousand of
+// them. Messages beyond MostDetails are not kept, because the result will leave them out.
+func (j *judge) forget(v *verdict) {
+	if v.passed || len(v.missing) > 0 {
+		return
+	}
+	releaseTree(v.object.Tree)
+	v.object = stix.Object{Version: v.object.Version}
+	if n := len(v.message); j.messages.Add(int64(n)) > MostDetails {
+		v.message, v.dropped = "", n
+	}
 }
 
 // one judges one object. The verdict's object refers to tree.

@@ -62,6 +62,7 @@ func (j *judge) turn(raws [][]byte, verdicts []verdict, from int) (err error) {
 		if verdicts[i], err = j.one(i, raws[i], acquireTree()); err != nil {
 			return err
 		}
+		j.forget(&verdicts[i])
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +31,83 @@ type Detail struct {
 	Outcome Outcome `json:"outcome"`
 	Message string  `json:"message,omitempty"`
 	Rule    string  `json:"rule,omitempty"` // of the first finding that refuses it, if a rule did
+
+	dropped int // bytes of a message that was not kept, for there were too many
 }
 
 // Result is the outcome of a submission. It is complete from the start: Accord answers when everything is durable.
 type Result struct {
-	ID      uuid.UUID `json:"id"` // of the status resource, a version 4 UUID
-	At      time.Time `json:"at"` // when the submission came
-	Details []Detail  `json:"details"`
+	ID uuid.UUID `json:"id"` // of the status resource, a version 4 UUID
+	At time.Time `json:"at"` // when the submission came
+	Counts
+	Details []Detail `json:"details"` // of a large submission, see Bound
+}
+
+// Counts are the numbers of a result. They are exact, whatever Details has left.
+type Counts struct {
+	Successes int         `json:"successes"`
+	Failures  int         `json:"failures"`
+	Rules     []RuleCount `json:"rules,omitempty"` // of the failures, by rule; only when their details were left out
+}
+
+// RuleCount is how many objects a rule refused; "" is for those that no rule did.
+type RuleCount struct {
+	Rule  string `json:"rule"`
+	Count int    `json:"count"`
+}
+
+// MostDetails bounds the details of the successes, and those of the failures, in bytes of JSON. Clients refuse a list that
+// is shorter than its count, so a list beyond it is left out whole; that of failures is summed up by rule instead.
+const MostDetails = 3 << 20
+
+// bound counts the details, and leaves out the lists that are beyond MostDetails. Call it once.
+func (r *Result) bound() {
+	var size [2]int // of the successes, of the failures
+	rules := map[string]int{}
+	for i := range r.Details {
+		d := &r.Details[i]
+		if d.Outcome == Refused {
+			r.Failures++
+			rules[d.Rule]++
+			size[1] += d.size()
+			continue
+		}
+		r.Successes++
+		size[0] += d.size()
+	}
+	if size[0] <= MostDetails && size[1] <= MostDetails {
+		return
+	}
+	var kept []Detail
+	for _, d := range r.Details {
+		if failed := d.Outcome == Refused; failed && size[1] <= MostDetails || !failed && size[0] <= MostDetails {
+			kept = append(kept, d)
+		}
+	}
+	r.Details = kept
+	if size[1] > MostDetails {
+		for rule, count := range rules {
+			r.Rules = append(r.Rules, RuleCount{rule, count})
+		}
+		slices.SortFunc(r.Rules, func(a, b RuleCount) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Rule, b.Rule)) })
+	}
+}
+
+// size is about what a detail takes as JSON, at least.
+func (d *Detail) size() int {
+	const frame = len(`{"id":"","version":"","outcome":"already","message":"","rule":""},`)
+	return frame + jsonSize(d.ID) + jsonSize(d.Version) + jsonSize(d.Message) + len(d.Rule) + d.dropped
+}
+
+// jsonSize is how many bytes a text takes as JSON.
+func jsonSize(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= 0x80 {
+			n += 5
+		}
+	}
+	return n
 }
 
 // Lifetime is how long a result can be read back.
@@ -50,6 +122,9 @@ func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bo
 	r = new(Result)
 	if err := json.Unmarshal(body, r); err != nil {
 		return nil, store.Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
+	}
+	if r.Successes+r.Failures == 0 { // kept before statuses were bounded
+		r.bound()
 	}
 	return r, by, true, nil
 }
@@ -67,7 +142,7 @@ func (s *submission) result(outcomes []store.Outcome) *Result {
 	next := 0
 	for i := range s.verdicts {
 		v := &s.verdicts[i]
-		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message, Rule: v.rule}
+		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message, Rule: v.rule, dropped: v.dropped}
 		if v.passed {
 			d = withOutcome(d, outcomes[next])
 			next++
@@ -102,7 +177,9 @@ func withOutcome(d Detail, o store.Outcome) Detail {
 
 // body returns the status as the store keeps it.
 func (s *submission) body(outcomes []store.Outcome) []byte {
-	b, err := json.Marshal(s.result(outcomes))
+	r := s.result(outcomes)
+	r.bound()
+	b, err := json.Marshal(r)
 	if err != nil {
 		panic(fmt.Sprintf("write status: %v", err)) // strings and a time: cannot fail
 	}

@@ -28,6 +28,15 @@ func (s *Server) getStatus(c echo.Context) error {
 	if err != nil || id.String() != text {
 		return gone
 	}
+	// A status is read whole, a few at a time, and what is not known before is settled once it is.
+	if err := x.memory.Grow(c.Request().Context(), statusMemory); err != nil {
+		return err
+	}
+	done, err := x.usage.work(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	defer done()
 	for _, col := range s.store.CollectionsIn(root.Name) {
 		result, by, ok, err := ingest.Load(col, id)
 		if err != nil {
@@ -40,20 +49,24 @@ func (s *Server) getStatus(c echo.Context) error {
 		if !theirs && !x.caller.Operator || s.now().Sub(result.At) > ingest.Lifetime {
 			return gone
 		}
-		status := statusOf(result)
-		return x.writeJSON(http.StatusOK, &status)
+		return writeStatus(x, http.StatusOK, result)
 	}
 	return gone
 }
 
-// statusOf is a result as TAXII states it. It is complete from the start, and its lists are whole: clients refuse a list
-// that is shorter than its count (T-049).
+// statusMemory is what a status of unusual size takes while it is read, in bytes.
+const statusMemory = 1 << 20
+
+// statusOf is a result as TAXII states it. It is complete from the start. Its counts are exact; each list is whole or left
+// out, for clients refuse a list that is shorter than its count (T-049).
 func statusOf(r *ingest.Result) taxii.Status {
 	status := taxii.Status{
 		ID:               r.ID.String(),
 		Status:           taxii.StatusComplete,
 		RequestTimestamp: taxii.FormatTime(r.At),
-		TotalCount:       len(r.Details),
+		TotalCount:       r.Successes + r.Failures,
+		SuccessCount:     r.Successes,
+		FailureCount:     r.Failures,
 	}
 	for _, d := range r.Details {
 		detail := taxii.StatusDetail{ID: d.ID, Version: d.Version, Message: d.Message}
@@ -63,6 +76,19 @@ func statusOf(r *ingest.Result) taxii.Status {
 			status.Successes = append(status.Successes, detail)
 		}
 	}
-	status.SuccessCount, status.FailureCount = len(status.Successes), len(status.Failures)
+	for _, rule := range r.Rules {
+		status.FailuresByRule = append(status.FailuresByRule, taxii.RuleCount(rule))
+	}
 	return status
+}
+
+// writeStatus sends the status of a result, which may have some megabytes.
+func writeStatus(x *request, code int, r *ingest.Result) error {
+	status := statusOf(r)
+	body, err := encodeJSON(&status)
+	if err != nil {
+		return err
+	}
+	x.memory.Adjust(len(body))
+	return x.write(code, body)
 }
