@@ -18,6 +18,7 @@ func addLimits(f *pflag.FlagSet, l *serve.Limits) {
 	f.Var((*byteSize)(&l.HeaderBytes), "max-header-bytes", "`SIZE` of a request's header (431)")
 	f.DurationVar(&l.HeaderTime, "header-time", l.HeaderTime, "for a request's header to arrive (the connection is closed)")
 	f.DurationVar(&l.BodyTime, "body-time", l.BodyTime, "for a request's body to arrive (408)")
+	f.Var((*byteSize)(&l.BodyRate), "min-body-rate", "`SIZE` that a body must have sent each second, on average after ten seconds; 0: no rate (408)")
 	f.DurationVar(&l.AnswerTime, "answer-time", l.AnswerTime, "for an answer to be read, and a second more for each 32 KiB (the connection is closed)")
 	f.DurationVar(&l.IdleTime, "idle-time", l.IdleTime, "for a connection without a request (it is closed)")
 	f.DurationVar(&l.DrainTime, "drain-time", l.DrainTime, "for requests in flight when the server is told to stop")

@@ -51,14 +51,17 @@ func readJSON(r *http.Request, v any) error {
 	return nil
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) { write(w, status, jsonOf(v)) }
+
+// jsonOf encodes an answer. What it is made of are structs of ours, which can be encoded.
+func jsonOf(v any) plain {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false) // documents whose digest is known stay what they are
 	if err := enc.Encode(v); err != nil {
-		status, body = http.StatusInternalServerError, *bytes.NewBufferString(`{"title":"the answer could not be written"}`)
+		panic(fmt.Sprintf("write %T: %v", v, err))
 	}
-	write(w, status, plain{"application/json", bytes.TrimSuffix(body.Bytes(), []byte("\n"))})
+	return plain{"application/json", bytes.TrimSuffix(body.Bytes(), []byte("\n"))}
 }
 
 func write(w http.ResponseWriter, status int, p plain) {

@@ -46,27 +46,27 @@ var auditRoutes = []route{
 		query: []string{"entry", "size", "from", "to"}, answer: audit.Proof{},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/entries/", reach: accounts, do: (*Service).serveEntries,
+		method: http.MethodGet, path: "agreements/{name}/entries/", reach: accounts, do: (*Service).serveEntries, memory: largeAnswer,
 		summary: "Get entries as they are hashed", note: "Canonical bytes, for verifiers. For auditors and operators.",
 		query: []string{"after", "limit"}, answer: audit.RawEntries{},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/entry/", reach: accounts, do: (*Service).serveEntry,
+		method: http.MethodGet, path: "agreements/{name}/entry/", reach: accounts, do: (*Service).serveEntry, memory: largeAnswer,
 		summary: "Get one entry as it is hashed", note: "For a producer, one about what its party added.",
 		query: []string{"entry"}, answer: audit.RawEntry{},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/content/", reach: accounts, do: (*Service).serveContent,
+		method: http.MethodGet, path: "agreements/{name}/content/", reach: accounts, do: (*Service).serveContent, memory: largeAnswer,
 		summary: "Get an object's text", note: "Exactly the bytes whose digest the entry has, if the version is still there. For callers that may read objects, and for the party that added it.",
 		query: []string{"entry"}, answer: plain{mediaType: "application/json"},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/history/", reach: accounts, do: (*Service).serveHistory,
+		method: http.MethodGet, path: "agreements/{name}/history/", reach: accounts, do: (*Service).serveHistory, memory: largeAnswer,
 		summary: "Get history", note: "Of one object: its versions, what removed them, where each was released to and who received it. Without object: the whole journal, or for a producer what its party added and what became of that.",
 		query: []string{"object", "after", "limit"}, answer: audit.History{},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries,
+		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer,
 		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind.",
 		query: []string{"object"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
 	},

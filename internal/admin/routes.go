@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/budget"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -27,6 +29,7 @@ func (c call) agreement() agreement.Name { return agreement.Name(c.name()) }
 type route struct {
 	method, path string
 	reach        reach
+	memory       int // bytes that the answer may take while it is made; 0: it is small
 	do           func(*Service, call) (any, error)
 
 	summary string
@@ -35,6 +38,12 @@ type route struct {
 	body    any      // a value of the body's type; nil: none
 	answer  any      // a value of the answer's type; a plain has its media type
 }
+
+// smallAnswer is the memory of an answer that is small, and largeAnswer that of one with many rows or a whole object.
+const (
+	smallAnswer = 64 << 10
+	largeAnswer = 16 << 20
+)
 
 // reach says which callers a route is for.
 type reach uint8
@@ -63,6 +72,7 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 			continue
 		}
 		serve := func(w http.ResponseWriter, req *http.Request) {
+			reserved := budget.From(req.Context())
 			answer, err := s.ask(r, req)
 			if err != nil {
 				if !atTheMachine {
@@ -72,10 +82,14 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 				return
 			}
 			if p, ok := answer.(plain); ok {
+				reserved.Adjust(len(p.body))
 				write(w, http.StatusOK, p)
 				return
 			}
-			writeJSON(w, http.StatusOK, answer)
+			p := jsonOf(answer)
+			answer = nil // what it was made from may go
+			reserved.Adjust(len(p.body))
+			write(w, http.StatusOK, p)
 		}
 		mux.HandleFunc(r.method+" "+prefix+r.path+"{$}", serve)
 		mux.HandleFunc(r.method+" "+prefix+strings.TrimSuffix(r.path, "/"), serve)
@@ -97,6 +111,9 @@ func (s *Service) ask(r route, req *http.Request) (any, error) {
 	}
 	if r.reach == operators && !c.caller.Operator {
 		return nil, errOperatorsOnly
+	}
+	if err := budget.From(req.Context()).Grow(req.Context(), cmp.Or(r.memory, smallAnswer)); err != nil {
+		return nil, err
 	}
 	return r.do(s, c)
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -27,6 +28,7 @@ type Limits struct {
 	PageObjects  int
 	PageBytes    int64
 	BodyTime     time.Duration
+	BodyRate     int64 // octets a second; 0: none
 	AnswerTime   time.Duration
 
 	Requests        int
@@ -43,7 +45,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Connections: 10_000, AddressConnections: 5000, HeaderBytes: 64 << 10, HeaderTime: 10 * time.Second, IdleTime: 2 * time.Minute, DrainTime: 25 * time.Second,
 		Objects: 100_000, ObjectBytes: 16 << 20, Depth: 100, StringBytes: ijson.DefaultStringBytes, FilterValues: 1000, FilterBytes: 64 << 10,
-		DefaultPage: 1000, PageObjects: 10_000, PageBytes: 32 << 20, BodyTime: 10 * time.Minute, AnswerTime: time.Minute,
+		DefaultPage: 1000, PageObjects: 10_000, PageBytes: 32 << 20, BodyTime: 10 * time.Minute, BodyRate: 1 << 10, AnswerTime: time.Minute,
 		Requests: 2048, AccountRequests: 256, AccountRate: 2000, Memory: 512 << 20, AccountMemory: 128 << 20,
 	}
 }
@@ -86,7 +88,7 @@ func (l Limits) requestLimits() server.Limits {
 		Objects: l.Objects, ObjectBytes: int(l.ObjectBytes), Depth: l.Depth, StringBytes: int(l.StringBytes),
 		FilterValues: l.FilterValues, FilterBytes: int(l.FilterBytes),
 		PageDefault: min(l.DefaultPage, l.PageObjects), PageMax: l.PageObjects, PageBytes: int(l.PageBytes),
-		BodyTime: l.BodyTime, AnswerTime: l.AnswerTime,
+		BodyTime: l.BodyTime, BodyRate: cmp.Or(int(l.BodyRate), -1), AnswerTime: l.AnswerTime,
 		Requests: l.Requests, AccountRequests: l.AccountRequests, AccountRate: l.AccountRate,
 		Memory: l.Memory, AccountMemory: l.AccountMemory, PartyMemory: l.PartyMemory, PartyRequests: l.PartyRequests,
 	}

@@ -56,7 +56,10 @@ func (s *srv) serveClients(context.Context) (stop, error) {
 		Handler:                      s.taxii.Handler(),
 		ConnContext:                  server.ConnContext,
 		ConnState:                    s.connections.changed,
-		WriteTimeout:                 s.config.Limits.BodyTime + s.config.Limits.AnswerTime, // a large answer gets more, see package server
+		// The streams of a connection are bounded like connections: each is a request. What they send before it is read is
+		// bounded for the connection.
+		HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: 64, MaxReceiveBufferPerConnection: 512 << 10, MaxReceiveBufferPerStream: 256 << 10},
+		WriteTimeout: s.config.Limits.BodyTime + s.config.Limits.AnswerTime, // a large answer gets more, see package server
 	}
 	if s.certificate == nil {
 		return s.serveHTTP(hs, s.taxii.Listener(s.clients)), nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,8 +36,7 @@ func (s *Server) addObjects(c echo.Context) error {
 		return err // the buffer is not reused: the store may still be reading from it
 	}
 	releaseBuffer(buf, body)
-	status := statusOf(result)
-	return x.writeJSON(http.StatusAccepted, &status)
+	return writeStatus(x, http.StatusAccepted, result)
 }
 
 // accept splits an envelope and hands its objects to ingest.
@@ -49,6 +47,10 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 	x, ctx := requestOf(c), c.Request().Context()
 	raws, err := s.split(ctx, x.usage, body)
 	if err != nil {
+		return nil, err
+	}
+	// Small objects take more beside their text than the text.
+	if err := x.memory.Add(ctx, len(raws)*objectMemory); err != nil {
 		return nil, err
 	}
 	caller := x.caller
@@ -72,6 +74,9 @@ func (s *Server) split(ctx context.Context, usage *accountUsage, body []byte) ([
 	defer done()
 	return taxii.SplitEnvelope(body, taxii.EnvelopeLimits{Objects: s.limits.Objects, Depth: envelopeDepth})
 }
+
+// objectMemory is what an object of an envelope takes beside its text while it is judged, in bytes.
+const objectMemory = 512
 
 // envelopeDepth is the depth at which splitting an envelope gives up: an object that nests deeper than Limits.Depth is a
 // failure of its own, not of its envelope.
@@ -107,9 +112,8 @@ func (s *Server) readBody(x *request, r *http.Request, dst []byte, most int64) (
 	if err := x.memory.Grow(r.Context(), cap(dst)); err != nil { // a buffer that was used before may be large
 		return dst, err
 	}
-	connection := http.NewResponseController(x)
-	connection.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
-	body := io.LimitReader(r.Body, most+1)
+	paced := s.pace(x, r)
+	body := io.LimitReader(paced, most+1)
 	for {
 		if cap(dst)-len(dst) < firstRead/2 {
 			more := max(firstRead, 2*cap(dst))
@@ -124,7 +128,7 @@ func (s *Server) readBody(x *request, r *http.Request, dst []byte, most int64) (
 		case int64(len(dst)) > most:
 			return dst, &tooLargeError{most}
 		case err == io.EOF:
-			connection.SetReadDeadline(time.Time{}) // or it would end the request while it is processed
+			paced.done() // or the deadline would end the request while it is processed
 			return dst, nil
 		case err != nil:
 			return dst, &bodyError{err}

@@ -70,6 +70,7 @@ type Limits struct {
 	PageBytes   int // bytes of objects in a page, which holds one object at least; default 32 MiB
 
 	BodyTime   time.Duration // for a body to arrive; default 10 minutes (408)
+	BodyRate   int           // octets a second at which a body must arrive, on average after ten seconds; default 1 KiB, below 0 none (408)
 	AnswerTime time.Duration // for an answer to be read, in addition to its size at AnswerRate; default 1 minute (the connection is closed)
 	AnswerRate int           // bytes a second at which a client must read an answer; default 32 KiB
 
@@ -95,6 +96,7 @@ func (l Limits) withDefaults() Limits {
 	l.PageMax = cmp.Or(l.PageMax, 10_000)
 	l.PageBytes = cmp.Or(l.PageBytes, 32<<20)
 	l.BodyTime = cmp.Or(l.BodyTime, 10*time.Minute)
+	l.BodyRate = cmp.Or(l.BodyRate, 1<<10)
 	l.AnswerTime = cmp.Or(l.AnswerTime, time.Minute)
 	l.AnswerRate = cmp.Or(l.AnswerRate, 32<<10)
 	l.Requests = cmp.Or(l.Requests, 2048)

@@ -51,12 +51,12 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 		return err
 	}
 	s.truncations.apply(x.caller.Account, col, &q)
-	room := 0
+	room, most := 0, q.query.Limit*typicalRecord
 	if l.objects {
-		room = q.query.Limit * typical
-		if err := x.memory.Grow(c.Request().Context(), min(s.limits.PageBytes, q.query.Limit*typicalMost)); err != nil {
-			return err
-		}
+		room, most = q.query.Limit*typical, min(s.limits.PageBytes, q.query.Limit*typicalMost)
+	}
+	if err := x.memory.Grow(c.Request().Context(), most); err != nil {
+		return err
 	}
 	buf := acquireBuffer(room)
 	a := answer{objects: l.objects, body: (*buf)[:0], filter: q.filter, items: l.items}
@@ -64,9 +64,7 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 	if err := l.fill(s, c, col, &q, &a); err != nil {
 		return err
 	}
-	if l.objects {
-		x.memory.Adjust(len(a.body))
-	}
+	x.memory.Adjust(len(a.body))
 	err = s.give(c, col, &a)
 	s.cache.put(&key, col, &a)
 	return err

@@ -10,6 +10,9 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
+// typicalRecord is the size of a record or a version in a page, with what it is made from.
+const typicalRecord = 512
+
 // fillManifest makes a manifest (TAXII 2.1, section 3.8).
 func (s *Server) fillManifest(_ echo.Context, col *store.Collection, q *question, a *answer) error {
 	records, page, err := s.records(col, q)

@@ -12,6 +12,7 @@ import (
 // serveMounted has a mounted package answer. Its requests carry a memory reservation (see internal/budget), which bounds
 // it once Enter has been told whose it is. A body that it leaves unread is waited for no longer than one that is refused.
 func (s *Server) serveMounted(h http.Handler, x *request, r *http.Request) {
+	x.mounted = true
 	x.memory = budget.Reserve(s.limiter.memory)
 	defer x.memory.Release()
 	r = r.WithContext(budget.NewContext(r.Context(), &x.memory))
@@ -20,7 +21,7 @@ func (s *Server) serveMounted(h http.Handler, x *request, r *http.Request) {
 		return
 	}
 	connection := http.NewResponseController(x)
-	connection.SetReadDeadline(time.Now().Add(s.limits.BodyTime))
+	r.Body = s.pace(x, r)
 	h.ServeHTTP(x, r)
 	connection.SetReadDeadline(time.Now().Add(drainTime))
 }

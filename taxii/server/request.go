@@ -36,6 +36,7 @@ type request struct {
 	memory budget.Reservation // of the body and the answer
 	conn   *conn              // nil: writes cannot be joined
 
+	mounted    bool      // a mounted package writes the answer
 	unroutable bool      // its path leads nowhere, whatever the routes say
 	pages      pageRules // of its account; zero values leave them to the API root
 	unknown    []string  // names of query parameters that mean nothing
@@ -88,6 +89,9 @@ func (x *request) Write(b []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
+	if x.mounted && len(b) > smallAnswer {
+		x.expectReader(len(b))
+	}
 	n, err := x.ResponseWriter.Write(b)
 	x.bytes += int64(n)
 	return n, err
@@ -116,8 +120,7 @@ func (x *request) write(status int, body []byte) error {
 	h["Cache-Control"] = noStore // what a caller may see is for that caller, at that moment
 	x.set(h, "Content-Length", strconv.Itoa(len(body)))
 	if len(body) > smallAnswer {
-		take := x.limits.AnswerTime + time.Duration(len(body)/x.limits.AnswerRate)*time.Second
-		http.NewResponseController(x).SetWriteDeadline(time.Now().Add(take))
+		x.expectReader(len(body))
 	}
 	x.WriteHeader(status)
 	var err error
@@ -132,6 +135,12 @@ func (x *request) write(status int, body []byte) error {
 		return &goneError{err}
 	}
 	return nil
+}
+
+// expectReader gives the client the time to read so many bytes; then the connection is closed.
+func (x *request) expectReader(bytes int) {
+	take := x.limits.AnswerTime + time.Duration(bytes/x.limits.AnswerRate)*time.Second
+	http.NewResponseController(x).SetWriteDeadline(time.Now().Add(take))
 }
 
 // oneWrite is the size of a body that net/http writes together with the head anyway.
@@ -153,13 +162,21 @@ func (x *request) compresses(r *http.Request, size int) bool {
 
 // writeJSON sends a TAXII resource that is rare or small.
 func (x *request) writeJSON(status int, resource any) error {
+	body, err := encodeJSON(resource)
+	if err != nil {
+		return err
+	}
+	return x.write(status, body)
+}
+
+func encodeJSON(resource any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(resource); err != nil {
-		return fmt.Errorf("write %T: %w", resource, err)
+		return nil, fmt.Errorf("write %T: %w", resource, err)
 	}
-	return x.write(status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // goneError says that the client went away while it was being answered, so that it cannot be told.
