@@ -88,8 +88,10 @@ func wholeSeconds(s *subject, _ *property, node int) {
 
 // modifiedInOrder lets pass with a warning what programs write that cut one of two equal instants to milliseconds.
 func modifiedInOrder(s *subject) {
-	created, modified := s.instant(pCreated), s.instant(pModified)
-	if !created.IsZero() && !modified.IsZero() && created.Compare(modified) > 0 && created.Time().Sub(modified.Time()) < time.Millisecond {
+	if s.timesOf(pCreated, pModified) <= 0 {
+		return
+	}
+	if s.instant(pCreated).Time().Sub(s.instant(pModified).Time()) < time.Millisecond {
 		s.warn(s.get(pModified), "modified is %s, less than a millisecond earlier than created, which is %s; write both with the same precision",
 			s.show(s.get(pModified)), s.show(s.get(pCreated)))
 		return
@@ -99,12 +101,20 @@ func modifiedInOrder(s *subject) {
 
 // relationshipInOrder lets pass with a warning one moment that is both ends.
 func relationshipInOrder(s *subject) {
-	start, stop := s.instant(pStartTime), s.instant(pStopTime)
-	if !start.IsZero() && start.Compare(stop) == 0 {
+	if s.has(pStartTime) && s.has(pStopTime) && s.timesOf(pStartTime, pStopTime) == 0 {
 		s.warn(s.get(pStopTime), "stop_time is %s, the same as start_time; it must be later, or be left out", s.show(s.get(pStopTime)))
 		return
 	}
 	s.inOrder(pStartTime, pStopTime, false)
+}
+
+// timesOf compares two timestamps of the object, -1 when one is missing or malformed.
+func (s *subject) timesOf(first, last nameID) int {
+	a, b := s.str(s.get(first)), s.str(s.get(last))
+	if !timestampForm(a) || !timestampForm(b) {
+		return -1
+	}
+	return compareTimes(a, b)
 }
 
 // inOrder reports the later of two timestamps when it is earlier than the other, or equal where that is not allowed.
