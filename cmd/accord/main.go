@@ -84,6 +84,7 @@ var commands = []commandRow{
 	{groupServer, newPartyCommand},
 	{groupServer, newExplainCommand},
 	{groupClient, newValidateCommand},
+	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},
 	{groupServer, newVersionCommand},
 	{groupClient, newPushCommand},

@@ -2,54 +2,112 @@ package validate
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/accord-taxii/accord/stix/pattern"
 )
 
-const rulesDocument = "../../doc/rules.md"
-
-// The table in doc/rules.md is made from the table here: go test ./stix/validate -run Document -update.
-func TestTheDocumentOfRulesIsCurrent(t *testing.T) {
-	var b bytes.Buffer
-	b.WriteString(`# What STIX objects are held to
-
-Each row is a rule that ` + "`accord validate`" + ` and the server check on every object, by the identifier that findings carry. They restate
-STIX 2.1 (OASIS Standard, 10 June 2021, with Errata 01); the section says where. An error refuses the object. A warning is kept with
-it and told to its sender: it stands for every SHOULD, and for a MUST that content in daily use breaks without harm. Where a rule says
-so, one and the same rule can be either.
-
-The rules of patterns (S-301 to S-325) are in the documentation of package stix/pattern. Rules on several objects (S-201 to S-209, S-211
-on) hold between the objects of one bundle, envelope or list, in ` + "`accord validate`" + ` alone; the server judges each object alone. References to
-objects that are not at hand are never looked up and never a finding.
-
-| Rule | Section | Level | Breaking it is | Checked on | What is asked; in MUST NOT and SHOULD NOT rows what is forbidden |
-| --- | --- | --- | --- | --- | --- |
-`)
+// The examples are made from the cases of testdata: go test ./stix/validate -run Examples -update.
+func TestTheExamplesAreCurrentAndBreakTheirRules(t *testing.T) {
+	var b strings.Builder
 	for _, r := range Rules() {
-		severity := "an error"
-		if r.Severity == Warning {
-			severity = "a warning"
+		name, text := exampleIn(t, r.ID)
+		if text != "" {
+			fmt.Fprintf(&b, "-- %s: %s --\n%s\n", r.ID, name, text)
 		}
-		layer := map[Layer]string{layerText: "the text", layerSchema: "the shape", layerSemantic: "the meaning", layerPattern: "the pattern", layerCross: "several objects"}[r.Layer]
-		if layer == "" || r.Summary == "" || r.Section == "" {
-			t.Errorf("%s has layer %q, summary %q and section %q", r.ID, r.Layer, r.Summary, r.Section)
+	}
+	for _, r := range pattern.Rules() {
+		name, text := patternExample(t, r)
+		if text != "" {
+			fmt.Fprintf(&b, "-- %s: %s --\n%s\n", r.ID, name, text)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.ID, r.Section, r.Level, severity, layer, strings.ReplaceAll(r.Summary, "|", "\\|"))
 	}
 	if *update {
-		if err := os.WriteFile(rulesDocument, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile("examples.txt", []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		return
 	}
-	got, err := os.ReadFile(rulesDocument)
-	if err != nil {
-		t.Fatal(err)
+	if examplesText != b.String() {
+		t.Error("examples.txt is not what testdata says; go test ./stix/validate -run Examples -update makes it anew")
 	}
-	if !bytes.Equal(got, b.Bytes()) {
-		t.Errorf("%s is not what the table says; go test ./stix/validate -run Document -update makes it anew", rulesDocument)
+	for _, r := range Rules() {
+		_, text, ok := Example(r.ID)
+		if !ok {
+			if !withoutExample[r.ID] {
+				t.Errorf("%s has no example", r.ID)
+			}
+			continue
+		}
+		if !slices.ContainsFunc(judgeText([]byte(text)), func(f Finding) bool { return f.Rule == r.ID }) {
+			t.Errorf("the example of %s does not break it: %s", r.ID, text)
+		}
 	}
+	for _, r := range pattern.Rules() {
+		_, text, ok := Example(r.ID)
+		if ok == withoutExample[r.ID] {
+			t.Errorf("%s has an example: %v", r.ID, ok)
+		}
+		breaks := func(f pattern.Finding) bool { return f.Rule == r.ID }
+		if ok && !slices.ContainsFunc(pattern.Validate(text, ""), breaks) && !slices.ContainsFunc(pattern.Validate(text, "2.0"), breaks) {
+			t.Errorf("the example of %s does not break it: %s", r.ID, text)
+		}
+	}
+}
+
+// withoutExample are the rules whose breaking cannot be shown in a few lines, or that are reported under others or not checked.
+var withoutExample = map[string]bool{"S-001": true, "S-002": true, "S-012": true, "S-055": true, "S-312": true, "S-323": true}
+
+// exampleIn is the shortest case that breaks a rule, as an error if it can be one, and little else.
+func exampleIn(t *testing.T, rule string) (name, text string) {
+	t.Helper()
+	const longest = 1500
+	cases := readCases(t, "testdata/rules/"+rule+".txt")
+	if withoutExample[rule] {
+		return "", ""
+	}
+	weight := 0
+	for _, c := range cases {
+		var one bytes.Buffer
+		if json.Compact(&one, c.text) != nil || one.Len() > longest || bytes.ContainsAny(c.text, "\x00\x7f") {
+			continue
+		}
+		w := 0
+		for _, e := range c.expect {
+			if strings.HasPrefix(e, rule+" error") {
+				w = 2
+			} else if strings.HasPrefix(e, rule) {
+				w = max(w, 1)
+			}
+		}
+		if w > weight {
+			weight, name, text = w, c.name, one.String()
+		}
+	}
+	return name, text
+}
+
+// patternExample is the first vector that breaks a rule of patterns.
+func patternExample(t *testing.T, r pattern.Rule) (name, text string) {
+	t.Helper()
+	for _, kind := range []string{"invalid", "warning"} {
+		data, err := os.ReadFile("../pattern/testdata/" + r.ID + "-" + kind + ".txt")
+		if err != nil {
+			continue
+		}
+		for _, part := range strings.Split(string(data), "\n# ")[1:] {
+			name, text, _ = strings.Cut(part, "\n")
+			if text = strings.TrimSpace(text); text != "" && !strings.Contains(text, "\n") {
+				return name, text
+			}
+		}
+	}
+	return "", ""
 }
 
 func TestTheTableIsInOrderAndComplete(t *testing.T) {
