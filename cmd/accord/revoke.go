@@ -106,7 +106,7 @@ func revoke(ctx context.Context, e *env, client *taxii.Client, url string, id st
 		if len(status.Failures) > 0 {
 			message = status.Failures[0].Message
 		}
-		return fmt.Errorf("the server refused the version that revokes %s: %s", id, message)
+		return fmt.Errorf("the server refused the version that revokes %s: %s", id, printable(message))
 	}
 	_, err = fmt.Fprintf(e.stdout, "%s revoked\n", id)
 	return err
