@@ -75,7 +75,12 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			d.Note(delivery.Delivery{Collection: target.ID(), Account: "a", Party: "p", At: time.Now()})
+			b, err := d.Begin(ctx, delivery.Delivery{Collection: target.ID(), Account: "a", Party: "p", At: time.Now()})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			b.End(true)
 			done.Add(1)
 		}
 	})

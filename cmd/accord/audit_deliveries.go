@@ -23,10 +23,11 @@ func newAuditDeliveries(e *env) *cobra.Command {
 		Long: `Without --object: every consumer of an agreement, by account and by what it asks
 for; when it polled last, how much it was given, and how many versions were
 added since. With --object: who was given which version of the object, when
-first, when last, how often.
+first, when last, how often, and how often that was begun and not finished.
 
-Deliveries are written down within a second after the answer. A crash loses at
-most the last second of them, unless the server runs with --durable-deliveries.
+A delivery is noted before its first byte leaves, and written within a second. A
+crash loses at most the last second of them, unless the server runs with
+--durable-deliveries.
 
 ` + sourceHelp,
 		Example: `  accord audit deliveries --agreement gsp --data /var/lib/accord
@@ -68,7 +69,14 @@ func consumers(ctx context.Context, e *env, a *audit.Client, from source, format
 		if !c.BehindSince.IsZero() {
 			behind += " since " + moment(c.BehindSince)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", c.Account, c.Party, moment(c.LastPoll), c.Polls, c.Positions, behind, filterOrAll(c.Filter))
+		asks := filterOrAll(c.Filter)
+		if c.Way != delivery.Page {
+			asks = string(c.Way)
+		}
+		if c.Unfinished > 0 {
+			asks += fmt.Sprintf(" (%d not finished)", c.Unfinished)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", c.Account, c.Party, moment(c.LastPoll), c.Polls, c.Positions, behind, asks)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -108,8 +116,17 @@ func receiptText(r delivery.Receipt) string {
 	if r.Times > 1 {
 		fmt.Fprintf(&b, ", last %s, %d times", moment(r.Last), r.Times)
 	}
+	if r.Way != delivery.Page {
+		fmt.Fprintf(&b, " (%s)", r.Way)
+	}
 	if r.Filter != "" {
 		fmt.Fprintf(&b, " (%s)", r.Filter)
+	}
+	switch {
+	case r.Unfinished == r.Times && r.Times == 1:
+		b.WriteString(", begun and not finished")
+	case r.Unfinished > 0:
+		fmt.Fprintf(&b, ", %d times begun and not finished", r.Unfinished)
 	}
 	return b.String()
 }

@@ -81,7 +81,7 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.noIndex, "no-index", false, "keep no search index: searches are answered with 503")
-	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "write down who is given what before the answer, not within a second after it")
+	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "have deliveries on disk before the first byte of an answer, not within a second")
 	cmd.MarkFlagRequired("data")
 	cmd.MarkFlagRequired("listen")
 	return cmd

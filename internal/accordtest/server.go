@@ -49,13 +49,19 @@ func WithConfig(change func(*server.Config)) Option {
 	return func(s *setup) { s.changes = append(s.changes, change) }
 }
 
-// WithDelivered sets Config.Delivered in place of the server's own.
+// WithDelivered has f called with each page of objects that was sent whole, in place of the server's own record.
 func WithDelivered(f func(server.Delivery)) Option {
-	return func(s *setup) { s.config.Delivered = f }
+	return WithDelivering(func(_ context.Context, d server.Delivery) (func(bool), error) {
+		return func(whole bool) {
+			if whole {
+				f(d)
+			}
+		}, nil
+	})
 }
 
-// WithDelivering sets Config.Delivering.
-func WithDelivering(f func(context.Context, server.Delivery) error) Option {
+// WithDelivering sets Config.Delivering in place of the server's own.
+func WithDelivering(f func(context.Context, server.Delivery) (func(whole bool), error)) Option {
 	return func(s *setup) { s.config.Delivering = f }
 }
 
@@ -86,9 +92,6 @@ func New(t testing.TB, options ...Option) *Server {
 	}
 	config.TAXII = func(c *server.Config) {
 		c.Limits = set.config.Limits
-		if set.config.Delivered != nil {
-			c.Delivered = set.config.Delivered
-		}
 		if set.config.Delivering != nil {
 			c.Delivering = set.config.Delivering
 		}

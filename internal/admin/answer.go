@@ -61,16 +61,17 @@ func jsonOf(v any) plain {
 	if err := enc.Encode(v); err != nil {
 		panic(fmt.Sprintf("write %T: %v", v, err))
 	}
-	return plain{"application/json", bytes.TrimSuffix(body.Bytes(), []byte("\n"))}
+	return plain{mediaType: "application/json", body: bytes.TrimSuffix(body.Bytes(), []byte("\n"))}
 }
 
-func write(w http.ResponseWriter, status int, p plain) {
+func write(w http.ResponseWriter, status int, p plain) error {
 	h := w.Header()
 	h.Set("Content-Type", p.mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(p.body)))
 	h.Set("Cache-Control", "no-store") // what a caller may see is for that caller, at that moment
 	w.WriteHeader(status)
-	w.Write(p.body)
+	_, err := w.Write(p.body)
+	return err
 }
 
 // errorBody is an error as JSON, with the members of TAXII's error message (TAXII 2.1, section 3.6) that apply.

@@ -67,8 +67,8 @@ var auditRoutes = []route{
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer,
-		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind.",
-		query: []string{"object"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
+		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
+		query: []string{"object", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
 	},
 }
 
@@ -106,7 +106,7 @@ func (s *Service) serveCheckpoint(c call) (any, error) {
 		return nil, err
 	}
 	signed, err := v.Checkpoint()
-	return plain{"text/plain; charset=utf-8", signed}, err
+	return plain{mediaType: "text/plain; charset=utf-8", body: signed}, err
 }
 
 // serveProof serves proofs of inclusion (entry, size) and of consistency (from, to); size and to are the journal's own
@@ -174,8 +174,11 @@ func (s *Service) serveContent(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := v.Content(p)
-	return plain{"application/json", text}, err
+	text, ended, err := v.Content(c.Context(), p)
+	if err != nil {
+		return nil, err
+	}
+	return noted{plain{mediaType: "application/json", body: text}, ended}, nil
 }
 
 // entryAsked returns the position that a request names.
@@ -201,16 +204,20 @@ func (s *Service) serveHistory(c call) (any, error) {
 	return v.History(values.Get("object"), after, limit)
 }
 
-// serveDeliveries serves the receipts of an object (object), or the readers and how far each has come.
+// serveDeliveries serves the receipts of an object (object), or the readers and how far each has come (limit, next).
 func (s *Service) serveDeliveries(c call) (any, error) {
-	v, values, err := s.view(c, "object")
+	v, values, err := s.view(c, "object", "limit", "next")
+	if err != nil {
+		return nil, err
+	}
+	_, limit, err := page(values)
 	if err != nil {
 		return nil, err
 	}
 	if id := values.Get("object"); id != "" {
-		return v.Deliveries(id)
+		return v.Deliveries(id, values.Get("next"), limit)
 	}
-	return v.Consumers()
+	return v.Consumers(values.Get("next"), limit)
 }
 
 // parameters reads the query of a request, and refuses names it does not know.

@@ -53,6 +53,9 @@ var propertyNotes = map[string]string{
 	"RawEntries.size":        "Entries in the journal.",
 	"RawEntry.bytes":         "Canonical bytes.",
 	"Receipt.filter":         "What the account asked for.",
+	"Receipt.way":            "How the text left: content is one version for an audit; left out for a page of TAXII.",
+	"Receipt.times":          "How often it was begun.",
+	"Receipt.unfinished":     "How often it was begun and not finished: the account may have received a part, or nothing.",
 	"Record.kind":            "added, deleted, withdrawn, terms or admin.",
 	"Record.at":              "Of what was added: its date_added.",
 	"Record.digest":          "SHA-256, hexadecimal.",
@@ -83,7 +86,7 @@ var propertyNotes = map[string]string{
 
 func (s *Service) serveOpenAPI(call) (any, error) {
 	text, err := s.openAPI()
-	return plain{"application/json", text}, err
+	return plain{mediaType: "application/json", body: text}, err
 }
 
 func openAPIText(routes []route) ([]byte, error) {

@@ -81,15 +81,18 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 				writeError(w, err)
 				return
 			}
-			if p, ok := answer.(plain); ok {
-				reserved.Adjust(len(p.body))
-				write(w, http.StatusOK, p)
-				return
+			whole := false
+			if n, ok := answer.(noted); ok {
+				defer func() { n.ended(whole) }()
+				answer = n.answer
 			}
-			p := jsonOf(answer)
+			p, ok := answer.(plain)
+			if !ok {
+				p = jsonOf(answer)
+			}
 			answer = nil // what it was made from may go
 			reserved.Adjust(len(p.body))
-			write(w, http.StatusOK, p)
+			whole = write(w, http.StatusOK, p) == nil
 		}
 		mux.HandleFunc(r.method+" "+prefix+r.path+"{$}", serve)
 		mux.HandleFunc(r.method+" "+prefix+strings.TrimSuffix(r.path, "/"), serve)
@@ -101,6 +104,12 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 		}
 		mux.ServeHTTP(w, req)
 	})
+}
+
+// noted is an answer whose delivery was noted: ended is called once it is known whether the whole answer was sent.
+type noted struct {
+	answer any
+	ended  func(whole bool)
 }
 
 // ask has a route answer, if the caller reaches it.

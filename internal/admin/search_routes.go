@@ -165,7 +165,7 @@ func (s *Service) search(c call, q Search) (any, error) {
 			r.Object = nil
 		}
 	}
-	return answer, s.deliver(c, shown, "search")
+	return s.deliver(c, answer, shown, delivery.Search)
 }
 
 // readSince reads a moment: RFC 3339, or a date, whose day begins in UTC.
@@ -214,7 +214,7 @@ func (s *Service) serveGraph(c call) (any, error) {
 			shown.add(source)
 		}
 	}
-	return g, s.deliver(c, shown, "graph")
+	return s.deliver(c, g, shown, delivery.Graph)
 }
 
 func (s *Service) serveStats(c call) (any, error) {
@@ -239,15 +239,26 @@ func (d shown) add(s index.Source) {
 	d[s.Collection.ID()] = append(d[s.Collection.ID()], s.Position)
 }
 
-// deliver notes that the caller is about to be shown objects.
-func (s *Service) deliver(c call, shown shown, way string) error {
+// deliver notes that the caller is about to be shown objects, and returns the answer that does.
+func (s *Service) deliver(c call, answer any, shown shown, way delivery.Way) (any, error) {
 	if s.audit.Deliveries == nil || c.caller.Account == AtTheMachine {
-		return nil
+		return answer, nil
+	}
+	var begun []*delivery.Begun
+	ended := func(whole bool) {
+		for _, b := range begun {
+			b.End(whole)
+		}
 	}
 	for collection, positions := range shown {
 		slices.Sort(positions)
-		s.audit.Deliveries.Note(delivery.Delivery{Collection: collection, Account: string(c.caller.Account), Party: string(c.caller.Party),
-			Filter: way, Positions: slices.Compact(positions), At: s.now()})
+		b, err := s.audit.Deliveries.Begin(c.Context(), delivery.Delivery{Collection: collection, Account: string(c.caller.Account),
+			Party: string(c.caller.Party), Way: way, Positions: slices.Compact(positions), At: s.now()})
+		if err != nil {
+			ended(false)
+			return nil, fmt.Errorf("note a delivery: %w", err)
+		}
+		begun = append(begun, b)
 	}
-	return nil
+	return noted{answer, ended}, nil
 }

@@ -76,12 +76,42 @@ func (c *Client) History(ctx context.Context, name agreement.Name, object string
 	return h, c.read(ctx, ofAgreement(name, query), &h)
 }
 
-// Deliveries lists the accounts that received an object.
+// Deliveries lists the accounts that received an object, page by page.
 func (c *Client) Deliveries(ctx context.Context, name agreement.Name, object string) (list DeliveryList, err error) {
-	return list, c.read(ctx, ofAgreement(name, "deliveries/?object="+url.QueryEscape(object)), &list)
+	query := url.Values{"object": {object}}
+	for {
+		var page DeliveryList
+		if err := c.read(ctx, ofAgreement(name, "deliveries/?"+query.Encode()), &page); err != nil {
+			return DeliveryList{}, err
+		}
+		versions := list.Versions
+		for _, v := range page.Versions {
+			if n := len(versions); n > 0 && versions[n-1].Position == v.Position {
+				versions[n-1].Received = append(versions[n-1].Received, v.Received...)
+			} else {
+				versions = append(versions, v)
+			}
+		}
+		list, list.Versions = page, versions
+		if page.Next == "" {
+			return list, nil
+		}
+		query.Set("next", page.Next)
+	}
 }
 
-// Consumers lists the readers of an agreement.
+// Consumers lists the readers of an agreement, page by page.
 func (c *Client) Consumers(ctx context.Context, name agreement.Name) (list ConsumerList, err error) {
-	return list, c.read(ctx, ofAgreement(name, "deliveries/"), &list)
+	query := url.Values{}
+	for {
+		var page ConsumerList
+		if err := c.read(ctx, ofAgreement(name, "deliveries/?"+query.Encode()), &page); err != nil {
+			return ConsumerList{}, err
+		}
+		page.Consumers = append(list.Consumers, page.Consumers...)
+		if list = page; page.Next == "" {
+			return list, nil
+		}
+		query.Set("next", page.Next)
+	}
 }

@@ -1,6 +1,9 @@
 package audit
 
 import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -16,6 +19,7 @@ type DeliveryList struct {
 	Object    string             `json:"object"`
 	Versions  []DeliveredVersion `json:"versions"`
 	Lost      *delivery.Lost     `json:"lost,omitempty"` // polls that could not be noted
+	Next      string             `json:"next,omitempty"` // of the following page, if there is more
 }
 
 // DeliveredVersion is one version and its receipts.
@@ -32,6 +36,7 @@ type ConsumerList struct {
 	Size      uint64         `json:"size"` // entries in the journal
 	Consumers []Consumer     `json:"consumers"`
 	Lost      *delivery.Lost `json:"lost,omitempty"`
+	Next      string         `json:"next,omitempty"` // of the following page, if there is more
 }
 
 // Consumer is a reader and what it has not been given yet.
@@ -45,9 +50,13 @@ type Consumer struct {
 // ErrNotNoted is the error of a server that notes no deliveries.
 var ErrNotNoted = errors.New("deliveries are not noted here")
 
-// Consumers lists the readers of the agreement, and how far each has come.
-func (v *View) Consumers() (ConsumerList, error) {
+// Consumers lists at most limit readers of the agreement, and how far each has come. next is empty for the first page.
+func (v *View) Consumers(next string, limit int) (ConsumerList, error) {
 	if err := v.All("the list of consumers"); err != nil {
+		return ConsumerList{}, err
+	}
+	after, err := parseDeliveryCursor(next)
+	if err != nil {
 		return ConsumerList{}, err
 	}
 	consumers, lost, err := v.consumers()
@@ -59,6 +68,14 @@ func (v *View) Consumers() (ConsumerList, error) {
 		return ConsumerList{}, err
 	}
 	for _, c := range consumers {
+		at := deliveryCursor{Account: c.Account, Party: c.Party, Way: c.Way, Filter: c.Filter}
+		if after != nil && at.compare(*after) <= 0 {
+			continue
+		}
+		if len(answer.Consumers) == limit {
+			answer.Next = answer.Consumers[limit-1].cursor().String()
+			break
+		}
 		behind := Consumer{Consumer: c}
 		if err := behind.measure(v.col); err != nil {
 			return ConsumerList{}, err
@@ -66,6 +83,49 @@ func (v *View) Consumers() (ConsumerList, error) {
 		answer.Consumers = append(answer.Consumers, behind)
 	}
 	return answer, nil
+}
+
+func (c *Consumer) cursor() deliveryCursor {
+	return deliveryCursor{Account: c.Account, Party: c.Party, Way: c.Way, Filter: c.Filter}
+}
+
+// deliveryCursor is a place in a list of deliveries: the last row of a page. New deliveries do not move it.
+type deliveryCursor struct {
+	Position journal.Position `json:"position,omitempty"`
+	Account  string           `json:"account,omitempty"`
+	Party    string           `json:"party,omitempty"`
+	Way      delivery.Way     `json:"way,omitempty"`
+	Filter   string           `json:"filter,omitempty"`
+}
+
+func (c deliveryCursor) compare(d deliveryCursor) int {
+	return cmp.Or(cmp.Compare(c.Position, d.Position), cmp.Compare(c.Account, d.Account), cmp.Compare(c.Party, d.Party),
+		cmp.Compare(c.Way, d.Way), cmp.Compare(c.Filter, d.Filter))
+}
+
+// String returns the cursor as a caller sends it back.
+func (c deliveryCursor) String() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // it has texts and a number
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// parseDeliveryCursor returns nil for the beginning.
+func parseDeliveryCursor(next string) (*deliveryCursor, error) {
+	if next == "" {
+		return nil, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(next)
+	var c deliveryCursor
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return nil, badQuery("the parameter next is not one that a page gave")
+	}
+	return &c, nil
 }
 
 func (v *View) consumers() ([]delivery.Consumer, *delivery.Lost, error) {
@@ -101,10 +161,14 @@ func (c *Consumer) measure(col *store.Collection) error {
 	return err
 }
 
-// Deliveries lists the accounts that received an object.
-func (v *View) Deliveries(id string) (DeliveryList, error) {
+// Deliveries lists at most limit receipts of an object's versions. next is empty for the first page.
+func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 	if _, err := stix.ParseID(id); err != nil {
 		return DeliveryList{}, badQuery("the parameter object: %v", err)
+	}
+	after, err := parseDeliveryCursor(next)
+	if err != nil {
+		return DeliveryList{}, err
 	}
 	_, lost, err := v.consumers()
 	if err != nil {
@@ -115,27 +179,63 @@ func (v *View) Deliveries(id string) (DeliveryList, error) {
 	if err != nil {
 		return DeliveryList{}, err
 	}
-	answer := DeliveryList{Agreement: string(v.Agreement()), Object: id, Versions: []DeliveredVersion{}, Lost: lost}
+	var versions []DeliveredVersion
 	var added []journal.Position
 	for _, one := range entries {
 		if one.e.Kind == journal.Added {
 			added = append(added, one.p)
-			answer.Versions = append(answer.Versions, DeliveredVersion{one.p, one.e.Version, one.e.At, []delivery.Receipt{}})
+			versions = append(versions, DeliveredVersion{one.p, one.e.Version, one.e.At, []delivery.Receipt{}})
 		}
 	}
 	if len(added) == 0 {
-		return DeliveryList{}, notFound("the agreement %s never had an object %s", answer.Agreement, id)
+		return DeliveryList{}, notFound("the agreement %s never had an object %s", v.Agreement(), id)
 	}
 	receipts, err := v.Source.Deliveries.Received(v.col.ID(), added)
 	if err != nil {
 		return DeliveryList{}, err
 	}
-	for _, receipt := range receipts {
-		for i := range answer.Versions {
-			if answer.Versions[i].Position == receipt.Position {
-				answer.Versions[i].Received = append(answer.Versions[i].Received, receipt)
+	answer := DeliveryList{Agreement: string(v.Agreement()), Object: id, Lost: lost}
+	answer.page(versions, receipts, after, limit)
+	return answer, nil
+}
+
+// page fills the list with the rows that come after a cursor: the receipts, and versions without one. Both are in the order
+// of positions.
+func (l *DeliveryList) page(versions []DeliveredVersion, receipts []delivery.Receipt, after *deliveryCursor, limit int) {
+	l.Versions = []DeliveredVersion{}
+	var last deliveryCursor
+	rows := 0
+	// add adds a row, and reports whether there was room.
+	add := func(v DeliveredVersion, at deliveryCursor, r *delivery.Receipt) bool {
+		if after != nil && at.compare(*after) <= 0 {
+			return true
+		}
+		if rows == limit {
+			l.Next = last.String()
+			return false
+		}
+		if n := len(l.Versions); n == 0 || l.Versions[n-1].Position != v.Position {
+			l.Versions = append(l.Versions, v)
+		}
+		if r != nil {
+			list := &l.Versions[len(l.Versions)-1].Received
+			*list = append(*list, *r)
+		}
+		rows++
+		last = at
+		return true
+	}
+	for _, v := range versions {
+		none := true
+		for len(receipts) > 0 && receipts[0].Position == v.Position {
+			r := receipts[0]
+			receipts, none = receipts[1:], false
+			if !add(v, deliveryCursor{v.Position, r.Account, r.Party, r.Way, r.Filter}, &r) {
+				return
 			}
 		}
+		if none && !add(v, deliveryCursor{Position: v.Position}, nil) {
+			return
+		}
 	}
-	return answer, nil
 }

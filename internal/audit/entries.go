@@ -1,7 +1,11 @@
 package audit
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -51,20 +55,31 @@ func (v *View) Entry(p journal.Position) (RawEntry, error) {
 }
 
 // Content returns the text of the version that was added at a position, to a caller that may read objects or whose party
-// added it.
-func (v *View) Content(p journal.Position) ([]byte, error) {
+// added it. That is a delivery, noted before Content returns; the caller calls ended when it knows whether the text was sent.
+func (v *View) Content(ctx context.Context, p journal.Position) (text []byte, ended func(whole bool), err error) {
 	e, _, err := v.entry(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if v.caller.Party == "" || e.Party != string(v.caller.Party) {
 		if err := agreement.Permit(v.col.Agreement(), v.caller, agreement.Read, v.Now()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	text, ok, err := v.col.ObjectAt(p)
 	if err == nil && !ok {
 		err = notFound("what the entry %d added is no longer there, or it added nothing", p)
 	}
-	return text, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if v.Source.Deliveries == nil {
+		return text, func(bool) {}, nil
+	}
+	begun, err := v.Source.Deliveries.Begin(ctx, delivery.Delivery{Collection: v.col.ID(), Account: string(v.caller.Account),
+		Party: string(v.caller.Party), Way: delivery.Content, Positions: []journal.Position{p}, At: v.Now()})
+	if err != nil {
+		return nil, nil, fmt.Errorf("note the delivery of entry %d: %w", p, err)
+	}
+	return text, begun.End, nil
 }

@@ -39,8 +39,22 @@ func (n *pendingFile) polls() (polls uint64) {
 	return polls
 }
 
-// begin moves what was noted to underway and returns it, for write; the mutex is held.
-func (l *Log) begin() map[uuid.UUID]*pendingFile {
+// take moves what was noted to underway and returns it, for write, with what was begun since the last time; the mutex is
+// held.
+func (l *Log) take() map[uuid.UUID]*pendingFile {
+	for id, open := range l.open {
+		if len(open) == 0 {
+			delete(l.open, id)
+		}
+		for b := range open {
+			if b.row == 0 {
+				l.rows++
+				b.row = l.rows
+				f := l.pending(id)
+				f.begun = append(f.begun, row{number: b.row, key: b.key, at: b.at, positions: b.positions, page: b.page})
+			}
+		}
+	}
 	noted := l.noted
 	l.noted, l.size = map[uuid.UUID]*pendingFile{}, 0
 	for id, n := range noted {
@@ -49,8 +63,8 @@ func (l *Log) begin() map[uuid.UUID]*pendingFile {
 	return noted
 }
 
-// end records that what was noted of a collection is on disk, or lost.
-func (l *Log) end(id uuid.UUID) {
+// settle records that what was noted of a collection is on disk, or lost.
+func (l *Log) settle(id uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.underway[id] = Backlog{}

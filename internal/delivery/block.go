@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -119,6 +120,30 @@ func appendPage(b []byte, p page) ([]byte, error) {
 	binary.BigEndian.PutUint64(b[28:], h.end)
 	binary.BigEndian.PutUint32(b, crc32.Checksum(b[4:], castagnoli))
 	return b, nil
+}
+
+// onlyPage returns the page of a block that has one.
+func onlyPage(b []byte) (page, error) {
+	h, err := readBlockHeader(b)
+	if err != nil {
+		return page{}, err
+	}
+	rest := b[blockHead:]
+	_, n := binary.Uvarint(rest)
+	start, m := binary.Varint(rest[max(n, 0):])
+	if n <= 0 || m <= 0 {
+		return page{}, errBlock
+	}
+	rest = rest[n+m:]
+	length, n := binary.Uvarint(rest)
+	if n <= 0 || length < 2 {
+		return page{}, errBlock
+	}
+	p := page{at: h.at, first: run{uint64(start), length >> 1}, end: h.end}
+	if length&1 != 0 {
+		p.rest = slices.Clone(rest[n:])
+	}
+	return p, nil
 }
 
 // eachRun calls visit with every run of a block and the time of its delivery.

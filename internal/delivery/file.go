@@ -23,28 +23,52 @@ var (
 	bucketReaders = []byte("readers") // number of a reader, 4 bytes -> record as JSON
 	bucketBlocks  = []byte("blocks")  // number of a reader, number of a block, 4 bytes each -> block: see blockHead
 	bucketLost    = []byte("lost")    // one key, keyLost -> Lost as JSON
+	bucketOpen    = []byte("open")    // number of a delivery, 8 bytes -> openRecord as JSON: begun and not ended
 	bucketMeta    = []byte("meta")    // keyFormat -> format
 
-	buckets = [][]byte{bucketReaders, bucketBlocks, bucketLost, bucketMeta}
+	buckets = [][]byte{bucketReaders, bucketBlocks, bucketLost, bucketOpen, bucketMeta}
 
 	keyLost   = []byte("lost")
 	keyFormat = []byte("format")
 )
 
-// reader is an account that reads under a filter: what it is given is kept together.
-type reader struct{ account, party, filter string }
+// reader is an account that reads in one way, under one filter: what it is given is kept together, what was not finished
+// apart from the rest.
+type reader struct {
+	account, party string
+	way            Way
+	filter         string
+	unfinished     bool
+}
+
+// maxFilters bounds under how many filters an account is recorded; what it asks for under more is recorded under
+// otherFilters.
+const (
+	maxFilters   = 32
+	otherFilters = "other filters"
+)
+
+// anyFilter reports whether the reader's filter does not count against maxFilters.
+func (r reader) anyFilter() bool { return r.filter == "" || r.filter == otherFilters }
+
+func (r reader) withoutFilter() reader {
+	r.filter = ""
+	return r
+}
 
 // record is what is kept of a reader beside its blocks.
 type record struct {
-	Account   string    `json:"account"`
-	Party     string    `json:"party,omitempty"`
-	Filter    string    `json:"filter,omitempty"`
-	First     time.Time `json:"first"`
-	Last      time.Time `json:"last"`  // of any poll
-	Polls     uint64    `json:"polls"` // with and without objects
-	Positions uint64    `json:"positions"`
-	Newest    uint64    `json:"newest"` // highest position given
-	Blocks    uint32    `json:"blocks"`
+	Account    string    `json:"account"`
+	Party      string    `json:"party,omitempty"`
+	Way        Way       `json:"way,omitempty"`
+	Filter     string    `json:"filter,omitempty"`
+	Unfinished bool      `json:"unfinished,omitempty"`
+	First      time.Time `json:"first"`
+	Last       time.Time `json:"last"`  // of any poll
+	Polls      uint64    `json:"polls"` // with and without objects
+	Positions  uint64    `json:"positions"`
+	Newest     uint64    `json:"newest"` // highest position given
+	Blocks     uint32    `json:"blocks"`
 }
 
 // Lost is what could not be noted.
@@ -54,10 +78,13 @@ type Lost struct {
 	Last  time.Time `json:"last,omitzero"`
 }
 
+func (r *record) key() reader { return reader{r.Account, r.Party, r.Way, r.Filter, r.Unfinished} }
+
 // file is the deliveries of one agreement, open.
 type file struct {
 	db      *verifiedbolt.DB
 	readers map[reader]uint32
+	filters map[reader]int // how many filters each reader without its filter has
 }
 
 // openFile opens a file of deliveries. For reading only, one that does not exist is nil.
@@ -69,9 +96,14 @@ func openFile(path string, readOnly bool) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	f := &file{db: db, readers: map[reader]uint32{}}
+	f := &file{db: db, readers: map[reader]uint32{}, filters: map[reader]int{}}
 	if err := db.Load(f.load, buckets...); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	if !readOnly {
+		if err := f.recover(); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		}
 	}
 	return f, nil
 }
@@ -99,9 +131,17 @@ func (f *file) load(tx *bolt.Tx) error {
 		if err := json.Unmarshal(v, &r); err != nil || len(k) != 4 {
 			return fmt.Errorf("the reader %x is damaged", k)
 		}
-		f.readers[reader{r.Account, r.Party, r.Filter}] = binary.BigEndian.Uint32(k)
+		f.know(r.key(), binary.BigEndian.Uint32(k))
 		return nil
 	})
+}
+
+// know adds a reader.
+func (f *file) know(key reader, number uint32) {
+	f.readers[key] = number
+	if !key.anyFilter() {
+		f.filters[key.withoutFilter()]++
+	}
 }
 
 // verifyFormat refuses a file of a format that this program does not know. The first ones name none.
@@ -129,20 +169,27 @@ func (f *file) write(noted *pendingFile) error {
 				return err
 			}
 		}
+		if err := writeOpen(tx, noted); err != nil {
+			return err
+		}
 		return writeLost(tx, noted.lost)
 	})
 	if err != nil {
 		return err
 	}
 	for key, number := range fresh {
-		f.readers[key] = number
+		f.know(key, number)
 	}
 	return nil
 }
 
 func (f *file) writeReader(tx *bolt.Tx, key reader, n *pendingReader, fresh map[reader]uint32) error {
 	readers := tx.Bucket(bucketReaders)
+	key = f.fold(key, fresh)
 	number, known := f.readers[key]
+	if !known {
+		number, known = fresh[key]
+	}
 	var r record
 	if known {
 		if err := json.Unmarshal(readers.Get(binary.BigEndian.AppendUint32(nil, number)), &r); err != nil {
@@ -155,18 +202,42 @@ func (f *file) writeReader(tx *bolt.Tx, key reader, n *pendingReader, fresh map[
 		}
 		number = uint32(next)
 		fresh[key] = number
-		r = record{Account: key.account, Party: key.party, Filter: key.filter, First: n.first}
+		r = record{Account: key.account, Party: key.party, Way: key.way, Filter: key.filter, Unfinished: key.unfinished, First: n.first}
 	}
 	if err := r.addPages(tx.Bucket(bucketBlocks), number, n.pages); err != nil {
 		return err
 	}
-	r.Last, r.Polls, r.Positions = n.last, r.Polls+n.polls, r.Positions+n.positions
+	if r.Last.Before(n.last) {
+		r.Last = n.last
+	}
+	r.Polls, r.Positions = r.Polls+n.polls, r.Positions+n.positions
 	r.Newest = max(r.Newest, n.newest)
 	value, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	return readers.Put(binary.BigEndian.AppendUint32(nil, number), value)
+}
+
+// fold returns the reader as it is recorded: an account that uses too many filters has no further ones.
+func (f *file) fold(key reader, fresh map[reader]uint32) reader {
+	if _, known := f.readers[key]; known || key.anyFilter() {
+		return key
+	}
+	account := key.withoutFilter()
+	n := f.filters[account]
+	for other := range fresh {
+		if other == key {
+			return key
+		}
+		if !other.anyFilter() && other.withoutFilter() == account {
+			n++
+		}
+	}
+	if n >= maxFilters {
+		key.filter = otherFilters
+	}
+	return key
 }
 
 // addPages adds pages to a reader's last block, and begins new ones.

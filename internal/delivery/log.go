@@ -16,15 +16,27 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Delivery is one page of a collection that an account was given; without positions, a poll that brought nothing.
+// Delivery is one answer with objects of a collection that an account is given; without positions, a poll that brought
+// nothing.
 type Delivery struct {
 	Collection uuid.UUID
 	Account    string
 	Party      string
-	Filter     string             // what it asked for, in few words: accounts are told apart by it
+	Way        Way
+	Filter     string             // what was asked for, in few words
 	Positions  []journal.Position // ascending
 	At         time.Time
 }
+
+// Way is a way by which an object's text leaves.
+type Way string
+
+const (
+	Page    Way = ""        // a page of TAXII: objects, an object, its versions
+	Content Way = "content" // the text of one version, for an audit, evidence or a comparison
+	Search  Way = "search"  // what a search found, with or without texts
+	Graph   Way = "graph"   // what lies around an object
+)
 
 // How deliveries are written.
 const (
@@ -36,21 +48,25 @@ const (
 // ErrReadOnly reports that a log was opened for reading.
 var ErrReadOnly = errors.New("the record of deliveries is open for reading only")
 
-// Log is the record of deliveries of the agreements of a data folder. Note never waits for the disk: what is noted is
-// written within a second, and a crash loses no more than that. When the disk falls behind, so that too much waits to be
-// written, deliveries are counted as lost instead.
+// Log is the record of deliveries of the agreements of a data folder. Whatever sends the text of objects calls Begin before
+// the first byte, and End after the last. Unless Options.Durable is set, neither waits for the disk: what is noted is written within a second, also while a
+// delivery is in progress, and a crash loses no more than the last second. A delivery that was begun and not finished is
+// recorded as that, whether its client broke it off or the server failed. When the disk falls behind, so that too much waits
+// to be written, deliveries are counted as lost instead.
 type Log struct {
 	dir    string
 	opts   Options
 	failed func(error) // called with what could not be written; may be nil
 
 	mu       sync.Mutex
-	noted    map[uuid.UUID]*pendingFile // guarded by mu
-	size     int                        // guarded by mu: bytes in noted
-	underway map[uuid.UUID]Backlog      // guarded by mu: what is being written
-	lost     map[uuid.UUID]uint64       // guarded by mu: deliveries that could not be noted
-	waiting  []chan error               // guarded by mu: told when noted is written
-	closed   bool                       // guarded by mu
+	noted    map[uuid.UUID]*pendingFile        // guarded by mu
+	size     int                               // guarded by mu: bytes in noted
+	underway map[uuid.UUID]Backlog             // guarded by mu: what is being written
+	lost     map[uuid.UUID]uint64              // guarded by mu: deliveries that could not be noted
+	open     map[uuid.UUID]map[*Begun]struct{} // guarded by mu: begun and not ended
+	rows     uint64                            // guarded by mu: the last number given to one of those
+	waiting  []chan error                      // guarded by mu: told when noted is written
+	closed   bool                              // guarded by mu
 	wake     chan struct{}
 	urgent   chan struct{}
 	stop     chan struct{}
@@ -63,13 +79,17 @@ type Log struct {
 // Options of Open. Zero values are the defaults.
 type Options struct {
 	ReadOnly bool
+	Durable  bool        // what is begun is on disk before Begin returns
 	Failed   func(error) // called with what could not be written; nil: nothing
 }
 
 // pendingFile is what waits to be written into one file.
 type pendingFile struct {
 	readers map[reader]*pendingReader
+	filters map[reader]int // how many filters each reader without its filter has in readers
 	lost    Lost
+	begun   []row    // not ended, and not yet in the file
+	ended   []uint64 // rows of those that have ended
 }
 
 type pendingReader struct {
@@ -83,31 +103,152 @@ type pendingReader struct {
 // it. The caller holds the lock of the data folder, and closes the log first.
 func Open(dir string, opts Options) *Log {
 	l := &Log{dir: dir, opts: opts, failed: opts.Failed, noted: map[uuid.UUID]*pendingFile{}, files: map[uuid.UUID]*file{},
-		underway: map[uuid.UUID]Backlog{}, lost: map[uuid.UUID]uint64{},
+		underway: map[uuid.UUID]Backlog{}, lost: map[uuid.UUID]uint64{}, open: map[uuid.UUID]map[*Begun]struct{}{},
 		wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go l.serve()
 	return l
 }
 
-// Note notes a delivery. It waits for nothing.
-func (l *Log) Note(d Delivery) {
-	l.note(d, nil)
+// Begun is a delivery that was noted before its first byte left.
+type Begun struct {
+	log        *Log
+	collection uuid.UUID
+	key        reader
+	page       page
+	at         time.Time
+	positions  uint64
+	row        uint64 // guarded by log.mu; where the file has it while it is not ended, 0 for nowhere
+}
+
+// Begin notes that a delivery begins: nothing of it may be sent before, and nothing when it fails. It waits for the disk
+// only with Options.Durable. The caller ends the delivery once it knows whether all of it was sent.
+func (l *Log) Begin(ctx context.Context, d Delivery) (*Begun, error) {
+	if !l.opts.Durable || len(d.Positions) == 0 {
+		b, _ := l.begin(d, nil)
+		signal(l.wake)
+		return b, nil
+	}
+	written := make(chan error, 1)
+	b, ok := l.begin(d, written)
+	if !ok {
+		return nil, errors.New("note a delivery: too many wait to be written, or the server is closing")
+	}
+	signal(l.urgent)
+	var err error
+	select {
+	case err = <-written:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		b.End(false)
+		return nil, err
+	}
+	return b, nil
+}
+
+// begin notes the beginning of a delivery. An empty one is complete with that; its Begun is nil, and so is that of one which
+// could not be noted and is counted as lost. written is told when it is on disk.
+func (l *Log) begin(d Delivery, written chan error) (b *Begun, ok bool) {
+	if l.opts.ReadOnly {
+		if written != nil {
+			written <- nil
+		}
+		return nil, true // of a backup or a stopped server's folder, read by its owner
+	}
+	b = &Begun{log: l, collection: d.Collection, key: reader{account: d.Account, party: d.Party, way: d.Way, filter: d.Filter},
+		at: d.At, positions: uint64(len(d.Positions))}
+	if len(d.Positions) > 0 {
+		b.page = pageOf(uint64(max(d.At.Unix(), 0)), d.Positions)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, false
+	}
+	if l.size+b.size() > maxPending {
+		l.pending(d.Collection).lost.add(d.At)
+		l.lost[d.Collection]++
+		return nil, false
+	}
+	if len(d.Positions) == 0 {
+		l.note(b, true)
+		return nil, true
+	}
+	l.size += b.size()
+	open := l.open[d.Collection]
+	if open == nil {
+		open = map[*Begun]struct{}{}
+		l.open[d.Collection] = open
+	}
+	open[b] = struct{}{}
+	if written != nil {
+		l.waiting = append(l.waiting, written)
+	}
+	return b, true
+}
+
+// size is how many bytes a delivery takes while it waits.
+func (b *Begun) size() int { return pendingShare + len(b.page.rest) }
+
+// End notes whether all of a delivery was sent. It waits for nothing.
+func (b *Begun) End(finished bool) {
+	if b == nil {
+		return
+	}
+	l := b.log
+	l.mu.Lock()
+	if _, open := l.open[b.collection][b]; open {
+		delete(l.open[b.collection], b)
+		if b.row == 0 {
+			l.size -= b.size() // note counts it again
+		} else {
+			f := l.pending(b.collection)
+			f.ended = append(f.ended, b.row)
+		}
+		l.note(b, finished)
+	}
+	l.mu.Unlock()
 	signal(l.wake)
 }
 
-// NoteDurably notes a delivery and returns when it is on disk, together with whatever else waits.
-func (l *Log) NoteDurably(ctx context.Context, d Delivery) error {
-	written := make(chan error, 1)
-	if !l.note(d, written) {
-		return errors.New("note a delivery: too many wait to be written, or the server is closing")
+// pending returns what waits to be written into a collection's file; the mutex is held.
+func (l *Log) pending(id uuid.UUID) *pendingFile {
+	f := l.noted[id]
+	if f == nil {
+		f = &pendingFile{readers: map[reader]*pendingReader{}, filters: map[reader]int{}}
+		l.noted[id] = f
 	}
-	signal(l.urgent)
-	select {
-	case err := <-written:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	return f
+}
+
+// note adds a delivery that has ended to what waits; the mutex is held.
+func (l *Log) note(b *Begun, finished bool) {
+	f, key := l.pending(b.collection), b.key
+	key.unfinished = !finished
+	r := f.readers[key]
+	if r == nil && !key.anyFilter() {
+		if account := key.withoutFilter(); f.filters[account] < maxFilters {
+			f.filters[account]++
+		} else {
+			key.filter = otherFilters
+			r = f.readers[key]
+		}
 	}
+	size := b.size()
+	if r == nil {
+		r = &pendingReader{first: b.at}
+		f.readers[key] = r
+		size += 2 * pendingShare
+	}
+	r.last = b.at
+	r.polls++
+	r.positions += b.positions
+	if b.page.end > 0 {
+		r.newest = max(r.newest, b.page.end-1)
+		size -= r.add(b.page)
+	}
+	l.size += size
 }
 
 func signal(c chan struct{}) {
@@ -115,48 +256,6 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
-}
-
-func (l *Log) note(d Delivery, written chan error) bool {
-	var p page
-	if len(d.Positions) > 0 {
-		p = pageOf(uint64(max(d.At.Unix(), 0)), d.Positions)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return false
-	}
-	f := l.noted[d.Collection]
-	if f == nil {
-		f = &pendingFile{readers: map[reader]*pendingReader{}}
-		l.noted[d.Collection] = f
-	}
-	size := pendingShare + len(p.rest)
-	if l.size+size > maxPending {
-		f.lost.add(d.At)
-		l.lost[d.Collection]++
-		return false
-	}
-	key := reader{d.Account, d.Party, d.Filter}
-	r := f.readers[key]
-	if r == nil {
-		r = &pendingReader{first: d.At}
-		f.readers[key] = r
-		size += 2 * pendingShare
-	}
-	r.last = d.At
-	r.polls++
-	r.positions += uint64(len(d.Positions))
-	if p.end > 0 {
-		r.newest = max(r.newest, p.end-1)
-		size -= r.add(p)
-	}
-	l.size += size
-	if written != nil {
-		l.waiting = append(l.waiting, written)
-	}
-	return true
 }
 
 // add adds a page; one that continues the last, in the same second, becomes part of it. It returns how many bytes that
@@ -205,7 +304,7 @@ func (l *Log) write() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
-	noted, waiting := l.begin(), l.waiting
+	noted, waiting := l.take(), l.waiting
 	l.waiting = nil
 	l.mu.Unlock()
 	var errs []error
@@ -217,7 +316,7 @@ func (l *Log) write() {
 		if err == nil {
 			err = f.write(n)
 		}
-		l.end(id)
+		l.settle(id)
 		if err == nil {
 			if n.lost.Polls > 0 && l.failed != nil {
 				l.failed(fmt.Errorf("%d deliveries of collection %s could not be noted, between %s and %s: the disk does not keep up, or has failed",
@@ -252,11 +351,8 @@ func (l *Log) lose(id uuid.UUID, n *pendingFile) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := l.noted[id]
-	if f == nil {
-		f = &pendingFile{readers: map[reader]*pendingReader{}}
-		l.noted[id] = f
-	}
+	f := l.pending(id)
+	f.ended = append(f.ended, n.ended...)
 	l.lost[id] += lost.Polls - n.lost.Polls // the others were counted when they came
 	f.lost = Lost{Polls: f.lost.Polls + lost.Polls, First: lost.First, Last: lost.Last}
 }

@@ -23,6 +23,12 @@ func positions(from, to int, step int) (list []journal.Position) {
 	return list
 }
 
+// Note notes a delivery that was sent whole.
+func (l *Log) Note(d Delivery) {
+	b, _ := l.Begin(context.Background(), d)
+	b.End(true)
+}
+
 func openLog(t testing.TB, dir string) *Log {
 	t.Helper()
 	l := Open(dir, Options{Failed: func(err error) { t.Error(err) }})
@@ -41,9 +47,13 @@ func TestDeliveriesAreKnownByPosition(t *testing.T) {
 	d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(2, 9, 1), At: at})
 	d.Note(Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(10, 20, 5), At: at.Add(time.Minute)})
 	d.Note(Delivery{Collection: col, Account: "b", Filter: "match[type]=tool", Positions: positions(3, 15, 3), At: at.Add(time.Hour)})
-	if err := d.NoteDurably(context.Background(), Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(2, 4, 1), At: at.Add(2 * time.Hour)}); err != nil {
+	d.opts.Durable = true
+	b, err := d.Begin(context.Background(), Delivery{Collection: col, Account: "a", Party: "p", Positions: positions(2, 4, 1), At: at.Add(2 * time.Hour)})
+	d.opts.Durable = false
+	if err != nil {
 		t.Fatal(err)
 	}
+	b.End(true)
 	d.Note(Delivery{Collection: col, Account: "a", Party: "p", At: at.Add(3 * time.Hour)})
 	check := func(d *Log) {
 		t.Helper()
@@ -72,7 +82,7 @@ func TestDeliveriesAreKnownByPosition(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if d.note(Delivery{Collection: col}, nil) {
+	if _, ok := d.begin(Delivery{Collection: col}, nil); ok {
 		t.Error("a delivery was noted after Close")
 	}
 	again := Open(dir, Options{})
@@ -128,9 +138,11 @@ func TestDeliveriesThatCannotBeNotedAreCounted(t *testing.T) {
 	d.writing.Lock() // the disk stands still
 	scattered, lost := positions(1, 20_000, 2), 0
 	for range 1000 {
-		if !d.note(Delivery{Collection: col, Account: "a", Positions: scattered, At: time.Now()}, nil) {
+		b, ok := d.begin(Delivery{Collection: col, Account: "a", Positions: scattered, At: time.Now()}, nil)
+		if !ok {
 			lost++
 		}
+		b.End(true)
 	}
 	if got, want := d.Backlog()[col], (Backlog{Polls: uint64(1000 - lost), Lost: uint64(lost)}); got != want {
 		t.Errorf("while the disk stands still: got %+v, want %+v", got, want)
@@ -230,16 +242,16 @@ func TestTheBacklogCountsWhatIsBeingWrittenAndWhatIsLost(t *testing.T) {
 	col := uuid.New()
 	d.writing.Lock()
 	for range 3 {
-		d.note(Delivery{Collection: col, Account: "a", Positions: positions(2, 4, 1), At: time.Now()}, nil)
+		d.Note(Delivery{Collection: col, Account: "a", Positions: positions(2, 4, 1), At: time.Now()})
 	}
 	d.mu.Lock()
-	noted := d.begin() // as write does before it waits for the disk
+	noted := d.take() // as write does before it waits for the disk
 	d.mu.Unlock()
-	d.note(Delivery{Collection: col, Account: "b", At: time.Now()}, nil)
+	d.Note(Delivery{Collection: col, Account: "b", At: time.Now()})
 	if got, want := d.Backlog()[col], (Backlog{Polls: 4}); got != want {
 		t.Errorf("three on their way to disk and one noted: got %+v, want %+v", got, want)
 	}
-	d.end(col)
+	d.settle(col)
 	d.lose(col, noted[col])
 	if got, want := d.Backlog()[col], (Backlog{Polls: 1, Lost: 3}); got != want {
 		t.Errorf("after those three failed: got %+v, want %+v", got, want)

@@ -3,9 +3,11 @@ package serve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/taxii"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -18,7 +20,7 @@ func (s *srv) openDeliveries(context.Context) (stop, error) {
 		return nil, err
 	}
 	s.config.Log.Info().Str("key", keys.Key()).Msg("signing heads")
-	s.deliveries = delivery.Open(s.store.AgreementsDir(), delivery.Options{Failed: func(err error) {
+	s.deliveries = delivery.Open(s.store.AgreementsDir(), delivery.Options{Durable: s.config.DurableDeliveries, Failed: func(err error) {
 		s.config.Log.Error().Err(err).Msg("deliveries could not be written")
 	}})
 	return func(context.Context) error { return s.deliveries.Close() }, nil
@@ -26,31 +28,23 @@ func (s *srv) openDeliveries(context.Context) (stop, error) {
 
 // notingDeliveries returns c with the record of deliveries as its observer.
 func (s *srv) notingDeliveries(c server.Config) server.Config {
-	if s.config.DurableDeliveries {
-		c.Delivering = func(ctx context.Context, d server.Delivery) error {
-			return s.deliveries.NoteDurably(ctx, delivered(d))
-		}
-		return c
+	c.Delivering = func(ctx context.Context, d server.Delivery) (func(whole bool), error) {
+		begun, err := s.deliveries.Begin(ctx, delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party),
+			Filter: filterText(d.Filter), Positions: d.Positions, At: d.At})
+		return begun.End, err
 	}
-	c.Delivered = func(d server.Delivery) { s.deliveries.Note(delivered(d)) }
 	return c
 }
 
-// delivered returns a delivery in the form that is stored.
-func delivered(d server.Delivery) delivery.Delivery {
-	return delivery.Delivery{Collection: d.Collection, Account: string(d.Account), Party: string(d.Party), Filter: filterText(d.Filter),
-		Positions: d.Positions, At: d.At}
-}
-
-// filterText describes a filter: types and spec versions by name, the rest by parameter only, since the positions say which
-// objects and versions were delivered.
+// filterText describes a filter in words whose number is bounded: object types and spec versions that the Standard defines by
+// name, others by their number, the rest by parameter only, since the positions say which objects and versions were delivered.
 func filterText(f taxii.Filter) string {
 	var parts []string
 	if len(f.IDs) > 0 {
 		parts = append(parts, "match[id]")
 	}
-	if n := len(f.Types); n > 0 {
-		parts = append(parts, "match[type]="+short(f.Types))
+	if len(f.Types) > 0 {
+		parts = append(parts, "match[type]="+knownNames(f.Types, func(name string) bool { return stix.CategoryOf(name) != stix.Unknown }))
 	}
 	if v := f.Versions; v.All {
 		parts = append(parts, "match[version]=all")
@@ -68,16 +62,30 @@ func filterText(f taxii.Filter) string {
 		parts = append(parts, "match[version]="+strings.Join(words, ","))
 	}
 	if len(f.Specs) > 0 {
-		parts = append(parts, "match[spec_version]="+strings.Join(f.Specs, ","))
+		parts = append(parts, "match[spec_version]="+knownNames(f.Specs, func(name string) bool { return name == "2.0" || name == "2.1" }))
 	}
 	return strings.Join(parts, "&")
 }
 
-// short lists names, at most eight of them.
-func short(names []string) string {
-	const most = 8
-	if len(names) <= most {
-		return strings.Join(names, ",")
+// knownNames lists the known ones of some names, at most three of them in order, and counts the rest.
+func knownNames(names []string, known func(string) bool) string {
+	const most = 3
+	var list []string
+	others := 0
+	for _, name := range names {
+		if known(name) {
+			list = append(list, name)
+		} else {
+			others++
+		}
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ","), len(names)-most)
+	slices.Sort(list)
+	list = slices.Compact(list)
+	if n := len(list) - most; n > 0 {
+		list, others = list[:most], others+n
+	}
+	if others > 0 {
+		list = append(list, fmt.Sprintf("%d others", others))
+	}
+	return strings.Join(list, ",")
 }

@@ -47,11 +47,10 @@ type Config struct {
 	// block.
 	Refused func(to agreement.Name, rule string)
 
-	// Delivered, if set, is called for each page of objects after it was written, empty pages included. It must not block.
-	Delivered func(Delivery)
-
-	// Delivering, if set, is called for each page of objects before it is written. When it fails, the page is not sent.
-	Delivering func(context.Context, Delivery) error
+	// Delivering, if set, is called for each page of objects before the first byte of it is written, empty pages included.
+	// When it fails, the page is not sent. Otherwise the function that it returns is called once, with whether the whole
+	// page was sent; it must not block.
+	Delivering func(context.Context, Delivery) (ended func(whole bool), err error)
 }
 
 // Limits bounds requests. A request that exceeds one gets the status in its comment; a zero value is the default. The size

@@ -45,7 +45,7 @@ func TestTheLogHasALineARequestAndNoSecret(t *testing.T) {
 	}
 }
 
-// Config.Delivered is told what was given to whom, once a page.
+// Config.Delivering is called with each delivery, once for a page.
 func TestDeliveriesAreTold(t *testing.T) {
 	var mu sync.Mutex
 	var told []server.Delivery

@@ -111,7 +111,7 @@ type answer struct {
 	cursor    string    // see truncations
 }
 
-// give sends an answer, and notes its delivery.
+// give sends an answer, and notes its delivery before the first byte.
 func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
 	x, r := requestOf(c), c.Request()
 	s.truncations.note(x.caller.Account, a)
@@ -120,20 +120,20 @@ func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
 	// Set as the Standard spells them, not as Go would.
 	x.set(h, taxii.HeaderFirst, a.first)
 	x.set(h, taxii.HeaderLast, a.last)
-	noted := a.objects && r.Method == http.MethodGet
-	if noted && s.delivering != nil {
-		if err := s.delivering(r.Context(), a.delivery(x, r, col, s.now())); err != nil {
+	whole := false
+	if a.objects && r.Method == http.MethodGet && s.delivering != nil {
+		ended, err := s.delivering(r.Context(), a.delivery(x, r, col, s.now()))
+		if err != nil {
 			return fmt.Errorf("note the delivery of a page of %s: %w", col.ID(), err)
 		}
+		defer func() { ended(whole) }()
 	}
 	body := a.body
 	if x.compresses(r, len(body)) {
 		body = s.compressed.get(a.id(col), body)
 	}
 	err := x.write(http.StatusOK, body)
-	if err == nil && noted && s.delivered != nil {
-		s.delivered(a.delivery(x, r, col, s.now()))
-	}
+	whole = err == nil
 	return err
 }
 

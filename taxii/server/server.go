@@ -24,8 +24,7 @@ type Server struct {
 	now         func() time.Time
 	log         zerolog.Logger
 	limits      Limits
-	delivered   func(Delivery)
-	delivering  func(context.Context, Delivery) error
+	delivering  func(context.Context, Delivery) (ended func(whole bool), err error)
 	observed    func(Observation)
 	refused     func(agreement.Name, string)
 	proxied     bool
@@ -58,7 +57,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store: c.Store, auth: c.Auth, now: c.Now, log: c.Log,
-		limits: c.Limits.withDefaults(), delivered: c.Delivered, delivering: c.Delivering, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
+		limits: c.Limits.withDefaults(), delivering: c.Delivering, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), origins: c.Origins, truncations: newTruncations(),
 		echo: echo.New(), allow: map[string]string{},
 	}
