@@ -55,6 +55,23 @@ var attacks = []attack{
 			return request(p, http.MethodPost, alone+"objects/", "slow", password, deep)
 		})
 	}},
+	{"four accounts of one party that stall after 2 MB of 256 bodies", func(ctx context.Context, p *process) {
+		for n := 1; n <= 4; n++ {
+			drip(ctx, p, 64, "POST "+alone+"objects/ HTTP/1.1\r\nHost: x\r\n"+login(fmt.Sprint("rival", n), password)+
+				"Content-Type: application/taxii+json;version=2.1\r\nContent-Length: 90000000\r\n\r\n"+strings.Repeat(" ", 2_000_000), strings.Repeat(" ", 1000))
+		}
+	}},
+	{"32 clients that send envelopes of 50,000 empty objects", func(ctx context.Context, p *process) {
+		empties := []byte(`{"objects":[` + strings.TrimSuffix(strings.Repeat("{},", 50_000), ",") + `]}`)
+		flood(ctx, p, 32, func(n int) *http.Request {
+			return request(p, http.MethodPost, alone+"objects/", fmt.Sprint("rival", 1+n%4), password, empties)
+		})
+	}},
+	{"200 connections that ask for 10,000 rows of history and read a byte a second", func(ctx context.Context, p *process) {
+		for n := 1; n <= 4; n++ {
+			hold(ctx, p, 50, "GET /accord/v1/agreements/alone/history/?limit=10000 HTTP/1.1\r\nHost: x\r\n"+login(fmt.Sprint("rival", n), password)+"\r\n", 1)
+		}
+	}},
 }
 
 func login(account, password string) string {
@@ -104,9 +121,9 @@ func drip(ctx context.Context, p *process, n int, first, rest string) {
 		if conn == nil {
 			continue
 		}
-		io.WriteString(conn, first)
 		go func() {
 			defer conn.Close()
+			io.WriteString(conn, first)
 			tick := time.NewTicker(time.Second)
 			defer tick.Stop()
 			for i := range rest {
@@ -210,8 +227,9 @@ func (t *torture) attacked(during time.Duration) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| attack | answers a second | slowest | refused | memory |")
-	fmt.Println("| --- | --- | --- | --- | --- |")
+	fmt.Println("| attack | answers a second | beside none | slowest | refused | memory |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- |")
+	alone := 0.0 // answers a second without an attack
 	for i, a := range attacks {
 		p, err := startServer(t.program, w.data, w.apply)
 		if err != nil {
@@ -228,7 +246,13 @@ func (t *torture) attacked(during time.Duration) error {
 		rate, slowest, refused := honest(p, during)
 		memory := resident(p.Cmd.Process.Pid)
 		cancel()
-		fmt.Printf("| %s | %.0f | %v | %d | %d MiB |\n", a.name, rate, slowest.Round(time.Millisecond), refused, memory)
+		if i == 0 {
+			alone = rate
+			if err := hiddenTakesAsLong(p); err != nil {
+				return err
+			}
+		}
+		fmt.Printf("| %s | %.0f | %.2f | %v | %d | %d MiB |\n", a.name, rate, rate/alone, slowest.Round(time.Millisecond), refused, memory)
 		p.kill()
 	}
 	return nil

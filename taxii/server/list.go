@@ -39,9 +39,9 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 	}
 	x := requestOf(c)
 	pages := s.pagesOf(x, root)
-	var key answerKey
-	if !s.truncations.any(x.caller.Account) { // or the answer depends on more than the question
-		key = s.cache.keyOf(l, c, col, pages)
+	key := s.cache.keyOf(l, c, col, pages)
+	if s.truncations.affect(x.caller.Account, c.Request().URL.RawQuery) {
+		key = answerKey{} // the answer depends on more than the question
 	}
 	if a := s.cache.get(&key); a != nil {
 		return s.give(c, col, a)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,12 @@ func (t *truncations) note(account agreement.AccountName, a *answer) {
 	}
 }
 
-// any reports whether an account was ever given a header that can be cut: its answers depend on more than the query.
+// affect reports whether the answer to a query may depend on the headers that the account was given.
+func (t *truncations) affect(account agreement.AccountName, query string) bool {
+	return strings.Contains(query, "added_after") && t.any(account)
+}
+
+// any reports whether an account was ever given a header that can be cut.
 func (t *truncations) any(account agreement.AccountName) bool {
 	if !t.some.Load() {
 		return false
