@@ -40,17 +40,24 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 	x := requestOf(c)
 	pages := s.pagesOf(x, root)
 	key := s.cache.keyOf(l, c, col, pages)
-	if s.truncations.affect(x.caller.Account, c.Request().URL.RawQuery) {
-		key = answerKey{} // the answer depends on more than the question
+	affected := s.truncations.affect(x.caller.Account, c.Request().URL.RawQuery)
+	var q question
+	if affected {
+		if q, err = s.ask(c, col, l.defined, pages); err != nil {
+			return err
+		}
+		if s.truncations.apply(x.caller.Account, col, &q) {
+			key = answerKey{} // the answer depends on more than the question
+		}
 	}
 	if a := s.cache.get(&key); a != nil {
 		return s.give(c, col, a)
 	}
-	q, err := s.ask(c, col, l.defined, pages)
-	if err != nil {
-		return err
+	if !affected {
+		if q, err = s.ask(c, col, l.defined, pages); err != nil {
+			return err
+		}
 	}
-	s.truncations.apply(x.caller.Account, col, &q)
 	room, most := 0, q.query.Limit*typicalRecord
 	if l.objects {
 		room, most = q.query.Limit*typical, min(s.limits.PageBytes, q.query.Limit*typicalMost)

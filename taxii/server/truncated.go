@@ -88,14 +88,16 @@ func (t *truncations) any(account agreement.AccountName) bool {
 	return ok
 }
 
-// apply moves a query that begins at a cut header to the header itself.
-func (t *truncations) apply(account agreement.AccountName, col *store.Collection, q *question) {
+// apply moves a query that begins at a cut header to the header itself. It reports whether it did.
+func (t *truncations) apply(account agreement.AccountName, col *store.Collection, q *question) bool {
 	after := q.query.After
 	if after.IsZero() || q.filter.Next != nil || !after.Equal(after.Truncate(time.Millisecond)) || !t.any(account) {
-		return
+		return false
 	}
 	given, _ := t.headers.get(truncationKey{account, q.filter.Cursor(col.ID(), after).String()})
-	if !given.exact && !given.last.IsZero() {
-		q.query.After = given.last
+	if given.exact || given.last.IsZero() {
+		return false
 	}
+	q.query.After = given.last
+	return true
 }
