@@ -122,15 +122,22 @@ func ceilingText(l stix.TLP) string {
 // lagText says how far a release has come.
 func lagText(releases []admin.Release, to agreement.Name) string {
 	for _, r := range releases {
-		switch {
-		case r.To != to:
-		case r.Paused != "":
-			return fmt.Sprintf(" (%s behind; paused: %s)", count(r.Behind, "entry"), r.Paused)
-		case r.Behind > 0:
-			return fmt.Sprintf(" (%s behind)", count(r.Behind, "entry"))
-		default:
-			return " (up to date)"
+		if r.To != to {
+			continue
 		}
+		var parts []string
+		switch {
+		case r.Paused != "":
+			parts = append(parts, count(r.Behind, "entry")+" behind", "paused: "+r.Paused)
+		case r.Behind > 0:
+			parts = append(parts, count(r.Behind, "entry")+" behind")
+		default:
+			parts = append(parts, "up to date")
+		}
+		if r.Conflicts > 0 {
+			parts = append(parts, count(uint64(r.Conflicts), "version")+" in conflict with others: see agreement release --dry-run")
+		}
+		return " (" + strings.Join(parts, "; ") + ")"
 	}
 	return ""
 }

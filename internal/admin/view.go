@@ -29,6 +29,8 @@ type Release struct {
 	Position journal.Position `json:"position"` // up to which the journal has been dealt with
 	Behind   uint64           `json:"behind"`   // entries that follow
 	Paused   string           `json:"paused,omitempty"`
+
+	Conflicts int `json:"conflicts,omitempty"` // versions under which the other agreement has other content
 }
 
 // Figures say how much an agreement holds.
@@ -82,7 +84,7 @@ func (s *Service) viewOf(col *store.Collection) (Agreement, error) {
 	}
 	var releases []Release
 	for _, l := range lags {
-		releases = append(releases, Release{To: l.Target, Position: l.Position, Behind: l.Behind, Paused: l.Paused})
+		releases = append(releases, Release{To: l.Target, Position: l.Position, Behind: l.Behind, Paused: l.Paused, Conflicts: l.Conflicts})
 	}
 	a := col.Agreement()
 	return Agreement{

@@ -26,6 +26,8 @@ type batch struct {
 	reset  bool // entries are being judged again
 	most   int  // changes of a batch
 
+	cause time.Time // of the newest entry that the batch follows from
+
 	now      time.Time        // that dates in markings are judged at
 	position journal.Position // of the entry applied last
 	draw     func(n int) int  // a random number below n
@@ -93,6 +95,7 @@ func (b *batch) report(e *entry, v Verdict, refusals []agreement.Refusal, missin
 // apply applies one entry of the source.
 func (b *batch) apply(e *entry) error {
 	b.position = e.position
+	b.causedAt(e)
 	var err error
 	switch e.recorded.Kind {
 	case journal.Added:
@@ -109,6 +112,13 @@ func (b *batch) apply(e *entry) error {
 		b.tasks = append(b.tasks, task{kind: taskJudge, id: id})
 	}
 	return nil
+}
+
+// causedAt notes when an entry that the batch follows from was written.
+func (b *batch) causedAt(e *entry) {
+	if e.recorded.At.After(b.cause) {
+		b.cause = e.recorded.At
+	}
 }
 
 // added releases a version that was added to the source, if the terms allow it.
@@ -258,6 +268,14 @@ func (b *batch) release(e *entry) error {
 	}
 	verdict := Goes
 	if present != nil {
+		reason, err := b.conflict(e, present)
+		if err != nil {
+			return err
+		}
+		if reason != "" {
+			b.noteConflict(e, reason)
+			return nil
+		}
 		verdict = There // another source or account brought it; from now on this source is among its provenance
 	}
 	b.report(e, verdict, nil, "")
@@ -426,5 +444,8 @@ func (b *batch) watchOther(e journal.Entry) {
 		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
 	case left && !b.target.Holds(id) && b.state.has(referList(id)):
 		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
+	}
+	if (e.Kind == journal.Withdrawn || e.Kind == journal.Deleted) && b.state.has(conflictList(id)) {
+		b.tasks = append(b.tasks, task{kind: taskResolve, id: id})
 	}
 }

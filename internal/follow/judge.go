@@ -24,6 +24,8 @@ const (
 	Blocked Verdict = "blocked" // the terms allow it, but something else takes it back, such as a later version above the ceiling
 	Gone    Verdict = "gone"    // the target had it and removed it: a release never restores it
 	Deleted Verdict = "deleted" // the source no longer has it
+
+	Conflicts Verdict = "conflict" // the target has other content under this version
 )
 
 // judge decides about an added version under the rule of the release and the terms of the target. aid means that it goes

@@ -52,6 +52,7 @@ type Manager struct {
 	seen map[string]journal.Position
 
 	locks   map[uuid.UUID]*sync.Mutex // guarded by mu; serialises what is released into one target
+	lost    map[string][]lost         // guarded by mu: additions that a target did not take, by route, until they are recorded
 	working int                       // guarded by mu: steps in progress
 }
 
@@ -59,7 +60,7 @@ type Manager struct {
 func New(c Config) *Manager {
 	m := &Manager{
 		store: c.Store, now: c.Now, log: c.Log, batchEntries: c.BatchEntries, batchBytes: c.BatchBytes, pace: NewPace(c.Requests),
-		wake: make(map[uuid.UUID]wakeChannel), places: make(map[string][]byte), seen: make(map[string]journal.Position), locks: make(map[uuid.UUID]*sync.Mutex),
+		wake: make(map[uuid.UUID]wakeChannel), places: make(map[string][]byte), seen: make(map[string]journal.Position), lost: make(map[string][]lost), locks: make(map[uuid.UUID]*sync.Mutex),
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -110,6 +111,24 @@ func (m *Manager) remember(r route, place []byte) {
 }
 
 func (r route) key() string { return r.target.ID().String() + r.name }
+
+// lose keeps additions that a target did not take for the next batch to record.
+func (m *Manager) lose(r route, list []lost) {
+	if len(list) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lost[r.key()] = append(m.lost[r.key()], list...)
+}
+
+func (m *Manager) takeLost(r route) []lost {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := m.lost[r.key()]
+	delete(m.lost, r.key())
+	return list
+}
 
 func (m *Manager) setSeen(r route, p journal.Position) {
 	m.mu.Lock()

@@ -60,9 +60,13 @@ func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
 		if p.small() {
 			freeSlot()
 		}
+		if p.batch != nil {
+			waitFor(ctx, p.batch.cause)
+		}
 		var result store.Result
 		if result, err = r.target.Append(ctx, p.write); err == nil {
 			p.seen = skipOwn(p.seen, result.Outcomes)
+			m.lose(r, lostIn(p.write.Changes, result.Outcomes))
 			if !p.small() {
 				m.pace.rest(ctx, time.Since(began))
 			}
@@ -79,6 +83,23 @@ func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
 			Int("released", b.released).Int("withdrawn", b.withdrawn).Msg("release")
 	}
 	return p.more, nil
+}
+
+// mostAhead is how far a clock may be behind a journal: times within a batch are moved apart, up to the next millisecond.
+const mostAhead = 2 * time.Millisecond
+
+// waitFor waits until the clock has reached the time of an entry, so that what follows from it is not written earlier.
+func waitFor(ctx context.Context, cause time.Time) {
+	ahead := time.Until(cause)
+	if ahead <= 0 || ahead > mostAhead { // more: a journal of another clock
+		return
+	}
+	timer := time.NewTimer(ahead)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // skipOwn advances seen over the entries that a batch has added, as long as no other entry lies between.
@@ -149,6 +170,9 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	tasks, words := b.state.loadQueue()
 	b.tasks = tasks
 	b.judgeByTime()
+	for _, l := range m.takeLost(b.route) {
+		b.state.putValue(conflictList(l.id), positionWord(l.position), []byte("the target has other content under this version, or the object belongs to somebody else there"))
+	}
 	seen, seenAll, err := m.watchOthers(b)
 	if err != nil {
 		return plan{}, err

@@ -84,6 +84,7 @@ type Lag struct {
 	Source, Target agreement.Name
 	Position       journal.Position // up to which the source's journal has been released
 	Behind         uint64           // entries that follow
+	Conflicts      int              // versions under which the target has other content
 	Paused         string           // why it does not run; "" if it runs
 }
 
@@ -118,6 +119,9 @@ func (r route) lag(now time.Time) (Lag, error) {
 	}
 	lag.Position = journal.Position(position)
 	lag.Behind = stats.Entries - min(position, stats.Entries)
+	if lag.Conflicts, err = r.conflicts(); err != nil {
+		return Lag{}, err
+	}
 	switch p, why := r.phase(now); p {
 	case paused:
 		lag.Paused = why

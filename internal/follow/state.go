@@ -23,18 +23,19 @@ const (
 	prefixRefer = "r" // id, 0, id, 0, versionKey: that version in the target refers to the first id
 	prefixQueue = "q" // number -> task left over by the last batch
 
-	prefixPending = "p" // id, 0, position -> id: the version of id added there waits for the second id
-	prefixDefined = "d" // id of a marking definition, 0, position: its text decides about the version added there
-	prefixUnsure  = "u" // id, 0, instant, position: above the ceiling as long as definitions and dates stay as they are
-	prefixTime    = "t" // time, id of a marking definition: what it decides is judged again then
+	prefixPending  = "p" // id, 0, position -> id: the version of id added there waits for the second id
+	prefixDefined  = "d" // id of a marking definition, 0, position: its text decides about the version added there
+	prefixUnsure   = "u" // id, 0, instant, position: above the ceiling as long as definitions and dates stay as they are
+	prefixConflict = "x" // id, 0, position -> reason: the target has other content under the version added there
+	prefixTime     = "t" // time, id of a marking definition: what it decides is judged again then
 
 	keySeen = "seen" // position up to which the target's own journal has been examined
 )
 
 // prefixes are all of them; judgements are those that end when the terms change.
 var (
-	prefixes   = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime}
-	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime}
+	prefixes   = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict}
+	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict}
 )
 
 // state is what a follower keeps, overlaid with the changes of one batch.
@@ -169,6 +170,8 @@ func referList(id stix.ID) string { return prefixRefer + string(id) + "\x00" }
 func pendingList(id stix.ID) string { return prefixPending + string(id) + "\x00" }
 
 func definedList(id stix.ID) string { return prefixDefined + string(id) + "\x00" }
+
+func conflictList(id stix.ID) string { return prefixConflict + string(id) + "\x00" }
 
 func unsureList(id stix.ID) string { return prefixUnsure + string(id) + "\x00" }
 

@@ -21,6 +21,9 @@ type targetVersion struct {
 	ours    bool             // this source is among its provenance
 	others  bool             // so is another source or an account
 	instant stix.Instant
+
+	position journal.Position // in the target's journal; 0 for one that the batch adds
+	recorded journal.Entry    // its entry there
 }
 
 // versionKey identifies a version among those of its object: by instant and spec version, or by content.
@@ -65,6 +68,7 @@ func targetVersionOf(v store.StoredVersion, source uuid.UUID) targetVersion {
 		key: versionKey(v.Entry), at: string(v.Instant.AppendKey(nil)), version: v.Entry.Version, spec: v.Spec,
 		digest: v.Entry.Digest, instant: v.Instant, ours: slices.Contains(v.Sources, source),
 	}
+	h.position, h.recorded = v.Position, v.Entry
 	h.others = len(v.Sources) > 1 || !h.ours
 	if v.Entry.Source.Collection == source {
 		h.from = v.Entry.Source.Position
@@ -74,6 +78,9 @@ func targetVersionOf(v store.StoredVersion, source uuid.UUID) targetVersion {
 
 // holds reports whether the target has any version of an object.
 func (b *batch) holds(id stix.ID) bool {
+	if b.inConflict(id) {
+		return false
+	}
 	if h, ok := b.objects[id]; ok {
 		return len(h.versions) > 0
 	}

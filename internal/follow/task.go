@@ -22,6 +22,7 @@ const (
 	taskCascade = 'c' // an object has left: withdraw what refers to it
 	taskJudge   = 'j' // a marking definition came or went, or a date in it has come: judge again what it decides
 	taskRetry   = 'v' // a version is no longer above the ceiling: judge the object's other versions again
+	taskResolve = 'x' // something of an object was removed from the target: try again what was in conflict with it
 	taskRefer   = 'l' // id is a position: record the references of a version that has many, then release it
 )
 
@@ -98,6 +99,11 @@ func (b *batch) run(t *task, full func() bool) (bool, error) {
 		})
 	case taskJudge:
 		return b.each(t, definedList(t.id), full, func(word string) error { return b.again(positionOf(word)) })
+	case taskResolve:
+		return b.each(t, conflictList(t.id), full, func(word string) error {
+			b.state.unset(conflictList(t.id) + word)
+			return b.again(positionOf(word))
+		})
 	case taskRetry:
 		return b.retry(t, full)
 	case taskRefer:
@@ -137,6 +143,7 @@ func (b *batch) again(p journal.Position) error {
 	if err != nil || e.recorded.Kind != journal.Added {
 		return err
 	}
+	b.causedAt(e)
 	return b.added(e)
 }
 

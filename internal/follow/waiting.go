@@ -68,8 +68,9 @@ func (b *batch) wait(e *entry, on stix.ID) {
 	b.state.put(waitList(on), word)
 }
 
-// stopWaiting forgets that a version waits.
+// stopWaiting forgets that a version waits, or is in conflict.
 func (b *batch) stopWaiting(e *entry) {
+	b.settleConflict(e)
 	if b.state.nothing(prefixPending) {
 		return
 	}
