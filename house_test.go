@@ -34,7 +34,7 @@ var packages = []row{
 	{"internal/serve", "internal/admin internal/index internal/follow internal/delivery taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/budget internal/index internal/applyfile internal/audit internal/follow internal/delivery store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
-	{"internal/applyfile", "store store/journal internal/agreement internal/auth stix", "apply files and their plans; auth: hashes of passwords, names of certificates"},
+	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix", "history, read and proved"},
 	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts"},
 	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},

@@ -140,7 +140,7 @@ type answer struct {
 	body   []byte
 }
 
-// ask sends a request as an account of the child's server, whose password is the account's name and -pw.
+// ask sends a request as an account of the child's server, whose password is the account's name and -password.
 func (c *child) ask(account, method, path string, body io.Reader) (answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), accordtest.Patience)
 	defer cancel()
@@ -148,7 +148,7 @@ func (c *child) ask(account, method, path string, body io.Reader) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	req.SetBasicAuth(account, account+"-pw")
+	req.SetBasicAuth(account, account+"-password")
 	req.Header.Set("Accept", taxii.MediaType)
 	if body != nil {
 		req.Header.Set("Content-Type", taxii.MediaType)

@@ -35,7 +35,7 @@ func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
 				defer conn.Close()
 				conn.SetDeadline(time.Now().Add(accordtest.Patience))
 				// A request that goes on: its body is asked for once it is at work.
-				fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dmVuZG9yLXB1c2g6dmVuZG9yLXB1c2gtcHc=\r\nContent-Type: %s\r\n"+
+				fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic dmVuZG9yLXB1c2g6dmVuZG9yLXB1c2gtcGFzc3dvcmQ=\r\nContent-Type: %s\r\n"+
 					"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n", gsp, taxii.MediaType)
 				line := make([]byte, 12)
 				if _, err := conn.Read(line); err != nil || string(line) != "HTTP/1.1 100" {

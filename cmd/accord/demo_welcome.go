@@ -18,14 +18,14 @@ func (d *demoRun) welcome(url, dataDir string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Accord demo at %s/taxii2/ (data folder %s). An interrupt ends it.\n\nLogins:\n", url, dataDir)
 	for _, l := range demo.Logins() {
-		fmt.Fprintf(&b, "  %-8s %-12s %s\n", l.Account, l.Password, l.Does)
+		fmt.Fprintf(&b, "  %-8s %-14s %s\n", l.Account, l.Password, l.Does)
 	}
 	industry := url + "/nicp/collections/" + demo.IndustryID + "/"
 	members := url + "/allies/collections/" + demo.MembersID + "/"
 	fmt.Fprintf(&b, "\nAgreements:\n  industry %s\n  members  %s\n\nTo try:\n", industry, members)
 
 	get := func(login, what, target string) {
-		fmt.Fprintf(&b, "\n# %s\ncurl -sg -u %s:demo-%s '%s'\n", what, login, login, target)
+		fmt.Fprintf(&b, "\n# %s\ncurl -sg -u %s:demo-%s-pw '%s'\n", what, login, login, target)
 	}
 	get("vendor", "discovery: the API roots in which this account has an agreement", url+"/taxii2/")
 	get("vendor", "an API root", url+"/nicp/")
@@ -35,7 +35,7 @@ func (d *demoRun) welcome(url, dataDir string) string {
 	get("agency", "the manifest: what there is, without the objects", industry+"manifest/?limit=5")
 	get("agency", "one object, as it is now", industry+"objects/"+d.object+"/")
 	get("agency", "its versions", industry+"objects/"+d.object+"/versions/")
-	fmt.Fprintf(&b, "\n# add an object\ncurl -sg -u vendor:demo-vendor -H 'Content-Type: application/taxii+json;version=2.1' -d '{\"objects\":[%s]}' '%sobjects/'\n",
+	fmt.Fprintf(&b, "\n# add an object\ncurl -sg -u vendor:demo-vendor-pw -H 'Content-Type: application/taxii+json;version=2.1' -d '{\"objects\":[%s]}' '%sobjects/'\n",
 		demoObject, industry)
 	if d.status != uuid.Nil {
 		get("vendor", "the status of an addition", url+"/nicp/status/"+d.status.String()+"/")

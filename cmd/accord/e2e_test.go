@@ -55,14 +55,14 @@ agreements:
 
 const gsp = "/nicp/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/"
 
-var exchangeVars = []string{"VENDOR_PW=vendor-push-pw", "AGENCY_PW=agency-siem-pw"}
+var exchangeVars = []string{"VENDOR_PW=vendor-push-password", "AGENCY_PW=agency-siem-password"}
 
 // exchange writes exchangeFile and the password beside it, and returns the file and a data folder that does not exist yet.
 func exchange(t *testing.T) (file, data string) {
 	t.Helper()
 	dir := t.TempDir()
 	file, data = filepath.Join(dir, "exchange.yaml"), filepath.Join(dir, "data")
-	for path, text := range map[string]string{file: exchangeFile, filepath.Join(dir, "root.pw"): "root-pw\n"} {
+	for path, text := range map[string]string{file: exchangeFile, filepath.Join(dir, "root.pw"): "root-password\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -141,8 +141,8 @@ func TestSIGTERMFinishesWhatIsInFlight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.SetBasicAuth("vendor-push", "vendor-push-pw")
-	fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: %s\r\nAccept: %[3]s\r\nExpect: 100-continue\r\nContent-Length: %[4]d\r\n\r\n",
+	req.SetBasicAuth("vendor-push", "vendor-push-password")
+	fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Type: %s\r\nAccept: %[3]s\r\nExpect: 100-continue\r\nContent-Length: %[4]d\r\n\r\n",
 		gsp, req.Header.Get("Authorization"), taxii.MediaType, len(body))
 	// 100 Continue says that the server has begun to read the body.
 	go100 := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
@@ -360,7 +360,7 @@ func TestASelfSignedCertificateServesALoopbackAddress(t *testing.T) { // T-001
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.SetBasicAuth("root", "root-pw")
+		req.SetBasicAuth("root", "root-password")
 		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)

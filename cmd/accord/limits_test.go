@@ -129,7 +129,7 @@ func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 		t.Errorf("a slow header: got %q, %v, want the connection closed", text, err)
 	}
 	idle := dial()
-	fmt.Fprintf(idle, "GET /taxii2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+	fmt.Fprintf(idle, "GET /taxii2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 	if text, err := io.ReadAll(idle); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 401 ") {
 		t.Errorf("an idle connection: got %q, %v, want an answer and then the end", text, err)
 	}
@@ -137,9 +137,9 @@ func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.SetBasicAuth("vendor-push", "vendor-push-pw")
+	request.SetBasicAuth("vendor-push", "vendor-push-password")
 	body := dial()
-	fmt.Fprintf(body, "POST %sobjects/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\n{", gsp, request.Header.Get("Authorization"), taxii.MediaType)
+	fmt.Fprintf(body, "POST %sobjects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\n{", gsp, request.Header.Get("Authorization"), taxii.MediaType)
 	if resp, err := http.ReadResponse(bufio.NewReader(body), nil); err != nil || resp.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("a slow body: got %v, %v, want 408", resp, err)
 	}

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 )
 
@@ -20,7 +20,7 @@ const (
 func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() error, err error) {
 	if format == "" {
 		format = logJSON
-		if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		if _, ok := terminal(w); ok {
 			format = logConsole
 		}
 	}
@@ -29,7 +29,12 @@ func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() err
 		b := newBatchedLog(w)
 		w, flush = b, b.Flush
 	case logConsole:
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}
+		f, colours := terminal(w)
+		if colours = colours && os.Getenv("NO_COLOR") == ""; colours {
+			w = f // its values are quoted, its message is not
+		}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !colours,
+			FormatMessage: func(message any) string { return oneLine(fmt.Sprint(message)) }}
 		flush = func() error { return nil }
 	default:
 		return zerolog.Nop(), nil, withHint(usageError("--log-format %q is not known", format), "json or console")

@@ -198,6 +198,8 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, e *env) int {
+	e, flush := e.guard()
+	defer flush()
 	root := newRoot(e)
 	code := exitUsage
 	onRun(root, func() { code = exitFailed })

@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 )
 
@@ -19,12 +17,12 @@ type progress struct {
 // newProgress begins to show the progress of what, of total bytes, or of an unknown number of objects when total is 0.
 func newProgress(w io.Writer, what string, total int64) *progress {
 	p := &progress{w: w}
-	f, ok := w.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
+	f, ok := terminal(w)
+	if !ok {
 		return p
 	}
 	options := []progressbar.Option{
-		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetWriter(f),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionClearOnFinish(),

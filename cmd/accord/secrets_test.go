@@ -37,7 +37,7 @@ type secretive struct {
 // figures, its command line, its answers and the files of its data folder are searched for each of them.
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	file, data := exchange(t)
-	hash, err := auth.HashPassword("hashed-account-pw")
+	hash, err := auth.HashPassword("hashed-account-password")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,17 +50,17 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	ops := strings.TrimSuffix(s.child.said("operation: /healthz, /readyz, /metrics").URL, "/")
 	s.serving()
 	s.said.WriteString(s.command(nil, "apply", "-f", second))
-	s.said.WriteString(s.command([]string{"ACCORD_NEW_PASSWORD=changed-account-pw"}, "account", "password", "agency-siem"))
+	s.said.WriteString(s.command([]string{"ACCORD_NEW_PASSWORD=changed-account-password"}, "account", "password", "agency-siem"))
 	drawn := s.command(nil, "account", "token", "new", "vendor-push")
 	at := strings.Index(drawn, "accord_")
 	if at < 0 {
 		t.Fatalf("got %q, want a token", drawn)
 	}
 	token := strings.Fields(drawn[at:])[0]
-	secrets := append(s.logIn(token), "unparsed-account-pw", "query-account-pw", "remote-account-pw", "twice-account-pw",
-		"vendor-push-pw", "root-pw", "hashed-account-pw", "changed-account-pw", "agency-siem-pw", "mistyped-account-pw", "misplaced-account-pw")
+	secrets := append(s.logIn(token), "unparsed-account-password", "query-account-password", "remote-account-password", "twice-account-password",
+		"vendor-push-password", "root-password", "hashed-account-password", "changed-account-password", "agency-siem-password", "mistyped-account-password", "misplaced-account-password")
 	s.administer(hash)
-	s.said.WriteString(unparsed(t, s.URL, "unparsed-account-pw"))
+	s.said.WriteString(unparsed(t, s.URL, "unparsed-account-password"))
 	_, figures := askWith(t, ops, "GET", "/metrics", "", "")
 	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.Cmd.Process.Pid))
 	if err != nil {
@@ -100,22 +100,22 @@ func (s *secretive) command(vars []string, args ...string) string {
 func (s *secretive) logIn(token string) (sent []string) {
 	s.t.Helper()
 	for _, l := range []login{
-		{"a password", basic("vendor-push", "vendor-push-pw"), 200},
-		{"a password of a file", basic("root", "root-pw"), 200},
-		{"a password that came as a hash", basic("hashed", "hashed-account-pw"), 200},
-		{"a password that was changed", basic("agency-siem", "changed-account-pw"), 200},
-		{"the password before", basic("agency-siem", "agency-siem-pw"), 401},
+		{"a password", basic("vendor-push", "vendor-push-password"), 200},
+		{"a password of a file", basic("root", "root-password"), 200},
+		{"a password that came as a hash", basic("hashed", "hashed-account-password"), 200},
+		{"a password that was changed", basic("agency-siem", "changed-account-password"), 200},
+		{"the password before", basic("agency-siem", "agency-siem-password"), 401},
 		{"a token", "Bearer " + token, 200},
 		{"a token as a password", basic("vendor-push", token), 200},
 		{"a token in another scheme", "Token " + token, 200},
-		{"a wrong password", basic("vendor-push", "mistyped-account-pw"), 401},
-		{"a password in place of the name", basic("misplaced-account-pw", "vendor-push"), 401},
+		{"a wrong password", basic("vendor-push", "mistyped-account-password"), 401},
+		{"a password in place of the name", basic("misplaced-account-password", "vendor-push"), 401},
 		{"a token of nobody", "Bearer accord_0123456789unknown", 401},
-		{"what is no Base64", "Basic unencoded-account-pw", 401},
-		{"an unknown scheme", "Hush unscheduled-account-pw", 401},
+		{"what is no Base64", "Basic unencoded-account-password", 401},
+		{"an unknown scheme", "Hush unscheduled-account-password", 401},
 	} {
 		sent = append(sent, strings.Fields(l.header)[1])
-		for _, path := range []string{"/taxii2/?password=query-account-pw", "/accord/v1/agreements/?token=query-account-pw"} {
+		for _, path := range []string{"/taxii2/?password=query-account-password", "/accord/v1/agreements/?token=query-account-password"} {
 			status, body := askWith(s.t, s.URL, "GET", path, l.header, "")
 			if status != l.status {
 				s.t.Errorf("%s at %s: got %d %s, want %d", l.name, path, status, body, l.status)
@@ -133,14 +133,14 @@ func (s *secretive) administer(hash string) {
 		path, body string
 		status     int
 	}{
-		{"accounts/", `{"name":"remote","party":"agency","password":"remote-account-pw"}`, 200},
-		{"accounts/", `{"name":"remote","party":"agency","password":"remote-account-pw"}`, 409},
-		{"accounts/", `{"name":"twice","party":"agency","password":"twice-account-pw","password_hash":"` + hash + `"}`, 409},
-		{"accounts/", `{"name":"remote","password":"remote-account-pw","remote-account":1}`, 400},
-		{"accounts/", `{"name":"remote","password":remote-account-pw}`, 400},
-		{"accounts/remote/password/", `{"password":"remote-account-pw"}`, 200},
+		{"accounts/", `{"name":"remote","party":"agency","password":"remote-account-password"}`, 200},
+		{"accounts/", `{"name":"remote","party":"agency","password":"remote-account-password"}`, 409},
+		{"accounts/", `{"name":"twice","party":"agency","password":"twice-account-password","password_hash":"` + hash + `"}`, 409},
+		{"accounts/", `{"name":"remote","password":"remote-account-password","remote-account":1}`, 400},
+		{"accounts/", `{"name":"remote","password":remote-account-password}`, 400},
+		{"accounts/remote/password/", `{"password":"remote-account-password"}`, 200},
 	} {
-		status, answer := askWith(s.t, s.URL, "POST", "/accord/v1/"+row.path, basic("root", "root-pw"), row.body)
+		status, answer := askWith(s.t, s.URL, "POST", "/accord/v1/"+row.path, basic("root", "root-password"), row.body)
 		if status != row.status {
 			s.t.Errorf("POST %s %s: got %d %s, want %d", row.path, row.body, status, answer, row.status)
 		}
@@ -155,6 +155,7 @@ func askWith(t *testing.T, url, method, path, authorization, body string) (int, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
@@ -178,7 +179,7 @@ func unparsed(t *testing.T, url, secret string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "GET /%%zz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n", secret, secret)
+	fmt.Fprintf(conn, "GET /%%zz HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n", secret, secret)
 	text, err := io.ReadAll(conn)
 	if err != nil {
 		t.Fatal(err)

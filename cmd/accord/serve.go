@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 
@@ -13,11 +14,13 @@ import (
 
 // serveFlags are the flags of `accord serve`.
 type serveFlags struct {
-	data      string
-	transport serve.Transport
-	apply     string
-	opsListen string
-	logFormat string
+	data                 string
+	transport            serve.Transport
+	apply                string
+	opsListen            string
+	opsExposed, opsNames bool
+	logFormat            string
+	proxies              []string
 
 	serverName        string
 	durableDeliveries bool
@@ -48,6 +51,11 @@ is for a loopback address, or for standing behind a proxy that speaks TLS.
 
 With --client-ca, clients may log in with a certificate from one of those
 issuers, if an account names it; others still log in with a password or token.
+--client-crl names the certificates that were revoked. A party may also have
+issuers of its own, see accord apply.
+
+Requests that name another host than this one are refused (421), if its names
+are known: with --public-url, or on a loopback address. Addresses always count.
 
 Certificates are read again when their files change, or at SIGHUP; connections
 stay open meanwhile.
@@ -70,10 +78,14 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.transport.Files.Cert, "tls-cert", "", "`FILE` with the server's certificate and intermediates, PEM")
 	flags.StringVar(&f.transport.Files.Key, "tls-key", "", "`FILE` with the certificate's key, PEM")
 	flags.StringVar(&f.transport.Files.ClientCA, "client-ca", "", "`FILE` with the issuers of client certificates, PEM")
+	flags.StringVar(&f.transport.Files.ClientCRL, "client-crl", "", "`FILE` with lists of revoked client certificates, PEM or DER")
 	flags.BoolVar(&f.transport.PlainHTTP, "plain-http", false, "speak HTTP without TLS; on loopback, or with --behind-proxy")
 	flags.BoolVar(&f.transport.BehindProxy, "behind-proxy", false, "a proxy in front of this server speaks TLS with clients")
+	flags.StringSliceVar(&f.proxies, "trusted-proxy", nil, "`CIDR` of proxies whose X-Forwarded-For says where a request comes from; may be repeated")
 	flags.StringVar(&f.apply, "apply", "", "apply this `FILE` first, as accord apply does")
 	flags.StringVar(&f.opsListen, "ops-listen", "", "address `HOST:PORT` for /healthz, /readyz and /metrics")
+	flags.BoolVar(&f.opsExposed, "ops-exposed", false, "let --ops-listen be beyond loopback, where others may read it")
+	flags.BoolVar(&f.opsNames, "ops-names", false, "name agreements in metrics that are exposed")
 	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` under which clients reach this server, such as https://taxii.example; without it API roots are stated as paths")
 	flags.StringArrayVar(&f.corsOrigins, "cors-origin", nil, "`ORIGIN` whose scripts may read answers in a browser, such as https://viewer.example; may be repeated")
@@ -96,8 +108,16 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 	config := serve.Config{
 		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
 		PublicURL: f.publicURL, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders,
+		OperationsExposed: f.opsExposed, OperationsNames: f.opsNames,
 		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries, NoIndex: f.noIndex,
 		Log: log, Now: e.now, Version: versionText(),
+	}
+	for _, text := range f.proxies {
+		prefix, err := proxyPrefix(text)
+		if err != nil {
+			return err
+		}
+		config.TrustedProxies = append(config.TrustedProxies, prefix)
 	}
 	if err := config.Check(); err != nil {
 		return err
@@ -111,6 +131,18 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 		}
 	}
 	return openError(serve.Run(ctx, config))
+}
+
+// proxyPrefix reads an address or a network of proxies.
+func proxyPrefix(text string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, usageError("--trusted-proxy %q is not an address or a network such as 10.0.0.0/8", text)
+	}
+	return prefix.Masked(), nil
 }
 
 // openError adds advice to an error of store.Open.

@@ -33,9 +33,9 @@ func TestNothingIsAnsweredPastTheDoor(t *testing.T) {
 			conn.SetDeadline(time.Now().Add(accordtest.Patience))
 			login := &http.Request{Header: http.Header{}}
 			if row.account != "" {
-				login.SetBasicAuth(row.account, row.account+"-pw")
+				login.SetBasicAuth(row.account, row.account+"-password")
 			}
-			fmt.Fprintf(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", login.Header.Get("Authorization"))
+			fmt.Fprintf(conn, "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n\r\n", login.Header.Get("Authorization"))
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -62,8 +62,12 @@ func (r Request) Send(client *http.Client, url string) (Answer, error) {
 		return Answer{}, err
 	}
 	header(req, "Accept", r.Accept)
-	if r.Body != nil {
-		header(req, "Content-Type", r.ContentType)
+	kind := r.ContentType
+	if kind == "" && strings.HasPrefix(r.Path, "/accord/") && r.Method != http.MethodGet {
+		kind = "application/json" // which a change needs, with a body or without
+	}
+	if r.Body != nil || kind != "" {
+		header(req, "Content-Type", kind)
 	}
 	if r.As != "" {
 		req.SetBasicAuth(r.As, cmp.Or(r.Password, Password(r.As)))

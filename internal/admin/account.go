@@ -23,13 +23,18 @@ type Account struct {
 	Password     bool     `json:"password"` // it has one
 	Tokens       []Token  `json:"tokens,omitempty"`
 	Certificates []string `json:"certificates,omitempty"`
+
+	LastSuccess *auth.Login `json:"last_success,omitempty"` // to a minute
+	LastFailure *auth.Login `json:"last_failure,omitempty"`
 }
 
 // Token is a token as administration shows it. Secret is the token itself; it is shown once, in the answer to NewToken.
 type Token struct {
 	ID      string    `json:"id"`
 	Created time.Time `json:"created"`
-	Note    string    `json:"note,omitempty"`
+	Note    string    `json:"note,omitempty"` // its name
+	Expires time.Time `json:"expires,omitzero"`
+	Used    time.Time `json:"last_used,omitzero"` // to a minute
 	Secret  string    `json:"token,omitempty"`
 }
 
@@ -41,11 +46,13 @@ type NewAccount struct {
 	PasswordHash string `json:"password_hash,omitempty"` // argon2id; none: no password, only tokens or a certificate
 }
 
-func accountView(a auth.Account) Account {
+func (s *Service) accountView(a auth.Account) Account {
+	seen := s.logins.Of(a.Name)
 	v := Account{Name: a.Name, Party: a.Party, Operator: a.Operator, Disabled: a.Disabled,
-		Password: a.PasswordHash != "", Certificates: slices.Clone(a.Certificates)}
+		Password: a.PasswordHash != "", Certificates: slices.Clone(a.Certificates),
+		LastSuccess: seen.Success, LastFailure: seen.Failure}
 	for _, t := range a.Tokens {
-		v.Tokens = append(v.Tokens, Token{ID: t.ID, Created: t.Created, Note: t.Note})
+		v.Tokens = append(v.Tokens, Token{ID: t.ID, Created: t.Created, Note: t.Note, Expires: t.Expires, Used: s.logins.TokenUsed(t.ID)})
 	}
 	return v
 }
@@ -54,7 +61,7 @@ func accountView(a auth.Account) Account {
 func (s *Service) Accounts() []Account {
 	list := make([]Account, 0)
 	for _, a := range s.store.Registry().Accounts {
-		list = append(list, accountView(a))
+		list = append(list, s.accountView(a))
 	}
 	return list
 }
@@ -65,7 +72,7 @@ func (s *Service) Account(name string) (Account, error) {
 	if !ok {
 		return Account{}, notFound("there is no account %s", name)
 	}
-	return accountView(a), nil
+	return s.accountView(a), nil
 }
 
 // AddAccount makes an account.
@@ -163,9 +170,19 @@ func (s *Service) SetPassword(ctx context.Context, by store.Actor, name, hash st
 // mostTokens bounds how many tokens an account has.
 const mostTokens = 50
 
+// maxTokenDays bounds how far ahead a token expires.
+const maxTokenDays = 36525
+
 // NewToken draws a token for an account. Its secret is in the answer and nowhere else.
-func (s *Service) NewToken(ctx context.Context, by store.Actor, name, note string) (Token, error) {
+// It is refused days after today, if days is not 0.
+func (s *Service) NewToken(ctx context.Context, by store.Actor, name, note string, days int) (Token, error) {
+	if days < 0 || days > maxTokenDays {
+		return Token{}, refuse("a token expires in %d days, want 1 to %d, or 0 for never", days, maxTokenDays)
+	}
 	secret, t := auth.NewToken(s.now(), note)
+	if days > 0 {
+		t.Expires = t.Created.AddDate(0, 0, days)
+	}
 	err := s.alterAccount(ctx, by, name, "token new", "token "+t.ID, func(a *auth.Account) error {
 		if len(a.Tokens) >= mostTokens {
 			return refuse("the account %s has %d tokens; revoke one first", name, len(a.Tokens))
@@ -176,7 +193,7 @@ func (s *Service) NewToken(ctx context.Context, by store.Actor, name, note strin
 	if err != nil {
 		return Token{}, err
 	}
-	return Token{ID: t.ID, Created: t.Created, Note: t.Note, Secret: secret}, nil
+	return Token{ID: t.ID, Created: t.Created, Note: t.Note, Expires: t.Expires, Secret: secret}, nil
 }
 
 // RevokeToken ends a token.

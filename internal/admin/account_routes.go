@@ -104,7 +104,8 @@ type accountChange struct {
 	NewAccount
 	Plain  string `json:"password,omitempty"` // instead of password_hash
 	Reason string `json:"reason,omitempty"`   // disable
-	Note   string `json:"note,omitempty"`     // tokens
+	Note   string `json:"note,omitempty"`     // tokens: a name
+	Days   int    `json:"expires_in_days,omitempty"`
 }
 
 // readAccount reads a request's body and makes a hash of a password in it.
@@ -169,7 +170,7 @@ func (s *Service) serveNewToken(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.NewToken(c.Context(), c.by, c.name(), body.Note)
+	return s.NewToken(c.Context(), c.by, c.name(), body.Note, body.Days)
 }
 
 func (s *Service) serveRevokeToken(c call) (any, error) {

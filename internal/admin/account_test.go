@@ -24,10 +24,10 @@ func TestTokensComeAndGo(t *testing.T) {
 	}
 	logins := auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{})
 	login := func(secret string) bool {
-		_, err := logins.Authenticate(ctx, http.Header{"Authorization": {"Bearer " + secret}}, nil)
+		_, err := logins.Authenticate(ctx, auth.Request{Header: http.Header{"Authorization": {"Bearer " + secret}}}, nil)
 		return err == nil
 	}
-	token, err := s.NewToken(ctx, by, "ops", "siem")
+	token, err := s.NewToken(ctx, by, "ops", "siem", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

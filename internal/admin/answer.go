@@ -146,8 +146,10 @@ func statusOf(err error) int {
 		return http.StatusMethodNotAllowed
 	case errors.Is(err, ErrNotFound), errors.Is(err, audit.ErrNotFound), errors.Is(err, agreement.ErrNoRole):
 		return http.StatusNotFound
-	case errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly):
+	case errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly), errors.Is(err, errCrossOrigin):
 		return http.StatusForbidden
+	case errors.Is(err, errNotJSON):
+		return http.StatusUnsupportedMediaType
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
 		return http.StatusUnauthorized
 	case errors.Is(err, auth.ErrBusy), errors.Is(err, store.ErrClosed):

@@ -110,12 +110,12 @@ account root: created
 agreement vendors: created
 agreement states: created
 agreement public: created`
-	if got := applied(t, s, example, "s3cret"); got != created {
+	if got := applied(t, s, example, "a long secret"); got != created {
 		t.Errorf("at first: got\n%s\nwant\n%s", got, created)
 	}
 	before := state(t, s)
 	unchanged := strings.ReplaceAll(created, "created", "unchanged")
-	if got := applied(t, s, example, "s3cret"); got != unchanged {
+	if got := applied(t, s, example, "a long secret"); got != unchanged {
 		t.Errorf("again: got\n%s\nwant\n%s", got, unchanged)
 	}
 	if after := state(t, s); after != before {
@@ -123,7 +123,7 @@ agreement public: created`
 	}
 	s.store.Close()
 	s = open(t, dir)
-	if got := applied(t, s, example, "s3cret"); got != unchanged {
+	if got := applied(t, s, example, "a long secret"); got != unchanged {
 		t.Errorf("after a restart: got\n%s\nwant\n%s", got, unchanged)
 	}
 	if got := applied(t, s, "parties: [{name: vendor, title: Vendor Ltd}]\n", ""); got != "party vendor: unchanged" {
@@ -133,7 +133,7 @@ agreement public: created`
 		t.Errorf("what a file does not mention: got %s, want %s", after, before)
 	}
 	a, _ := s.store.Registry().Account("vendor-push")
-	if !auth.VerifyPassword(a.PasswordHash, "s3cret") {
+	if !auth.VerifyPassword(a.PasswordHash, "a long secret") {
 		t.Error("the password does not verify")
 	}
 }
@@ -161,7 +161,7 @@ func TestApplySaysWhatChanged(t *testing.T) {
 		"the server's title":       {"title: Example exchange", "title: Other exchange", "", "server: changed (title)"},
 		"a root's limit":           {"title: Industry partnership", "title: Industry partnership, max_content_length: 5", "", "api_root nicp: changed (max_content_length)"},
 		"a party's identity":       {"title: Vendor Ltd", `title: Vendor Ltd, identity: "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff"`, "", "party vendor: changed (identity)"},
-		"a new password":           {"", "", "other", "account vendor-push: changed (password)"},
+		"a new password":           {"", "", "another secret", "account vendor-push: changed (password)"},
 		"an account turned off":    {"operator: true", "operator: true, disabled: true", "", "account root: changed (disabled)"},
 		"an account's party":       {"operator: true", "operator: true, party: agency", "", "account root: changed (party)"},
 		"a certificate":            {"operator: true", "operator: true, certificates: [CN=root]", "", "account root: changed (certificates)"},
@@ -180,12 +180,12 @@ func TestApplySaysWhatChanged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())
-			applied(t, s, example, "s3cret")
+			applied(t, s, example, "a long secret")
 			if !strings.Contains(example, tc.old) {
 				t.Fatalf("the example has no %q", tc.old)
 			}
 			var changed []string
-			password := "s3cret"
+			password := "a long secret"
 			if tc.password != "" {
 				password = tc.password
 			}
@@ -231,7 +231,7 @@ func TestApplyRefusesTheWholeFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())
-			applied(t, s, example, "s3cret")
+			applied(t, s, example, "a long secret")
 			vendors, _ := s.store.Collection("vendors")
 			before := state(t, s)
 			text := "server: {title: Changed meanwhile}\n" + strings.ReplaceAll(tc.text, "$VENDORS", vendors.ID().String()) + "\n"
@@ -258,7 +258,7 @@ func TestApplyRefusesTheWholeFile(t *testing.T) {
 
 func TestALoopMayBeBrokenInTheSameFile(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	got := applied(t, s, `
 agreements:
   - {name: states, title: States, api_root: nicp}
@@ -271,7 +271,7 @@ agreements:
 
 func TestTitlesAndAliasesMayChangePlaces(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	got := applied(t, s, `
 agreements:
   - {name: states, title: Public, api_root: nicp, collection: {alias: v}, release: [{to: public, max_tlp: clear}]}
@@ -289,7 +289,7 @@ agreements:
 
 func TestWhatIsTurnedOffStaysOff(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	a, _ := s.store.Registry().Account("root")
 	a.Disabled = true
 	a.Tokens = []auth.Token{{ID: "1", Hash: "aa"}}
@@ -302,10 +302,10 @@ func TestWhatIsTurnedOffStaysOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := applied(t, s, example, "s3cret"); strings.Count(got, "unchanged") != 9 {
+	if got := applied(t, s, example, "a long secret"); strings.Count(got, "unchanged") != 9 {
 		t.Errorf("got %s, want everything unchanged", got)
 	}
-	applied(t, s, strings.Replace(example, "max_tlp: amber", "max_tlp: red", 1), "s3cret")
+	applied(t, s, strings.Replace(example, "max_tlp: amber", "max_tlp: red", 1), "a long secret")
 	col, _ := s.store.Collection("vendors")
 	if got := col.Agreement(); got.Suspended == nil || got.Accept.MaxTLP != stix.Red {
 		t.Errorf("after a change of terms: got %+v, want it suspended still", got)
@@ -317,8 +317,8 @@ func TestWhatIsTurnedOffStaysOff(t *testing.T) {
 
 func TestEveryApplicationIsRecorded(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
-	applied(t, s, strings.Replace(strings.Replace(example, "max_tlp: amber", "max_tlp: red", 1), "operator: true", "operator: true, disabled: true", 1), "s3cret")
+	applied(t, s, example, "a long secret")
+	applied(t, s, strings.Replace(strings.Replace(example, "max_tlp: amber", "max_tlp: red", 1), "operator: true", "operator: true, disabled: true", 1), "a long secret")
 
 	var admin []string
 	err := s.store.AdminEntries(1, 100, func(_ journal.Position, e journal.Entry, _ []byte) bool {
@@ -365,7 +365,7 @@ func acts(t *testing.T, s *Service, name agreement.Name) (list []string) {
 
 func TestALifeOfAnAgreement(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	ctx := context.Background()
 	date := func(s string) time.Time {
 		d, err := agreement.ParseDate(s)

@@ -43,9 +43,15 @@ func (c *Client) SetPassword(ctx context.Context, name, hash string) (Account, e
 	return c.changeAccount(ctx, name, "password", accountChange{NewAccount: NewAccount{PasswordHash: hash}})
 }
 
-// NewToken draws a token for an account.
-func (c *Client) NewToken(ctx context.Context, name, note string) (t Token, err error) {
-	err = c.do(ctx, http.MethodPost, "accounts/"+url.PathEscape(name)+"/tokens/", accountChange{Note: note}, &t)
+// Account returns one account.
+func (c *Client) Account(ctx context.Context, name string) (a Account, err error) {
+	err = c.do(ctx, http.MethodGet, "accounts/"+url.PathEscape(name)+"/", nil, &a)
+	return a, err
+}
+
+// NewToken draws a token for an account, which expires after so many days, if they are not 0.
+func (c *Client) NewToken(ctx context.Context, name, note string, days int) (t Token, err error) {
+	err = c.do(ctx, http.MethodPost, "accounts/"+url.PathEscape(name)+"/tokens/", accountChange{Note: note, Days: days}, &t)
 	return t, err
 }
 

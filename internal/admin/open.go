@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/applyfile"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 )
@@ -81,7 +82,11 @@ func OpenReadOnly(dir string) (*Client, error) {
 // owning returns a client for a store that is open for it alone: closing it closes the store.
 func owning(s *store.Store) *Client {
 	deliveries := delivery.Open(s.AgreementsDir(), delivery.Options{ReadOnly: s.ReadOnly()})
-	c := New(Config{Store: s, Deliveries: deliveries}).Client()
+	logins, err := auth.ReadLogins(filepath.Join(s.Dir(), auth.LoginsFolder))
+	if err != nil {
+		logins = nil // what they say is not worth refusing a command
+	}
+	c := New(Config{Store: s, Deliveries: deliveries, Logins: logins}).Client()
 	done := c.close
 	c.close = sync.OnceValue(func() error { return errors.Join(done(), deliveries.Close(), s.Close()) })
 	return c

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,10 +15,8 @@ const Prefix = "/accord/v1/"
 
 // Remote says how requests over the network come to a Service.
 type Remote struct {
-	Auth *auth.Authenticator
-
-	// Address returns where a request comes from, without a port; nil: the connection's other end.
-	Address func(*http.Request) string
+	// Identify returns the account that sent a request.
+	Identify func(*http.Request) (auth.Account, error)
 
 	// Enter admits a request, and returns what is called once it is answered; nil: all are admitted. An error that has a
 	// method RetryAfter says that the account has reached a limit (429).
@@ -29,9 +26,9 @@ type Remote struct {
 // Remote serves accounts over the network, below Prefix. Operators reach everything but what is for the machine itself;
 // others what their role in an agreement allows.
 func (s *Service) Remote(r Remote) http.Handler {
-	routed := s.handler(Prefix, false)
+	routed := againstForgery(s.handler(Prefix, false))
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		account, err := r.Auth.AuthenticateFrom(req.Context(), r.address(req), req.Header, req.TLS)
+		account, err := r.Identify(req)
 		if err != nil {
 			writeError(w, err)
 			return
@@ -51,17 +48,6 @@ func (s *Service) Remote(r Remote) http.Handler {
 		}
 		routed.ServeHTTP(w, withCaller(req, caller))
 	})
-}
-
-func (r *Remote) address(req *http.Request) string {
-	if r.Address != nil {
-		return r.Address(req)
-	}
-	host, _, err := net.SplitHostPort(req.RemoteAddr)
-	if err != nil {
-		return req.RemoteAddr
-	}
-	return host
 }
 
 // BaseURL returns the URL of Prefix on a server, from the URL of the server or of anything on it.

@@ -56,7 +56,7 @@ func TestRequestsAtOnceAreBoundedHereToo(t *testing.T) {
 	}
 	request.SetBasicAuth(accordtest.Operator, accordtest.Password(accordtest.Operator))
 	slow, answers := dial()
-	fmt.Fprintf(slow, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n", admin.Prefix, request.Header.Get("Authorization"))
+	fmt.Fprintf(slow, "POST %sparties/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n", admin.Prefix, request.Header.Get("Authorization"))
 	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
 		t.Fatalf("got %q, %v, want 100 Continue", line, err)
 	}
@@ -87,8 +87,36 @@ func TestABodyIsNotWaitedForWithoutEnd(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Minute))
-	fmt.Fprintf(conn, "POST %sparties/ HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 17\r\n\r\n", admin.Prefix, request.Header.Get("Authorization"))
+	fmt.Fprintf(conn, "POST %sparties/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n", admin.Prefix, request.Header.Get("Authorization"))
 	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("got %v, %v, want 408", resp, err)
+	}
+}
+
+// A page of another site has a browser send what a form can send, with the user's credentials.
+func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
+	s := accordtest.New(t)
+	for _, row := range []struct {
+		name, contentType string
+		header            http.Header
+		want              int
+	}{
+		{"a form", "application/x-www-form-urlencoded", nil, http.StatusUnsupportedMediaType},
+		{"a form with JSON in it", "text/plain", nil, http.StatusUnsupportedMediaType},
+		{"no type", "-", nil, http.StatusUnsupportedMediaType},
+		{"a script of another site", "application/json", http.Header{"Sec-Fetch-Site": {"cross-site"}}, http.StatusForbidden},
+		{"one that an older browser sends", "application/json", http.Header{"Origin": {"https://evil.example"}}, http.StatusForbidden},
+		{"a program", "application/json; charset=utf-8", nil, http.StatusOK},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := s.Do(accordtest.Request{As: accordtest.Operator, Method: http.MethodPost, Path: admin.Prefix + "parties/",
+				ContentType: row.contentType, Header: row.header, Body: []byte(`{"name":"intruder"}`)})
+			if got.Status != row.want {
+				t.Errorf("got %d %s, want %d", got.Status, got.Body, row.want)
+			}
+			if _, made := s.Store.Registry().Party("intruder"); made != (row.want == http.StatusOK) {
+				t.Errorf("the party was made: %t", made)
+			}
+		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/store"
@@ -30,6 +31,9 @@ type Config struct {
 	// Index, if set, answers searches.
 	Index *index.Index
 
+	// Logins, if set, knows when accounts logged in, and from where.
+	Logins *auth.Logins
+
 	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
 }
@@ -41,6 +45,7 @@ type Service struct {
 	failed func(*http.Request, error)
 	audit  audit.Source
 	index  *index.Index // nil: none
+	logins *auth.Logins
 
 	openAPI func() ([]byte, error)
 
@@ -54,7 +59,10 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, now: c.Now, failed: c.Failed, index: c.Index,
+	if c.Logins == nil {
+		c.Logins = auth.NewLogins()
+	}
+	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: c.Index,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }

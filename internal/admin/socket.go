@@ -42,7 +42,7 @@ func (s *Service) Listen() (*Socket, error) {
 // local serves all routes to callers at the machine.
 func (s *Service) local() http.Handler {
 	handler := s.withBackup(s.handler("/", true))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, withCaller(r, atTheMachine)) })
+	return againstForgery(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, withCaller(r, atTheMachine)) }))
 }
 
 // Path returns the path of the socket.

@@ -50,12 +50,12 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "exchange.yaml")
 	writeFile(t, file, strings.Replace(example, "{name: root, operator: true}", "{name: root, operator: true, password_file: root.pw}", 1))
-	writeFile(t, filepath.Join(folder, "root.pw"), "from a file\n")
+	writeFile(t, filepath.Join(folder, "root.pw"), "read from a file\n")
 	broken := filepath.Join(folder, "broken.yaml")
 	writeFile(t, broken, "parties:\n  - {name: A}\nagreements:\n  - {name: a, api_root: r, accept: {max_tlp: pink}}\n")
 	unfit := filepath.Join(folder, "unfit.yaml")
 	writeFile(t, unfit, "agreements:\n  - {name: a, api_root: r}\n")
-	getenv := func(name string) string { return map[string]string{"PW": "s3cret"}[name] }
+	getenv := func(name string) string { return map[string]string{"PW": "a long secret"}[name] }
 
 	files := open(t, t.TempDir()).Client()
 	defer files.Close()
@@ -111,7 +111,7 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		{"disable", func(a *Client) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
 		{"disable again", func(a *Client) (any, error) { return a.DisableAccount(ctx, "fresh", "left") }},
 		{"enable", func(a *Client) (any, error) { return a.EnableAccount(ctx, "fresh") }},
-		{"draw a token", func(a *Client) (any, error) { return a.NewToken(ctx, "fresh", "siem") }},
+		{"draw a token", func(a *Client) (any, error) { return a.NewToken(ctx, "fresh", "siem", 0) }},
 		{"list accounts", func(a *Client) (any, error) { return a.Accounts(ctx) }},
 		{"revoke no token", func(a *Client) (any, error) { return a.RevokeToken(ctx, "fresh", "none") }},
 		{"disable nobody", func(a *Client) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
@@ -137,7 +137,7 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 			t.Errorf("%s: over the socket %#v, over the files %#v", step.what, faultThere, fault)
 		}
 	}
-	for name, password := range map[string]string{"vendor-push": "s3cret", "root": "from a file"} {
+	for name, password := range map[string]string{"vendor-push": "a long secret", "root": "read from a file"} {
 		a, _ := server.store.Registry().Account(name)
 		if !auth.VerifyPassword(a.PasswordHash, password) {
 			t.Errorf("the server's hash of %s's password does not verify", name)
@@ -266,7 +266,7 @@ func TestAFolderWithALongPath(t *testing.T) {
 // TestOnlyTheMachineAppliesFiles holds what the operators' API from afar leaves out.
 func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	far := s.handler(Prefix, false)
 	ask := func(method, target, body string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
@@ -314,7 +314,7 @@ func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 func TestALostAgreementIsShown(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	col, _ := s.store.Collection("states")
 	path := filepath.Join(dir, "agreements", col.ID().String()+".db")
 	s.store.Close()
@@ -341,7 +341,7 @@ func TestALostAgreementIsShown(t *testing.T) {
 
 func TestTheClockDecidesTheState(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	for at, want := range map[string]agreement.State{"2025-12-31": agreement.Scheduled, "2026-01-01": agreement.Active, "2029-01-01": agreement.Expired} {
 		now, err := agreement.ParseDate(at)
 		if err != nil {

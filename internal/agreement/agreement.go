@@ -29,6 +29,9 @@ type Party struct {
 	Name     PartyName `json:"name"`
 	Title    string    `json:"title"`
 	Identity stix.ID   `json:"identity,omitempty"` // its STIX identity, if known
+
+	// ClientCA holds, in PEM form, the issuers of its accounts' client certificates; "" if it has none of its own.
+	ClientCA string `json:"client_ca,omitempty"`
 }
 
 // Role is what a party may do in an agreement.

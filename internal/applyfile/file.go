@@ -9,6 +9,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -42,6 +43,7 @@ type rootEntry struct {
 
 type partyEntry struct {
 	agreement.Party
+	clientCA string // the file; what it holds is in Party once resolved
 	marks
 }
 
@@ -155,6 +157,7 @@ func (f *File) Resolve(from Passwords, known func(account string) (string, error
 
 // resolve is Resolve that keeps the faults in the file: its errors are those of known.
 func (f *File) resolve(from Passwords, known func(account string) (string, error)) error {
+	f.readAuthorities(from.ReadFile)
 	for i := range f.accounts {
 		a := &f.accounts[i]
 		if !a.namesPassword() {
@@ -210,6 +213,51 @@ func (f *File) hashes() map[string]string {
 		}
 	}
 	return hashes
+}
+
+// readAuthorities reads the files of issuers of client certificates.
+func (f *File) readAuthorities(readFile func(string) ([]byte, error)) {
+	for i := range f.parties {
+		p := &f.parties[i]
+		if p.clientCA == "" {
+			continue
+		}
+		text, err := readFile(p.clientCA)
+		if err != nil {
+			f.faults.add(p.line("client_ca"), "party %s: client_ca: %v", p.Name, err)
+			continue
+		}
+		p.ClientCA = string(text)
+		f.checkAuthority(p)
+	}
+}
+
+// checkAuthority reports issuers that are none.
+func (f *File) checkAuthority(p *partyEntry) {
+	if _, err := tlsconf.ParseIssuers([]byte(p.ClientCA)); err != nil {
+		f.faults.add(p.line("client_ca"), "party %s: client_ca: %s: %v", p.Name, p.clientCA, err)
+	}
+}
+
+// authorities returns the issuers of client certificates by party, once they are read.
+func (f *File) authorities() map[string]string {
+	texts := make(map[string]string)
+	for _, p := range f.parties {
+		if p.ClientCA != "" {
+			texts[string(p.Name)] = p.ClientCA
+		}
+	}
+	return texts
+}
+
+// setAuthorities sets what authorities returned in another process.
+func (f *File) setAuthorities(texts map[string]string) {
+	for i := range f.parties {
+		if p := &f.parties[i]; p.clientCA != "" && p.ClientCA == "" {
+			p.ClientCA = texts[string(p.Name)]
+			f.checkAuthority(p)
+		}
+	}
 }
 
 // setHashes sets what hashes returned in another process. A hash that is none is a fault of the file.

@@ -2,15 +2,16 @@ package applyfile
 
 // Message is an apply file on its way to the process that applies it. Passwords stay with the sender, which sends hashes.
 type Message struct {
-	Name   string            `json:"name"`
-	Text   string            `json:"text"`
-	Hashes map[string]string `json:"password_hashes,omitempty"` // by account
-	Faults []Problem         `json:"faults,omitempty"`          // found by the sender, those of passwords included
+	Name    string            `json:"name"`
+	Text    string            `json:"text"`
+	Hashes  map[string]string `json:"password_hashes,omitempty"` // by account
+	Issuers map[string]string `json:"client_cas,omitempty"`      // of client certificates, in PEM form, by party
+	Faults  []Problem         `json:"faults,omitempty"`          // found by the sender, those of passwords included
 }
 
 // Message makes the message of a file whose passwords are resolved.
 func (f *File) Message() Message {
-	return Message{Name: f.Name, Text: string(f.Text), Hashes: f.hashes(), Faults: f.faults}
+	return Message{Name: f.Name, Text: string(f.Text), Hashes: f.hashes(), Issuers: f.authorities(), Faults: f.faults}
 }
 
 // File reads the file of a message. Its faults are kept for NewPlan to report.
@@ -20,5 +21,6 @@ func (m Message) File() *File {
 		f.faults = m.Faults // the sender has read the text, too
 	}
 	f.setHashes(m.Hashes)
+	f.setAuthorities(m.Issuers)
 	return f
 }

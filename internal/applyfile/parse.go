@@ -202,9 +202,9 @@ func (r *reader) root(n *yaml.Node) rootEntry {
 func (r *reader) party(n *yaml.Node) partyEntry {
 	e := r.entry(n, "a party")
 	var p agreement.Party
-	var name, identity string
-	if !r.mapping(n, e.what, e.words("name", &name), e.words("title", &p.Title), e.words("identity", &identity)) {
-		return partyEntry{p, e.marks}
+	var name, identity, clientCA string
+	if !r.mapping(n, e.what, e.words("name", &name), e.words("title", &p.Title), e.words("identity", &identity), e.words("client_ca", &clientCA)) {
+		return partyEntry{p, clientCA, e.marks}
 	}
 	e.need("name", name)
 	if identity != "" {
@@ -218,7 +218,7 @@ func (r *reader) party(n *yaml.Node) partyEntry {
 	if p.Title == "" {
 		p.Title = name
 	}
-	return partyEntry{p, e.marks}
+	return partyEntry{p, clientCA, e.marks}
 }
 
 func (r *reader) account(n *yaml.Node) accountEntry {

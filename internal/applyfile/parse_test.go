@@ -218,14 +218,14 @@ func TestReadFileSaysWhatItCouldNotRead(t *testing.T) {
 
 func TestPasswordsAreResolved(t *testing.T) {
 	const text = "accounts:\n  - {name: a, party: p, password_env: A_PW}\n  - {name: b, party: p, password_file: b.pw}\n  - {name: c, party: p}\n"
-	kept, err := auth.HashPassword("from a file")
+	kept, err := auth.HashPassword("read from a file")
 	if err != nil {
 		t.Fatal(err)
 	}
 	from := Passwords{
 		Getenv: func(name string) string { return map[string]string{"A_PW": "from outside"}[name] },
 		ReadFile: func(path string) ([]byte, error) {
-			return map[string][]byte{"b.pw": []byte("from a file\r\n")}[path], nil
+			return map[string][]byte{"b.pw": []byte("read from a file\r\n")}[path], nil
 		},
 	}
 	f := parse(t, text)

@@ -35,7 +35,8 @@ type Token struct {
 	ID      string    `json:"id"`   // to name it in lists and to revoke it; not secret
 	Hash    string    `json:"hash"` // hexadecimal SHA-256 of the token
 	Created time.Time `json:"created"`
-	Note    string    `json:"note,omitempty"`
+	Note    string    `json:"note,omitempty"` // its name
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // TokenPrefix starts every token, so that people and secret scanners know one

@@ -14,14 +14,13 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/singleflight"
+	"time"
 )
 
 var (
 	// ErrMissing: the request carries no credentials. Answer 401 with Challenge.
 	ErrMissing = errors.New("no credentials: send an Authorization header or a client certificate")
-	// ErrWrong: it carries credentials that are nobody's; always a *WrongError.
+	// ErrWrong: it carries credentials that belong to no account; always a *WrongError.
 	// Answer 401 with Challenge.
 	ErrWrong = errors.New("wrong credentials")
 	// ErrBusy: more passwords wait to be verified than the server takes on.
@@ -30,40 +29,57 @@ var (
 )
 
 // WrongError says what was wrong with credentials, in words that may be shown
-// to whoever sent them. errors.Is(err, ErrWrong) holds.
-type WrongError struct{ Reason string }
+// to the caller. errors.Is(err, ErrWrong) holds.
+type WrongError struct {
+	Reason  string
+	Account string // that the credentials name, if any
+}
 
 func (e *WrongError) Error() string        { return "wrong credentials: " + e.Reason }
 func (e *WrongError) Is(target error) bool { return target == ErrWrong }
 
+const (
+	defaultWaiting  = 512
+	defaultRemember = 4096
+)
+
 // Options bound what verifying passwords may cost. Zero values are the
 // defaults.
 type Options struct {
-	Workers    int      // passwords verified at the same time; default: one a processor
-	Queue      int      // further ones that may wait; default 64
+	Workers  int // passwords verified at the same time; default: one a processor
+	Waiting  int // requests that may wait for one; default 512
+	Remember int // wrong credentials remembered; default 4096
+
 	KeyHeaders []string // names of headers that may carry a token, such as X-API-Key
 
-	Remember int // verified credentials remembered, and as many refused ones; default 4096
+	Logins *Logins          // default NewLogins
+	Trust  func() *Trust    // the issuers of client certificates; nil: those that TLS verified, as one
+	Now    func() time.Time // default time.Now
+
+	// Failed, if set, is called for each request whose credentials were
+	// refused: with the account that they name, if it exists, the address, and
+	// a reason of a few words.
+	Failed func(account, address, reason string)
 }
 
 // Authenticator finds out who is calling. It is safe for concurrent use.
 //
 // A password is expensive to verify on purpose, and TAXII clients send theirs
 // with every request. So the outcome is remembered, good or bad, under a key
-// from which the password cannot be found, and only as long as the account is
-// unchanged: a changed password or a disabled account counts from the next
-// request on.
+// from which the password cannot be found, and which changes with the
+// account's password hash: a changed password or a disabled account counts
+// from the next request on.
 type Authenticator struct {
-	dir        Directory
-	macs       sync.Pool // of hash.Hash, keyed with a key of this process alone
-	verified   *memory
-	refused    *memory
-	failures   *failures
-	keyHeaders []string // canonical
+	dir     Directory
+	logins  *Logins
+	refused *memory
+	queue   *queue
+	trust   func() *Trust
+	now     func() time.Time
+	failed  func(account, address, reason string)
+	macs    sync.Pool // of *macState
 
-	flight  singleflight.Group // requests with the same credentials share one verification
-	workers chan struct{}
-	waiting chan struct{} // one place for each who verifies or waits to
+	keyHeaders []string // canonical
 
 	decoy passwordHash // verified when there is no password to compare with, so that it takes as long
 }
@@ -79,165 +95,181 @@ func New(dir Directory, opts Options) *Authenticator {
 	if opts.Workers <= 0 {
 		opts.Workers = runtime.NumCPU()
 	}
-	if opts.Queue <= 0 {
-		opts.Queue = 64
+	if opts.Waiting <= 0 {
+		opts.Waiting = defaultWaiting
 	}
 	if opts.Remember <= 0 {
-		opts.Remember = 4096
+		opts.Remember = defaultRemember
 	}
-	var key, salt, decoy [keyBytes]byte
-	for _, b := range []*[keyBytes]byte{&key, &salt, &decoy} {
-		rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	if opts.Logins == nil {
+		opts.Logins = NewLogins()
 	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Failed == nil {
+		opts.Failed = func(string, string, string) {}
+	}
+	var salt, decoy [keyBytes]byte
+	rand.Read(salt[:]) // never fails: crypto/rand ends the process instead
+	rand.Read(decoy[:])
 	keyHeaders := make([]string, len(opts.KeyHeaders))
 	for i, name := range opts.KeyHeaders {
 		keyHeaders[i] = http.CanonicalHeaderKey(name)
 	}
+	key := opts.Logins.key
 	return &Authenticator{
-		dir:        dir,
 		keyHeaders: keyHeaders,
-		macs:       sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
-		verified:   newMemory(opts.Remember),
-		refused:    newMemory(opts.Remember),
-		failures:   newFailures(),
-		workers:    make(chan struct{}, opts.Workers),
-		waiting:    make(chan struct{}, opts.Workers+opts.Queue),
+		dir:        dir, logins: opts.Logins, trust: opts.Trust, now: opts.Now, failed: opts.Failed,
+		refused: newMemory(opts.Remember),
+		queue:   newQueue(opts.Workers, opts.Waiting),
+		macs:    sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
 		decoy: passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes,
 			salt: salt[:saltBytes], key: decoy[:]},
 	}
 }
 
-// Authenticate is AuthenticateFrom for requests whose address is not known.
-func (a *Authenticator) Authenticate(ctx context.Context, header http.Header, state *tls.ConnectionState) (Account, error) {
-	return a.AuthenticateFrom(ctx, "", header, state)
+// Request is what Authenticate looks at.
+type Request struct {
+	Address string // where it comes from, without a port; "" if that is not known
+	Header  http.Header
+	TLS     *tls.ConnectionState
 }
 
-// AuthenticateFrom returns the account that a request comes from. An
+// Authenticate returns the account that a request comes from. An
 // Authorization header decides alone; without one, the verified client
-// certificate does. After many wrong passwords for an account from one address
-// it takes its time, see SlowError. Its errors are ErrMissing, ErrWrong,
+// certificate does. A password that is not remembered waits for its turn, see queue;
+// before that, wait is called, if it is not nil. Its errors are ErrMissing, ErrWrong,
 // ErrBusy, a *SlowError and ctx's own.
-func (a *Authenticator) AuthenticateFrom(ctx context.Context, address string, header http.Header, state *tls.ConnectionState) (Account, error) {
-	c, err := a.credentials(header, state)
+func (a *Authenticator) Authenticate(ctx context.Context, r Request, wait func()) (Account, error) {
+	account, token, err := a.authenticate(ctx, r, wait)
+	switch slow := (*SlowError)(nil); {
+	case err == nil:
+		a.logins.succeeded(account.Name, r.Address, token, a.now())
+		return account, nil
+	case errors.Is(err, ErrWrong):
+		var wrong *WrongError
+		errors.As(err, &wrong)
+		a.fail(wrong.Account, r.Address, wrong.Reason)
+	case errors.As(err, &slow):
+		a.fail("", r.Address, "too many wrong passwords before it")
+	case errors.Is(err, ErrBusy):
+		a.fail("", r.Address, "too many logins at once")
+	}
+	return Account{}, err
+}
+
+func (a *Authenticator) fail(name, address, reason string) {
+	if _, known := a.dir.Account(name); known {
+		a.logins.failed(name, address, reason, a.now())
+	} else {
+		name = "" // it may be a password in the wrong field
+	}
+	a.failed(name, address, reason)
+}
+
+// authenticate also returns the id of the token that was used, if any.
+func (a *Authenticator) authenticate(ctx context.Context, r Request, wait func()) (_ Account, token string, _ error) {
+	c, err := a.credentials(r.Header, r.TLS)
 	if errors.Is(err, ErrMissing) {
-		if cert := verifiedCertificate(state); cert != nil {
-			return a.byCertificate(certificateNames(cert))
+		account, shown, err := a.byCertificate(r.TLS)
+		if !shown {
+			err = ErrMissing
 		}
+		return account, "", err
 	}
 	if err != nil {
-		return Account{}, err
+		return Account{}, "", err
 	}
-	if account, ok := a.byToken(c); ok {
-		return account, nil
+	account, token, err := a.byToken(c)
+	if token != "" || err != nil {
+		return account, token, err
 	}
 	if c.scheme == bearer {
-		return Account{}, &WrongError{"the token is not known"}
+		return Account{}, "", &WrongError{Reason: "the token is unknown"}
 	}
-	return a.byPassword(ctx, c, address)
+	account, err = a.byPassword(ctx, c, r.Address, wait)
+	return account, "", err
 }
 
-func (a *Authenticator) byCertificate(names []string) (Account, error) {
-	for _, name := range names {
-		if account, ok := a.dir.AccountOfCertificate(name); ok && !account.Disabled {
-			return account, nil
-		}
-	}
-	return Account{}, &WrongError{"the client certificate belongs to no account"}
-}
-
-// byToken looks a token up. Beside a user name, the token must be that user's.
-func (a *Authenticator) byToken(c credentials) (Account, bool) {
+// byToken looks a token up; the id is empty if the secret is none. Beside a
+// user name, the token must be that user's.
+func (a *Authenticator) byToken(c credentials) (_ Account, id string, _ error) {
 	if !strings.HasPrefix(c.secret, TokenPrefix) {
-		return Account{}, false
+		return Account{}, "", nil
 	}
 	sum := HashToken(c.secret)
 	account, ok := a.dir.AccountOfToken(sum)
 	if !ok || account.Disabled || c.scheme == basic && account.Name != c.name {
-		return Account{}, false
+		return Account{}, "", nil
 	}
-	held := 0
 	for _, t := range account.Tokens {
-		held |= subtle.ConstantTimeCompare([]byte(t.Hash), []byte(sum))
+		if subtle.ConstantTimeCompare([]byte(t.Hash), []byte(sum)) == 1 {
+			if !t.Expires.IsZero() && !a.now().Before(t.Expires) {
+				return Account{}, "", &WrongError{"the token has expired", account.Name}
+			}
+			return account, t.ID, nil
+		}
 	}
-	return account, held == 1
+	return Account{}, "", nil
 }
-
-var errWrongPassword = &WrongError{"the user name or the password is wrong"}
 
 // byPassword is the cheap way: an outcome remembered for the account as it is
-// now. What is not remembered takes its turn in verify.
-func (a *Authenticator) byPassword(ctx context.Context, c credentials, address string) (Account, error) {
+// now. What is not remembered takes its turn in the queue.
+func (a *Authenticator) byPassword(ctx context.Context, c credentials, address string, wait func()) (Account, error) {
+	wrong := &WrongError{"the user name or the password is wrong", c.name}
 	if c.secret == "" || len(c.secret) > MaxPassword {
-		return Account{}, errWrongPassword
+		return Account{}, wrong
 	}
-	key := a.key(c)
-	account, known := a.dir.Account(c.name)
-	now := remembered{known: known, revision: account.Revision}
-	if a.verified.holds(key, now) && !account.Disabled {
+	account, _ := a.dir.Account(c.name)
+	key := a.key(c, account)
+	switch {
+	case a.logins.verified.holds(key) && !account.Disabled:
 		return account, nil
+	case a.refused.holds(key):
+		return Account{}, wrong
 	}
-	from := pair{c.name, address}
-	if err := a.failures.await(ctx, from); err != nil {
+	if wait != nil {
+		wait()
+	}
+	from := AddressKey(address)
+	err := a.queue.do(ctx, key, origin{c.name, from}, a.logins.knows(c.name, from), func() error { return a.verify(key, c, account) })
+	if errors.Is(err, ErrWrong) {
+		return Account{}, wrong
+	}
+	if err != nil {
 		return Account{}, err
 	}
-	account, err := a.byArgon(ctx, key, c, account, now)
-	if errors.Is(err, ErrWrong) {
-		a.failures.wrong(from)
-	} else if err == nil {
-		a.failures.right(from)
-	}
-	return account, err
+	return account, nil
 }
 
-// byArgon has a password verified that is not remembered as right.
-func (a *Authenticator) byArgon(ctx context.Context, key credentialKey, c credentials, account Account, now remembered) (Account, error) {
-	if a.refused.holds(key, now) {
-		return Account{}, errWrongPassword
-	}
-	// The verification outlives a caller who goes away: others may share it.
-	shared := string(binary.BigEndian.AppendUint64(key[:], account.Revision))
-	outcome := a.flight.DoChan(shared, func() (any, error) { return a.verify(key, c, account, now) })
-	select {
-	case <-ctx.Done():
-		return Account{}, context.Cause(ctx)
-	case r := <-outcome:
-		if r.Err != nil {
-			return Account{}, r.Err
-		}
-		return r.Val.(Account), nil
-	}
-}
-
-// verify runs argon2id, when a worker is free, and remembers the outcome.
-func (a *Authenticator) verify(key credentialKey, c credentials, account Account, now remembered) (any, error) {
-	select {
-	case a.waiting <- struct{}{}:
-		defer func() { <-a.waiting }()
-	default:
-		return nil, ErrBusy
-	}
-	a.workers <- struct{}{}
-	defer func() { <-a.workers }()
-
+// verify runs argon2id and remembers the outcome.
+func (a *Authenticator) verify(key credentialKey, c credentials, account Account) error {
 	h, err := parseHash(account.PasswordHash)
 	if err != nil {
 		h = a.decoy
 	}
 	if !h.verify(c.secret) || err != nil || account.Disabled {
-		a.refused.put(key, now)
-		return nil, errWrongPassword
+		a.refused.put(key)
+		return ErrWrong
 	}
-	a.verified.put(key, now)
-	return account, nil
+	a.logins.verified.put(key)
+	return nil
 }
 
-// key stands for credentials in memory. The length of the name keeps
-// ("ab", "c") and ("a", "bc") apart.
-func (a *Authenticator) key(c credentials) (key credentialKey) {
+// key stands for credentials and the state of the account that they are
+// verified against. Lengths keep ("ab", "c") and ("a", "bc") apart.
+func (a *Authenticator) key(c credentials, account Account) (key credentialKey) {
 	m := a.macs.Get().(*macState)
 	m.buf = append(m.buf[:0], byte(c.scheme))
-	m.buf = binary.AppendUvarint(m.buf, uint64(len(c.name)))
-	m.buf = append(append(m.buf, c.name...), c.secret...)
+	if account.Disabled {
+		m.buf[0] |= 0x80
+	}
+	for _, s := range []string{c.name, account.PasswordHash} {
+		m.buf = binary.AppendUvarint(m.buf, uint64(len(s)))
+		m.buf = append(m.buf, s...)
+	}
+	m.buf = append(m.buf, c.secret...)
 	m.mac.Reset()
 	m.mac.Write(m.buf)
 	m.mac.Sum(key[:0])

@@ -71,6 +71,25 @@ func (d *directory) AccountOfCertificate(name string) (Account, bool) {
 	})
 }
 
+// login authenticates a request from no address in particular.
+func (a *Authenticator) login(ctx context.Context, header http.Header, state *tls.ConnectionState) (Account, error) {
+	return a.Authenticate(ctx, Request{Header: header, TLS: state}, nil)
+}
+
+// hold takes all workers of a queue away until release is called.
+func (q *queue) hold() (release func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.free
+	q.free = 0
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.free += n
+		q.dispatch()
+	}
+}
+
 // cheapHash is a hash at the lowest cost that is accepted, so that tests are quick.
 func cheapHash(password string) string {
 	h := passwordHash{memory: minMemory, passes: 1, lanes: 1, salt: []byte("salty-salt")}
@@ -139,7 +158,7 @@ func TestSchemes(t *testing.T) {
 		"a header of many kilobytes":                         {header("Bearer " + strings.Repeat("x", maxHeader)), "", ErrWrong},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := a.Authenticate(context.Background(), tc.header, nil)
+			got, err := a.login(context.Background(), tc.header, nil)
 			if !errors.Is(err, tc.err) || got.Name != tc.want {
 				t.Errorf("got %q, %v, want %q, %v", got.Name, err, tc.want, tc.err)
 			}
@@ -163,7 +182,7 @@ func TestNobodyLearnsWhetherANameExists(t *testing.T) {
 	a := New(dir, Options{})
 	var first string
 	for _, name := range []string{"push", "nobody", "off"} {
-		_, err := a.Authenticate(context.Background(), basicHeader(name, "guess"), nil)
+		_, err := a.login(context.Background(), basicHeader(name, "guess"), nil)
 		if err == nil {
 			t.Fatalf("%s with a wrong password: got in", name)
 		}
@@ -174,7 +193,7 @@ func TestNobodyLearnsWhetherANameExists(t *testing.T) {
 			t.Errorf("%s: got %q, want the same as for a known name, %q", name, err, first)
 		}
 	}
-	// Whoever is turned away has cost an argon2id and is remembered as refused.
+	// Each refusal has cost an argon2id and is remembered.
 	if got := len(a.refused.entries); got != 3 {
 		t.Errorf("refused credentials: got %d, want 3", got)
 	}
@@ -188,7 +207,7 @@ func TestAVerifiedPasswordIsForgottenWhenTheAccountChanges(t *testing.T) {
 	dir := &directory{accounts: []Account{account}}
 	a := New(dir, Options{})
 	try := func(password string) error {
-		_, err := a.Authenticate(context.Background(), basicHeader("push", password), nil)
+		_, err := a.login(context.Background(), basicHeader("push", password), nil)
 		return err
 	}
 	expect := func(when, password string, want error) {
@@ -220,21 +239,21 @@ func TestAPasswordIsVerifiedOnce(t *testing.T) {
 	a := New(dir, Options{Workers: 1})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if _, err := a.Authenticate(ctx, basicHeader("push", "s3cret"), nil); err != nil {
+	if _, err := a.login(ctx, basicHeader("push", "s3cret"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Authenticate(ctx, basicHeader("push", "guess"), nil); !errors.Is(err, ErrWrong) {
+	if _, err := a.login(ctx, basicHeader("push", "guess"), nil); !errors.Is(err, ErrWrong) {
 		t.Fatal(err)
 	}
-	a.workers <- struct{}{} // no worker is free: what is answered now was remembered
-	if _, err := a.Authenticate(ctx, basicHeader("push", "s3cret"), nil); err != nil {
+	a.queue.hold() // no worker is free: what is answered now was remembered
+	if _, err := a.login(ctx, basicHeader("push", "s3cret"), nil); err != nil {
 		t.Errorf("the right password again: %v", err)
 	}
-	if _, err := a.Authenticate(ctx, basicHeader("push", "guess"), nil); !errors.Is(err, ErrWrong) {
+	if _, err := a.login(ctx, basicHeader("push", "guess"), nil); !errors.Is(err, ErrWrong) {
 		t.Errorf("the wrong password again: got %v, want ErrWrong", err)
 	}
 	cancel()
-	if _, err := a.Authenticate(ctx, basicHeader("push", "another"), nil); !errors.Is(err, context.Canceled) {
+	if _, err := a.login(ctx, basicHeader("push", "another"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("another password, by a caller who goes away: got %v, want that it waits until then", err)
 	}
 }
@@ -242,28 +261,25 @@ func TestAPasswordIsVerifiedOnce(t *testing.T) {
 func TestTooManyPasswordsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := &directory{}
-		a := New(dir, Options{Workers: 2, Queue: 3})
-		// Both workers are held, so whoever comes waits.
-		a.workers <- struct{}{}
-		a.workers <- struct{}{}
+		a := New(dir, Options{Workers: 2, Waiting: 5})
+		release := a.queue.hold()
 		outcome := make(chan error, 10)
 		for i := range 8 {
 			go func() {
-				_, err := a.Authenticate(context.Background(), basicHeader("nobody", fmt.Sprint("guess", i)), nil)
+				_, err := a.login(context.Background(), basicHeader("nobody", fmt.Sprint("guess", i)), nil)
 				outcome <- err
 			}()
 		}
-		synctest.Wait()
+		time.Sleep(2 * refusedAfter)
 		if got := len(outcome); got != 3 {
-			t.Errorf("turned away: got %d, want 3 of 8 with 2 workers and 3 places to wait", got)
+			t.Errorf("turned away: got %d, want 3 of 8 with 5 places to wait", got)
 		}
 		for range len(outcome) {
 			if err := <-outcome; !errors.Is(err, ErrBusy) {
 				t.Errorf("turned away with %v, want ErrBusy", err)
 			}
 		}
-		<-a.workers
-		<-a.workers
+		release()
 		for range 5 {
 			if err := <-outcome; !errors.Is(err, ErrWrong) {
 				t.Errorf("after the wait: got %v, want ErrWrong", err)
@@ -275,20 +291,20 @@ func TestTooManyPasswordsAtOnce(t *testing.T) {
 func TestTheSameCredentialsShareOneVerification(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := &directory{accounts: []Account{{Name: "push", PasswordHash: cheapHash("s3cret"), Revision: 1}}}
-		a := New(dir, Options{Workers: 1, Queue: 1})
-		a.workers <- struct{}{}
+		a := New(dir, Options{Workers: 1})
+		release := a.queue.hold()
 		outcome := make(chan error, 50)
 		for range cap(outcome) {
 			go func() {
-				_, err := a.Authenticate(context.Background(), basicHeader("push", "s3cret"), nil)
+				_, err := a.login(context.Background(), basicHeader("push", "s3cret"), nil)
 				outcome <- err
 			}()
 		}
 		synctest.Wait()
-		if got := len(a.waiting); got != 1 {
+		if got := len(a.queue.waiting); got != 1 {
 			t.Errorf("verifications waiting: got %d, want 1", got)
 		}
-		<-a.workers
+		release()
 		for range cap(outcome) {
 			if err := <-outcome; err != nil {
 				t.Errorf("got %v, want to get in", err)
@@ -300,22 +316,18 @@ func TestTheSameCredentialsShareOneVerification(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	m := newMemory(3)
 	key := func(i byte) credentialKey { return credentialKey{i} }
-	state := remembered{known: true, revision: 1}
 	for i := range byte(3) {
-		m.put(key(i), state)
+		m.put(key(i))
 	}
-	m.holds(key(0), state) // used, so it stays
-	m.put(key(3), state)
+	m.holds(key(0)) // used, so it stays
+	m.put(key(3))
 	for i, want := range []bool{true, false, true, true} {
-		if got := m.holds(key(byte(i)), state); got != want {
+		if got := m.holds(key(byte(i))); got != want {
 			t.Errorf("credentials %d: got %v, want %v", i, got, want)
 		}
 	}
-	if m.holds(key(3), remembered{known: true, revision: 2}) {
-		t.Error("remembered for another revision")
-	}
-	if len(m.entries) != 2 || m.order.Len() != 2 {
-		t.Errorf("entries: got %d and %d, want 2", len(m.entries), m.order.Len())
+	if len(m.entries) != 3 || m.order.Len() != 3 {
+		t.Errorf("entries: got %d and %d, want 3", len(m.entries), m.order.Len())
 	}
 }
 
@@ -374,7 +386,7 @@ func TestClientCertificates(t *testing.T) {
 		"an unreadable header beside a good one too": {header("Digest x"), verified(feed), "", ErrWrong},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := a.Authenticate(context.Background(), tc.header, tc.state)
+			got, err := a.login(context.Background(), tc.header, tc.state)
 			if !errors.Is(err, tc.err) || got.Name != tc.want {
 				t.Errorf("got %q, %v, want %q, %v", got.Name, err, tc.want, tc.err)
 			}
@@ -388,8 +400,141 @@ func BenchmarkAuthenticateRemembered(b *testing.B) {
 	h := basicHeader("push", "s3cret")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Authenticate(context.Background(), h, nil); err != nil {
+		if _, err := a.login(context.Background(), h, nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// authority is a CA that signs client certificates.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T, name string) authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+	raw, err := x509.CreateCertificate(rand.Reader, draft, draft, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authority{cert, key}
+}
+
+// sign returns the state of a connection with a certificate from the authority.
+func (a authority) sign(t *testing.T, serial int64, draft *x509.Certificate) *tls.ConnectionState {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft.SerialNumber, draft.NotAfter = big.NewInt(serial), time.Now().Add(time.Hour)
+	raw, err := x509.CreateCertificate(rand.Reader, draft, a.cert, key.Public(), a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}, VerifiedChains: [][]*x509.Certificate{{cert, a.cert}}}
+}
+
+// A listed authority signs any subject it likes, so a subject alone counts only where one authority can have signed it.
+func TestARivalsAuthorityIsNoVendor(t *testing.T) {
+	vendor, rival, own := newAuthority(t, "Vendor CA"), newAuthority(t, "Rival CA"), newAuthority(t, "Agency CA")
+	subject := pkix.Name{CommonName: "feed", Organization: []string{"Vendor Ltd"}}
+	feed := func(a authority) *tls.ConnectionState { return a.sign(t, 7, &x509.Certificate{Subject: subject}) }
+	agency := func(a authority) *tls.ConnectionState {
+		return a.sign(t, 8, &x509.Certificate{Subject: pkix.Name{CommonName: "siem"}, DNSNames: []string{"siem.agency.example"}})
+	}
+	twice := func(a authority) *tls.ConnectionState {
+		return a.sign(t, 9, &x509.Certificate{Subject: pkix.Name{CommonName: "feed", ExtraNames: []pkix.AttributeTypeAndValue{
+			{Type: []int{2, 5, 4, 3}, Value: "feed"}, {Type: []int{2, 5, 4, 3}, Value: "admin"}}}})
+	}
+	revoked := func(next time.Duration) *x509.RevocationList {
+		raw, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(next),
+			RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(7), RevocationTime: time.Now()}}}, vendor.cert, vendor.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := x509.ParseRevocationList(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	type certs = []*x509.Certificate
+	both, one := certs{vendor.cert, rival.cert}, certs{vendor.cert}
+	ofAgency := map[string][]*x509.Certificate{"agency": {own.cert}}
+	key := func(state *tls.ConnectionState) string { return certificateNames(state.PeerCertificates[0])[1] }
+	pinned := feed(rival)
+	for _, row := range []struct {
+		name, certificate string
+		trust             *Trust
+		state             *tls.ConnectionState
+		ok                bool
+	}{
+		{"a subject alone, with one authority", "CN=feed,O=Vendor Ltd", NewTrust(one, nil, nil), feed(vendor), true},
+		{"a subject alone, with two", "CN=feed,O=Vendor Ltd", NewTrust(both, nil, nil), feed(vendor), false},
+		{"the rival's, with two", "CN=feed,O=Vendor Ltd", NewTrust(both, nil, nil), feed(rival), false},
+		{"issuer and subject", "CN=feed,O=Vendor Ltd issuer:CN=Vendor CA", NewTrust(both, nil, nil), feed(vendor), true},
+		{"issuer and subject, from the rival", "CN=feed,O=Vendor Ltd issuer:CN=Vendor CA", NewTrust(both, nil, nil), feed(rival), false},
+		{"issuer and subject, from a rival of the same name", "CN=feed,O=Vendor Ltd issuer:CN=Vendor CA", NewTrust(certs{vendor.cert, newAuthority(t, "Vendor CA").cert}, nil, nil), feed(vendor), false},
+		{"the fingerprint of the key", key(pinned), NewTrust(both, nil, nil), pinned, true},
+		{"an alternative name, with one authority", "dns:siem.agency.example", NewTrust(one, nil, nil), agency(vendor), true},
+		{"an alternative name, with two", "dns:siem.agency.example", NewTrust(both, nil, nil), agency(vendor), false},
+		{"a subject alone, from its party's authority", "CN=siem", NewTrust(both, ofAgency, nil), agency(own), true},
+		{"a subject alone, of a party with an authority, from the server's", "CN=siem", NewTrust(one, ofAgency, nil), agency(vendor), false},
+		{"a repeated attribute", "CN=feed", NewTrust(one, nil, nil), twice(vendor), false},
+		{"an authority that was removed", "CN=feed,O=Vendor Ltd", NewTrust(certs{rival.cert}, nil, nil), feed(vendor), false},
+		{"a revoked certificate", "CN=feed,O=Vendor Ltd", NewTrust(one, nil, []*x509.RevocationList{revoked(time.Hour)}), feed(vendor), false},
+		{"one that is not on the list", "CN=siem", NewTrust(one, nil, []*x509.RevocationList{revoked(time.Hour)}), agency(vendor), true},
+		{"a list that is out of date", "CN=siem", NewTrust(one, nil, []*x509.RevocationList{revoked(-time.Minute)}), agency(vendor), false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			name, err := ParseCertificate(row.certificate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := New(&directory{accounts: []Account{{Name: "x", Party: "agency", Certificates: []string{name}}}}, Options{Trust: func() *Trust { return row.trust }})
+			got, err := a.login(t.Context(), nil, row.state)
+			if (err == nil) != row.ok || row.ok && got.Name != "x" || !row.ok && !errors.Is(err, ErrWrong) {
+				t.Errorf("got %q, %v, want in: %t", got.Name, err, row.ok)
+			}
+		})
+	}
+	other := New(&directory{accounts: []Account{{Name: "x", Party: "vendor", Certificates: []string{"CN=siem issuer:CN=Agency CA"}}}},
+		Options{Trust: func() *Trust { return NewTrust(one, ofAgency, nil) }})
+	if got, err := other.login(t.Context(), nil, agency(own)); err == nil {
+		t.Errorf("a party's authority let in %q of another party", got.Name)
+	}
+}
+
+func TestATokenEnds(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	plain, token := NewToken(now, "sensor")
+	token.Expires = now.AddDate(0, 0, 90)
+	dir := &directory{accounts: []Account{{Name: "push", Tokens: []Token{token}}}}
+	a := New(dir, Options{Now: func() time.Time { return now }})
+	if _, err := a.login(t.Context(), header("Bearer "+plain), nil); err != nil {
+		t.Errorf("before its end: %v", err)
+	}
+	if got := a.logins.TokenUsed(token.ID); !got.Equal(now) {
+		t.Errorf("last used: got %v, want %v", got, now)
+	}
+	now = token.Expires
+	if _, err := a.login(t.Context(), header("Bearer "+plain), nil); !errors.Is(err, ErrWrong) || !strings.Contains(err.Error(), "expired") {
+		t.Errorf("at its end: got %v, want it refused as expired", err)
 	}
 }

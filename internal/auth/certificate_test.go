@@ -12,7 +12,7 @@ import (
 // for a fingerprint.
 func FuzzParseCertificate(f *testing.F) {
 	digits := strings.Repeat("Ab", 32)
-	for _, s := range []string{digits, "SHA256:" + digits, "sha256:" + strings.Repeat("ab:", 31) + "ab", "CN=feed,O=Vendor Ltd", "sha256:x=y", "=", " CN=x"} {
+	for _, s := range []string{digits, "SHA256:" + digits, "sha256:" + strings.Repeat("ab:", 31) + "ab", "CN=feed,O=Vendor Ltd", "sha256:x=y", "=", " CN=x", "CN=a issuer:CN=b", "CN=a,CN=b", "dns:feed.example issuer:CN=b", "dns:"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -32,7 +32,7 @@ func FuzzParseCertificate(f *testing.F) {
 	})
 }
 
-// FuzzCertificateNames names certificates of any subject: the fingerprint first, and never a second one, whatever the
+// FuzzCertificateNames names certificates of any subject: the fingerprints first, and never another one, whatever the
 // subject looks like.
 func FuzzCertificateNames(f *testing.F) {
 	f.Add("feed", "Vendor Ltd", "x")
@@ -44,10 +44,10 @@ func FuzzCertificateNames(f *testing.F) {
 			subject.Organization = []string{org}
 		}
 		names := certificateNames(&x509.Certificate{Raw: []byte(cn), Subject: subject})
-		if len(names) == 0 || !strings.HasPrefix(names[0], fingerprintPrefix) {
-			t.Fatalf("got %q, want the fingerprint first", names)
+		if len(names) < 2 || !strings.HasPrefix(names[0], fingerprintPrefix) || !strings.HasPrefix(names[1], fingerprintPrefix) {
+			t.Fatalf("got %q, want the fingerprints of certificate and key first", names)
 		}
-		for _, name := range names[1:] {
+		for _, name := range names[2:] {
 			if stored, err := ParseCertificate(name); err == nil && (stored != name || strings.HasPrefix(stored, fingerprintPrefix)) {
 				t.Errorf("the subject %q would be stored as %q", name, stored)
 			}
@@ -57,8 +57,8 @@ func FuzzCertificateNames(f *testing.F) {
 			return
 		}
 		subject.ExtraNames = nil
-		if got := certificateNames(&x509.Certificate{Subject: subject}); len(got) > 1 && got[1] == plain[1] {
-			t.Errorf("CN %q and O %q are named %q, as CN feed and O Vendor Ltd are", cn, org, got[1])
+		if got := certificateNames(&x509.Certificate{Subject: subject}); len(got) > 2 && got[2] == plain[2] {
+			t.Errorf("CN %q and O %q are named %q, as CN feed and O Vendor Ltd are", cn, org, got[2])
 		}
 	})
 }

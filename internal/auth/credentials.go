@@ -33,11 +33,11 @@ func parseCredentials(header http.Header) (credentials, error) {
 	case len(values) == 0:
 		return credentials{}, ErrMissing
 	case len(values) > 1:
-		return credentials{}, &WrongError{"the request has more than one Authorization header"}
+		return credentials{}, &WrongError{Reason: "the request has more than one Authorization header"}
 	case strings.TrimSpace(values[0]) == "":
 		return credentials{}, ErrMissing
 	case len(values[0]) > maxHeader:
-		return credentials{}, &WrongError{"the Authorization header is too long"}
+		return credentials{}, &WrongError{Reason: "the Authorization header is too long"}
 	}
 	name, rest, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
 	rest = strings.TrimLeft(rest, " ")
@@ -46,28 +46,28 @@ func parseCredentials(header http.Header) (credentials, error) {
 		return parseBasic(rest)
 	case strings.EqualFold(name, "Bearer"), strings.EqualFold(name, "Token"):
 		if rest == "" || strings.ContainsAny(rest, " \t") {
-			return credentials{}, &WrongError{"the Authorization header does not hold one token after " + strings.ToLower(name)}
+			return credentials{}, &WrongError{Reason: "the Authorization header does not hold one token after " + strings.ToLower(name)}
 		}
 		return credentials{scheme: bearer, secret: rest}, nil
 	}
-	return credentials{}, &WrongError{"the Authorization scheme is none of Basic, Bearer, Token"}
+	return credentials{}, &WrongError{Reason: "the Authorization scheme is none of Basic, Bearer, Token"}
 }
 
 // parseBasic reads base64(name ":" password) (RFC 7617).
 func parseBasic(text string) (credentials, error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return credentials{}, &WrongError{"the Basic credentials are not base64"}
+		return credentials{}, &WrongError{Reason: "the Basic credentials are not base64"}
 	}
 	name, secret, ok := strings.Cut(utf8Text(raw), ":")
 	if !ok {
-		return credentials{}, &WrongError{"the Basic credentials have no colon between name and password"}
+		return credentials{}, &WrongError{Reason: "the Basic credentials have no colon between name and password"}
 	}
 	if name == "" && secret == "" {
 		return credentials{}, ErrMissing // clients that have none send this
 	}
 	if strings.ContainsFunc(name, isControl) || strings.ContainsFunc(secret, isControl) {
-		return credentials{}, &WrongError{"the Basic credentials hold control characters"}
+		return credentials{}, &WrongError{Reason: "the Basic credentials hold control characters"}
 	}
 	return credentials{scheme: basic, name: name, secret: secret}, nil
 }

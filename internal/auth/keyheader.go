@@ -17,11 +17,11 @@ func (a *Authenticator) credentials(header http.Header, state *tls.ConnectionSta
 			continue
 		}
 		if len(values) > 1 || !errors.Is(err, ErrMissing) || verifiedCertificate(state) != nil {
-			return credentials{}, &WrongError{"the request has " + name + " beside another credential; send one of them"}
+			return credentials{}, &WrongError{Reason: "the request has " + name + " beside another credential; send one of them"}
 		}
 		token := strings.TrimSpace(values[0])
 		if token == "" || len(token) > maxHeader || strings.ContainsAny(token, " \t") {
-			return credentials{}, &WrongError{"the header " + name + " does not hold one token"}
+			return credentials{}, &WrongError{Reason: "the header " + name + " does not hold one token"}
 		}
 		c, err = credentials{scheme: bearer, secret: token}, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -35,14 +36,18 @@ const (
 	minKey, maxKey       = 16, 64
 )
 
-// MaxPassword is the longest password in bytes.
-const MaxPassword = 1024
+// The length of a password: of a new one in characters, of any in bytes.
+const (
+	MinPassword = 12
+	MaxPassword = 1024
+)
 
-// HashPassword returns the PHC string (argon2id) of a password. It refuses an
-// empty password and one longer than MaxPassword.
+// HashPassword returns the PHC string (argon2id) of a new password. It refuses
+// one of fewer than MinPassword characters and one longer than MaxPassword.
+// Shorter ones from earlier versions still verify.
 func HashPassword(password string) (string, error) {
-	if password == "" {
-		return "", errors.New("the password is empty")
+	if n := utf8.RuneCountInString(password); n < MinPassword {
+		return "", fmt.Errorf("the password has %d characters, fewer than %d", n, MinPassword)
 	}
 	if len(password) > MaxPassword {
 		return "", fmt.Errorf("the password has %d bytes, more than %d", len(password), MaxPassword)

@@ -16,10 +16,10 @@ type Login struct {
 // Logins returns the accounts of the demo's exchange. Their passwords are public.
 func Logins() []Login {
 	return []Login{
-		{"vendor", "demo-vendor", "a security vendor's tool: adds to industry, reads it"},
-		{"agency", "demo-agency", "an agency's analyst: reads and audits industry, adds to members"},
-		{"member", "demo-member", "a member state's SIEM: reads members"},
-		{"root", "demo-root", "the operator: may read and administer everything"},
+		{"vendor", "demo-vendor-pw", "a security vendor's tool: adds to industry, reads it"},
+		{"agency", "demo-agency-pw", "an agency's analyst: reads and audits industry, adds to members"},
+		{"member", "demo-member-pw", "a member state's SIEM: reads members"},
+		{"root", "demo-root-pw", "the operator: may read and administer everything"},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,7 +16,8 @@ import (
 // new one is closed.
 type connections struct {
 	most    int
-	mostOne int // from one address; 0: as many as in all
+	mostOne int            // from one address; 0: as many as in all
+	proxies []netip.Prefix // addresses without a bound of their own
 
 	mu      sync.Mutex
 	open    map[net.Conn]*connection  // guarded by mu
@@ -28,6 +30,7 @@ type connections struct {
 // connection is the state of an open connection.
 type connection struct {
 	address  netip.Prefix
+	worked   bool          // it has had a request: its handshake is over
 	all, own *list.Element // its places among the idle ones; nil: it is active
 }
 
@@ -79,7 +82,7 @@ func (c *connections) add(conn net.Conn) (drop net.Conn) {
 	address := addressOf(conn)
 	idle := &c.idle
 	full := len(c.open) >= c.most
-	if o := c.from[address]; o != nil && c.mostOne > 0 && o.open >= c.mostOne {
+	if o := c.from[address]; o != nil && c.mostOne > 0 && o.open >= c.mostOne && !c.isProxy(address) {
 		idle, full = &o.idle, true
 	}
 	if full {
@@ -104,6 +107,29 @@ func (c *connections) add(conn net.Conn) (drop net.Conn) {
 	return drop
 }
 
+func (c *connections) isProxy(address netip.Prefix) bool {
+	return slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(address.Addr()) })
+}
+
+// closeWhere closes the TLS connections whose state is bad, and returns how many.
+func (c *connections) closeWhere(bad func(tls.ConnectionState) bool) (n int) {
+	c.mu.Lock()
+	var list []*tls.Conn
+	for conn, at := range c.open {
+		if t, ok := conn.(*tls.Conn); ok && at.worked {
+			list = append(list, t)
+		}
+	}
+	c.mu.Unlock()
+	for _, conn := range list {
+		if bad(conn.ConnectionState()) {
+			cut(conn)
+			n++
+		}
+	}
+	return n
+}
+
 // rest puts a connection among the idle ones; mu is held.
 func (c *connections) rest(conn net.Conn, at *connection) {
 	at.all, at.own = c.idle.PushBack(conn), c.from[at.address].idle.PushBack(conn)
@@ -111,6 +137,7 @@ func (c *connections) rest(conn net.Conn, at *connection) {
 
 // work takes a connection from the idle ones; mu is held.
 func (c *connections) work(at *connection) {
+	at.worked = true
 	c.idle.Remove(at.all)
 	c.from[at.address].idle.Remove(at.own)
 	at.all, at.own = nil, nil

@@ -56,6 +56,9 @@ func (o *operations) refused(to agreement.Name, rule string) {
 	if rule == "" {
 		rule = "none" // other content under an existing version
 	}
+	if o.anonymous {
+		to = ""
+	}
 	o.refusals.WithLabelValues(string(to), rule).Inc()
 }
 
@@ -68,10 +71,11 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// storeMetrics collects the metrics of every agreement when it is asked to.
+// storeMetrics collects the metrics of every agreement when it is asked to; anonymous, their sums.
 type storeMetrics struct {
 	store      *store.Store
 	deliveries *delivery.Log
+	anonymous  bool
 }
 
 func agreementDesc(name, help string) *prometheus.Desc {
@@ -99,23 +103,34 @@ func (f storeMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f storeMetrics) Collect(metrics chan<- prometheus.Metric) {
+	type series struct {
+		desc *prometheus.Desc
+		kind prometheus.ValueType
+		name string
+	}
+	sums := map[series]float64{}
 	backlog := f.deliveries.Backlog()
 	for _, col := range f.store.Collections() {
-		send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64) {
-			metrics <- prometheus.MustNewConstMetric(d, kind, v, string(col.Agreement().Name))
+		name := string(col.Agreement().Name)
+		if f.anonymous {
+			name = ""
 		}
-		send(commitsDesc, prometheus.CounterValue, float64(col.Commits()))
-		send(batchesDesc, prometheus.CounterValue, float64(col.Batches()))
-		send(behindDesc, prometheus.GaugeValue, float64(backlog[col.ID()].Polls))
-		send(unnotedDesc, prometheus.CounterValue, float64(backlog[col.ID()].Lost))
+		add := func(d *prometheus.Desc, kind prometheus.ValueType, v float64) { sums[series{d, kind, name}] += v }
+		add(commitsDesc, prometheus.CounterValue, float64(col.Commits()))
+		add(batchesDesc, prometheus.CounterValue, float64(col.Batches()))
+		add(behindDesc, prometheus.GaugeValue, float64(backlog[col.ID()].Polls))
+		add(unnotedDesc, prometheus.CounterValue, float64(backlog[col.ID()].Lost))
 		stats, err := col.Stats()
 		if err != nil {
 			continue
 		}
-		send(objectsDesc, prometheus.GaugeValue, float64(stats.Objects))
-		send(versionsDesc, prometheus.GaugeValue, float64(stats.Versions))
-		send(bytesDesc, prometheus.GaugeValue, float64(stats.Bytes))
-		send(entriesDesc, prometheus.GaugeValue, float64(stats.Entries))
+		add(objectsDesc, prometheus.GaugeValue, float64(stats.Objects))
+		add(versionsDesc, prometheus.GaugeValue, float64(stats.Versions))
+		add(bytesDesc, prometheus.GaugeValue, float64(stats.Bytes))
+		add(entriesDesc, prometheus.GaugeValue, float64(stats.Entries))
+	}
+	for s, v := range sums {
+		metrics <- prometheus.MustNewConstMetric(s.desc, s.kind, v, s.name)
 	}
 	metrics <- prometheus.MustNewConstMetric(lostDesc, prometheus.GaugeValue, float64(len(f.store.Unavailable())))
 }

@@ -3,31 +3,34 @@ package serve
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/accord-taxii/accord/internal/delivery"
-	"github.com/accord-taxii/accord/store"
 )
 
 // operations is the listener for those who run the server: whether it lives, whether it is ready, and metrics.
 type operations struct {
-	ready    atomic.Bool
-	registry *prometheus.Registry
-	answered atomic.Uint64 // requests, for the pace of background work
-	requests *prometheus.HistogramVec
-	refusals *prometheus.CounterVec
-	unknown  prometheus.Counter
+	ready     atomic.Bool
+	anonymous bool // agreements are not named: their metrics are sums
+	registry  *prometheus.Registry
+	answered  atomic.Uint64 // requests, for the pace of background work
+	requests  *prometheus.HistogramVec
+	refusals  *prometheus.CounterVec
+	unknown   prometheus.Counter
 }
 
-func newOperations(st *store.Store, d *delivery.Log, c *connections, version string) *operations {
+// makeOperations makes the metrics. They name agreements unless strangers may read them.
+func (s *srv) makeOperations() {
 	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics(), unknown: unknownMetrics()}
-	o.registry.MustRegister(processMetrics(version)...)
-	o.registry.MustRegister(o.requests, o.refusals, o.unknown, storeMetrics{st, d}, connectionMetrics{c})
-	return o
+	if host, _, err := net.SplitHostPort(s.config.OperationsListen); err == nil {
+		o.anonymous = !isLoopback(host) && !s.config.OperationsNames
+	}
+	o.registry.MustRegister(processMetrics(s.config.Version)...)
+	o.registry.MustRegister(o.requests, o.refusals, o.unknown, s.refusedLogins, storeMetrics{s.store, s.deliveries, o.anonymous}, connectionMetrics{s.connections})
+	s.operations = o
 }
 
 // handler serves the three paths.

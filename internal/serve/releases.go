@@ -14,7 +14,9 @@ import (
 
 // runReleases passes objects on between agreements.
 func (s *srv) runReleases(context.Context) (stop, error) {
-	s.operations.registry.MustRegister(termMetrics{s.store, s.config.Now})
+	if !s.operations.anonymous {
+		s.operations.registry.MustRegister(termMetrics{s.store, s.config.Now})
+	}
 	m := follow.New(follow.Config{Store: s.store, Now: s.config.Now, Log: s.config.Log, Requests: s.operations.answered.Load})
 	return s.background(func(ctx context.Context) {
 		if err := m.Run(ctx); err != nil {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/tlsconf"
@@ -25,8 +28,13 @@ type Config struct {
 	Transport Transport
 	Limits    Limits
 
-	// OperationsListen is the HOST:PORT of /healthz, /readyz and /metrics; "" for none.
-	OperationsListen string
+	// TrustedProxies are the addresses whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+
+	// OperationsListen is the HOST:PORT of /healthz, /readyz and /metrics; "" for none. Beyond loopback it needs
+	// OperationsExposed, and metrics name agreements only with OperationsNames.
+	OperationsListen                   string
+	OperationsExposed, OperationsNames bool
 
 	// ServerName is the name that heads of histories are signed under; "" keeps the one that the folder has.
 	ServerName string
@@ -37,7 +45,8 @@ type Config struct {
 	// DurableDeliveries notes deliveries on disk before the answer, not within a second after it.
 	DurableDeliveries bool
 
-	// PublicURL is the URL under which clients reach the server; "": API roots are stated as paths.
+	// PublicURL is the URL under which clients reach the server; "": API roots are stated as paths. With
+	// it, requests that name another host are refused.
 	PublicURL string
 
 	// CORSOrigins are those whose scripts may read answers in a browser.
@@ -68,6 +77,16 @@ func (c *Config) Check() error {
 	if err := c.checkClients(); err != nil {
 		return err
 	}
+	if c.OperationsListen != "" {
+		host, _, err := net.SplitHostPort(c.OperationsListen)
+		if err != nil {
+			return &ConfigError{fmt.Sprintf("--ops-listen %q is not HOST:PORT", c.OperationsListen), ""}
+		}
+		if !isLoopback(host) && !c.OperationsExposed {
+			return &ConfigError{fmt.Sprintf("--ops-listen %s is refused: anyone who reaches it could read the metrics", c.OperationsListen),
+				"listen on 127.0.0.1; or say --ops-exposed if only monitoring reaches that address"}
+		}
+	}
 	return c.Limits.Check()
 }
 
@@ -88,6 +107,11 @@ type srv struct {
 
 	index          *index.Index // nil: none
 	administration *admin.Service
+
+	logins        *auth.Logins
+	authenticator *auth.Authenticator
+	trust         *trust
+	refusedLogins *prometheus.CounterVec
 
 	connections *connections
 	operations  *operations
@@ -118,6 +142,7 @@ var parts = []part{
 	{"listeners", (*srv).listen}, // before the signing key: a start that fails for a port that is taken makes no key
 	{"signing key and deliveries", (*srv).openDeliveries},
 	{"search index", (*srv).openIndex},
+	{"logins", (*srv).openLogins},
 	{"administration socket", (*srv).serveAdministration},
 	{"preparation", (*srv).prepare},
 	{"TAXII", (*srv).makeTAXII},
@@ -180,7 +205,7 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Failed: s.requestFailed})
+	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Logins: s.logins, Failed: s.requestFailed})
 	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err

@@ -5,27 +5,26 @@ import (
 	"net/http"
 
 	"github.com/accord-taxii/accord/internal/admin"
-	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
 // makeTAXII makes the server of TAXII, with /accord/v1/ beside it.
 func (s *srv) makeTAXII(context.Context) (stop, error) {
 	s.connections = newConnections(s.config.Limits.Connections, s.config.addressConnections())
-	s.operations = newOperations(s.store, s.deliveries, s.connections, s.config.Version)
-	logins := auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{KeyHeaders: s.config.KeyHeaders})
+	s.connections.proxies = s.config.TrustedProxies
+	s.makeOperations()
 	config := s.notingDeliveries(server.Config{
 		Store: s.store,
-		Auth:  logins,
+		Auth:  s.authenticator,
 		Now:   s.config.Now,
 		Log:   s.config.Log,
 
 		Limits:      s.config.Limits.requestLimits(),
 		PublicURL:   s.config.PublicURL,
 		Origins:     s.config.CORSOrigins,
-		BehindProxy: s.config.Transport.BehindProxy,
-		Observed:    s.operations.observed,
-		Refused:     s.operations.refused,
+		BehindProxy: s.config.Transport.BehindProxy, TrustedProxies: s.config.TrustedProxies, ServesHost: s.config.servesHost(),
+		Observed: s.operations.observed,
+		Refused:  s.operations.refused,
 	})
 	if s.config.TAXII != nil {
 		s.config.TAXII(&config)
@@ -35,13 +34,13 @@ func (s *srv) makeTAXII(context.Context) (stop, error) {
 		return nil, err
 	}
 	s.taxii, s.running.TAXII, s.running.Store = made, made, s.store
-	s.mountAdministration(logins)
+	s.mountAdministration()
 	return nil, nil
 }
 
 // mountAdministration serves /accord/v1/ beside TAXII.
-func (s *srv) mountAdministration(logins *auth.Authenticator) {
-	s.taxii.Mount(admin.Prefix, s.administration.Remote(admin.Remote{Auth: logins, Address: s.taxii.Address, Enter: s.taxii.Enter}))
+func (s *srv) mountAdministration() {
+	s.taxii.Mount(admin.Prefix, s.administration.Remote(admin.Remote{Identify: s.taxii.Identify, Enter: s.taxii.Enter}))
 }
 
 // requestFailed logs a failure of the server that the caller is not told of.
@@ -64,6 +63,6 @@ func (s *srv) serveClients(context.Context) (stop, error) {
 	if s.certificate == nil {
 		return s.serveHTTP(hs, s.taxii.Listener(s.clients)), nil
 	}
-	hs.TLSConfig = s.certificate.Config()
+	hs.TLSConfig = s.certificate.Config(s.trust.issuers)
 	return s.serveHTTP(hs, server.SecureListener(s.clients)), nil
 }

@@ -36,10 +36,10 @@ func (t Transport) Check() error {
 	if err != nil {
 		return &ConfigError{fmt.Sprintf("--listen %q is not HOST:PORT", t.Listen), "for example 127.0.0.1:6100, [::1]:6100, or :6443 for every address"}
 	}
-	withTLS := t.Files.Cert != "" || t.Files.Key != "" || t.Files.ClientCA != ""
+	withTLS := t.Files.Cert != "" || t.Files.Key != "" || t.Files.ClientCA != "" || t.Files.ClientCRL != ""
 	switch {
 	case t.PlainHTTP && withTLS:
-		return &ConfigError{"--plain-http and --tls-cert, --tls-key or --client-ca exclude each other", ""}
+		return &ConfigError{"--plain-http and --tls-cert, --tls-key, --client-ca or --client-crl exclude each other", ""}
 	case t.PlainHTTP && !isLoopback(host) && !t.BehindProxy:
 		return &ConfigError{fmt.Sprintf("--plain-http is refused on %s: passwords would cross the network in the clear", t.Listen),
 			"give --tls-cert and --tls-key; or listen on 127.0.0.1; or say --behind-proxy if a proxy in front speaks TLS"}
@@ -110,6 +110,7 @@ func (s *srv) followCertificate(context.Context) (stop, error) {
 				fingerprint, _ := s.certificate.Fingerprint()
 				s.config.Log.Info().Str("sha256", fingerprint).Msg("the certificate was read again")
 			}
+			s.dropDistrusted()
 		}
 	}), nil
 }

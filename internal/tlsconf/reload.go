@@ -2,6 +2,7 @@ package tlsconf
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"sync"
@@ -10,15 +11,26 @@ import (
 	"time"
 )
 
-// Current is a configuration that goes by its files: connections that begin after a change get the new one, those that
+// Current is a configuration that follows its files: connections that begin after a change get the new one, those that
 // are open stay as they are.
 type Current struct {
 	files Files
-	now   atomic.Pointer[tls.Config]
+	now   atomic.Pointer[Loaded]
 
-	mu   sync.Mutex
-	seen [3]stamp // guarded by mu: the files as they were when they were last read
+	mu    sync.Mutex
+	stamp [4]stamp // guarded by mu: the files as they were when they were last read
 }
+
+// Loaded is what the files hold at one time. It does not change.
+type Loaded struct {
+	Issuers []*x509.Certificate // of client certificates
+	Revoked []*x509.RevocationList
+
+	config *tls.Config // without client certificates
+}
+
+// Certificate is the server's own.
+func (l *Loaded) Certificate() *x509.Certificate { return l.config.Certificates[0].Leaf }
 
 // stamp tells a changed file from the same one.
 type stamp struct {
@@ -29,45 +41,73 @@ type stamp struct {
 
 // NewCurrent reads the files.
 func NewCurrent(f Files) (*Current, error) {
-	c := &Current{files: f, seen: f.stamps()}
-	config, err := Config(f)
+	c := &Current{files: f, stamp: f.stamps()}
+	loaded, err := load(f)
 	if err != nil {
 		return nil, err
 	}
-	c.now.Store(config)
+	c.now.Store(loaded)
 	return c, nil
 }
 
-// Config is the configuration of a listener.
-func (c *Current) Config() *tls.Config {
-	outer := c.now.Load().Clone()
-	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.now.Load(), nil }
+func load(f Files) (*Loaded, error) {
+	var l Loaded
+	var err error
+	if l.config, err = config(f); err != nil {
+		return nil, err
+	}
+	if l.Issuers, err = readIssuers(f.ClientCA); err != nil {
+		return nil, err
+	}
+	l.Revoked, err = readRevoked(f.ClientCRL)
+	return &l, err
+}
+
+// Loaded returns what the files held when they were last read.
+func (c *Current) Loaded() *Loaded { return c.now.Load() }
+
+// Config is the configuration of a listener. more, if not nil, returns further issuers of client certificates.
+func (c *Current) Config(more func() []*x509.Certificate) *tls.Config {
+	outer := c.now.Load().config.Clone()
+	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		loaded := c.now.Load()
+		issuers := loaded.Issuers
+		if more != nil {
+			issuers = append(issuers[:len(issuers):len(issuers)], more()...)
+		}
+		if len(issuers) == 0 {
+			return loaded.config, nil
+		}
+		config := loaded.config.Clone()
+		verifyClients(config, issuers)
+		return config, nil
+	}
 	return outer
 }
 
 // Fingerprint is that of the certificate as it is now.
-func (c *Current) Fingerprint() (string, error) { return Fingerprint(c.now.Load()) }
+func (c *Current) Fingerprint() (string, error) { return Fingerprint(c.now.Load().config) }
 
-// Refresh reads the files again if one of them has changed, or if force is set, and says whether it did. With an error the
-// configuration stays as it was; it is not tried again before a file changes.
+// Refresh reads the files again if one of them has changed, or if force is set, and reports whether it did. With an error
+// the configuration stays as it was; it is not tried again before a file changes.
 func (c *Current) Refresh(force bool) (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.files.stamps()
-	if now == c.seen && !force {
+	if now == c.stamp && !force {
 		return false, nil
 	}
-	c.seen = now
-	config, err := Config(c.files)
+	c.stamp = now
+	loaded, err := load(c.files)
 	if err != nil {
-		return false, fmt.Errorf("go on with the certificate as it was: %w", err)
+		return false, fmt.Errorf("go on with the certificates as they were: %w", err)
 	}
-	c.now.Store(config)
+	c.now.Store(loaded)
 	return true, nil
 }
 
-func (f Files) stamps() (list [3]stamp) {
-	for i, path := range []string{f.Cert, f.Key, f.ClientCA} {
+func (f Files) stamps() (list [4]stamp) {
+	for i, path := range []string{f.Cert, f.Key, f.ClientCA, f.ClientCRL} {
 		if path == "" {
 			continue
 		}

@@ -15,7 +15,7 @@ func TestANewCertificateIsServedWithoutDroppingConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", c.Config())
+	l, err := tls.Listen("tcp", "127.0.0.1:0", c.Config(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

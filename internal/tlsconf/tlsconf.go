@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 type Files struct {
 	Cert, Key string // the server's certificate, with intermediates behind it, and its key
 	ClientCA  string // issuers of client certificates; empty: clients are not asked for one
+	ClientCRL string // lists of revoked client certificates, PEM or one in DER; may be empty
 }
 
 // suites are those of TLS 1.2 that RFC 7540, appendix A does not forbid, of those that Go has (TAXII 2.1, section 8.2.2). Go's own
@@ -27,9 +29,8 @@ var suites = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// Config reads the files and returns the configuration of a listener. A client certificate is asked for when ClientCA is
-// set, and checked against those issuers when one comes; a client without one can still log in otherwise.
-func Config(f Files) (*tls.Config, error) {
+// config reads the server's certificate and returns the configuration of a listener that asks for no client certificate.
+func config(f Files) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate %s with key %s: %w", f.Cert, f.Key, err)
@@ -44,25 +45,81 @@ func Config(f Files) (*tls.Config, error) {
 		// are waited for.
 		DynamicRecordSizingDisabled: true,
 	}
-	if f.ClientCA != "" {
-		if c.ClientCAs, err = readPool(f.ClientCA); err != nil {
-			return nil, err
-		}
-		c.ClientAuth = tls.VerifyClientCertIfGiven
-	}
 	return c, nil
 }
 
-func readPool(path string) (*x509.CertPool, error) {
+// verifyClients has a configuration ask for client certificates of these issuers. A client without one can still log in
+// otherwise.
+func verifyClients(c *tls.Config, issuers []*x509.Certificate) {
+	if len(issuers) == 0 {
+		return
+	}
+	c.ClientCAs, c.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
+	for _, cert := range issuers {
+		c.ClientCAs.AddCert(cert)
+	}
+}
+
+// readIssuers reads a file of certificates; "" is none.
+func readIssuers(path string) ([]*x509.Certificate, error) {
+	if path == "" {
+		return nil, nil
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read issuers of client certificates: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("read issuers of client certificates: %s holds no certificate in PEM form", path)
+	list, err := ParseIssuers(text)
+	if err != nil {
+		return nil, fmt.Errorf("read issuers of client certificates: %s: %w", path, err)
 	}
-	return pool, nil
+	return list, nil
+}
+
+// ParseIssuers reads certificates in PEM form, at least one.
+func ParseIssuers(text []byte) (list []*x509.Certificate, err error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, cert)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("it holds no certificate in PEM form")
+	}
+	return list, nil
+}
+
+// readRevoked reads a file of revocation lists; "" is none. Each must be signed by one of the issuers.
+func readRevoked(path string) (lists []*x509.RevocationList, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read revocation lists: %w", err)
+	}
+	parse := func(der []byte) error {
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			return fmt.Errorf("read revocation lists: %s: %w", path, err)
+		}
+		lists = append(lists, list)
+		return nil
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if err := parse(block.Bytes); err != nil {
+			return nil, err
+		}
+	}
+	if len(lists) == 0 {
+		return lists, parse(text)
+	}
+	return lists, nil
 }
 
 // Fingerprint is the SHA-256 of a configuration's certificate as people compare it: pairs of hexadecimal digits with colons

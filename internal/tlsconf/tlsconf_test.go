@@ -23,11 +23,11 @@ func selfSigned(t *testing.T) Files {
 // handshake connects a client of the given configuration to a listener of f and returns how that ended for the client.
 func handshake(t *testing.T, f Files, client *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
-	config, err := Config(f)
+	current, err := NewCurrent(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", current.Config(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestASelfSignedCertificateIsKeptUntilItNearsItsEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := Config(f)
+		c, err := config(f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,10 +133,11 @@ func TestBadFilesAreNamed(t *testing.T) {
 		{"a certificate that is not there", Files{Cert: "absent.crt", Key: f.Key}, "absent.crt"},
 		{"a key that is no key", Files{Cert: f.Cert, Key: empty}, empty},
 		{"issuers without a certificate", Files{Cert: f.Cert, Key: f.Key, ClientCA: empty}, empty},
+		{"revocation lists that are none", Files{Cert: f.Cert, Key: f.Key, ClientCRL: empty}, empty},
 		{"issuers that are not there", Files{Cert: f.Cert, Key: f.Key, ClientCA: "absent.pem"}, "absent.pem"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if _, err := Config(row.f); err == nil || !strings.Contains(err.Error(), row.want) {
+			if _, err := NewCurrent(row.f); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("got %v, want an error that names %s", err, row.want)
 			}
 		})

@@ -27,13 +27,13 @@ var attacks = []attack{
 	{"none", func(context.Context, *process) {}},
 	{"2,000 connections: 500 read a page of 10,000 objects at a byte a second, 1,500 idle", func(ctx context.Context, p *process) {
 		hold(ctx, p, 1500, "", 0)
-		hold(ctx, p, 500, "GET "+alone+"objects/?limit=10000 HTTP/1.1\r\nHost: x\r\n"+login("slow", password)+"\r\n", 1)
+		hold(ctx, p, 500, "GET "+alone+"objects/?limit=10000 HTTP/1.1\r\nHost: 127.0.0.1\r\n"+login("slow", password)+"\r\n", 1)
 	}},
 	{"1,000 connections that send a header at a byte a second", func(ctx context.Context, p *process) {
 		drip(ctx, p, 1000, "", "GET /taxii2/ HTTP/1.1\r\nHost: "+strings.Repeat("x", 1000))
 	}},
 	{"500 connections that send a body at a byte a second", func(ctx context.Context, p *process) {
-		drip(ctx, p, 500, "POST "+alone+"objects/ HTTP/1.1\r\nHost: x\r\n"+login("slow", password)+
+		drip(ctx, p, 500, "POST "+alone+"objects/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"+login("slow", password)+
 			"Content-Type: application/taxii+json;version=2.1\r\nContent-Length: 1000000\r\n\r\n", strings.Repeat(" ", 1000))
 	}},
 	{"32 clients that guess passwords", func(ctx context.Context, p *process) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // authenticate finds out who is calling. A GET without credentials comes from the public party, if anything is public.
 func (s *Server) authenticate(x *request, r *http.Request) error {
-	account, err := s.auth.AuthenticateFrom(r.Context(), s.Address(r), r.Header, r.TLS)
+	account, err := s.Identify(r)
 	if errors.Is(err, auth.ErrMissing) && (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.anythingPublic() {
 		x.caller = public
 		return s.limiter.strangers.allow(s.limiter.now(), s.Address(r))
@@ -34,17 +35,45 @@ func (s *Server) authenticate(x *request, r *http.Request) error {
 	return nil
 }
 
-// Address is where a request comes from, without a port.
-func (s *Server) Address(r *http.Request) string {
-	if list := r.Header["X-Forwarded-For"]; s.proxied && len(list) > 0 {
-		last := list[len(list)-1]
-		return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+// Identify returns the account that sent a request that is being served. While its password waits to be verified, the
+// request does not count among those at once: package auth bounds how many wait.
+func (s *Server) Identify(r *http.Request) (auth.Account, error) {
+	waited := false
+	account, err := s.auth.Authenticate(r.Context(), auth.Request{Address: s.Address(r), Header: r.Header, TLS: r.TLS}, func() {
+		waited = true
+		s.limiter.leave()
+	})
+	if waited {
+		s.limiter.enterAgain()
 	}
+	return account, err
+}
+
+// Address is where a request comes from, without a port: with a proxy in front, what it says in X-Forwarded-For.
+func (s *Server) Address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr
+		host = r.RemoteAddr
+	}
+	if !s.proxied || len(s.trusted) > 0 && !s.isProxy(host) {
+		return host
+	}
+	lines := r.Header["X-Forwarded-For"]
+	for i := len(lines) - 1; i >= 0; i-- {
+		hops := strings.Split(lines[i], ",")
+		for j := len(hops) - 1; j >= 0; j-- {
+			if hop := strings.TrimSpace(hops[j]); !s.isProxy(hop) {
+				return hop
+			}
+		}
 	}
 	return host
+}
+
+// isProxy reports whether an address is a proxy's that is trusted.
+func (s *Server) isProxy(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // root finds the API root that the path names.

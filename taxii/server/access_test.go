@@ -1,10 +1,15 @@
 package server_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -130,16 +135,31 @@ func TestAClientCertificateIsEnough(t *testing.T) {
 	s := accordtest.New(t)
 	member, _ := s.Store.Registry().Account(accordtest.Member)
 	member.Certificates = []string{"CN=feed,O=Member State"}
-	if err := s.Store.Change(t.Context(), store.Actor{}, []store.RegistryChange{{Account: &member, Act: "change"}}); err != nil {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Member CA"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	raw, err := x509.CreateCertificate(rand.Reader, draft, draft, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := x509.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	party, _ := s.Store.Registry().Party(accordtest.Member)
+	party.ClientCA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
+	if err := s.Store.Change(t.Context(), store.Actor{}, []store.RegistryChange{{Account: &member, Act: "change"}, {Party: &party, Act: "change"}}); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(name string, verified bool, header http.Header) int {
-		cert := &x509.Certificate{Raw: []byte(name), Subject: pkix.Name{CommonName: name, Organization: []string{"Member State"}}}
-		r := httptest.NewRequest("GET", "/members/collections/circle/", nil)
+		cert := &x509.Certificate{Raw: []byte(name), NotAfter: time.Now().Add(time.Hour), Subject: pkix.Name{CommonName: name, Organization: []string{"Member State"}}}
+		r := httptest.NewRequest("GET", "http://127.0.0.1/members/collections/circle/", nil)
 		r.Header = header
 		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
 		if verified {
-			r.TLS.VerifiedChains = [][]*x509.Certificate{{cert}}
+			r.TLS.VerifiedChains = [][]*x509.Certificate{{cert, issuer}}
 		}
 		w := httptest.NewRecorder()
 		s.TAXII.Handler().ServeHTTP(w, r)

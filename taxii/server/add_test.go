@@ -237,7 +237,7 @@ func raw(t *testing.T, s *accordtest.Server, text string, cut bool) *http.Respon
 }
 
 const rawHead = `POST /nicp/collections/gsp/objects/ HTTP/1.1
-Host: x
+Host: 127.0.0.1
 Authorization: Basic dmVuZG9yOnZlbmRvci1wYXNzd29yZA==
 Accept: application/taxii+json;version=2.1
 Content-Type: application/taxii+json;version=2.1

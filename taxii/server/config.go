@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,9 +30,15 @@ type Config struct {
 
 	Limits Limits
 
-	// BehindProxy says that a proxy hands all requests on: the address of a client is then the last one of the header
-	// X-Forwarded-For.
-	BehindProxy bool
+	// BehindProxy says that a proxy hands requests on: the address of a client is then the last one in the header
+	// X-Forwarded-For. With TrustedProxies the header counts from those addresses only, and is the last one in it that is
+	// none of theirs.
+	BehindProxy    bool
+	TrustedProxies []netip.Prefix
+
+	// ServesHost, if set, reports whether the value of a Host header means this server; others get 421. It stops pages that
+	// reach the server under a name of their own (DNS rebinding).
+	ServesHost func(host string) bool
 
 	// PublicURL is the URL under which clients reach the server, such as https://taxii.example. API roots are stated as
 	// absolute URLs below it; without it they are paths. The Host header never decides.

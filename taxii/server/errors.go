@@ -20,6 +20,7 @@ import (
 )
 
 var (
+	errHost     = errors.New("this server does not serve the host that the request names")
 	errPanic    = errors.New("a handler panicked")
 	errRevealed = errors.New("this account has no role in the agreement of this collection")
 	errLost     = errors.New("the file of this agreement cannot be read; its operator has to repair it or restore it from a backup")
@@ -58,6 +59,7 @@ var meanings = []struct {
 	code    string // error_code: the kind of error, for programs
 	title   string
 }{
+	{is(errHost), http.StatusMisdirectedRequest, "host", "The host is another one"},
 	{is(auth.ErrMissing), http.StatusUnauthorized, "credentials-missing", "Credentials are needed"},
 	{is(auth.ErrWrong), http.StatusUnauthorized, "credentials-wrong", "The credentials are not accepted"},
 	{is(auth.ErrBusy), http.StatusServiceUnavailable, "busy", "Too many logins at once"},

@@ -87,6 +87,9 @@ func (l *limiter) enter() error {
 
 func (l *limiter) leave() { l.requests.Add(-1) }
 
+// enterAgain counts a request that left while its password was verified. It is not refused: it has been admitted once.
+func (l *limiter) enterAgain() { l.requests.Add(1) }
+
 func (l *limiter) usageOf(caller agreement.Caller) *accountUsage {
 	if a, ok := l.accounts.Load(caller.Account); ok {
 		return a.(*accountUsage)

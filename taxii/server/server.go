@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Server struct {
 	observed    func(Observation)
 	refused     func(agreement.Name, string)
 	proxied     bool
+	trusted     []netip.Prefix
+	servesHost  func(string) bool
 	limiter     *limiter
 	publicURL   string   // without a slash at its end; "": unknown
 	origins     []string // for CORS
@@ -57,7 +60,8 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store: c.Store, auth: c.Auth, now: c.Now, log: c.Log,
-		limits: c.Limits.withDefaults(), delivering: c.Delivering, observed: c.Observed, refused: c.Refused, proxied: c.BehindProxy,
+		limits: c.Limits.withDefaults(), delivering: c.Delivering, observed: c.Observed, refused: c.Refused,
+		proxied: c.BehindProxy || len(c.TrustedProxies) > 0, trusted: c.TrustedProxies, servesHost: c.ServesHost,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), origins: c.Origins, truncations: newTruncations(),
 		echo: echo.New(), allow: map[string]string{},
 	}
@@ -228,6 +232,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.limiter.leave()
+	if s.servesHost != nil && !s.servesHost(r.Host) {
+		s.refuse(x, r, errHost)
+		return
+	}
 	x.unroutable = !canonical(r.URL)
 	if h := s.mounted(r.URL.Path); h != nil && !x.unroutable {
 		s.serveMounted(h, x, r)

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/mattn/go-isatty"
+)
+
+// safeWriter stands in front of everything that commands print. What strangers wrote can hold characters that act on a
+// terminal: control characters move the cursor, change its title or paste commands, bidirectional ones show text in
+// another order than it has. It writes them as JSON does, \u001b, so that JSON that holds them stays the same JSON. New
+// lines and tabs pass: they are the commands' own, and what they print on one line they print with oneLine.
+type safeWriter struct {
+	raw io.Writer
+
+	mu   sync.Mutex
+	tail []byte // guarded by mu: the begin of a character whose end has not been written yet
+}
+
+// Write implements io.Writer.
+func (w *safeWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := p
+	if len(w.tail) > 0 {
+		text = append(w.tail, p...)
+		w.tail = nil
+	}
+	if n := unfinished(text); n > 0 {
+		w.tail = append([]byte(nil), text[len(text)-n:]...)
+		text = text[:len(text)-n]
+	}
+	if err := writeAll(w.raw, safeText(text)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Flush writes a character that was never finished.
+func (w *safeWriter) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := safeText(w.tail)
+	w.tail = nil
+	return writeAll(w.raw, text)
+}
+
+func writeAll(w io.Writer, text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	_, err := w.Write(text)
+	return err
+}
+
+// unfinished returns how many bytes at the end of a text begin a character that does not end there.
+func unfinished(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if b := text[len(text)-n]; utf8.RuneStart(b) {
+			if !utf8.FullRune(text[len(text)-n:]) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// safeText returns a text with what acts on a terminal escaped; text itself if there is none.
+func safeText(text []byte) []byte {
+	clean := true
+	for i := 0; i < len(text) && clean; i++ {
+		b := text[i]
+		clean = b >= ' ' && b < 0x7f || b == '\n' || b == '\t'
+	}
+	if clean {
+		return text
+	}
+	safe := make([]byte, 0, len(text)+16)
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			safe = fmt.Appendf(safe, `\x%02x`, text[0])
+		case acts(r) && r != '\n' && r != '\t':
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		default:
+			safe = append(safe, text[:n]...)
+		}
+		text = text[n:]
+	}
+	return safe
+}
+
+// acts reports whether a character can act on a terminal: C0, DEL, C1, bidirectional controls, and line separators.
+func acts(r rune) bool {
+	switch {
+	case r < ' ', r >= 0x7f && r < 0xa0, r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return true
+	}
+	return false
+}
+
+// oneLine returns what a stranger wrote for a place on one line: with new lines and tabs escaped as well.
+func oneLine[T ~string](text T) T {
+	safe := make([]byte, 0, len(text))
+	for _, r := range text {
+		if acts(r) {
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		} else {
+			safe = utf8.AppendRune(safe, r)
+		}
+	}
+	return T(safe)
+}
+
+// guard returns e with safeWriters in front of its output, and what writes their rest.
+func (e *env) guard() (guarded *env, flush func()) {
+	stdout, stderr := &safeWriter{raw: e.stdout}, &safeWriter{raw: e.stderr}
+	copied := *e
+	copied.stdout, copied.stderr = stdout, stderr
+	return &copied, func() {
+		stdout.Flush()
+		stderr.Flush()
+	}
+}
+
+// terminal returns the terminal that a writer of env leads to, for output that is all our own, such as a progress bar.
+func terminal(w io.Writer) (*os.File, bool) {
+	if safe, ok := w.(*safeWriter); ok {
+		w = safe.raw
+	}
+	f, ok := w.(*os.File)
+	return f, ok && isatty.IsTerminal(f.Fd())
+}
