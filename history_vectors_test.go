@@ -215,7 +215,7 @@ func TestHistoryVectorsAreOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, key := vectorKey(t, 7)
-	if proved, err := ev.Verify([]string{key}); err != nil || len(proved.Entries) != 3 || !proved.Entries[0].Content {
+	if proved, err := ev.Verify(audit.Trust{Keys: []string{key}}); err != nil || len(proved.Entries) != 3 || !proved.Entries[0].Content {
 		t.Errorf("got %+v and error %v", proved, err)
 	}
 }

@@ -31,11 +31,11 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
-	{"internal/serve", "internal/admin internal/index internal/follow internal/delivery taxii/server taxii store internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/serve", "internal/admin internal/index internal/follow internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/budget internal/index internal/applyfile internal/audit internal/follow internal/delivery store store/journal internal/agreement internal/auth stix", "administration and /accord/v1/; follow: what releases would do"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
-	{"internal/audit", "internal/delivery store store/journal internal/agreement stix", "history, read and proved"},
+	{"internal/audit", "internal/delivery store store/journal internal/agreement stix stix/ijson", "history, read and proved"},
 	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts"},
 	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},
 
@@ -60,6 +60,7 @@ var packages = []row{
 	{"internal/accordtest", "*", "the real server, for tests"},
 	{"internal/torture", "*", "a program that kills servers"},
 	{"internal/bench", "*", "a program that measures them"},
+	{"internal/witness", "store/journal", "cosigns heads of logs, of any server: it needs no store"},
 	{"internal/notices", "", "a program that collects licences"},
 }
 
@@ -77,7 +78,7 @@ var homes = []home{
 	{"go.etcd.io/bbolt", "store internal/delivery internal/verifiedbolt internal/bench", "the files; bench measures it beside what the store makes of it"},
 	{"github.com/santhosh-tekuri/jsonschema/", "schemas", "compiles the schemas"},
 	{"github.com/labstack/echo/", "taxii/server internal/bench", "routes TAXII; bench has a bare handler to compare with"},
-	{"golang.org/x/mod/sumdb", "store/journal store internal/audit", "the Merkle tree and signed notes"},
+	{"golang.org/x/mod/sumdb", "store/journal store internal/audit internal/witness internal/serve", "the Merkle tree and signed notes"},
 	{"github.com/spf13/cobra", "cmd/accord", "the command line"},
 	{"github.com/spf13/pflag", "cmd/accord", "its flags"},
 	{"github.com/schollz/progressbar/", "cmd/accord", "push and pull on a terminal"},

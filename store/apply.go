@@ -318,6 +318,10 @@ func (a *applier) writeEntries() error {
 	texts := make([]byte, 0, len(a.drafts)*usualEntry)
 	for i := range a.drafts {
 		p, start := &a.drafts[i], len(texts)
+		p.entry.Reason = journal.CleanText(p.entry.Reason)
+		if err := p.entry.Check(); err != nil {
+			return fmt.Errorf("write entry %d: %w", a.stats.entries+1, err)
+		}
 		texts = p.entry.Append(texts)
 		b := texts[start:len(texts):len(texts)]
 		a.stats.entries++

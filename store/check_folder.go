@@ -124,6 +124,12 @@ func (s *Store) checkRegistry() Checked {
 					return fmt.Errorf("the entry at %d: %w", c.Entries, err)
 				}
 				hashes = append(hashes, journal.LeafHash(b))
+				if err := e.Check(); err != nil {
+					fault("the entry at %d is malformed: %v", c.Entries, err)
+				}
+				if e.Kind == journal.Head {
+					return nil
+				}
 				if before, ok := last[e.Subject]; ok && before != e.Before {
 					fault("the entry at %d changes a %s that was not in force", c.Entries, e.Subject)
 				}
@@ -186,12 +192,9 @@ func checkDocuments(tx *bolt.Tx, last map[string]journal.Digest, fault func(stri
 	for _, kind := range []struct {
 		bucket []byte
 		what   string
-	}{{bucketServer, "server"}, {bucketRoots, "api root "}, {bucketParties, "party "}, {bucketAccounts, "account "}, {bucketAgreements, "agreement "}} {
+	}{{bucketServer, ""}, {bucketRoots, "api root "}, {bucketParties, "party "}, {bucketAccounts, "account "}, {bucketAgreements, "agreement "}} {
 		err := tx.Bucket(kind.bucket).ForEach(func(name, doc []byte) error {
-			subject := kind.what
-			if kind.what != "server" {
-				subject += string(name)
-			}
+			subject := kind.what + string(name)
 			if digest, ok := last[subject]; !ok || digest != sha256.Sum256(doc) {
 				fault("the %s is not as its last entry has it", subject)
 			}

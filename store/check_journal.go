@@ -100,6 +100,9 @@ func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
 		w.fault("the entry at %d has the time %s, which is not after the one before", p, taxiiTime(at))
 	}
 	w.stats.lastAt = max(w.stats.lastAt, at)
+	if err := e.Check(); err != nil {
+		w.fault("the entry at %d is malformed: %v", p, err)
+	}
 	switch e.Kind {
 	case journal.Added:
 		w.stats.lastAdded = max(w.stats.lastAdded, at)

@@ -264,3 +264,24 @@ func (k *Keyring) Checkpoint(c *Collection) ([]byte, error) {
 	defer k.mu.RUnlock()
 	return journal.Checkpoint{Origin: journal.Origin(k.signer.Name(), c.id), Size: size, Root: root}.Sign(k.signer)
 }
+
+// SuccessionsBeside returns the notes of succession in the data folder, or the backup, that the file of an agreement is in.
+func SuccessionsBeside(path string) ([][]byte, error) {
+	var k Keyring
+	k.dir = filepath.Join(filepath.Dir(filepath.Dir(path)), keysName)
+	if err := k.readNotes(); err != nil {
+		return nil, err
+	}
+	return k.notes, nil
+}
+
+// ServerCheckpoint signs the head of the server's own journal as it is now. Its origin is the server's name.
+func (k *Keyring) ServerCheckpoint(s *Store) ([]byte, error) {
+	size, root, err := s.AdminHead()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return journal.Checkpoint{Origin: k.signer.Name(), Size: size, Root: root}.Sign(k.signer)
+}

@@ -43,6 +43,7 @@ type Registry struct {
 	Parties    []agreement.Party // by name
 	Accounts   []auth.Account    // by name
 	Agreements []Listed          // by name
+	Witnesses  []Witness         // by name
 	Revision   uint64            // the size of accord.db's own journal: it grows with every change
 
 	// Where to find them in the lists above.
@@ -57,6 +58,12 @@ type Registry struct {
 type Listed struct {
 	Name       agreement.Name `json:"name"`
 	Collection uuid.UUID      `json:"collection"`
+}
+
+// Witness is a witness that the server asks to cosign the heads of its own journal (C2SP tlog-witness).
+type Witness struct {
+	Key string `json:"key"` // verifier key
+	URL string `json:"url"` // to which add-checkpoint is appended
 }
 
 // index sorts the lists and makes the lookup tables. Of a token or a certificate that two accounts claim, neither has it:

@@ -21,12 +21,13 @@ import (
 
 // RegistryChange sets one thing in accord.db. Exactly one of the pointers is set.
 type RegistryChange struct {
-	Server  *Server
-	Root    *Root
-	Party   *agreement.Party
-	Account *auth.Account // its Revision is set by the store
-	Act     string        // create, change, disable, ...: recorded; "" is create or change, whichever it is
-	Reason  string        // recorded
+	Server    *Server
+	Root      *Root
+	Party     *agreement.Party
+	Account   *auth.Account // its Revision is set by the store
+	Witnesses *[]Witness    // all of them
+	Act       string        // create, change, disable, ...: recorded; "" is create or change, whichever it is
+	Reason    string        // recorded
 }
 
 // recorded is a change as accord.db keeps it: a document that is put under a key of a bucket, and the words of its entry.
@@ -131,6 +132,10 @@ func (ch RegistryChange) record() (recorded, error) {
 		set++
 		rec = named(bucketAccounts, "account", v.Name, accountDocument(*v))
 	}
+	if v := ch.Witnesses; v != nil {
+		set++
+		rec = recorded{bucket: bucketServer, key: []byte("witnesses"), subject: "witnesses", document: same(*v)}
+	}
 	if set != 1 {
 		return recorded{}, fmt.Errorf("a change sets one thing, this one sets %d", set)
 	}
@@ -223,6 +228,10 @@ func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
 		if !e.At.After(last.At) {
 			e.At = last.At.Add(time.Microsecond)
 		}
+	}
+	e.Reason = journal.CleanText(e.Reason)
+	if err := e.Check(); err != nil {
+		return fmt.Errorf("write entry %d of accord.db: %w", size+1, err)
 	}
 	text := e.Append(nil)
 	tree, err := newTreeAppender(tx.Bucket(bucketAdminHashes), b, size)

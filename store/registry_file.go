@@ -98,6 +98,11 @@ func readRegistry(db *verifiedbolt.DB) (*Registry, error) {
 				return fmt.Errorf("server: %w", err)
 			}
 		}
+		if doc := tx.Bucket(bucketServer).Get([]byte("witnesses")); doc != nil {
+			if err := readDocument(doc, &r.Witnesses); err != nil {
+				return fmt.Errorf("witnesses: %w", err)
+			}
+		}
 		if err := readAll(tx, bucketRoots, &r.Roots); err != nil {
 			return err
 		}

@@ -33,7 +33,8 @@ type Store struct {
 	lock *os.File
 	db   *verifiedbolt.DB // accord.db
 
-	keyring keyring
+	keyring  keyring
+	recorded recordedHeads
 
 	changing sync.Mutex // held by whoever changes accord.db or the list of open files
 	closed   bool       // guarded by changing

@@ -30,7 +30,7 @@ verify with a program of their own.
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditCheckpoint(e), newAuditKey(e), newAuditProve(e), newAuditVerify(e), newAuditVerifyEvidence(e), newAuditDeliveries(e))
+	cmd.AddCommand(newAuditCheckpoint(e), newAuditKey(e), newAuditProve(e), newAuditVerify(e), newAuditVerifyEvidence(e), newAuditDeliveries(e), newAuditWitness(e))
 	return cmd
 }
 
@@ -43,7 +43,8 @@ added.`
 // source is where history is read from.
 type source struct {
 	target
-	name string
+	name   string
+	server bool // the server's own journal
 }
 
 func (s *source) addFlags(cmd *cobra.Command, needsAgreement bool) {
@@ -56,6 +57,13 @@ func (s *source) addFlags(cmd *cobra.Command, needsAgreement bool) {
 	}
 }
 
+// addServer adds the flag --server.
+func (s *source) addServer(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.server, "server", false, "the server's own journal instead of an agreement's")
+	cmd.MarkFlagsMutuallyExclusive("agreement", "server")
+}
+
+// agreement returns whose journal is asked for: without a name, the server's own.
 func (s *source) agreement() agreement.Name { return agreement.Name(s.name) }
 
 // ask opens the source for the time of do.

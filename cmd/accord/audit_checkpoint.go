@@ -30,6 +30,8 @@ a later journal against it. Keep the key of accord audit key with it.
 			})
 		},
 	}
-	from.addFlags(cmd, true)
+	from.addFlags(cmd, false)
+	from.addServer(cmd)
+	cmd.MarkFlagsOneRequired("agreement", "server")
 	return cmd
 }

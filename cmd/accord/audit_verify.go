@@ -17,14 +17,22 @@ func newAuditVerify(e *env) *cobra.Command {
 	var file string
 	var trusted []string
 	var quick bool
+	var show string
+	var asked audit.Verification
 	cmd := &cobra.Command{
 		Use:   "verify [CHECKPOINT-FILE] --agreement NAME",
 		Short: "Hold a journal against a checkpoint kept from earlier",
 		Long: `Reads the whole journal of an agreement and checks it against a checkpoint that
 was kept from earlier: that the signatures are those of a trusted key, that the
 journal begins with exactly the entries of then, and that every entry hashes to
-the signed head. It trusts nothing that the server says, tells in one sentence
-what it proved, or what failed, and then exits with 1.
+the signed head, that each is well-formed, and that the first terms name the
+agreement. It trusts nothing that the server says. It prints what it proved, or
+what failed, and then exits with 1. --show prints the entries about an object,
+from what was verified. --server verifies the server's own journal.
+
+--witness demands that a witness has cosigned the server's own journal, which
+holds the heads of its agreements; give it once for each witness. --at-least N
+is enough of them, --max-age how old their cosignatures may be.
 
 --file verifies the file of an agreement instead, such as one of a backup, with
 its objects and indexes.
@@ -42,16 +50,36 @@ its successor is trusted, too. Without it the keys are the server's own.
 			if err != nil {
 				return err
 			}
+			if v.Witnesses, err = trustedKeys(asked.Witnesses); err != nil {
+				return err
+			}
+			v.AtLeast, v.MaxAge = asked.AtLeast, asked.MaxAge
+			var shown []audit.Record
+			if show != "" {
+				if quick || file != "" {
+					return usageError("--show needs the entries, which are not read with --quick or --file")
+				}
+				v.Visit = func(p journal.Position, entry journal.Entry, _ []byte) {
+					if entry.Object == show {
+						shown = append(shown, audit.RecordOf(p, entry))
+					}
+				}
+			}
 			if file != "" {
 				return verifyFile(cmd.Context(), e, file, from, v)
 			}
-			if from.name == "" {
-				return usageError("--agreement is missing: it says whose journal to verify")
+			if from.name == "" && !from.server {
+				return usageError("--agreement is missing: it says whose journal to verify; --server is the server's own")
 			}
 			return from.ask(e, func(a *audit.Client) error {
 				verdict, err := a.Verify(cmd.Context(), v)
 				if err != nil {
 					return failed(err)
+				}
+				for _, r := range shown {
+					if err := writeRecord(e.stdout, r, true, false); err != nil {
+						return err
+					}
 				}
 				_, err = fmt.Fprintln(e.stdout, verdict)
 				return err
@@ -62,6 +90,11 @@ its successor is trusted, too. Without it the keys are the server's own.
 	cmd.Flags().StringVar(&file, "file", "", "or one agreement's `FILE`, instead of --data or --url")
 	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
 	cmd.Flags().BoolVar(&quick, "quick", false, "do not read the entries")
+	from.addServer(cmd)
+	cmd.Flags().StringVar(&show, "show", "", "print the entries about the object `OBJECT-ID`")
+	cmd.Flags().StringArrayVar(&asked.Witnesses, "witness", nil, "`KEY` of a witness that must have cosigned, or a file with keys; may be repeated")
+	cmd.Flags().IntVar(&asked.AtLeast, "at-least", 0, "so many witnesses are enough, `N`; by default all")
+	cmd.Flags().DurationVar(&asked.MaxAge, "max-age", 0, "how old cosignatures may be, such as 24h; by default any age")
 	return cmd
 }
 
@@ -71,11 +104,18 @@ func verification(args []string, from source, trusted []string, quick bool) (v a
 		return v, err
 	}
 	if len(args) == 1 {
-		if v.Kept, err = os.ReadFile(args[0]); err != nil {
-			return v, &exitError{code: exitUsage, err: fmt.Errorf("read the kept checkpoint: %w", err)}
-		}
+		v.Kept, err = readCheckpoint(args[0])
 	}
-	return v, nil
+	return v, err
+}
+
+// readCheckpoint reads a checkpoint that was kept in a file.
+func readCheckpoint(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: fmt.Errorf("read the kept checkpoint: %w", err)}
+	}
+	return text, nil
 }
 
 func verifyFile(ctx context.Context, e *env, file string, from source, v audit.Verification) error {

@@ -11,22 +11,32 @@ import (
 
 func newAuditVerifyEvidence(e *env) *cobra.Command {
 	var trusted []string
+	var kept string
 	cmd := &cobra.Command{
 		Use:   "verify-evidence FILE",
 		Short: "Check a file of accord audit prove, without any server",
 		Long: `Checks a file that accord audit prove wrote: the signature of the head, the proof
-that each entry is in the journal, and that the object's text is the one that
-the entry is about. It says what is proved, or which of signature, proof, entry
-and content failed, and then exits with 1.
+that each entry is in the journal, that the first terms name the agreement, and
+that the object's text is the one that the entry is about. The first line says
+whether it is proved that no entry about the object is missing. If anything
+fails, the command says what, and exits with 1.
+
+--checkpoint demands that the journal of the file continues a head that you kept.
 
 Without --trusted-key the signature is checked with the key in the file, which
-anybody could have made: hold that key against the one you know.`,
+anybody could have made: compare that key with the one you know.`,
 		Example: `  accord audit verify-evidence evidence.json --trusted-key 'ti.example.org+5f3a1c2e+A…'`,
 		Args:    exactArgs("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			keys, err := trustedKeys(trusted)
-			if err != nil {
+			var trust audit.Trust
+			var err error
+			if trust.Keys, err = trustedKeys(trusted); err != nil {
 				return err
+			}
+			if kept != "" {
+				if trust.Kept, err = readCheckpoint(kept); err != nil {
+					return err
+				}
 			}
 			text, err := os.ReadFile(args[0])
 			if err != nil {
@@ -36,7 +46,7 @@ anybody could have made: hold that key against the one you know.`,
 			if err != nil {
 				return fmt.Errorf("%s proves nothing: %w", args[0], err)
 			}
-			proved, err := ev.Verify(keys)
+			proved, err := ev.Verify(trust)
 			if err != nil {
 				return fmt.Errorf("%s proves nothing: %w", args[0], err)
 			}
@@ -44,6 +54,7 @@ anybody could have made: hold that key against the one you know.`,
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&kept, "checkpoint", "", "a checkpoint `FILE` kept from earlier")
 	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,13 +15,19 @@ func newHistoryCommand(e *env) *cobra.Command {
 	var from source
 	var diff bool
 	var format string
+	var trusted []string
 	cmd := &cobra.Command{
 		Use:   "history [OBJECT-ID] --agreement NAME",
 		Short: "Say what happened to an object under an agreement",
 		Long: `Says what happened to an object under an agreement: every version, also those
 that are gone, with who added it, when, its digest and marking, where it was
 released to, who received it, and who removed it and why. Without OBJECT-ID:
-the agreement's whole journal.
+the agreement's whole journal. With --server: the server's own journal, of
+accounts, parties and API roots.
+
+From a server (--url), each entry is checked before it is printed: that it is
+under the signed head, and says what the server says. What no entry holds, such
+as who received an object, is the server's own account and is marked so.
 
 --diff compares two versions that are still there, property by property. They
 are named by their version, or by the position at which they were added.
@@ -51,11 +58,21 @@ are named by their version, or by the position at which they were added.
 				if diff {
 					return diffVersions(cmd.Context(), e, a, from, args[0], [2]string{args[1], args[2]}, format)
 				}
-				return history(cmd.Context(), e, a, from, strings.Join(args, ""), format)
+				if from.remote.url == "" {
+					return history(cmd.Context(), e, a, from, strings.Join(args, ""), format)
+				}
+				keys, err := trustedKeys(trusted)
+				if err != nil {
+					return err
+				}
+				return verifiedHistory(cmd.Context(), e, a, audit.Verification{Agreement: from.agreement(), Keys: keys}, strings.Join(args, ""), format)
 			})
 		},
 	}
-	from.addFlags(cmd, true)
+	from.addFlags(cmd, false)
+	from.addServer(cmd)
+	cmd.MarkFlagsOneRequired("agreement", "server")
+	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
 	cmd.Flags().BoolVar(&diff, "diff", false, "compare two versions, given as V1 V2")
 	cmd.Flags().StringVar(&format, "format", "text", "`text|json`; json: an entry a line")
 	return cmd
@@ -83,6 +100,25 @@ func history(ctx context.Context, e *env, a *audit.Client, from source, object, 
 		if format == "json" {
 			return writeJSONLine(e.stdout, r)
 		}
-		return writeRecord(e.stdout, r, object == "")
+		return writeRecord(e.stdout, r, object == "", false)
 	})
+}
+
+// verifiedHistory prints what is proven to be under the signed head of a server.
+func verifiedHistory(ctx context.Context, e *env, a *audit.Client, v audit.Verification, object, format string) error {
+	out := e.stdout
+	verdict, err := a.VerifiedHistory(ctx, v, object, func(r audit.Record) error {
+		if format == "json" {
+			return writeJSONLine(e.stdout, r)
+		}
+		return writeRecord(e.stdout, r, object == "", true)
+	})
+	if err != nil {
+		return failed(err)
+	}
+	if format == "json" {
+		out = e.stderr
+	}
+	_, err = fmt.Fprintf(out, "Each entry above was checked. %s\n", verdict)
+	return err
 }

@@ -6,11 +6,15 @@ import (
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
-// writeRecord tells one entry in a few lines.
-func writeRecord(w io.Writer, r audit.Record, named bool) error {
+// writeRecord tells one entry in a few lines. With verified, what no entry holds is marked as the server's own account. A line begins
+// with the text of nobody but this program.
+func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	var b strings.Builder
+	r.Object, r.Version, r.SpecVersion = journal.CleanText(r.Object), journal.CleanText(r.Version), journal.CleanText(r.SpecVersion)
+	r.Act, r.Subject, r.Kind = journal.CleanText(r.Act), journal.CleanText(r.Subject), journal.CleanText(r.Kind)
 	fmt.Fprintf(&b, "%d  %s  %s", r.Position, r.At.UTC().Format("2006-01-02T15:04:05.000000Z"), r.Kind)
 	if named && r.Object != "" {
 		fmt.Fprintf(&b, " %s", r.Object)
@@ -21,7 +25,12 @@ func writeRecord(w io.Writer, r audit.Record, named bool) error {
 	if r.Act != "" {
 		fmt.Fprintf(&b, ": %s", r.Act)
 	}
-	line := func(format string, args ...any) { fmt.Fprintf(&b, "\n    "+format, args...) }
+	if r.Subject != "" {
+		fmt.Fprintf(&b, " %s", r.Subject)
+	}
+	line := func(format string, args ...any) {
+		b.WriteString("\n    " + journal.CleanText(fmt.Sprintf(format, args...)))
+	}
 	switch {
 	case r.Account != "" && r.Party != "":
 		line("by %s of %s", r.Account, r.Party)
@@ -31,7 +40,7 @@ func writeRecord(w io.Writer, r audit.Record, named bool) error {
 		line("by the system")
 	}
 	if r.Of != 0 {
-		line("removed what was added at %d", r.Of)
+		line("removed the version added at %d", r.Of)
 	}
 	if r.Reason != "" {
 		line("reason: %s", r.Reason)
@@ -45,10 +54,20 @@ func writeRecord(w io.Writer, r audit.Record, named bool) error {
 	if len(r.Warnings) > 0 {
 		line("warnings: %s", strings.Join(r.Warnings, ", "))
 	}
-	if r.From != nil {
+	if r.Kind == "head" {
+		line("the journal of the collection %s had %d entries with the root hash %s", r.From.Collection, r.From.Position, shortDigest(r.Digest))
+	} else if r.From != nil {
 		line("released here from %s, position %d", elsewhereText(*r.From), r.From.Position)
 	}
-	line("terms of entry %d, %s", r.Terms.Since, shortDigest(r.Terms.Digest))
+	if verified && (r.Terms != nil || len(r.Released)+len(r.Received) > 0) {
+		line("not proved, but the server's own account:")
+	}
+	for _, c := range r.Changes {
+		line("%s: %s, before %s", c.Path, orNothing(c.After), orNothing(c.Before))
+	}
+	if r.Terms != nil {
+		line("terms of entry %d, %s", r.Terms.Since, shortDigest(r.Terms.Digest))
+	}
 	if r.Present != nil && !*r.Present {
 		line("no longer there")
 	}
@@ -67,6 +86,13 @@ func writeRecord(w io.Writer, r audit.Record, named bool) error {
 	}
 	_, err := fmt.Fprintln(w, b.String())
 	return err
+}
+
+func orNothing(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return value
 }
 
 func markedText(tlp string) string {

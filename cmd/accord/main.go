@@ -93,6 +93,7 @@ var commands = []commandRow{
 	{groupClient, newDeleteCommand},
 	{groupAudit, newHistoryCommand},
 	{groupAudit, newAuditCommand},
+	{groupAudit, newWitnessCommand},
 	{groupServer, newManCommand},
 	{groupAudit, newBackupCommand},
 	{groupAudit, newRestoreCommand},

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -15,7 +16,8 @@ import (
 )
 
 // auditRoutes are the paths of history: signed heads, proofs, entries, deliveries. Auditors of the agreement and operators
-// reach all of them; producers what concerns the entries that their party added.
+// reach all of them; producers what concerns the entries that their party added; every party heads, proofs of consistency, and
+// the entries of versions that it received.
 var auditRoutes = []route{
 	{
 		method: http.MethodGet, path: "openapi.json/", reach: accounts, do: (*Service).serveOpenAPI,
@@ -52,12 +54,17 @@ var auditRoutes = []route{
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/entry/", reach: accounts, do: (*Service).serveEntry, memory: largeAnswer,
-		summary: "Get one entry as it is hashed", note: "For a producer, one about what its party added.",
+		summary: "Get one entry as it is hashed", note: "For a producer, one about what its party added; for a consumer, one about a version that its party received, if it names no other party.",
 		query: []string{"entry"}, answer: audit.RawEntry{},
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/content/", reach: accounts, do: (*Service).serveContent, memory: largeAnswer,
 		summary: "Get an object's text", note: "Exactly the bytes whose digest the entry has, if the version is still there. For callers that may read objects, and for the party that added it.",
+		query: []string{"entry"}, answer: plain{mediaType: "application/json"},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/terms/", reach: accounts, do: (*Service).serveTerms,
+		summary: "Get a document of terms", note: "The document that an entry of kind terms put in force, byte by byte as the entry's digest covers it. For auditors and operators.",
 		query: []string{"entry"}, answer: plain{mediaType: "application/json"},
 	},
 	{
@@ -69,6 +76,36 @@ var auditRoutes = []route{
 		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer,
 		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
 		query: []string{"object", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
+	},
+	{
+		method: http.MethodGet, path: "agreements/{name}/logged/", reach: accounts, do: (*Service).serveLogged,
+		summary: "Get the head in the server's journal", note: "The newest head of the agreement's journal that the server's own journal holds, and the proof that it is under the signed head of that journal. For every party.",
+		answer: audit.Logged{},
+	},
+	{
+		method: http.MethodGet, path: "server/checkpoint/", reach: accounts, do: (*Service).serveServerCheckpoint,
+		summary: "Get the signed head of the server's journal", note: "Cosigned by the server's witnesses, if it has any. Its origin is the server's name.",
+		answer: plain{mediaType: "text/plain; charset=utf-8"},
+	},
+	{
+		method: http.MethodGet, path: "server/proof/", reach: accounts, do: (*Service).serveServerProof,
+		summary: "Get a proof about the server's journal", note: "As for an agreement. Proofs of inclusion are for operators.",
+		query: []string{"entry", "size", "from", "to"}, answer: audit.Proof{},
+	},
+	{
+		method: http.MethodGet, path: "server/entries/", reach: operators, do: (*Service).serveServerEntries, memory: largeAnswer,
+		summary: "Get entries of the server's journal as they are hashed",
+		query:   []string{"after", "limit"}, answer: audit.RawEntries{},
+	},
+	{
+		method: http.MethodGet, path: "server/entry/", reach: operators, do: (*Service).serveServerEntry,
+		summary: "Get one entry of the server's journal as it is hashed",
+		query:   []string{"entry"}, answer: audit.RawEntry{},
+	},
+	{
+		method: http.MethodGet, path: "server/history/", reach: operators, do: (*Service).serveServerHistory, memory: largeAnswer,
+		summary: "Get the history of the server", note: "Changes of accounts, parties, API roots and the list of agreements, and recorded heads of agreements.",
+		query: []string{"after", "limit"}, answer: audit.History{},
 	},
 }
 
@@ -109,13 +146,24 @@ func (s *Service) serveCheckpoint(c call) (any, error) {
 	return plain{mediaType: "text/plain; charset=utf-8", body: signed}, err
 }
 
-// serveProof serves proofs of inclusion (entry, size) and of consistency (from, to); size and to are the journal's own
-// when they are left out.
 func (s *Service) serveProof(c call) (any, error) {
 	v, values, err := s.view(c, "entry", "size", "from", "to")
 	if err != nil {
 		return nil, err
 	}
+	return prove(v, values)
+}
+
+// prover is a journal that proves what is in it.
+type prover interface {
+	Size() (uint64, error)
+	ProveEntry(p journal.Position, size uint64) (audit.Proof, error)
+	ProveConsistency(from, to uint64) (audit.Proof, error)
+}
+
+// prove makes the proof of inclusion (entry, size) or of consistency (from, to) that a query asks for; size and to are the journal's
+// own if they are left out.
+func prove(v prover, values url.Values) (any, error) {
 	inclusion, consistency := values.Has("entry"), values.Has("from")
 	if inclusion == consistency || inclusion && values.Has("to") || consistency && values.Has("size") {
 		return nil, badQuery("a proof is asked for with entry and size, or with from and to")
@@ -144,10 +192,10 @@ func (s *Service) serveProof(c call) (any, error) {
 
 func (s *Service) serveEntries(c call) (any, error) {
 	v, err := s.audit.View(c.agreement(), c.caller)
-	if err == nil {
-		err = v.All("the whole journal")
-	}
 	if err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(v.Audits("the journal"), v.All("the whole journal")); err != nil {
 		return nil, err
 	}
 	values, err := parameters(c.Request, "after", "limit")
@@ -179,6 +227,16 @@ func (s *Service) serveContent(c call) (any, error) {
 		return nil, err
 	}
 	return noted{plain{mediaType: "application/json", body: text}, ended}, nil
+}
+
+// serveTerms serves the document that an entry about terms covers.
+func (s *Service) serveTerms(c call) (any, error) {
+	v, p, err := s.entryAsked(c)
+	if err != nil {
+		return nil, err
+	}
+	document, err := v.Document(p)
+	return plain{"application/json", document}, err
 }
 
 // entryAsked returns the position that a request names.
@@ -218,6 +276,15 @@ func (s *Service) serveDeliveries(c call) (any, error) {
 		return v.Deliveries(id, values.Get("next"), limit)
 	}
 	return v.Consumers(values.Get("next"), limit)
+}
+
+// serveLogged serves the newest head of the agreement's journal in the server's own.
+func (s *Service) serveLogged(c call) (any, error) {
+	v, _, err := s.view(c)
+	if err != nil {
+		return nil, err
+	}
+	return v.Logged()
 }
 
 // parameters reads the query of a request, and refuses names it does not know.

@@ -29,8 +29,8 @@ func fill(t *testing.T, s *accordtest.Server) {
 	}
 }
 
-// Operators may ask everything, auditors everything of their agreement, producers what their party added, others nothing;
-// the agreement is hidden from callers without a role.
+// Operators may ask everything, auditors everything of their agreement, producers what their party added, consumers heads and
+// consistency; the agreement is hidden from callers without a role.
 func TestWhoMayAudit(t *testing.T) {
 	s := accordtest.New(t)
 	fill(t, s)
@@ -40,26 +40,30 @@ func TestWhoMayAudit(t *testing.T) {
 	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 8)...)
 	// The agency produces and consumes in intake, so the consumer is the member in circle.
 	who[consumer], agreements[consumer] = accordtest.Member, accordtest.Circle
+	s.Post(accordtest.Agency, accordtest.Path(accordtest.Circle), accordtest.Indicators(0, 8)...)
+	if _, err := s.Store.RecordHeads(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string][5]int{
-		"checkpoint":             {200, 200, 403, 404, 200},
-		"checkpoint/":            {200, 200, 403, 404, 200},
-		"proof/?from=1":          {200, 200, 403, 404, 200},
-		"proof/?from=1&to=2":     {200, 200, 403, 404, 200},
+		"checkpoint":             {200, 200, 200, 404, 200},
+		"checkpoint/":            {200, 200, 200, 404, 200},
+		"proof/?from=1":          {200, 200, 200, 404, 200},
+		"proof/?from=1&to=2":     {200, 200, 200, 404, 200},
 		"proof/?entry=2":         {200, 200, 403, 404, 200},
 		"proof/?entry=8":         {200, 403, 403, 404, 200},
-		"proof/?entry=99":        {400, 400, 403, 404, 400},
-		"proof/?entry=2&size=99": {400, 400, 403, 404, 400},
-		"proof/?entry=0":         {400, 400, 403, 404, 400},
-		"proof/?entry=x":         {400, 400, 403, 404, 400},
-		"proof/?from=0":          {400, 400, 403, 404, 400},
-		"proof/?from=3&to=2":     {400, 400, 403, 404, 400},
-		"proof/":                 {400, 400, 403, 404, 400},
-		"proof/?entry=1&from=2":  {400, 400, 403, 404, 400},
+		"proof/?entry=99":        {400, 400, 400, 404, 400},
+		"proof/?entry=2&size=99": {400, 400, 400, 404, 400},
+		"proof/?entry=0":         {400, 400, 400, 404, 400},
+		"proof/?entry=x":         {400, 400, 400, 404, 400},
+		"proof/?from=0":          {400, 400, 400, 404, 400},
+		"proof/?from=3&to=2":     {400, 400, 400, 404, 400},
+		"proof/":                 {400, 400, 400, 404, 400},
+		"proof/?entry=1&from=2":  {400, 400, 400, 404, 400},
 		"entries/":               {200, 403, 403, 404, 200},
 		"entries/?limit=0":       {400, 403, 403, 404, 400},
 		"entry/?entry=2":         {200, 200, 403, 404, 200},
 		"entry/?entry=8":         {200, 403, 403, 404, 200},
-		"entry/?entry=99":        {404, 404, 403, 404, 404},
+		"entry/?entry=99":        {404, 404, 404, 404, 404},
 		"content/?entry=2":       {200, 200, 403, 404, 200},
 		"content/?entry=8":       {200, 403, 403, 404, 200},
 		"content/?entry=1":       {404, 403, 403, 404, 404},
@@ -68,14 +72,17 @@ func TestWhoMayAudit(t *testing.T) {
 		"history/?object=" + accordtest.IndicatorID(6):    {200, 404, 403, 404, 200},
 		"history/?object=" + accordtest.IndicatorID(77):   {404, 404, 403, 404, 404},
 		"history/?object=indicator":                       {400, 400, 403, 404, 400},
-		"history/?objects=x":                              {400, 400, 403, 404, 400},
-		"history/?after=1&after=2":                        {400, 400, 403, 404, 400},
+		"history/?objects=x":                              {400, 400, 400, 404, 400},
+		"history/?after=1&after=2":                        {400, 400, 400, 404, 400},
 		"deliveries/":                                     {200, 403, 403, 404, 200},
 		"deliveries/?object=" + accordtest.IndicatorID(0): {200, 200, 403, 404, 200},
 		"deliveries/?object=" + accordtest.IndicatorID(6): {200, 404, 403, 404, 200},
-		"":          {200, 200, 200, 404, 200},
-		"renew/":    {405, 405, 405, 405, 405},
-		"nonsense/": {404, 404, 404, 404, 404},
+		"terms/?entry=1":                                  {200, 403, 403, 404, 200},
+		"terms/?entry=2":                                  {404, 403, 403, 404, 404},
+		"logged/":                                         {200, 200, 200, 404, 200},
+		"":                                                {200, 200, 200, 404, 200},
+		"renew/":                                          {405, 405, 405, 405, 405},
+		"nonsense/":                                       {404, 404, 404, 404, 404},
 	} {
 		for i, account := range who {
 			got := s.Get(account, admin.Prefix+"agreements/"+agreements[i]+"/"+path)

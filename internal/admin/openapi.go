@@ -56,7 +56,7 @@ var propertyNotes = map[string]string{
 	"Receipt.way":            "How the text left: content is one version for an audit; left out for a page of TAXII.",
 	"Receipt.times":          "How often it was begun.",
 	"Receipt.unfinished":     "How often it was begun and not finished: the account may have received a part, or nothing.",
-	"Record.kind":            "added, deleted, withdrawn, terms or admin.",
+	"Record.kind":            "added, deleted, withdrawn or terms; admin or head in the server's own journal.",
 	"Record.at":              "Of what was added: its date_added.",
 	"Record.digest":          "SHA-256, hexadecimal.",
 	"Record.size":            "Bytes.",

@@ -36,6 +36,9 @@ type Config struct {
 
 	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
+
+	// Cosigned, when set, returns the newest head of the server's own journal that witnesses have cosigned; nil: none.
+	Cosigned func() []byte
 }
 
 // Service administers an open store. There is one for each store.
@@ -63,7 +66,7 @@ func New(c Config) *Service {
 		c.Logins = auth.NewLogins()
 	}
 	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: c.Index,
-		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now},
+		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }
 

@@ -306,13 +306,13 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	sound := func() audit.Evidence {
-		ev, err := honest.Prove(ctx, accordtest.Intake, accordtest.IndicatorID(1), 0)
+		ev, err := honest.Prove(ctx, accordtest.Intake, audit.Asked{Object: accordtest.IndicatorID(1)})
 		if err != nil || len(ev.Entries) != 1 || ev.Entries[0].Content == nil {
 			t.Fatalf("got %+v and error %v", ev, err)
 		}
 		return ev
 	}
-	if proved, err := sound().Verify([]string{keys.Key}); err != nil || !proved.Entries[0].Content || !strings.Contains(proved.String(), accordtest.IndicatorID(1)) {
+	if proved, err := sound().Verify(audit.Trust{Keys: []string{keys.Key}}); err != nil || !proved.Entries[0].Content || !strings.Contains(proved.String(), accordtest.IndicatorID(1)) {
 		t.Errorf("sound evidence: got %v and error %v", proved, err)
 	}
 	for _, row := range []struct {
@@ -330,7 +330,7 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 	} {
 		ev := sound()
 		row.damage(&ev)
-		if proved, err := ev.Verify(nil); err == nil || !strings.HasPrefix(err.Error(), row.want) || proved.Entries != nil {
+		if proved, err := ev.Verify(audit.Trust{}); err == nil || !strings.HasPrefix(err.Error(), row.want) || proved.Entries != nil {
 			t.Errorf("%s: got %v, want it to begin with %s", row.name, err, row.want)
 		}
 	}
@@ -339,11 +339,11 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 			t.Errorf("%q: got %v, want it to begin with file:", text, err)
 		}
 	}
-	gone, err := honest.Prove(ctx, accordtest.Intake, accordtest.IndicatorID(5), 0)
+	gone, err := honest.Prove(ctx, accordtest.Intake, audit.Asked{Object: accordtest.IndicatorID(5)})
 	if err != nil || len(gone.Entries) != 2 || gone.Entries[0].Content != nil {
 		t.Errorf("an object that was deleted: got %+v and error %v", gone, err)
 	}
-	own, err := auditorAs(t, s, accordtest.Vendor).Prove(ctx, accordtest.Intake, accordtest.IndicatorID(1), 0)
+	own, err := auditorAs(t, s, accordtest.Vendor).Prove(ctx, accordtest.Intake, audit.Asked{Object: accordtest.IndicatorID(1)})
 	if err != nil || own.Entries[0].Content == nil {
 		t.Errorf("a producer about what it added: got error %v", err)
 	}

@@ -52,7 +52,7 @@ func BenchmarkVerify(b *testing.B) {
 	})
 	b.Run("prove", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := auditor.Prove(context.Background(), accordtest.Programme, accordtest.IndicatorID(0), 0); err != nil {
+			if _, err := auditor.Prove(context.Background(), accordtest.Programme, audit.Asked{Object: accordtest.IndicatorID(0)}); err != nil {
 				b.Fatal(err)
 			}
 		}

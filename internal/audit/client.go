@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store/journal"
@@ -12,8 +13,18 @@ import (
 
 // Client asks for the history of agreements, wherever it is kept.
 type Client struct {
-	// Fetch reads what a server answers to a path below /accord/v1/.
+	// Fetch reads the answer of a server to a path below /accord/v1/.
 	Fetch func(ctx context.Context, path string) ([]byte, error)
+
+	// Now returns the time; nil: time.Now.
+	Now func() time.Time
+}
+
+func (c *Client) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
 }
 
 func (c *Client) read(ctx context.Context, path string, v any) error {
@@ -34,6 +45,9 @@ const (
 )
 
 func ofAgreement(name agreement.Name, rest string) string {
+	if name == ServerJournal {
+		return "server/" + rest
+	}
 	return "agreements/" + url.PathEscape(string(name)) + "/" + rest
 }
 
@@ -62,6 +76,16 @@ func (c *Client) Entries(ctx context.Context, name agreement.Name, after journal
 	return page, c.read(ctx, ofAgreement(name, fmt.Sprintf("entries/?after=%d&limit=%d", after, limit)), &page)
 }
 
+// Document returns the document of the terms that an entry put in force.
+func (c *Client) Document(ctx context.Context, name agreement.Name, p journal.Position) ([]byte, error) {
+	return c.Fetch(ctx, ofAgreement(name, fmt.Sprintf("terms/?entry=%d", p)))
+}
+
+// Logged returns the newest head of an agreement's journal that the server's own journal holds.
+func (c *Client) Logged(ctx context.Context, name agreement.Name) (l Logged, err error) {
+	return l, c.read(ctx, ofAgreement(name, "logged/"), &l)
+}
+
 // Content returns the text of the version added at a position.
 func (c *Client) Content(ctx context.Context, name agreement.Name, p journal.Position) ([]byte, error) {
 	return c.Fetch(ctx, ofAgreement(name, fmt.Sprintf("content/?entry=%d", p)))
@@ -70,6 +94,9 @@ func (c *Client) Content(ctx context.Context, name agreement.Name, p journal.Pos
 // History returns a page of the history of an object, or of the whole journal when object is empty.
 func (c *Client) History(ctx context.Context, name agreement.Name, object string, after journal.Position) (h History, err error) {
 	query := fmt.Sprintf("history/?after=%d", after)
+	if name == ServerJournal && object != "" {
+		return h, badQuery("the server's own journal has no objects")
+	}
 	if object != "" {
 		query += "&object=" + url.QueryEscape(object)
 	}

@@ -166,6 +166,9 @@ func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 	if _, err := stix.ParseID(id); err != nil {
 		return DeliveryList{}, badQuery("the parameter object: %v", err)
 	}
+	if err := v.Audits("the account of deliveries"); err != nil {
+		return DeliveryList{}, err
+	}
 	after, err := parseDeliveryCursor(next)
 	if err != nil {
 		return DeliveryList{}, err

@@ -25,7 +25,10 @@ type RawEntries struct {
 // Entries returns the canonical bytes of at most limit entries after a position, for verification.
 func (v *View) Entries(after journal.Position, limit int) (RawEntries, error) {
 	page := RawEntries{Entries: []RawEntry{}}
-	err := v.All("the whole journal")
+	err := v.Audits("the journal")
+	if err == nil {
+		err = v.All("the whole journal")
+	}
 	if err != nil {
 		return page, err
 	}
@@ -82,4 +85,20 @@ func (v *View) Content(ctx context.Context, p journal.Position) (text []byte, en
 		return nil, nil, fmt.Errorf("note the delivery of entry %d: %w", p, err)
 	}
 	return text, begun.End, nil
+}
+
+// Document returns the document of the terms that the entry at a position put in force, as its digest covers it.
+func (v *View) Document(p journal.Position) ([]byte, error) {
+	if err := v.All("the terms"); err != nil {
+		return nil, err
+	}
+	e, _, err := v.entry(p)
+	if err != nil {
+		return nil, err
+	}
+	if e.Kind != journal.Terms {
+		return nil, notFound("the entry %d of %s puts no terms in force", p, v.Agreement())
+	}
+	_, _, document, err := v.col.TermsAt(p)
+	return document, err
 }

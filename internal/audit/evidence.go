@@ -1,13 +1,8 @@
 package audit
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -18,7 +13,7 @@ import (
 // evidenceFormat is the format of evidence files.
 const evidenceFormat = "accord-evidence-1"
 
-// Evidence proves what a journal says of one object, to anybody who has the server's key.
+// Evidence proves what a journal says of one object to a verifier that has the server's key and nothing else.
 type Evidence struct {
 	Format      string          `json:"format"`
 	Agreement   string          `json:"agreement"`
@@ -26,7 +21,18 @@ type Evidence struct {
 	Checkpoint  string          `json:"checkpoint"` // signed note
 	Key         string          `json:"key"`        // verifier key that signed it
 	Successions []string        `json:"successions,omitempty"`
+	First       *EvidenceFirst  `json:"first,omitempty"` // names the agreement; without it the name is not proved
 	Entries     []EvidenceEntry `json:"entries"`
+	Journal     [][]byte        `json:"journal,omitempty"`     // every entry of the journal: proves that none about the object is missing
+	Consistency *Proof          `json:"consistency,omitempty"` // that the journal continues a kept checkpoint
+	Deliveries  *DeliveryList   `json:"deliveries,omitempty"`  // the server's own account, which nothing proves
+}
+
+// EvidenceFirst is the first entry of the journal and the terms that it puts in force.
+type EvidenceFirst struct {
+	Entry []byte      `json:"entry"`
+	Proof []tlog.Hash `json:"proof"`
+	Terms []byte      `json:"terms"` // the document that the entry's digest covers
 }
 
 // EvidenceEntry is one entry about the object.
@@ -37,16 +43,23 @@ type EvidenceEntry struct {
 	Proof    []tlog.Hash      `json:"proof"`             // that the entry is in the tree of the checkpoint
 }
 
-// EvidenceError says what of an evidence file failed.
-type EvidenceError struct {
-	What    string // file, entry, content
-	Problem string
+// EvidenceError says which part of evidence failed: file, agreement, entry, content or completeness.
+type EvidenceError struct{ Part, Problem string }
+
+func (e *EvidenceError) Error() string { return e.Part + ": " + e.Problem }
+
+// Asked says what evidence to gather.
+type Asked struct {
+	Object     string
+	Only       journal.Position // one entry; 0: all about the object
+	Complete   bool             // with every entry of the journal
+	Deliveries bool             // with the server's account of who received the object
+	Kept       []byte           // a checkpoint kept from earlier, with which the evidence is to be consistent
 }
 
-func (e *EvidenceError) Error() string { return e.What + ": " + e.Problem }
-
-// Prove gathers the evidence about an object: all its entries, or the one at only.
-func (c *Client) Prove(ctx context.Context, name agreement.Name, object string, only journal.Position) (Evidence, error) {
+// Prove gathers evidence about an object and verifies it as a reader would, with the server's own keys: evidence that does not
+// verify is an error.
+func (c *Client) Prove(ctx context.Context, name agreement.Name, asked Asked) (Evidence, error) {
 	signed, err := c.Checkpoint(ctx, name)
 	if err != nil {
 		return Evidence{}, err
@@ -59,30 +72,76 @@ func (c *Client) Prove(ctx context.Context, name agreement.Name, object string, 
 	if err != nil {
 		return Evidence{}, err
 	}
-	ev := Evidence{Format: evidenceFormat, Agreement: string(name), Object: object, Checkpoint: string(signed), Key: keys.Key, Successions: keys.Successions}
-	for after := journal.Position(0); ; {
-		page, err := c.History(ctx, name, object, after)
+	ev := Evidence{Format: evidenceFormat, Agreement: string(name), Object: asked.Object, Checkpoint: string(signed), Key: keys.Key, Successions: keys.Successions}
+	if f, err := c.first(ctx, name, head.Size); err == nil { // only auditors may read the terms
+		ev.First = &EvidenceFirst{f.Entry, f.Proof.Hashes, f.Document}
+	}
+	if ev.Entries, err = c.proveEntries(ctx, name, asked, head.Size); err != nil {
+		return Evidence{}, err
+	}
+	if asked.Complete {
+		if err := c.walk(ctx, Verification{Agreement: name}, head, func(raw []byte) error {
+			ev.Journal = append(ev.Journal, raw)
+			return nil
+		}); err != nil {
+			return Evidence{}, fmt.Errorf("read every entry of the journal: %w", err)
+		}
+	}
+	if asked.Deliveries {
+		list, err := c.Deliveries(ctx, name, asked.Object)
 		if err != nil {
 			return Evidence{}, err
 		}
-		for _, r := range page.Entries {
-			if uint64(r.Position) > head.Size || only != 0 && r.Position != only {
-				continue
-			}
-			one, err := c.proveOne(ctx, name, r, head.Size)
+		ev.Deliveries = &list
+	}
+	if asked.Kept != nil {
+		kept, err := journal.ReadCheckpoint(asked.Kept)
+		if err != nil {
+			return Evidence{}, fmt.Errorf("the kept checkpoint: %w", err)
+		}
+		if kept.Size > 0 && kept.Size < head.Size {
+			proof, err := c.ConsistencyProof(ctx, name, kept.Size, head.Size)
 			if err != nil {
 				return Evidence{}, err
 			}
-			ev.Entries = append(ev.Entries, one)
-		}
-		if after = page.Next; !page.More {
-			break
+			ev.Consistency = &proof
 		}
 	}
-	if len(ev.Entries) == 0 {
-		return Evidence{}, notFound("the object %s has no entry at position %d", object, only)
+	if _, err := ev.Verify(Trust{Kept: asked.Kept}); err != nil {
+		return Evidence{}, fmt.Errorf("the server's answers prove nothing: %w", err)
 	}
 	return ev, nil
+}
+
+// proveEntries gathers the entries about an object with their proofs.
+func (c *Client) proveEntries(ctx context.Context, name agreement.Name, asked Asked, size uint64) (list []EvidenceEntry, err error) {
+	for after := journal.Position(0); ; {
+		page, err := c.History(ctx, name, asked.Object, after)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Entries {
+			if uint64(r.Position) > size || asked.Only != 0 && r.Position != asked.Only {
+				continue
+			}
+			one, err := c.proveOne(ctx, name, r, size)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, one)
+		}
+		if !page.More {
+			break
+		}
+		if page.Next <= after {
+			return nil, &EvidenceError{"entry", "the server's history does not end"}
+		}
+		after = page.Next
+	}
+	if len(list) == 0 {
+		return nil, notFound("the object %s has no entry at position %d", asked.Object, asked.Only)
+	}
+	return list, nil
 }
 
 func (c *Client) proveOne(ctx context.Context, name agreement.Name, r Record, size uint64) (EvidenceEntry, error) {
@@ -90,13 +149,13 @@ func (c *Client) proveOne(ctx context.Context, name agreement.Name, r Record, si
 	if err != nil {
 		return EvidenceEntry{}, err
 	}
-	page, err := c.RawEntry(ctx, name, r.Position)
+	raw, err := c.RawEntry(ctx, name, r.Position)
 	if err != nil {
 		return EvidenceEntry{}, err
 	}
-	one := EvidenceEntry{Position: r.Position, Entry: page, Proof: proof.Hashes}
+	one := EvidenceEntry{Position: r.Position, Entry: raw, Proof: proof.Hashes}
 	if r.Present != nil && *r.Present {
-		// An auditor may know that an object is there without being allowed to read it.
+		// An auditor may know that an object exists without being allowed to read it.
 		if text, err := c.Content(ctx, name, r.Position); err == nil {
 			one.Content = text
 		}
@@ -104,104 +163,9 @@ func (c *Client) proveOne(ctx context.Context, name agreement.Name, r Record, si
 	return one, nil
 }
 
-// RawEntry is the canonical bytes of one entry.
+// RawEntry returns the canonical bytes of one entry.
 func (c *Client) RawEntry(ctx context.Context, name agreement.Name, p journal.Position) ([]byte, error) {
 	var one RawEntry
 	err := c.read(ctx, ofAgreement(name, fmt.Sprintf("entry/?entry=%d", p)), &one)
 	return one.Bytes, err
-}
-
-// ParseEvidence reads an evidence file. The error is an *EvidenceError.
-func ParseEvidence(text []byte) (Evidence, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	var ev Evidence
-	if err := dec.Decode(&ev); err != nil {
-		return Evidence{}, &EvidenceError{"file", "it is damaged or no evidence file: " + err.Error()}
-	}
-	if ev.Format != evidenceFormat {
-		return Evidence{}, &EvidenceError{"file", fmt.Sprintf("it has the format %q, expected %q", ev.Format, evidenceFormat)}
-	}
-	if len(ev.Entries) == 0 {
-		return Evidence{}, &EvidenceError{"file", "it has no entries"}
-	}
-	return ev, nil
-}
-
-// Proved states what evidence proves.
-type Proved struct {
-	Checkpoint journal.Checkpoint
-	SignedBy   string
-	Trusted    bool // the key, or one that named it, was given
-	Entries    []ProvedEntry
-}
-
-// ProvedEntry is an entry that was proved, and whether the object's text was held against it.
-type ProvedEntry struct {
-	Position journal.Position
-	journal.Entry
-	Content bool
-}
-
-// Verify checks the evidence by itself, with keys that are trusted; without any, the file's own key. The error is a
-// *journal.SignatureError, a *journal.ProofError or an *EvidenceError.
-func (ev Evidence) Verify(keys []string) (Proved, error) {
-	trusted, err := trustedKeys(keys, KeyList{Key: ev.Key, Successions: ev.Successions})
-	if err != nil {
-		return Proved{}, &journal.SignatureError{Reason: err.Error()}
-	}
-	head, by, err := journal.OpenCheckpoint([]byte(ev.Checkpoint), trusted)
-	if err != nil {
-		return Proved{}, err
-	}
-	proved := Proved{Checkpoint: head, SignedBy: keyName(by), Trusted: len(keys) > 0}
-	for _, one := range ev.Entries {
-		e, err := ev.verifyOne(one, head)
-		if err != nil {
-			return Proved{}, err
-		}
-		proved.Entries = append(proved.Entries, e)
-	}
-	return proved, nil
-}
-
-func (ev Evidence) verifyOne(one EvidenceEntry, head journal.Checkpoint) (ProvedEntry, error) {
-	e, err := journal.ParseEntry(one.Entry)
-	if err != nil {
-		return ProvedEntry{}, &EvidenceError{"entry", fmt.Sprintf("that at position %d: %v", one.Position, err)}
-	}
-	if e.Object != ev.Object {
-		return ProvedEntry{}, &EvidenceError{"entry", fmt.Sprintf("that at position %d is about %s, not %s", one.Position, e.Object, ev.Object)}
-	}
-	if err := journal.CheckEntry(one.Entry, one.Position, one.Proof, head); err != nil {
-		return ProvedEntry{}, err
-	}
-	if one.Content == nil {
-		return ProvedEntry{Position: one.Position, Entry: e}, nil
-	}
-	if e.Kind != journal.Added || sha256.Sum256(one.Content) != e.Digest || uint64(len(one.Content)) != e.Size {
-		return ProvedEntry{}, &EvidenceError{"content", fmt.Sprintf("the object's text has not the digest that the entry at %d has", one.Position)}
-	}
-	return ProvedEntry{Position: one.Position, Entry: e, Content: true}, nil
-}
-
-// String says in a sentence and a line an entry what was proved.
-func (p Proved) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "The head of %s at %d entries is signed by %s", p.Checkpoint.Origin, p.Checkpoint.Size, p.SignedBy)
-	if !p.Trusted {
-		b.WriteString(" (the key of the file itself: hold it against the one you have from the server's operator)")
-	}
-	fmt.Fprintf(&b, ", and contains %d of these entries:", len(p.Entries))
-	for _, e := range p.Entries {
-		who := slices.DeleteFunc([]string{e.Account, e.Party}, func(s string) bool { return s == "" })
-		fmt.Fprintf(&b, "\n  %d  %s  %s %s %s", e.Position, e.At.Format("2006-01-02T15:04:05.000000Z"), kindNames[e.Kind], e.Object, e.Version)
-		if len(who) > 0 {
-			fmt.Fprintf(&b, " by %s", strings.Join(who, " of "))
-		}
-		if e.Content {
-			b.WriteString(", with the object's text")
-		}
-	}
-	return b.String()
 }

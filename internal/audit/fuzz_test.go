@@ -16,7 +16,7 @@ import (
 func FuzzEvidence(f *testing.F) {
 	s := accordtest.New(f)
 	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 5)...)
-	ev, err := auditorAs(f, s, accordtest.Agency).Prove(context.Background(), accordtest.Programme, accordtest.IndicatorID(3), 0)
+	ev, err := auditorAs(f, s, accordtest.Agency).Prove(context.Background(), accordtest.Programme, audit.Asked{Object: accordtest.IndicatorID(3)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func FuzzEvidence(f *testing.F) {
 			}
 			return
 		}
-		proved, err := got.Verify(nil)
+		proved, err := got.Verify(audit.Trust{})
 		if err != nil {
 			if len(proved.Entries) != 0 {
 				t.Errorf("got %+v beside %v", proved, err)

@@ -13,10 +13,10 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Record is one entry of a journal, for people and programs.
+// Record is one entry of a journal as people and programs read it.
 type Record struct {
 	Position journal.Position `json:"position"`
-	Kind     string           `json:"kind"` // added, deleted, withdrawn, terms
+	Kind     string           `json:"kind"` // added, deleted, withdrawn, terms; admin and head in the server's journal
 	At       time.Time        `json:"at"`   // of what was added: its date_added
 	Account  string           `json:"account,omitempty"`
 	Party    string           `json:"party,omitempty"`
@@ -34,9 +34,11 @@ type Record struct {
 	Act         string           `json:"act,omitempty"`
 	Before      string           `json:"before,omitempty"` // digest of the terms before
 	Reason      string           `json:"reason,omitempty"`
-	Terms       TermsRef         `json:"terms"` // in force at that moment
+	Subject     string           `json:"subject,omitempty"` // in the server's journal: the thing changed
+	Changes     []Change         `json:"changes,omitempty"` // of terms
+	Terms       *TermsRef        `json:"terms,omitempty"`   // in force at that moment
 
-	// Of one object only.
+	// Of one object only, and not part of the entry.
 	Present  *bool              `json:"present,omitempty"`  // whether what was added is still there
 	Released []Elsewhere        `json:"released,omitempty"` // where it went
 	Received []delivery.Receipt `json:"received,omitempty"`
@@ -76,6 +78,9 @@ type History struct {
 
 // History returns a page of an object's history, or of the whole journal when object is "".
 func (v *View) History(object string, after journal.Position, limit int) (History, error) {
+	if err := v.Audits("history"); err != nil {
+		return History{}, err
+	}
 	h := &telling{View: v, answer: History{Agreement: string(v.Agreement()), Entries: []Record{}, Terms: map[string]json.RawMessage{}}}
 	var err error
 	if object != "" {
@@ -116,7 +121,7 @@ func (h *telling) journal(after journal.Position, limit int) error {
 				break
 			}
 			looked, last = looked+1, one.p
-			ok, err := h.concerns(one.e)
+			ok, err := h.concerns(one.p, one.e)
 			if err != nil {
 				return err
 			}
@@ -201,7 +206,7 @@ func (h *telling) entriesOf(id stix.ID) ([]positioned, error) {
 		if err != nil {
 			return nil, err
 		}
-		ok, err := h.concerns(e)
+		ok, err := h.concerns(p, e)
 		if err != nil {
 			return nil, err
 		}
@@ -268,7 +273,7 @@ func (h *telling) receipts(added []journal.Position) error {
 }
 
 var kindNames = map[journal.Kind]string{
-	journal.Added: "added", journal.Deleted: "deleted", journal.Withdrawn: "withdrawn", journal.Terms: "terms", journal.Admin: "admin",
+	journal.Added: "added", journal.Deleted: "deleted", journal.Withdrawn: "withdrawn", journal.Terms: "terms", journal.Admin: "admin", journal.Head: "head",
 }
 
 // tell adds an entry.
@@ -282,10 +287,26 @@ func (h *telling) tell(one positioned) error {
 	if h.only == "" {
 		h.answer.Terms[terms] = document
 	}
+	record := RecordOf(one.p, e)
+	record.Terms = &TermsRef{since, terms}
+	if e.Kind == journal.Terms && h.only == "" && e.Before != (journal.Digest{}) {
+		if record.Changes, err = h.changes(one.p, document); err != nil {
+			return err
+		}
+	}
+	if !e.Source.IsZero() {
+		record.From.Agreement = h.nameOf(e.Source.Collection)
+	}
+	h.answer.Entries = append(h.answer.Entries, record)
+	return nil
+}
+
+// RecordOf returns what an entry itself says.
+func RecordOf(p journal.Position, e journal.Entry) Record {
 	record := Record{
-		Position: one.p, Kind: kindNames[e.Kind], At: e.At, Account: e.Account, Party: e.Party,
+		Position: p, Kind: kindNames[e.Kind], At: e.At, Account: e.Account, Party: e.Party,
 		Object: e.Object, Version: e.Version, SpecVersion: e.SpecVersion, Digest: hexDigest(e.Digest), Size: e.Size,
-		Warnings: e.Warnings, Of: e.Of, Act: e.Act, Before: hexDigest(e.Before), Reason: e.Reason, Terms: TermsRef{since, terms},
+		Warnings: e.Warnings, Of: e.Of, Act: e.Act, Subject: e.Subject, Before: hexDigest(e.Before), Reason: e.Reason,
 	}
 	if e.TLP != 0 {
 		record.TLP = stix.TLP(e.TLP).String()
@@ -294,10 +315,9 @@ func (h *telling) tell(one positioned) error {
 		record.Status = e.Status.String()
 	}
 	if !e.Source.IsZero() {
-		record.From = &Elsewhere{Collection: e.Source.Collection, Position: e.Source.Position, Agreement: h.nameOf(e.Source.Collection)}
+		record.From = &Elsewhere{Collection: e.Source.Collection, Position: e.Source.Position}
 	}
-	h.answer.Entries = append(h.answer.Entries, record)
-	return nil
+	return record
 }
 
 // nameOf returns the agreement of a collection, "" when this server does not have it.

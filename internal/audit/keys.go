@@ -10,6 +10,15 @@ type KeyList struct {
 	Successions []string `json:"successions,omitempty"` // signed notes in which keys name their successors
 }
 
+// notes returns the notes of succession.
+func (k KeyList) notes() [][]byte {
+	var notes [][]byte
+	for _, text := range k.Successions {
+		notes = append(notes, []byte(text))
+	}
+	return notes
+}
+
 // Keys lists the keys of the server.
 func (s Source) Keys() (KeyList, error) { return s.NamedKeys("") }
 

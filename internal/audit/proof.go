@@ -32,7 +32,7 @@ func (v *View) Size() (uint64, error) {
 
 // ProveConsistency proves that the journal's first to entries begin with the first from.
 func (v *View) ProveConsistency(from, to uint64) (Proof, error) {
-	if err := v.has(to); err != nil {
+	if err := hasEntries(v.Size, to); err != nil {
 		return Proof{}, err
 	}
 	hashes, err := journal.ProveConsistency(from, to, v.col.Hashes())
@@ -41,7 +41,7 @@ func (v *View) ProveConsistency(from, to uint64) (Proof, error) {
 
 // ProveEntry proves that the entry at a position is among the journal's first size.
 func (v *View) ProveEntry(p journal.Position, size uint64) (Proof, error) {
-	if err := v.has(size); err != nil {
+	if err := hasEntries(v.Size, size); err != nil {
 		return Proof{}, err
 	}
 	if p == 0 || uint64(p) > size {
@@ -52,15 +52,6 @@ func (v *View) ProveEntry(p journal.Position, size uint64) (Proof, error) {
 	}
 	hashes, err := journal.ProveEntry(p, size, v.col.Hashes())
 	return Proof{Entry: p, Size: size, Hashes: proofHashes(hashes)}, rangeRefused(err)
-}
-
-// has refuses a size that the journal has not reached.
-func (v *View) has(size uint64) error {
-	now, err := v.Size()
-	if err == nil && size > now {
-		err = badQuery("the journal has %d entries, fewer than %d", now, size)
-	}
-	return err
 }
 
 // proofHashes makes a list that is never null in JSON.

@@ -15,6 +15,9 @@ type Source struct {
 	Store      *store.Store
 	Deliveries *delivery.Log // nil: deliveries are not noted
 	Now        func() time.Time
+
+	// Cosigned, when set, returns the newest head of the server's own journal that witnesses have cosigned; nil: none.
+	Cosigned func() []byte
 }
 
 // View is what a caller may see of the history of one agreement.
@@ -23,10 +26,11 @@ type View struct {
 	col    *store.Collection
 	caller agreement.Caller
 	only   agreement.PartyName // restricts the view to what this party added; "" for all
+	given  bool                // restricts it further: heads, and the entries of versions that this party received
 }
 
-// View returns the view of a caller. An agreement that the caller must not know of is ErrNotFound; a role that does not
-// allow auditing is an error of package agreement.
+// View returns the view of a caller. An agreement that the caller must not know of is ErrNotFound. Every party of the agreement
+// has a view: auditors of all, producers of what their party added, others of heads and of what they received.
 func (s Source) View(name agreement.Name, caller agreement.Caller) (*View, error) {
 	col, ok := s.Store.Collection(name)
 	if !ok {
@@ -40,11 +44,17 @@ func (s Source) View(name agreement.Name, caller agreement.Caller) (*View, error
 	if agreement.Permit(agreed, caller, agreement.Audit, now) == nil {
 		return v, nil
 	}
-	if err := agreement.Permit(agreed, caller, agreement.AuditOwn, now); err != nil {
-		return nil, err
-	}
-	v.only = caller.Party
+	v.only, v.given = caller.Party, agreement.Permit(agreed, caller, agreement.AuditOwn, now) != nil
 	return v, nil
+}
+
+// Audits refuses a party that neither audits nor adds what is for those that do. what names it.
+func (v *View) Audits(what string) error {
+	if !v.given {
+		return nil
+	}
+	return &agreement.RoleError{Agreement: v.Agreement(), Act: agreement.Audit,
+		Reason: what + " needs the role auditor or producer; every party has the signed heads, and proofs about versions that it received"}
 }
 
 // Agreement returns the name of the agreement.
@@ -60,15 +70,37 @@ func (v *View) All(what string) error {
 }
 
 // concerns reports whether the caller may see an entry: a producer sees what its party added, and what became of that.
-func (v *View) concerns(e journal.Entry) (bool, error) {
+func (v *View) concerns(p journal.Position, e journal.Entry) (bool, error) {
 	switch {
 	case v.only == "":
 		return true, nil
+	case v.given:
+		return v.received(p, e)
 	case e.Kind == journal.Deleted || e.Kind == journal.Withdrawn:
 		added, _, err := v.col.Entry(e.Of)
 		return added.Party == string(v.only), err
 	}
 	return e.Kind == journal.Added && e.Party == string(v.only), nil
+}
+
+// received reports whether an entry is about a version that the caller's party was given, and names no other party: an entry is
+// hashed with the names in it, and parties do not see each other.
+func (v *View) received(p journal.Position, e journal.Entry) (bool, error) {
+	if e.Party != "" && e.Party != string(v.only) || v.Source.Deliveries == nil {
+		return false, nil
+	}
+	if e.Kind == journal.Deleted || e.Kind == journal.Withdrawn {
+		p = e.Of
+	} else if e.Kind != journal.Added {
+		return false, nil
+	}
+	receipts, err := v.Source.Deliveries.Received(v.col.ID(), []journal.Position{p})
+	for _, r := range receipts {
+		if r.Party == string(v.only) {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // entry reads the entry at a position, if the caller may see it.
@@ -80,9 +112,11 @@ func (v *View) entry(p journal.Position) (journal.Entry, []byte, error) {
 	if err != nil {
 		return e, nil, err
 	}
-	ok, err := v.concerns(e)
+	ok, err := v.concerns(p, e)
 	if err == nil && !ok {
-		err = v.All("the entry of another party")
+		if err = v.Audits("this entry"); err == nil {
+			err = v.All("the entry of another party")
+		}
 	}
 	return e, raw, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -13,12 +14,21 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Verification says what to verify of an agreement's journal, and against what.
+// Verification says what to verify of a journal, and against what.
 type Verification struct {
-	Agreement agreement.Name
-	Kept      []byte   // a checkpoint kept from earlier; nil: none
-	Keys      []string // verifier keys that are trusted; none: those of the server, on its word
-	Quick     bool     // heads and consistency only, not every entry
+	Agreement agreement.Name // ServerJournal: the server's own
+	Kept      []byte         // a checkpoint kept from earlier; nil: none
+	Keys      []string       // verifier keys that are trusted; none: those of the server, on its word
+	Quick     bool           // heads and consistency only, not every entry
+
+	// Witnesses are verifier keys of witnesses; a head of the server's own journal must bear the cosignatures of AtLeast of them
+	// (0: all), none older than MaxAge (0: no bound), and hold the head of the agreement.
+	Witnesses []string
+	AtLeast   int
+	MaxAge    time.Duration
+
+	// Visit, when set, is called with each entry of the journal as it is read; until Verify returns, it is not proven.
+	Visit func(journal.Position, journal.Entry, []byte)
 }
 
 // Verdict states what a verification proved.
@@ -29,12 +39,21 @@ type Verdict struct {
 	Trusted  bool   // the key, or one that named it, was given
 	KeptSize uint64 // of the kept checkpoint; 0: none
 	Entries  bool   // every entry was read and hashed
-	Live     uint64 // versions that the entries leave there
+	Live     uint64 // versions that were added and not removed
 	Removed  uint64
-	File     string // set when it was a file
+	File     string      // set for a file
+	Named    string      // the agreement that the first entry's terms name; "" if they could not be read
+	Cosigned *Cosignings // nil: no witness was asked for
 }
 
-// String says in one sentence what was proved.
+// Cosignings is what witnesses state about a journal.
+type Cosignings struct {
+	Witnesses []string
+	Oldest    time.Time // of their cosignatures
+	Size      uint64    // entries of the agreement's journal that the cosigned head covers
+}
+
+// String says what was proved, a sentence a line.
 func (v Verdict) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The journal of %s has %d entries", v.Origin, v.Size)
@@ -55,71 +74,132 @@ func (v Verdict) String() string {
 	if v.File != "" {
 		b.WriteString("; every stored object has the digest of its entry (a file bears no signature)")
 	}
-	return b.String() + "."
+	b.WriteString(".")
+	if v.Named != "" {
+		fmt.Fprintf(&b, "\nIts first terms name the agreement %s and this collection.", v.Named)
+	} else if v.File == "" && strings.Contains(v.Origin, "/") {
+		b.WriteString("\nNot proved: which agreement it is of. Only auditors can read the terms that name it.")
+	}
+	if c := v.Cosigned; c != nil {
+		fmt.Fprintf(&b, "\nIts first %d entries are under a head of the server's own journal that %s cosigned, at %s or later.",
+			c.Size, strings.Join(c.Witnesses, ", "), c.Oldest.Format(time.RFC3339))
+	}
+	return b.String()
 }
 
-// MismatchError says that a checkpoint belongs to something else.
+// MismatchError is the error about something that is of another journal or server than it should be.
 type MismatchError struct{ Problem string }
 
-func (e *MismatchError) Error() string { return "checkpoint: " + e.Problem }
+func (e *MismatchError) Error() string { return "mismatch: " + e.Problem }
 
-// Verify verifies a journal and trusts nothing that the other side says: what it answers has to fit the kept checkpoint,
-// the keys and itself. What does not is a *journal.SignatureError, *journal.ProofError, *journal.EntryError or
-// *MismatchError.
+// Verify verifies a journal. It trusts nothing that the other side says: its answers must fit the kept checkpoint, the keys and
+// each other. The error is a *journal.SignatureError, *journal.ProofError, *journal.EntryError or *MismatchError if they do not.
 func (c *Client) Verify(ctx context.Context, v Verification) (Verdict, error) {
-	keys, err := c.Keys(ctx)
+	h, err := c.openHead(ctx, v)
 	if err != nil {
 		return Verdict{}, err
 	}
-	trusted, err := trustedKeys(v.Keys, keys)
-	if err != nil {
+	verdict := Verdict{Origin: h.now.Origin, Size: h.now.Size, SignedBy: keyName(h.by), Trusted: len(v.Keys) > 0, KeptSize: h.kept.Size}
+	if verdict.Named, err = c.bind(ctx, v, h); err != nil {
 		return Verdict{}, err
 	}
-	signed, err := c.Checkpoint(ctx, v.Agreement)
-	if err != nil {
-		return Verdict{}, err
-	}
-	now, by, err := journal.OpenCheckpoint(signed, trusted)
-	if err != nil {
-		return Verdict{}, fmt.Errorf("the checkpoint of today: %w", err)
-	}
-	verdict := Verdict{Origin: now.Origin, Size: now.Size, SignedBy: keyName(by), Trusted: len(v.Keys) > 0}
-	var kept journal.Checkpoint
-	if v.Kept != nil {
-		if kept, _, err = journal.OpenCheckpoint(v.Kept, trusted); err != nil {
-			return Verdict{}, fmt.Errorf("the kept checkpoint: %w", err)
-		}
-		if kept.Origin != now.Origin {
-			return Verdict{}, &MismatchError{fmt.Sprintf("the kept one is of %s, but the one of today is of %s", kept.Origin, now.Origin)}
-		}
-		verdict.KeptSize = kept.Size
-		if err := c.checkConsistency(ctx, v.Agreement, kept, now); err != nil {
+	if len(v.Witnesses) > 0 {
+		if verdict.Cosigned, err = c.checkWitnesses(ctx, v, h); err != nil {
 			return Verdict{}, err
 		}
 	}
 	if v.Quick {
 		return verdict, nil
 	}
-	check := &journal.Verification{}
-	if err := c.walk(ctx, v, now, func(raw []byte) error { return addChecked(check, raw, kept) }); err != nil {
+	check := &journal.Verification{Server: v.Agreement == ServerJournal, Until: c.now().Add(maxAhead)}
+	err = c.walk(ctx, v, h.now, func(raw []byte) error {
+		e, err := addChecked(check, raw, h.kept)
+		if err == nil && v.Visit != nil {
+			v.Visit(journal.Position(check.Size()), e, raw)
+		}
+		return err
+	})
+	if err != nil {
 		return Verdict{}, err
 	}
-	if err := check.Check(now); err != nil {
+	if err := check.Check(h.now); err != nil {
 		return Verdict{}, err
 	}
 	verdict.Entries, verdict.Live, verdict.Removed = true, check.Live(), check.Removed()
 	return verdict, nil
 }
 
-// addChecked adds an entry and, where the kept checkpoint ends, holds the tree against it.
-func addChecked(check *journal.Verification, raw []byte, kept journal.Checkpoint) error {
-	if _, err := check.Add(raw); err != nil {
-		return err
+// maxAhead is how far an entry may be ahead of the verifier's clock.
+const maxAhead = 24 * time.Hour
+
+// head is a signed head of now whose signature and consistency with the kept one have been checked.
+type head struct {
+	now, kept journal.Checkpoint
+	by        note.Verifier
+	trusted   []note.Verifier
+}
+
+// openHead fetches the head of now and checks its signature, its origin, and that it continues the kept one. A key that has named
+// its successor signs no head of now.
+func (c *Client) openHead(ctx context.Context, v Verification) (head, error) {
+	keys, err := c.Keys(ctx)
+	if err != nil {
+		return head{}, err
 	}
-	if kept.Size == check.Size() {
-		return check.Check(kept)
+	var h head
+	if h.trusted, err = trustedKeys(v.Keys, keys); err != nil {
+		return head{}, err
+	}
+	signed, err := c.Checkpoint(ctx, v.Agreement)
+	if err != nil {
+		return head{}, err
+	}
+	if h.now, h.by, err = journal.OpenCheckpoint(signed, h.trusted); err != nil {
+		return head{}, fmt.Errorf("the checkpoint of today: %w", err)
+	}
+	if err := checkOrigin(h.now, h.by, v.Agreement); err != nil {
+		return head{}, fmt.Errorf("the checkpoint of today: %w", err)
+	}
+	if journal.Retired(h.by, keys.notes()) {
+		return head{}, &journal.SignatureError{Reason: fmt.Sprintf("the head of today is signed by %s, which has named a successor and signs no longer", keyName(h.by))}
+	}
+	if v.Kept == nil {
+		return h, nil
+	}
+	if h.kept, _, err = journal.OpenCheckpoint(v.Kept, h.trusted); err != nil {
+		return head{}, fmt.Errorf("the kept checkpoint: %w", err)
+	}
+	if h.kept.Origin != h.now.Origin {
+		return head{}, &MismatchError{fmt.Sprintf("the kept checkpoint is of %s, but that of today is of %s", h.kept.Origin, h.now.Origin)}
+	}
+	return h, c.checkConsistency(ctx, v.Agreement, h.kept, h.now)
+}
+
+// checkOrigin holds an origin against the name of the key that signed it: NAME/COLLECTION-ID for an agreement, NAME for the server.
+func checkOrigin(c journal.Checkpoint, by note.Verifier, name agreement.Name) error {
+	if name == ServerJournal {
+		if c.Origin != by.Name() {
+			return &MismatchError{fmt.Sprintf("the origin is %q, but the key that signs it is named %s", c.Origin, by.Name())}
+		}
+		return nil
+	}
+	id, err := c.Collection()
+	if err == nil {
+		err = c.CheckOrigin(by, id)
+	}
+	if err != nil {
+		return &MismatchError{err.Error()}
 	}
 	return nil
+}
+
+// addChecked adds an entry and, at the size of the kept checkpoint, compares the tree with it.
+func addChecked(check *journal.Verification, raw []byte, kept journal.Checkpoint) (journal.Entry, error) {
+	e, err := check.Add(raw)
+	if err == nil && kept.Size == check.Size() {
+		err = check.Check(kept)
+	}
+	return e, err
 }
 
 func (c *Client) checkConsistency(ctx context.Context, name agreement.Name, kept, now journal.Checkpoint) error {
@@ -133,8 +213,7 @@ func (c *Client) checkConsistency(ctx context.Context, name agreement.Name, kept
 	return journal.CheckConsistency(kept, now, proof.Hashes)
 }
 
-// walk reads the entries of a checkpoint in order, a page ahead of those that it hands on. Whatever the server answers, it
-// ends.
+// walk reads the entries of a checkpoint in order, and fetches the next page meanwhile. It ends whatever the server answers.
 func (c *Client) walk(ctx context.Context, v Verification, now journal.Checkpoint, visit func([]byte) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -180,7 +259,7 @@ func (c *Client) fetchEntries(ctx context.Context, name agreement.Name, after jo
 	return fetched
 }
 
-// trustedKeys are the given keys and those they lead to; without any, those of the server.
+// trustedKeys returns the given keys and their successors; without any, the keys of the server.
 func trustedKeys(given []string, server KeyList) ([]note.Verifier, error) {
 	texts := given
 	if len(given) == 0 {
@@ -194,11 +273,7 @@ func trustedKeys(given []string, server KeyList) ([]note.Verifier, error) {
 		}
 		keys = append(keys, key)
 	}
-	var notes [][]byte
-	for _, text := range server.Successions {
-		notes = append(notes, []byte(text))
-	}
-	return journal.Successors(keys, notes), nil
+	return journal.Successors(keys, server.notes()), nil
 }
 
 func keyName(k note.Verifier) string { return fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash()) }
@@ -213,7 +288,7 @@ func VerifyFile(ctx context.Context, path string, v Verification) (_ Verdict, er
 	defer func() { err = errors.Join(err, closeFile()) }()
 	var kept journal.Checkpoint
 	if v.Kept != nil {
-		if kept, err = keptForFile(v); err != nil {
+		if kept, err = keptForFile(path, v); err != nil {
 			return Verdict{}, err
 		}
 		if id, err := kept.Collection(); err != nil || id != col.ID() {
@@ -238,7 +313,7 @@ func VerifyFile(ctx context.Context, path string, v Verification) (_ Verdict, er
 	for check.Size() < size {
 		var failed error
 		err := col.Entries(journal.Position(check.Size()+1), PageMost, func(_ journal.Position, _ journal.Entry, raw []byte) bool {
-			failed = addChecked(check, raw, kept)
+			_, failed = addChecked(check, raw, kept)
 			return failed == nil && check.Size() < size
 		})
 		if err := errors.Join(err, failed); err != nil {
@@ -253,19 +328,27 @@ func VerifyFile(ctx context.Context, path string, v Verification) (_ Verdict, er
 		Entries: true, Live: check.Live(), Removed: check.Removed(), File: path}, nil
 }
 
-// keptForFile reads the kept checkpoint. Without a server there are only the given keys; without those, the reader
-// vouches for it.
-func keptForFile(v Verification) (journal.Checkpoint, error) {
+// keptForFile reads the kept checkpoint. Without a server there are only the given keys, and the successions in the keys folder of
+// the data folder that the file is in; without keys, the checkpoint is believed as it was kept.
+func keptForFile(path string, v Verification) (journal.Checkpoint, error) {
 	if len(v.Keys) == 0 {
 		return journal.ReadCheckpoint(v.Kept)
 	}
-	trusted, err := trustedKeys(v.Keys, KeyList{})
+	notes, err := store.SuccessionsBeside(path)
+	if err != nil {
+		return journal.Checkpoint{}, err
+	}
+	list := KeyList{}
+	for _, signed := range notes {
+		list.Successions = append(list.Successions, string(signed))
+	}
+	trusted, err := trustedKeys(v.Keys, list)
 	if err != nil {
 		return journal.Checkpoint{}, err
 	}
 	kept, _, err := journal.OpenCheckpoint(v.Kept, trusted)
 	if err != nil {
-		return kept, fmt.Errorf("the kept checkpoint: %w", err)
+		return kept, fmt.Errorf("the kept checkpoint: %w (%d notes of succession beside the file were read)", err, len(notes))
 	}
 	return kept, nil
 }

@@ -57,7 +57,7 @@ func history(x *exchange, seed uint64, steps int) {
 // addAny adds objects, whatever becomes of each.
 func (x *exchange) addAny(name agreement.Name, texts ...string) {
 	x.t.Helper()
-	b := store.Batch{Actor: store.Actor{Party: "vendor"}}
+	b := store.Batch{Actor: store.Actor{Account: "push", Party: "vendor"}}
 	for _, text := range texts {
 		o := parse(x.t, text)
 		level, _ := o.EffectiveTLP()

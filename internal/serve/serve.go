@@ -107,6 +107,7 @@ type srv struct {
 
 	index          *index.Index // nil: none
 	administration *admin.Service
+	cosigner       *cosigner
 
 	logins        *auth.Logins
 	authenticator *auth.Authenticator
@@ -150,6 +151,7 @@ var parts = []part{
 	{"old statuses", (*srv).dropStatuses},
 	{"releases", (*srv).runReleases},
 	{"retention", (*srv).runRetention},
+	{"witnesses", (*srv).runWitnesses},
 	{"certificate renewal", (*srv).followCertificate},
 	{"operations", (*srv).serveOperations},
 	{"clients", (*srv).serveClients},
@@ -162,7 +164,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	s := &srv{config: c, failed: make(chan error, 2)}
+	s := &srv{config: c, cosigner: newCosigner(), failed: make(chan error, 2)}
 	var stops []stop
 	var failed error
 	for _, p := range parts {
@@ -205,7 +207,7 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Logins: s.logins, Failed: s.requestFailed})
+	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed})
 	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,25 +14,33 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Checkpoint is the head of a journal's tree: how many entries there are and what they hash to. Its text is the body of a
-// signed note, as C2SP tlog-checkpoint describes.
+// Checkpoint is the head of a journal's tree: its number of entries and its root hash. Its text is the body of a signed note
+// (C2SP tlog-checkpoint).
 type Checkpoint struct {
 	Origin string // name of the server, "/", id of the collection: see Origin
 	Size   uint64 // entries
 	Root   tlog.Hash
 }
 
-// Origin is the first line of a collection's checkpoints.
+// Origin returns the first line of a collection's checkpoints.
 func Origin(server string, collection uuid.UUID) string { return server + "/" + collection.String() }
 
-// Collection is the id of the collection that an origin names.
+// Collection returns the id of the collection that an origin names.
 func (c Checkpoint) Collection() (uuid.UUID, error) {
 	i := strings.LastIndexByte(c.Origin, '/')
 	id, err := uuid.Parse(c.Origin[i+1:])
 	if i <= 0 || err != nil || id.String() != c.Origin[i+1:] {
-		return uuid.UUID{}, fmt.Errorf("the origin %q is not the name of a server, a slash and the id of a collection", c.Origin)
+		return uuid.UUID{}, fmt.Errorf("the origin %q is not the name of a server, a slash and the id of a collection", clean(c.Origin))
 	}
 	return id, nil
+}
+
+// CheckOrigin reports an origin that is not that of a collection on the server whose key signs.
+func (c Checkpoint) CheckOrigin(by note.Verifier, collection uuid.UUID) error {
+	if want := Origin(by.Name(), collection); c.Origin != want {
+		return &SignatureError{fmt.Sprintf("the head is of %q, expected %q", clean(c.Origin), want)}
+	}
+	return nil
 }
 
 // Text is the body of the note: origin, size and root hash, a line each.
@@ -38,10 +48,9 @@ func (c Checkpoint) Text() string {
 	return c.Origin + "\n" + strconv.FormatUint(c.Size, 10) + "\n" + base64.StdEncoding.EncodeToString(c.Root[:]) + "\n"
 }
 
-var errCheckpoint = errors.New("it is no checkpoint: expected the lines origin, size and root hash")
+var errCheckpoint = errors.New("not a checkpoint: expected the lines origin, size and root hash")
 
-// mostEntries is more entries than a journal will have, and as many as tlog can reckon with: what splits a larger tree in
-// two overflows, and never ends.
+// mostEntries is more entries than a journal will have. In larger trees the arithmetic of tlog overflows and does not end.
 const mostEntries = 1 << 62
 
 // ParseCheckpoint reads the body of a note. Lines after the third are extensions, which it leaves alone.
@@ -52,7 +61,7 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	}
 	size, err := strconv.ParseUint(lines[1], 10, 63)
 	if err != nil || strconv.FormatUint(size, 10) != lines[1] {
-		return Checkpoint{}, fmt.Errorf("the size %q of the checkpoint is no number without leading zeros", lines[1])
+		return Checkpoint{}, fmt.Errorf("the size %q of the checkpoint is not a number without leading zeros", lines[1])
 	}
 	if size > mostEntries {
 		return Checkpoint{}, fmt.Errorf("the size %d of the checkpoint is more than any journal has", size)
@@ -68,7 +77,7 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Sign makes the signed note of a checkpoint.
+// Sign returns the signed note of a checkpoint.
 func (c Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
 	signed, err := note.Sign(&note.Note{Text: c.Text()}, signers...)
 	if err != nil {
@@ -77,13 +86,13 @@ func (c Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
 	return signed, nil
 }
 
-// SignatureError says that a note bears no signature of a key that is trusted, or one that does not fit.
+// SignatureError is the error about a note without a valid signature of a trusted key.
 type SignatureError struct{ Reason string }
 
 func (e *SignatureError) Error() string { return "signature: " + e.Reason }
 
-// OpenCheckpoint reads a signed note and checks that one of the keys signed it. by is the key that did. What is wrong with
-// the signature is a *SignatureError.
+// OpenCheckpoint reads a signed note and checks that one of the keys signed it. by is that key. The error about a signature is a
+// *SignatureError.
 func OpenCheckpoint(signed []byte, keys []note.Verifier) (c Checkpoint, by note.Verifier, err error) {
 	n, by, err := openNote(signed, keys)
 	if err != nil {
@@ -95,7 +104,7 @@ func OpenCheckpoint(signed []byte, keys []note.Verifier) (c Checkpoint, by note.
 	return c, by, nil
 }
 
-// ReadCheckpoint reads a signed note without checking who signed it: what it says is somebody's claim.
+// ReadCheckpoint reads a signed note without checking its signatures: its content is only a claim.
 func ReadCheckpoint(signed []byte) (Checkpoint, error) {
 	text, err := claimedText(signed)
 	if err != nil {
@@ -104,16 +113,32 @@ func ReadCheckpoint(signed []byte) (Checkpoint, error) {
 	return ParseCheckpoint(text)
 }
 
-// claimedText is the body of a signed note, whoever signed it.
+// claimedText is the body of a signed note, whatever key signed it.
 func claimedText(signed []byte) (string, error) {
+	if err := oneText(signed); err != nil {
+		return "", err
+	}
 	var unverified *note.UnverifiedNoteError
 	if _, err := note.Open(signed, note.VerifierList()); !errors.As(err, &unverified) {
-		return "", fmt.Errorf("it is no signed note: %w", err)
+		return "", fmt.Errorf("not a signed note: %w", err)
 	}
 	return unverified.Note.Text, nil
 }
 
+// oneText refuses a note whose text has an empty line: the first one ends the text (C2SP signed-note).
+func oneText(signed []byte) error {
+	if first := bytes.Index(signed, []byte("\n\n")); first <= 0 || first != bytes.LastIndex(signed, []byte("\n\n")) {
+		return errors.New("not a signed note: expected text, one empty line, signatures")
+	}
+	return nil
+}
+
+// openNote checks a note and returns the first of the keys that signed it. A signature that claims one of the keys and does not
+// verify spoils the note, beside whatever else stands there.
 func openNote(signed []byte, keys []note.Verifier) (*note.Note, note.Verifier, error) {
+	if err := oneText(signed); err != nil {
+		return nil, nil, err
+	}
 	n, err := note.Open(signed, note.VerifierList(keys...))
 	var unverified *note.UnverifiedNoteError
 	var invalid *note.InvalidSignatureError
@@ -121,9 +146,22 @@ func openNote(signed []byte, keys []note.Verifier) (*note.Note, note.Verifier, e
 	case errors.As(err, &unverified):
 		return nil, nil, &SignatureError{fmt.Sprintf("none of the known keys (%s) signed it, but %s", keyNames(keys), signerNames(unverified.Note.UnverifiedSigs))}
 	case errors.As(err, &invalid):
-		return nil, nil, &SignatureError{fmt.Sprintf("that of the key %s+%08x does not fit the text", invalid.Name, invalid.Hash)}
+		return nil, nil, &SignatureError{fmt.Sprintf("that of the key %s+%08x does not fit the text", clean(invalid.Name), invalid.Hash)}
 	case err != nil:
-		return nil, nil, fmt.Errorf("it is no signed note: %w", err)
+		return nil, nil, fmt.Errorf("not a signed note: %w", err)
+	}
+	claims := map[string]int{}
+	_, signatures, _ := bytes.Cut(signed, []byte("\n\n"))
+	for line := range strings.Lines(string(signatures)) {
+		name, sig, ok := parseSignature(line)
+		if ok {
+			claims[fmt.Sprintf("%s+%08x", name, binary.BigEndian.Uint32(sig))]++
+		}
+	}
+	for _, key := range keys {
+		if name := fmt.Sprintf("%s+%08x", key.Name(), key.KeyHash()); claims[name] > 1 {
+			return nil, nil, &SignatureError{fmt.Sprintf("the key %s signs it twice", clean(name))}
+		}
 	}
 	for _, key := range keys {
 		if key.Name() == n.Sigs[0].Name && key.KeyHash() == n.Sigs[0].Hash {
@@ -131,6 +169,17 @@ func openNote(signed []byte, keys []note.Verifier) (*note.Note, note.Verifier, e
 		}
 	}
 	return nil, nil, &SignatureError{"by a key that was not given"}
+}
+
+// parseSignature reads a signature line: the name of a key, and the hash of the key followed by the signature.
+func parseSignature(line string) (name string, sig []byte, ok bool) {
+	line, ok = strings.CutPrefix(strings.TrimSuffix(line, "\n"), "— ")
+	if !ok {
+		return "", nil, false
+	}
+	name, text, _ := strings.Cut(line, " ")
+	sig, err := base64.StdEncoding.DecodeString(text)
+	return name, sig, err == nil && len(sig) > 4
 }
 
 func keyNames(keys []note.Verifier) string {
@@ -147,7 +196,7 @@ func keyNames(keys []note.Verifier) string {
 func signerNames(sigs []note.Signature) string {
 	names := make([]string, len(sigs))
 	for i, s := range sigs {
-		names[i] = fmt.Sprintf("%s+%08x", s.Name, s.Hash)
+		names[i] = clean(fmt.Sprintf("%s+%08x", s.Name, s.Hash))
 	}
 	return strings.Join(names, ", ")
 }

@@ -17,7 +17,7 @@ import (
 // bytes as it takes.
 //
 //	tag  field        value
-//	  1  Kind         uvarint, 1 to 5; always there
+//	  1  Kind         uvarint, 1 to 6; always there
 //	  2  At           8 bytes: microseconds since 1970-01-01T00:00:00Z, two's complement, big-endian; always there
 //	  3  Account      UTF-8
 //	  4  Party        UTF-8
@@ -36,8 +36,8 @@ import (
 //	 17  Subject      UTF-8
 //	 18  Reason       UTF-8
 //
-// A field added in later versions of the program gets a higher tag. Readers refuse tags and kinds they do not know:
-// whoever cannot read an entry cannot vouch for it.
+// A field added by a later version of the program gets a higher tag. Readers refuse unknown tags and kinds: a verifier must not
+// vouch for an entry that it cannot read.
 const entryFormat = 1
 
 const (
@@ -61,8 +61,8 @@ const (
 	tagReason
 )
 
-// Append appends the entry's canonical bytes to dst. Text that is no UTF-8 has each bad run replaced by U+FFFD, warnings
-// are sorted and repeated ones dropped, At is cut to microseconds.
+// Append appends the entry's canonical bytes to dst. In text it replaces each run of invalid UTF-8 and each control character
+// with U+FFFD; it sorts warnings and drops repeated ones, and cuts At to microseconds.
 func (e Entry) Append(dst []byte) []byte {
 	dst = append(dst, entryFormat)
 	dst = appendUint(dst, tagKind, uint64(e.Kind))
@@ -111,7 +111,7 @@ func appendText(dst []byte, tag byte, s string) []byte {
 	if s == "" {
 		return dst
 	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = clean(strings.ToValidUTF8(s, "\uFFFD"))
 	dst = append(dst, tag)
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)

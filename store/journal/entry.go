@@ -21,15 +21,16 @@ const (
 	Deleted   Kind = 2 // a version was deleted: by an account, or by the system's retention
 	Withdrawn Kind = 3 // a version released here was taken back by where it came from
 	Terms     Kind = 4 // the agreement's terms or its life cycle changed
-	Admin     Kind = 5 // in accord.db's own journal: a root, party, account or the server's description changed
+	Admin     Kind = 5 // in the server's own journal: a root, party, account or the server's description changed
+	Head      Kind = 6 // in the server's own journal: the head that an agreement's journal had
 )
 
-// Entry is one record of what changed. It never holds an object's content, only its digest. What does not apply to a
-// kind stays zero.
+// Entry records one change. It never holds an object's content, only its digest. Fields that do not apply to a kind are zero:
+// see [Entry.Check].
 type Entry struct {
 	Kind    Kind
 	At      time.Time // UTC, whole microseconds; for Added the object's date_added
-	Account string    // who did it; "" for the system
+	Account string    // that acted; "" for the system
 	Party   string
 
 	// Added, Deleted, Withdrawn.
@@ -43,17 +44,17 @@ type Entry struct {
 	TLP      uint8     // effective marking as stix.TLP; 0 for none
 	Status   uuid.UUID // the status resource of the request that added it
 	Warnings []string  // ids of the rules that warned, sorted
-	Source   Source    // where a follower took it from
+	Source   Source    // Added: the entry that a release passed on. Withdrawn, Deleted: the entry that caused it. Head: collection and size
 
-	// Added: SHA-256 of the compact text. Terms, Admin: of the document after the change.
+	// Added: SHA-256 of the compact text. Terms, Admin: of the document after the change. Head: the root hash.
 	Digest Digest
 
 	// Terms, Admin.
 	Before  Digest // of the document before
-	Act     string // what was done: create, change, renew, suspend, resume, terminate, ...
-	Subject string // Admin: what it was done to, such as "account vendor-push"
+	Act     string // create, change, renew, suspend, resume, terminate, ...
+	Subject string // Admin: the thing changed, such as "account vendor-push"
 
-	Reason string // as given by who acted, or by the system
+	Reason string // given by the actor or by the system
 }
 
 // Source names an entry of another journal.

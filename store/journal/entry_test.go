@@ -51,6 +51,7 @@ func examples() map[string]Entry {
 		},
 		"terms": {Kind: Terms, At: noon, Account: "root", Act: "renew", Digest: digestOf(2), Before: digestOf(1), Reason: "until 2030 é"},
 		"admin": {Kind: Admin, At: time.Date(1969, 12, 31, 23, 59, 59, 999999000, time.UTC), Act: "create", Subject: "account vendor-push", Digest: digestOf(3)},
+		"head":  {Kind: Head, At: noon, Source: source, Digest: digestOf(4)},
 	}
 }
 
@@ -144,7 +145,7 @@ func TestParseEntryRefuses(t *testing.T) {
 		{"only a format", "01"},
 		{"no kind", "01" + at},
 		{"no time", "01 010101"},
-		{"an unknown kind", "01 010106" + at},
+		{"an unknown kind", "01 010107" + at},
 		{"kind zero", "01 010100" + at},
 		{"an unknown tag", "01 010101" + at + "13 01 61"},
 		{"tag zero", "01 00 01 61 010101" + at},

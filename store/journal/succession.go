@@ -10,8 +10,8 @@ import (
 // successionHead is the first line of the note in which a key names the one that comes after it.
 const successionHead = "accord.key.succession"
 
-// SignSuccession makes the note in which a key names its successor, both given as verifier keys. Whoever trusts the old key
-// can so come to trust the new one.
+// SignSuccession returns the note in which a key names its successor, both given as verifier keys. A verifier that trusts the old
+// key can then trust the new one.
 func SignSuccession(old note.Signer, key, successor string) ([]byte, error) {
 	signed, err := note.Sign(&note.Note{Text: successionHead + "\n" + key + "\n" + successor + "\n"}, old)
 	if err != nil {
@@ -20,8 +20,8 @@ func SignSuccession(old note.Signer, key, successor string) ([]byte, error) {
 	return signed, nil
 }
 
-// Successors are the keys that are trusted when those given are: they themselves, and those that trusted ones name in
-// notes of succession. Notes that no trusted key signed are left out.
+// Successors returns the trusted keys and those that they name, directly or through each other, in notes of succession, oldest
+// first. Notes that no trusted key signed are ignored, and so is a successor of another name: the name is the server's, and stays.
 func Successors(trusted []note.Verifier, notes [][]byte) []note.Verifier {
 	trusted = append([]note.Verifier(nil), trusted...)
 	for grown := true; grown; {
@@ -35,7 +35,7 @@ func Successors(trusted []note.Verifier, notes [][]byte) []note.Verifier {
 			if err != nil || key.Name() != by.Name() || key.KeyHash() != by.KeyHash() {
 				continue
 			}
-			if next, err := note.NewVerifier(successor); err == nil && !knows(trusted, next) {
+			if next, err := note.NewVerifier(successor); err == nil && next.Name() == by.Name() && !knows(trusted, next) {
 				trusted, grown = append(trusted, next), true
 			}
 		}
@@ -43,7 +43,19 @@ func Successors(trusted []note.Verifier, notes [][]byte) []note.Verifier {
 	return trusted
 }
 
-// ParseSuccession reads a note of succession without asking who trusts it: the key that signed it, and the one it names.
+// Retired reports whether one of the notes names a successor of a key, signed by that key: then it signs no further heads.
+func Retired(key note.Verifier, notes [][]byte) bool {
+	for _, signed := range notes {
+		if n, _, err := openNote(signed, []note.Verifier{key}); err == nil {
+			if named, _, err := readSuccession(n.Text); err == nil && named.Name() == key.Name() && named.KeyHash() == key.KeyHash() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ParseSuccession reads a note of succession whether or not its key is trusted: the key that signed it, and the one it names.
 func ParseSuccession(signed []byte) (key, successor string, err error) {
 	text, err := claimedText(signed)
 	if err != nil {
@@ -62,10 +74,13 @@ func ParseSuccession(signed []byte) (key, successor string, err error) {
 func readSuccession(text string) (key note.Verifier, successor string, err error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[0] != successionHead {
-		return nil, "", fmt.Errorf("it is no note of succession: expected %s and two keys, a line each", successionHead)
+		return nil, "", fmt.Errorf("not a note of succession: expected %s and two keys, a line each", successionHead)
 	}
 	if key, err = note.NewVerifier(lines[1]); err != nil {
 		return nil, "", fmt.Errorf("the key %q: %w", lines[1], err)
+	}
+	if next, err := note.NewVerifier(lines[2]); err == nil && next.Name() != key.Name() {
+		return nil, "", fmt.Errorf("the key %s names %s its successor, which has another name", clean(key.Name()), clean(next.Name()))
 	}
 	return key, lines[2], nil
 }

@@ -3,14 +3,18 @@ package journal
 import (
 	"fmt"
 	"math/bits"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Verification reads a journal from its first entry on and tells what it hashes to. It trusts nothing: it holds entries
-// against the rules that every journal keeps, and the tree against checkpoints. It keeps a hash for each level of the
-// tree, and 8 bytes an entry that added a version, to know what can be removed.
+// Verification reads a journal from its first entry on and computes its root hash. It trusts nothing: it checks entries against
+// the rules of every journal, and the tree against checkpoints. It keeps a hash for each level of the tree, and 8 bytes for each
+// version that was added and not removed.
 type Verification struct {
+	Server bool      // the journal is the server's own, not an agreement's
+	Until  time.Time // no entry may be later; zero: no bound
+
 	size    uint64
 	peaks   []tlog.Hash // of the complete subtrees from the left, largest first
 	last    int64       // microseconds of the newest entry
@@ -19,10 +23,10 @@ type Verification struct {
 	removed uint64
 }
 
-// fingerprint tells apart what entries added, well enough to notice a mistake.
+// fingerprint is a short hash of object, version and spec version.
 type fingerprint [8]byte
 
-// EntryError says which entry breaks which rule.
+// EntryError is the error about an entry that breaks a rule.
 type EntryError struct {
 	Position Position
 	Problem  string
@@ -30,8 +34,8 @@ type EntryError struct {
 
 func (e *EntryError) Error() string { return fmt.Sprintf("entry %d: %s", e.Position, e.Problem) }
 
-// Add takes the canonical bytes of the next entry. An entry that breaks a rule is an *EntryError; the verification cannot
-// go on after it.
+// Add takes the canonical bytes of the next entry. The error about an entry that breaks a rule is an *EntryError; the
+// verification cannot continue after it.
 func (v *Verification) Add(raw []byte) (Entry, error) {
 	p := Position(v.size + 1)
 	e, err := ParseEntry(raw)
@@ -45,13 +49,25 @@ func (v *Verification) Add(raw []byte) (Entry, error) {
 	return e, nil
 }
 
-// judge holds an entry against the rules of journals.
+// judge returns the rule of journals that an entry breaks, "" for none.
 func (v *Verification) judge(p Position, e Entry) string {
 	at := e.At.UnixMicro()
 	if v.size > 0 && at <= v.last {
 		return "its time is not later than that of the entry before"
 	}
 	v.last = at
+	if err := e.Check(); err != nil {
+		return err.Error()
+	}
+	if !v.Until.IsZero() && e.At.After(v.Until) {
+		return fmt.Sprintf("its time, %s, is in the future", e.At.Format(time.RFC3339))
+	}
+	if ofServer := e.Kind == Admin || e.Kind == Head; ofServer != v.Server {
+		return fmt.Sprintf("an entry of kind %d does not belong in this journal", e.Kind)
+	}
+	if !v.Server && (p == 1) != (e.Kind == Terms && e.Before == Digest{}) {
+		return "the first entry of an agreement, and no other, sets its first terms"
+	}
 	switch e.Kind {
 	case Added:
 		if v.live == nil {
@@ -61,16 +77,16 @@ func (v *Verification) judge(p Position, e Entry) string {
 	case Deleted, Withdrawn:
 		of, ok := v.live[e.Of]
 		if !ok {
-			return fmt.Sprintf("it removes what the entry %d added, which added nothing or was removed before", e.Of)
+			return fmt.Sprintf("it removes the version added at %d, which added nothing or was removed before", e.Of)
 		}
 		if of != printOf(e) {
-			return fmt.Sprintf("it removes %s %s, which is not what the entry %d added", e.Object, e.Version, e.Of)
+			return fmt.Sprintf("it removes %s %s, which is not what the entry %d added", clean(e.Object), clean(e.Version), e.Of)
 		}
 		delete(v.live, e.Of)
 		v.removed++
 	case Terms:
 		if e.Before != v.terms {
-			return "it changes terms that were not in force"
+			return "its field before is not the digest of the terms in force"
 		}
 		v.terms = e.Digest
 	}
@@ -94,14 +110,14 @@ func (v *Verification) grow(leaf tlog.Hash) {
 	}
 }
 
-// Size is how many entries were added.
+// Size returns the number of entries.
 func (v *Verification) Size() uint64 { return v.size }
 
-// Live and Removed are how many versions the entries leave there, and how many they removed.
+// Live returns how many versions the entries added and did not remove; Removed, how many they removed.
 func (v *Verification) Live() uint64    { return uint64(len(v.live)) }
 func (v *Verification) Removed() uint64 { return v.removed }
 
-// Root is the hash of the tree over the entries so far.
+// Root returns the root hash of the tree over the entries so far.
 func (v *Verification) Root() tlog.Hash {
 	if len(v.peaks) == 0 {
 		h, _ := tlog.TreeHash(0, nil)
@@ -114,7 +130,7 @@ func (v *Verification) Root() tlog.Hash {
 	return root
 }
 
-// Check holds the tree as it is now against a checkpoint of the same size. The error is a *ProofError.
+// Check compares the tree with a checkpoint of the same size. The error is a *ProofError.
 func (v *Verification) Check(c Checkpoint) error {
 	if v.size != c.Size {
 		return &ProofError{fmt.Sprintf("there are %d entries, where the checkpoint has %d", v.size, c.Size)}

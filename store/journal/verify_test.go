@@ -102,8 +102,8 @@ func TestVerificationRefusesWhatNoJournalHas(t *testing.T) {
 		}, "is not what the entry 2 added"},
 		{"a removal of what was never added", func() []byte { x := e(6); x.At, x.Of = noon.Add(time.Hour), 99; return x.Append(nil) }, "added nothing"},
 		{"a change of terms that were not in force", func() []byte {
-			return Entry{Kind: Terms, At: noon.Add(time.Hour), Before: digestOf(9), Digest: digestOf(2)}.Append(nil)
-		}, "not in force"},
+			return Entry{Kind: Terms, Act: "change", At: noon.Add(time.Hour), Before: digestOf(9), Digest: digestOf(2)}.Append(nil)
+		}, "not the digest of the terms in force"},
 	} {
 		var v Verification
 		for _, b := range raws[:10] {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-taxii/accord/internal/admin"
+)
+
+func newAuditWitness(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "witness",
+		Short: "Have witnesses cosign what the server signs",
+		Long: `A witness is a program of somebody else that cosigns a head only if it continues
+those that it has seen. A server that shows two histories needs two heads, and a
+witness cosigns one of them. The server asks its witnesses to cosign the head of
+its own journal, which holds the heads of all agreements; they see sizes and
+hashes, no agreement. accord audit verify --witness KEY demands the cosignature.
+
+accord witness is a small witness; any witness of C2SP tlog-witness will do. It
+needs the server's key, as accord audit key prints it.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		witnessCommand(e, "add KEY URL", "Ask a witness from now on", []string{"KEY", "URL"}, func(ctx context.Context, c *admin.Client, args []string) (admin.WitnessList, error) {
+			return c.AddWitness(ctx, args[0], args[1])
+		}),
+		witnessCommand(e, "remove NAME", "Ask a witness no longer", []string{"NAME"}, func(ctx context.Context, c *admin.Client, args []string) (admin.WitnessList, error) {
+			return c.RemoveWitness(ctx, args[0])
+		}),
+		witnessCommand(e, "list", "List the witnesses", nil, func(ctx context.Context, c *admin.Client, _ []string) (admin.WitnessList, error) {
+			return c.Witnesses(ctx)
+		}))
+	return cmd
+}
+
+func witnessCommand(e *env, use, short string, names []string, do func(context.Context, *admin.Client, []string) (admin.WitnessList, error)) *cobra.Command {
+	var t target
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  exactArgs(names...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.administer(e, func(c *admin.Client) error {
+				list, err := do(cmd.Context(), c, args)
+				if err != nil {
+					return err
+				}
+				return writeWitnesses(e.stdout, list)
+			})
+		},
+	}
+	t.addFlags(cmd.Flags())
+	return cmd
+}
+
+func writeWitnesses(w io.Writer, list admin.WitnessList) error {
+	for _, one := range list.Witnesses {
+		if _, err := fmt.Fprintf(w, "%s %s\n", one.Key, one.URL); err != nil {
+			return err
+		}
+	}
+	return nil
+}

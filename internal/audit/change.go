@@ -1,0 +1,65 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// Change is one difference between two documents of terms: a path of member names, and the values as JSON, "" for none.
+type Change struct {
+	Path   string `json:"path"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// changes returns what the terms at a position changed.
+func (v *View) changes(p journal.Position, after []byte) ([]Change, error) {
+	_, _, before, err := v.col.TermsAt(p - 1)
+	if err != nil {
+		return nil, err
+	}
+	return compareDocuments(before, after)
+}
+
+// compareDocuments lists the differences of two JSON documents, by path. Lists are compared as wholes.
+func compareDocuments(before, after []byte) ([]Change, error) {
+	was, is := map[string]string{}, map[string]string{}
+	if err := flatten(was, "", before); err != nil {
+		return nil, err
+	}
+	if err := flatten(is, "", after); err != nil {
+		return nil, err
+	}
+	paths := slices.Collect(maps.Keys(was))
+	paths = slices.AppendSeq(paths, maps.Keys(is))
+	slices.Sort(paths)
+	var list []Change
+	for _, path := range slices.Compact(paths) {
+		if was[path] != is[path] {
+			list = append(list, Change{path, was[path], is[path]})
+		}
+	}
+	return list, nil
+}
+
+func flatten(values map[string]string, path string, text []byte) error {
+	if !strings.HasPrefix(string(text), "{") {
+		values[path] = string(text)
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return fmt.Errorf("compare documents: %w", err)
+	}
+	for name, value := range members {
+		if err := flatten(values, strings.TrimPrefix(path+"."+name, "."), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
