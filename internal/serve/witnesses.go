@@ -34,29 +34,18 @@ type cosigner struct {
 }
 
 // runWitnesses starts recording heads and asking witnesses.
-func (s *srv) runWitnesses(ctx context.Context) (stop, error) {
+func (s *srv) runWitnesses(context.Context) (stop, error) {
 	c := s.cosigner
 	c.srv = s
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(recordEvery)
-		defer tick.Stop()
-		for {
-			c.step(running)
-			select {
-			case <-running.Done():
-				return
-			case <-tick.C:
-			}
+	return s.background(func(ctx context.Context) {
+		for ctx.Err() == nil {
+			revision := c.store.Registry().Revision
+			c.step(ctx)
+			waiting, end := context.WithTimeout(ctx, recordEvery)
+			c.store.Wait(waiting, revision) // a witness that was added is asked at once
+			end()
 		}
-	}()
-	return func(context.Context) error {
-		cancel()
-		<-done
-		return nil
-	}, nil
+	}), nil
 }
 
 func newCosigner() *cosigner {
