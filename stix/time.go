@@ -114,6 +114,23 @@ func (in Instant) Time() time.Time {
 	return time.Unix(sec, int64(nanos)).UTC()
 }
 
+// String writes the instant exactly, with all digits of its fraction, so that ParseInstant reads the same instant.
+// The zero Instant is "".
+func (in Instant) String() string {
+	if in.IsZero() {
+		return ""
+	}
+	text := time.Unix(in.sec-1+yearOne, 0).UTC().Format("2006-01-02T15:04:05")
+	frac, leap := strings.CutPrefix(in.frac, ":")
+	if leap {
+		text = text[:len(text)-2] + "60"
+	}
+	if frac != "" {
+		text += "." + frac
+	}
+	return text + "Z"
+}
+
 // AppendKey appends a form of the instant whose order as bytes is the order in time, and which tells where it ends:
 // five bytes of seconds, the digits of the fraction, a zero byte.
 func (in Instant) AppendKey(dst []byte) []byte {

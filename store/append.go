@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
-	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -38,16 +39,19 @@ func (c *Collection) Append(ctx context.Context, b Batch) (Result, error) {
 // preparedBatch is a Batch with what can be computed before the transaction.
 type preparedBatch struct {
 	actor   Actor
-	status  *NewStatus
-	cursor  *Cursor
+	terms   journal.Digest
+	status  *StatusDraft
 	follow  *FollowerUpdate
 	changes []preparedChange
 	bytes   int // of the objects' texts
+
+	adds, deletes, administers bool // what the actor needs the right to
 }
 
 type preparedChange struct {
 	Change
 	Facts
+	document []byte // of a TermsChange
 }
 
 // Facts is what the store computes from an object's text alone, before a transaction. A caller that adds one object to
@@ -57,29 +61,28 @@ type Facts struct {
 	idSpan      span
 	versionSpan span
 	form        form
-	content     uint64 // stix.ContentHash of an unversioned object, which the versions index holds
-
-	// plain is ijson.Hash of an unversioned object. Files written before stix.ContentHash hold it in the versions index
-	// instead of content, so both are looked for, and check takes either. An upgrade of a file's format rewrites the hash of
-	// every unversioned version with stix.ContentHash of its stored text; after that nothing needs plain.
-	plain uint64
+	content     uint64  // stix.ContentHash of an unversioned object, which the versions index holds
+	creator     stix.ID // created_by_ref, in lower case; "" for none
 }
 
 // prepare checks a batch and hashes its objects. It runs in the caller's goroutine, in parallel with other callers.
 func (c *Collection) prepare(b Batch) (preparedBatch, error) {
-	p := preparedBatch{actor: b.Actor, status: b.Status, cursor: b.Cursor, follow: b.Follower, changes: make([]preparedChange, len(b.Changes))}
+	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, follow: b.Follower, changes: make([]preparedChange, len(b.Changes)), adds: b.Status != nil}
 	for i, ch := range b.Changes {
 		change, err := c.prepareChange(ch)
 		if err != nil {
 			return preparedBatch{}, fmt.Errorf("change %d of %d: %w", i+1, len(b.Changes), err)
 		}
 		p.changes[i] = change
-		if ch.Add != nil {
+		switch {
+		case ch.Add != nil:
 			p.bytes += len(ch.Add.Object.Raw())
+			p.adds = p.adds || ch.Add.Source.IsZero()
+		case ch.Terms != nil, ch.Remove.Operator:
+			p.administers = true
+		default:
+			p.deletes = true
 		}
-	}
-	if b.Cursor != nil && b.Cursor.Name == "" {
-		return preparedBatch{}, errors.New("the cursor has no name")
 	}
 	if b.Follower != nil {
 		if err := b.Follower.check(); err != nil {
@@ -97,29 +100,35 @@ func (c *Collection) prepareChange(ch Change) (preparedChange, error) {
 		if k := ch.Remove.Kind; k != 0 && k != journal.Deleted && k != journal.Withdrawn {
 			return preparedChange{}, fmt.Errorf("a removal of kind %d, expected Deleted or Withdrawn", k)
 		}
+		if r := ch.Remove; r.Operator && (r.Reason == "" || r.OnlyBy != "" || r.OnlyFrom != uuid.UUID{}) || r.Bar && !r.Operator {
+			return preparedChange{}, errors.New("an operator's removal has a reason and is nobody else's")
+		}
 		return preparedChange{Change: ch}, nil
 	case ch.Terms != nil && ch.Add == nil && ch.Remove == nil:
-		return preparedChange{Change: ch}, checkTerms(ch.Terms, c)
+		return c.prepareTerms(ch)
 	}
 	return preparedChange{}, errors.New("a change is one of Add, Remove and Terms")
 }
 
-func checkTerms(ch *TermsChange, c *Collection) error {
-	if ch.Agreement == nil {
-		return errors.New("a change of terms without an agreement")
+// prepareTerms turns terms into the bytes that are kept. Members have the identities that their parties declare.
+func (c *Collection) prepareTerms(ch Change) (preparedChange, error) {
+	a := ch.Terms.Agreement
+	if a == nil {
+		return preparedChange{}, errors.New("a change of terms without an agreement")
 	}
-	if ch.Agreement.Collection.ID != c.id {
-		return fmt.Errorf("the terms are those of collection %s", ch.Agreement.Collection.ID)
+	if a.Collection.ID != c.id {
+		return preparedChange{}, fmt.Errorf("the terms are those of collection %s", a.Collection.ID)
 	}
-	return nil
+	document, err := c.opts.withIdentities(a).Document()
+	return preparedChange{Change: ch, document: document}, err
 }
 
 func prepareAddition(ch Change) (preparedChange, error) {
 	if ch.Add.Facts != nil {
-		return preparedChange{ch, *ch.Add.Facts}, nil
+		return preparedChange{Change: ch, Facts: *ch.Add.Facts}, nil
 	}
 	facts, err := FactsOf(ch.Add.Object)
-	return preparedChange{ch, facts}, err
+	return preparedChange{Change: ch, Facts: facts}, err
 }
 
 // FactsOf computes an object's Facts. An error means that the object cannot be stored.
@@ -133,7 +142,7 @@ func FactsOf(o stix.Object) (Facts, error) {
 	if len(o.Version) > MaxVersionText {
 		return Facts{}, fmt.Errorf("%s has a version of %d characters, more than %d", o.ID, len(o.Version), MaxVersionText)
 	}
-	f := Facts{digest: sha256.Sum256(o.Raw()), idSpan: spanOf(o, "id")}
+	f := Facts{digest: sha256.Sum256(o.Raw()), idSpan: spanOf(o, "id"), creator: creatorOf(o)}
 	switch o.SpecVersion {
 	case spec21:
 		f.form |= formSpec21
@@ -143,7 +152,7 @@ func FactsOf(o stix.Object) (Facts, error) {
 	}
 	if o.Instant.IsZero() {
 		f.form |= formUnversioned
-		f.content, f.plain = stix.ContentHash(o.Tree), ijson.Hash(o.Tree)
+		f.content = stix.ContentHash(o.Tree)
 		return f, nil
 	}
 	member := "modified"
@@ -157,13 +166,21 @@ func FactsOf(o stix.Object) (Facts, error) {
 // commitGroup is what one transaction changes.
 type commitGroup struct {
 	now     uint64 // microseconds since 1970: the clock when the group was put together
+	terms   *terms // in force before the group; nil when the file is new
 	batches []preparedBatch
+}
+
+// terms is an agreement in force, and the digest of its document.
+type terms struct {
+	*agreement.Agreement
+	digest journal.Digest
 }
 
 // groupResult is what a commitGroup changed.
 type groupResult struct {
 	outcomes [][]Outcome // of each batch, one a change
-	terms    *agreement.Agreement
-	entries  uint64 // in the journal now
-	newest   uint64 // date_added ever given
+	errs     []error     // of each batch that was not applied
+	terms    *terms      // in force now, if the group changed them
+	entries  uint64      // in the journal now
+	newest   uint64      // date_added ever given
 }

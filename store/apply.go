@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -18,12 +18,15 @@ import (
 // gives the same content, the same date_added and the same tree head.
 type applier struct {
 	*buckets
-	actor  Actor
-	status uuid.UUID // of the batch
-	out    *Outcome  // of the current change
-	newest uint64    // time of the newest entry so far
-	drafts []entryDraft
-	result groupResult
+	terms     *terms            // in force so far; nil before the first
+	ownersNow *owners           // by these terms; nil until asked for
+	turns     map[string]uint64 // of followers that the group has updated
+	actor     Actor
+	status    uuid.UUID // of the batch
+	out       *Outcome  // of the current change
+	newest    uint64    // time of the newest entry so far
+	drafts    []entryDraft
+	result    groupResult
 }
 
 // entryDraft is an entry that is not yet written: its time may still move, see writeEntries.
@@ -40,7 +43,7 @@ type entryDraft struct {
 // is added gets a whole millisecond: a client that cuts date_added to milliseconds and asks for what came after comes to
 // rest.
 func apply(t *buckets, g commitGroup) (groupResult, error) {
-	a := &applier{buckets: t, newest: t.stats.lastAt}
+	a := &applier{buckets: t, newest: t.stats.lastAt, terms: g.terms}
 	n, lastAddition := 0, [2]int{-1, -1}
 	for i, b := range g.batches {
 		n += len(b.changes)
@@ -54,12 +57,15 @@ func apply(t *buckets, g commitGroup) (groupResult, error) {
 		a.newest = max(a.newest, g.now-uint64(n))
 	}
 	a.drafts = make([]entryDraft, 0, n)
-	a.result.outcomes = make([][]Outcome, len(g.batches))
+	a.result.outcomes, a.result.errs = make([][]Outcome, len(g.batches)), make([]error, len(g.batches))
 	for i := range g.batches {
 		b := &g.batches[i]
 		a.actor, a.status = b.actor, uuid.UUID{}
 		if b.status != nil {
 			a.status = b.status.ID
+		}
+		if a.result.errs[i] = a.refuse(b, g.now); a.result.errs[i] != nil {
+			continue
 		}
 		outcomes := make([]Outcome, len(b.changes))
 		a.result.outcomes[i] = outcomes
@@ -74,12 +80,56 @@ func apply(t *buckets, g commitGroup) (groupResult, error) {
 		return groupResult{}, err
 	}
 	for i := range g.batches {
+		if a.result.errs[i] != nil {
+			continue
+		}
 		if err := a.putExtras(&g.batches[i], a.result.outcomes[i], g.now); err != nil {
 			return groupResult{}, err
 		}
 	}
 	a.result.entries, a.result.newest = t.stats.entries, t.stats.lastAdded
 	return a.result, nil
+}
+
+// refuse says why a batch is not applied to the state that an earlier one has left: it is stale, or its party has no right
+// to it at the group's time. Both follow from the file and the group alone.
+func (a *applier) refuse(b *preparedBatch, now uint64) error {
+	if b.terms != (journal.Digest{}) && (a.terms == nil || b.terms != a.terms.digest) {
+		return ErrStale
+	}
+	if b.actor.Party != "" && a.terms != nil {
+		caller := agreement.Caller{Account: b.actor.Account, Party: b.actor.Party}
+		at := timeOf(max(now, a.stats.lastAt))
+		for _, need := range [...]struct {
+			act  agreement.Act
+			does bool
+		}{{agreement.Add, b.adds}, {agreement.Delete, b.deletes}} {
+			if !need.does {
+				continue
+			}
+			if err := agreement.Permit(a.terms.Agreement, caller, need.act, at); err != nil {
+				return err
+			}
+		}
+	}
+	if u := b.follow; u != nil {
+		turn, updated := a.turns[u.Name]
+		if !updated {
+			p, err := progressIn(a.cursors, u.Name)
+			if err != nil {
+				return err
+			}
+			turn = p.turn
+		}
+		if u.Turn != turn {
+			return ErrStale
+		}
+		if a.turns == nil {
+			a.turns = make(map[string]uint64)
+		}
+		a.turns[u.Name] = turn + 1
+	}
+	return nil
 }
 
 func (a *applier) change(ch *preparedChange, lastAddition bool) error {
@@ -110,122 +160,6 @@ func (a *applier) nextTime(ofLast bool) uint64 {
 }
 
 func wholeMillisecond(added uint64) uint64 { return (added + 999) / 1000 * 1000 }
-
-// addObject stores an object unless it is stored already.
-func (a *applier) addObject(ch *preparedChange, lastAddition bool) error {
-	o := &ch.Add.Object
-	typ, known := a.typeOf(o.ID.Type())
-	id, _ := appendIDKey(make([]byte, 0, idKeySize), typ, o.ID)
-	if known {
-		if found, err := a.findStored(id, ch); found || err != nil {
-			return err
-		}
-	}
-	tombstone := tombstoneKey(a.scratch[:0], id, ch.form, o.Instant, ch.digest)
-	a.scratch = tombstone
-	removed := known && a.tombstoneKeys.get(tombstone) != nil
-	if removed && !ch.Add.Source.IsZero() {
-		*a.out = Outcome{Kind: Gone, Version: o.Version}
-		return nil
-	}
-	if !known {
-		if err := a.newType(o.ID.Type()); err != nil {
-			return err
-		}
-	}
-	if removed {
-		if err := a.tombstones.Delete(tombstone); err != nil {
-			return fmt.Errorf("delete tombstone of %s: %w", o.ID, err)
-		}
-	}
-	added := a.nextTime(lastAddition)
-	position := a.addEntry(journal.Entry{
-		Kind: journal.Added, Object: string(o.ID), Version: o.Version, SpecVersion: o.SpecVersion,
-		Size: uint64(len(o.Raw())), TLP: uint8(ch.Add.TLP), Status: a.status, Warnings: ch.Add.Warnings,
-		Source: ch.Add.Source, Digest: ch.digest,
-	}, ch)
-	a.stats.versions++
-	a.stats.bytes += uint64(len(o.Raw()))
-	*a.out = Outcome{Kind: Added, Position: position, At: timeOf(added), Version: o.Version}
-	if ch.form&formUnversioned != 0 {
-		a.out.Version = taxiiTime(added)
-	}
-	return a.putObject(ch, id, position, added)
-}
-
-// putObject writes an object's record and links it into the indexes.
-func (a *applier) putObject(ch *preparedChange, id idKey, position journal.Position, added uint64) error {
-	o := &ch.Add.Object
-	text := o.Raw()
-	b := make([]byte, 0, len(text)+len(o.ID)+len(o.Version)+24)
-	b = appendRecord(b, record{position: position, form: ch.form, id: []byte(o.ID), version: []byte(o.Version), text: text}, ch.idSpan, ch.versionSpan)
-	if err := a.objects.Put(addedKey(added), b); err != nil {
-		return fmt.Errorf("keep %s: %w", o.ID, err)
-	}
-	v := newVersion(id, o.Instant, ch.form, added)
-	v.content = ch.content
-	return a.link(v)
-}
-
-// findStored sets the outcome of an addition whose version is stored already, and reports whether it is.
-func (a *applier) findStored(id idKey, ch *preparedChange) (bool, error) {
-	o := &ch.Add.Object
-	if ch.form&formUnversioned == 0 {
-		v := newVersion(id, o.Instant, ch.form, 0)
-		key, value := a.versionKeys.Seek(v.key)
-		if !bytes.Equal(key, v.key) {
-			return false, nil
-		}
-		v, err := parseVersion(v.key, value)
-		if err != nil {
-			return false, err
-		}
-		_, err = a.compareContent(v, ch, Conflict)
-		return true, err
-	}
-	vs, err := versionsOf(a.versionKeys, id)
-	if err != nil {
-		return false, err
-	}
-	compared := 0
-	for _, v := range vs {
-		likely := v.content == ch.content || v.content == ch.plain
-		if v.form() != ch.form || !likely && compared == mostCompared {
-			continue
-		}
-		if !likely {
-			compared++
-		}
-		if same, err := a.compareContent(v, ch, 0); same || err != nil {
-			return same, err
-		}
-	}
-	return false, nil
-}
-
-// mostCompared is how many unversioned texts of one object are compared whose hash says that they differ: the hashes of files
-// from before [stix.ContentHash] tell spelled defaults apart. Seldom does an object have a second text.
-const mostCompared = 4
-
-// compareContent compares an addition with a stored version and sets the outcome: Already when the content is the same, other
-// when it is not, unless that is 0.
-func (a *applier) compareContent(v version, ch *preparedChange, other OutcomeKind) (same bool, err error) {
-	r, err := readRecord(a.objects, v.added)
-	if err != nil {
-		return false, err
-	}
-	kind := other
-	if same = stix.SameContent(r.text, ch.Add.Object.Raw()); same {
-		kind = Already
-		if err := a.addSource(v, ch.Add.Source.Collection); err != nil {
-			return false, err
-		}
-	}
-	if kind != 0 {
-		*a.out = Outcome{Kind: kind, Position: r.position, At: timeOf(v.added), Version: r.versionText(v.added)}
-	}
-	return same, nil
-}
 
 // readRecord reads the record that an index names.
 func readRecord(objects *bolt.Bucket, added uint64) (record, error) {
@@ -262,10 +196,7 @@ func (t *buckets) newType(name string) error {
 
 // changeTerms puts terms in force.
 func (a *applier) changeTerms(ch *preparedChange) error {
-	document, err := ch.Terms.Agreement.Document()
-	if err != nil {
-		return err
-	}
+	document := ch.document
 	digest := journal.Digest(sha256.Sum256(document))
 	if err := a.documents.Put(digest[:], document); err != nil {
 		return fmt.Errorf("keep terms: %w", err)
@@ -283,7 +214,12 @@ func (a *applier) changeTerms(ch *preparedChange) error {
 		return fmt.Errorf("keep terms: %w", err)
 	}
 	*a.out = Outcome{Kind: Changed, Position: position, At: timeOf(at)}
-	a.result.terms = ch.Terms.Agreement.Canonical()
+	in, err := agreement.ParseDocument(document)
+	if err != nil {
+		return err
+	}
+	a.terms, a.ownersNow = &terms{in, digest}, nil
+	a.result.terms = a.terms
 	return nil
 }
 
@@ -388,26 +324,22 @@ func (a *applier) moveObject(p *entryDraft, from, to uint64) error {
 			return fmt.Errorf("move %s: %w", o.ID, err)
 		}
 	}
-	return a.putObject(p.change, id, p.out.Position, to)
+	moved, err := a.putObject(p.change, id, v.origin, p.out.Position, to)
+	if err != nil {
+		return err
+	}
+	return a.link(moved)
 }
 
 // putExtras stores what a batch keeps besides its changes.
 func (a *applier) putExtras(b *preparedBatch, outcomes []Outcome, now uint64) error {
-	if b.cursor != nil {
-		if err := putCursor(a.cursors, b.cursor.Name, b.cursor.Position); err != nil {
-			return fmt.Errorf("keep cursor %s: %w", b.cursor.Name, err)
-		}
-	}
 	if b.follow != nil {
-		if err := a.keepFollower(b.follow); err != nil {
+		if err := a.putFollower(b, outcomes); err != nil {
 			return err
 		}
 	}
 	if b.status == nil {
 		return nil
 	}
-	if b.status.Body == nil {
-		return errors.New("a status without a body")
-	}
-	return a.putStatus(b.status.ID, b.actor, now, b.status.Body(outcomes))
+	return a.putStatus(b.status, b.actor, now, outcomes)
 }

@@ -70,7 +70,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 			}
 			_, err = target.Append(context.Background(), Batch{Actor: vendor,
 				Changes:  additions(t, address(testID("url", n), "v")),
-				Follower: &FollowerUpdate{Name: ReleaseFollower(source.ID()), Position: stats.Entries}})
+				Follower: &FollowerUpdate{Name: ReleaseFollower(source.ID()), Turn: uint64(n), Position: stats.Entries}})
 			if err != nil {
 				t.Error(err)
 				return

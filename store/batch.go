@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,26 +18,42 @@ type Actor struct {
 	Party   agreement.PartyName
 }
 
+// ErrStale is the error of Append for a batch that was planned on a state that is no longer the present one: other terms
+// than Batch.Terms, or another turn than FollowerUpdate.Turn. Nothing of it has happened; the caller plans again.
+var ErrStale = errors.New("the batch was planned on a state that has changed")
+
+// RejectedError is the error of Append for a batch whose account may no longer do what the batch does: it is disabled,
+// belongs to another party, or is no operator.
+type RejectedError struct {
+	Account agreement.AccountName
+	Reason  string
+}
+
+func (e *RejectedError) Error() string { return fmt.Sprintf("the account %s %s", e.Account, e.Reason) }
+
 // Batch is what one call of Append changes: all of it in one transaction, or nothing.
 type Batch struct {
 	Actor   Actor
 	Changes []Change
 
-	// Status, when set, is kept with the changes, see Collection.Status: Body is called inside the transaction with one Outcome
-	// a change and returns the bytes to keep. It may be called more than once and must not wait for anything.
-	Status *NewStatus
+	// Terms, when set, is the digest of the terms that the batch was judged under, see Collection.Terms. If others are in
+	// force when it comes to be applied, Append returns ErrStale. Whether the party has the right to add or delete is asked
+	// again in any case, by the terms in force; a refusal is the error of agreement.Permit.
+	Terms journal.Digest
 
-	// Cursor, when set, is stored in the same transaction: how far a follower has come.
-	Cursor *Cursor
+	// Status, when set, is a status resource to keep with the changes, and makes the batch a submission: it needs the right
+	// to add even if nothing in it passed.
+	Status *StatusDraft
 
-	// Follower, when set, is the same for a follower that has more to remember.
+	// Follower, when set, is the progress of a follower, stored in the same transaction.
 	Follower *FollowerUpdate
 }
 
-// NewStatus is a status resource to keep.
-type NewStatus struct {
+// StatusDraft is a status resource as the submitter's node wrote it, without the outcomes of the changes: those are kept
+// beside it, see Collection.Status.
+type StatusDraft struct {
 	ID   uuid.UUID
-	Body func([]Outcome) []byte
+	Text []byte
 }
 
 // Change is one of Add, Remove and Terms.
@@ -48,10 +66,17 @@ type Change struct {
 // Addition is an object to add. Object.ID must be well-formed; Object.Raw() is what is stored.
 type Addition struct {
 	Object   stix.Object
-	TLP      stix.TLP       // effective marking, recorded
-	Warnings []string       // ids of rules that warned, recorded
-	Source   journal.Source // set by followers: these never bring back a version that was deleted
-	Facts    *Facts         // of Object, when FactsOf has been asked for them already
+	TLP      stix.TLP // effective marking, recorded
+	Warnings []string // ids of rules that warned, recorded
+	Facts    *Facts   // of Object, when FactsOf has been asked for them already
+
+	// Source is set by followers: where the version comes from. They never bring back a version that they withdrew because
+	// of the object, or that the system or an operator barred.
+	Source journal.Source
+
+	// Owner, of a follower's addition, is the party that owns the object where it was first added, if known. A version that
+	// names a member's identity as its creator is taken only from that member, unless accept.relay is set.
+	Owner agreement.PartyName
 }
 
 // Removal deletes versions of one object.
@@ -63,12 +88,21 @@ type Removal struct {
 	Reason   string
 	Source   journal.Source
 
-	// OnlyBy, when set, allows the removal only if that party added every selected version.
+	// OnlyBy, when set, removes those selected versions that are the party's own: that it added, or whose object it owns.
+	// What a release brought stays. Outcome.Kept says how many stay.
 	OnlyBy agreement.PartyName
 
 	// OnlyFrom, when set, withdraws what a follower brought from that collection: selected versions without another source
 	// are removed. The others stay, and lose that source.
 	OnlyFrom uuid.UUID
+
+	// MayReturn, with OnlyFrom, lets the follower bring the version again: it was withdrawn because of the terms, not
+	// because of the object.
+	MayReturn bool
+
+	// Operator makes the removal an operator's act, which removes any version and needs a Reason. The object is then free
+	// for a new owner if nothing of it is left. Bar keeps the removed versions from coming back at all.
+	Operator, Bar bool
 
 	// Digest, when set, selects among the selected versions those whose text has it.
 	Digest journal.Digest
@@ -76,8 +110,8 @@ type Removal struct {
 
 // TermsChange puts new terms in force.
 type TermsChange struct {
-	Agreement *agreement.Agreement
-	Act       string // create, change, renew, suspend, resume, terminate
+	Agreement *agreement.Agreement // Append turns it into the bytes of its document
+	Act       string               // create, change, renew, suspend, resume, terminate
 	Reason    string
 }
 
@@ -91,14 +125,17 @@ type OutcomeKind uint8
 
 // The outcomes.
 const (
-	Added     OutcomeKind = iota + 1 // stored at Position
-	Already                          // this version is there with the same content: nothing changed
-	Conflict                         // this version is there with other content: nothing changed
-	Gone                             // a follower brought a version that was deleted here: nothing changed
-	Removed                          // Positions were removed
-	Missing                          // nothing to remove
-	NotTheirs                        // OnlyBy did not hold: nothing changed
-	Changed                          // terms are in force, recorded at Position
+	Added      OutcomeKind = iota + 1 // stored at Position
+	Already                           // this version is there with the same content: nothing changed
+	Conflict                          // this version is there with other content: nothing changed
+	Gone                              // a follower brought a version that is barred for it: nothing changed
+	Removed                           // Positions were removed; Kept selected versions are not the party's and stay
+	Missing                           // nothing to remove
+	NotTheirs                         // OnlyBy: no selected version is the party's own; nothing changed
+	Changed                           // terms are in force, recorded at Position
+	NotOwner                          // the object belongs to another party or a release: nothing changed
+	NotCreator                        // created_by_ref is the identity of another party: nothing changed
+	Barred                            // an operator removed this version for good: nothing changed
 )
 
 // Outcome is what became of one change.
@@ -108,10 +145,5 @@ type Outcome struct {
 	At        time.Time          // date_added of that version, or of the entry
 	Version   string             // the version as TAXII states it: the object's own text, else date_added
 	Positions []journal.Position // Removed: where the removed versions had been added
-}
-
-// Cursor is how far the follower Name has come.
-type Cursor struct {
-	Name     string
-	Position uint64
+	Kept      int                // Removed, NotTheirs: selected versions that stay
 }

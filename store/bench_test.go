@@ -169,9 +169,9 @@ func TestFileSize(t *testing.T) {
 			list[j] = kilobyte(i + j)
 		}
 		id := uuid.New()
-		_, err := col.Append(context.Background(), Batch{Actor: vendor, Changes: additions(t, list...), Status: &NewStatus{ID: id, Body: func([]Outcome) []byte {
-			return []byte(strings.Repeat(`{"id":"`+id.String()+`"}`, 100))
-		}}})
+		_, err := col.Append(context.Background(), Batch{Actor: vendor, Changes: additions(t, list...), Status: &StatusDraft{
+			ID: id, Text: []byte(strings.Repeat(`{"id":"`+id.String()+`"}`, 100)),
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,15 +16,18 @@ type buckets struct {
 	removals, termed                                             *bolt.Bucket
 	versions, order, byType, byVersion, byID                     *bolt.Bucket
 	statuses, statusAge, cursors, followers, sources             *bolt.Bucket
+	contributors, formerOwners                                   *bolt.Bucket
 
 	stats   stats
 	deletes bool   // the transaction deletes something: see markDeletion
 	scratch []byte // for keys of the indexes
 
 	// For the searches of every addition, without their allocations.
-	typeNumbers   typeIndex
-	versionKeys   *bolt.Cursor // in versions
-	tombstoneKeys pointGetter  // in tombstones
+	typeNumbers typeIndex
+
+	contributorNumbers typeIndex
+	versionKeys        *bolt.Cursor // in versions
+	tombstoneKeys      pointGetter  // in tombstones
 }
 
 // pointGetter is a Get for a bucket that is read often: bbolt's own costs three allocations each time.
@@ -71,25 +74,27 @@ const (
 // layout lists the buckets of an agreement's file.
 func (t *buckets) layout() []bucketLayout {
 	return []bucketLayout{
-		{&t.meta, bucketMeta, fillAny},
-		{&t.journal, bucketJournal, fillGrowing},
-		{&t.hashes, bucketHashes, fillGrowing},
-		{&t.documents, bucketDocuments, fillAny},
-		{&t.objects, bucketObjects, fillGrowing},
-		{&t.types, bucketTypes, fillAny},
-		{&t.versions, bucketVersions, fillAny},
-		{&t.order, bucketOrder, fillRuns},
-		{&t.byType, bucketByType, fillRuns},
-		{&t.byVersion, bucketByVersion, fillTimes},
-		{&t.byID, bucketByID, fillAny},
-		{&t.tombstones, bucketTombstones, fillAny},
-		{&t.removals, bucketRemovals, fillAny},
-		{&t.termed, bucketTermed, fillGrowing},
-		{&t.statuses, bucketStatuses, fillAny},
-		{&t.statusAge, bucketStatusAge, fillGrowing},
-		{&t.cursors, bucketCursors, fillAny},
-		{&t.followers, bucketFollowers, fillAny},
-		{&t.sources, bucketSources, fillAny},
+		{&t.meta, bucketMeta, fillAny, 0},
+		{&t.journal, bucketJournal, fillGrowing, 0},
+		{&t.hashes, bucketHashes, fillGrowing, 0},
+		{&t.documents, bucketDocuments, fillAny, 0},
+		{&t.objects, bucketObjects, fillGrowing, 0},
+		{&t.types, bucketTypes, fillAny, 0},
+		{&t.versions, bucketVersions, fillAny, 0},
+		{&t.order, bucketOrder, fillRuns, 0},
+		{&t.byType, bucketByType, fillRuns, 0},
+		{&t.byVersion, bucketByVersion, fillTimes, 0},
+		{&t.byID, bucketByID, fillAny, 0},
+		{&t.tombstones, bucketTombstones, fillAny, 0},
+		{&t.removals, bucketRemovals, fillAny, 0},
+		{&t.termed, bucketTermed, fillGrowing, 0},
+		{&t.statuses, bucketStatuses, fillAny, 0},
+		{&t.statusAge, bucketStatusAge, fillGrowing, 0},
+		{&t.cursors, bucketCursors, fillAny, 0},
+		{&t.followers, bucketFollowers, fillAny, 0},
+		{&t.sources, bucketSources, fillAny, 0},
+		{&t.contributors, bucketContributors, fillAny, ownerFormat},
+		{&t.formerOwners, bucketFormerOwners, fillAny, ownerFormat},
 	}
 }
 
@@ -97,6 +102,7 @@ type bucketLayout struct {
 	bucket **bolt.Bucket
 	name   []byte
 	fill   float64
+	since  uint64 // the first format that has it
 }
 
 // openBuckets opens the buckets in a write transaction; a missing one is an error.
@@ -119,6 +125,7 @@ func openBuckets(tx *bolt.Tx) (*buckets, error) {
 // openCursors makes what additions search with.
 func (t *buckets) openCursors() {
 	t.typeNumbers = newTypeIndex(t.types)
+	t.contributorNumbers = newTypeIndex(t.contributors)
 	t.versionKeys = t.versions.Cursor()
 	t.tombstoneKeys = pointGetter{t.tombstones.Cursor()}
 }

@@ -68,7 +68,7 @@ func (k *checking) all(db *verifiedbolt.DB) error {
 	}
 	var t buckets
 	for _, l := range t.layout() {
-		if k.tx.Bucket(l.name) == nil {
+		if k.tx.Bucket(l.name) == nil && (l.since <= k.collection.format) {
 			k.fault("the bucket %s is missing", l.name)
 			return nil
 		}

@@ -77,8 +77,8 @@ func (s *Store) checkCursors(col *Collection) (faults []string) {
 	cursors := map[string]uint64{}
 	err := col.view(func(tx *bolt.Tx) error {
 		return tx.Bucket(bucketCursors).ForEach(func(k, _ []byte) error {
-			if position, err := col.cursorIn(tx, string(k)); err == nil { // Check says if not
-				cursors[string(k)] = position
+			if p, err := col.progressIn(tx, string(k)); err == nil { // Check reports errors
+				cursors[string(k)] = p.position
 			}
 			return nil
 		})

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -29,7 +30,7 @@ func (k *checking) objects() error {
 			k.fault("the object added at %d: %v", r.position, err)
 			continue
 		}
-		if string(r.id) != string(o.ID) || string(r.version) != o.Version {
+		if !strings.EqualFold(string(r.id), string(o.ID)) || string(r.version) != o.Version {
 			k.fault("the object added at %d is kept as %s %s, but its text says %s %s", r.position, r.id, r.version, o.ID, o.Version)
 		}
 		got, err := parseVersion(v.key, versions.Get(v.key))
@@ -53,7 +54,7 @@ func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error
 		return version{}, stix.Object{}, err
 	}
 	o := stix.FromTree(&tree)
-	id, ok := idKeyOf(tx, o.ID)
+	id, ok := idKeyOf(tx, stix.ID(r.id)) // in its own letters, which matter in an older format
 	if !ok || len(key) != 8 {
 		return version{}, stix.Object{}, errRecord
 	}
@@ -109,6 +110,9 @@ func (k *checking) indexes() error {
 				k.fault("the version added %s has the class %06b, but among its object's versions it is %06b", taxiiTime(v.added), held[i].class, v.class)
 			}
 			k.indexed(v)
+		}
+		if k.collection.format >= ownerFormat {
+			k.origins(held)
 		}
 		group = group[:0]
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -138,7 +139,7 @@ func (w *journalWalk) added(p journal.Position, e journal.Entry, at uint64) {
 		w.fault("the object added at %d says that it was added at %d", p, r.position)
 	case sha256.Sum256(r.text) != e.Digest || uint64(len(r.text)) != e.Size:
 		w.fault("the object added at %d, %s, is not the one whose digest the entry has", p, e.Object)
-	case string(r.id) != e.Object || string(r.version) != e.Version || r.form.spec() != e.SpecVersion:
+	case !strings.EqualFold(string(r.id), e.Object) || string(r.version) != e.Version || r.form.spec() != e.SpecVersion:
 		w.fault("the object added at %d is kept as %s %s (STIX %s), but the entry says %s %s (STIX %s)",
 			p, r.id, r.version, r.form.spec(), e.Object, e.Version, e.SpecVersion)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -48,43 +47,12 @@ func (c *Collection) verify(key, kept []byte) ([]byte, error) {
 	return verifyChecksum(key, kept)
 }
 
-// cursorIn returns how far a follower has come, 0 when it has not begun.
-func (c *Collection) cursorIn(tx *bolt.Tx, follower string) (uint64, error) {
+// progressIn returns how far a follower has come; the zero progress when it has not begun.
+func (c *Collection) progressIn(tx *bolt.Tx, follower string) (progress, error) {
 	key := []byte(follower)
 	v, err := c.verify(key, tx.Bucket(bucketCursors).Get(key))
 	if err != nil || v == nil {
-		return 0, err
+		return progress{}, err
 	}
-	if len(v) != 8 {
-		return 0, fmt.Errorf("%w: the cursor of %q has %d bytes, expected 8", verifiedbolt.ErrDamaged, follower, len(v))
-	}
-	return binary.BigEndian.Uint64(v), nil
-}
-
-// putCursor stores how far a follower has come.
-func putCursor(cursors *bolt.Bucket, follower string, position uint64) error {
-	key := []byte(follower)
-	return cursors.Put(key, withChecksum(key, binary.BigEndian.AppendUint64(nil, position)))
-}
-
-// upgrade turns a file of an older format into one of this format, in one transaction. It rewrites the state of followers.
-func upgrade(tx *bolt.Tx) error {
-	for _, name := range [][]byte{bucketCursors, bucketFollowers} {
-		b := tx.Bucket(name)
-		if b == nil {
-			return fmt.Errorf("the bucket %s is missing", name)
-		}
-		var kept []KeyValue // a bucket is not changed while it is walked
-		err := b.ForEach(func(k, v []byte) error {
-			kept = append(kept, KeyValue{append([]byte(nil), k...), withChecksum(k, v)})
-			return nil
-		})
-		for _, kv := range kept {
-			err = errors.Join(err, b.Put(kv.Key, kv.Value))
-		}
-		if err != nil {
-			return fmt.Errorf("upgrade %s: %w", name, err)
-		}
-	}
-	return tx.Bucket(bucketMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, collectionFormat))
+	return parseProgress(follower, v)
 }

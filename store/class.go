@@ -17,6 +17,7 @@ const (
 	inBoth                        // the object is held in both spec versions
 	firstOfAll
 	lastOfAll
+	accompanied // other content of another contributor lies beside the object's own: see classify
 
 	classes = 1 << iota // how many values a class can have
 )
@@ -27,7 +28,9 @@ const (
 )
 
 // alone reports whether this is the object's only version.
-func (c class) alone() bool { return c&(firstOfAll|lastOfAll) == firstOfAll|lastOfAll }
+func (c class) alone() bool {
+	return c&(firstOfAll|lastOfAll|accompanied) == firstOfAll|lastOfAll
+}
 
 func classOfForm(f form) class {
 	if f&formSpec21 == 0 {
@@ -36,12 +39,22 @@ func classOfForm(f form) class {
 	return 0
 }
 
-// classify sets the classes of all versions of one object, which are given in order.
+// classify sets the classes of all versions of one object, which are given in order. Unversioned ones of another
+// contributor than the object's first lie beside it: they are neither first nor last, and all are accompanied.
 func classify(versions []version) {
 	first, last := [2]int{-1, -1}, [2]int{-1, -1}
+	own := ownOf(versions)
+	ownFirst, ownLast := -1, -1
 	for i := range versions {
 		v := &versions[i]
 		v.class = classOfForm(v.form())
+		if own != nil && !own[i] {
+			continue
+		}
+		if ownFirst < 0 {
+			ownFirst = i
+		}
+		ownLast = i
 		spec := v.form() & formSpec21
 		if first[spec] < 0 {
 			first[spec] = i
@@ -60,9 +73,35 @@ func classify(versions []version) {
 		}
 	}
 	if len(versions) > 0 {
-		versions[0].class |= firstOfAll
-		versions[len(versions)-1].class |= lastOfAll
+		versions[ownFirst].class |= firstOfAll
+		versions[ownLast].class |= lastOfAll
 	}
+	if own != nil {
+		for i := range versions {
+			versions[i].class |= accompanied
+		}
+	}
+}
+
+// ownOf says which of an object's versions are its first contributor's own; nil when all are.
+func ownOf(versions []version) []bool {
+	if len(versions) < 2 {
+		return nil
+	}
+	adder := firstAdded(versions).adder
+	var own []bool
+	for i := range versions {
+		if v := &versions[i]; v.form()&formUnversioned != 0 && v.adder != adder {
+			if own == nil {
+				own = make([]bool, len(versions))
+				for j := range own {
+					own[j] = true
+				}
+			}
+			own[i] = false
+		}
+	}
+	return own
 }
 
 // wanted says which classes a query selects.

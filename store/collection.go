@@ -18,12 +18,14 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/verifiedbolt"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
 // collectionFormat is the version of the layout of an agreement's file that this program writes. It reads all before: of
-// what it opens for writing it makes a file of this one. In format 1 what followers keep has no checksums.
-const collectionFormat = 2
+// what it opens for writing it makes a file of this one. In format 1 what followers keep has no checksums, in formats 1 and
+// 2 versions have no origin: see upgrade.
+const collectionFormat = 3
 
 const (
 	// pageSize is the size of a page of a new file. STIX objects of one or two kilobytes leave a third of a page of
@@ -48,11 +50,11 @@ type Collection struct {
 	format uint64
 	queue  *commitQueue // nil when read-only
 
-	agreement atomic.Pointer[agreement.Agreement]
-	commits   atomic.Uint64
-	revision  atomic.Uint64               // odd while a transaction is being committed
-	newest    atomic.Uint64               // no version was added later, whenever revision is even
-	stats     atomic.Pointer[cachedStats] // of the newest transaction that a query has read
+	terms    atomic.Pointer[terms]
+	commits  atomic.Uint64
+	revision atomic.Uint64               // odd while a transaction is being committed
+	newest   atomic.Uint64               // no version was added later, whenever revision is even
+	stats    atomic.Pointer[cachedStats] // of the newest transaction that a query has read
 
 	lengthMu      sync.Mutex
 	journalLength journal.Position // guarded by lengthening; entries in the journal
@@ -64,6 +66,25 @@ type Collection struct {
 type collectionOptions struct {
 	ReadOnly bool
 	Now      func() time.Time // nil: time.Now
+
+	// Authorize says why the author of a batch may not make it, as accord.db knows; nil: everyone may. It is asked right
+	// before the batch goes into a transaction, and must not wait for anything.
+	Authorize func(by Actor, administers bool) error
+
+	// Identities returns the identity that a party declares; nil: none does.
+	Identities func(agreement.PartyName) stix.ID
+}
+
+// withIdentities is an agreement whose members have the identities that their parties declare.
+func (o collectionOptions) withIdentities(a *agreement.Agreement) *agreement.Agreement {
+	if o.Identities == nil {
+		return a
+	}
+	a = a.Clone()
+	for i := range a.Parties {
+		a.Parties[i].Identity = o.Identities(a.Parties[i].Party)
+	}
+	return a
 }
 
 // createCollection makes the file of a new agreement, with the terms as its first entry, and opens it. The file gets its
@@ -89,6 +110,10 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	document, err := opts.withIdentities(a).Document()
+	if err != nil {
+		return err
+	}
 	db, err := openBolt(unfinished, opts)
 	if err != nil {
 		return err
@@ -106,7 +131,7 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 		}
 		_, err = apply(t, commitGroup{now: microseconds(opts.now()), batches: []preparedBatch{{
 			actor:   by,
-			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Agreement: a, Act: "create"}}}},
+			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Act: "create"}}, document: document}},
 		}}})
 		return err
 	})
@@ -132,10 +157,13 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	}
 	if !opts.ReadOnly {
 		if c.format < collectionFormat {
-			if err := db.Update(upgrade); err != nil {
+			if err := db.Update(func(tx *bolt.Tx) error { return upgrade(tx, c.format) }); err != nil {
 				return nil, errors.Join(fmt.Errorf("upgrade %s from format %d: %w", path, c.format, err), db.Close())
 			}
 			c.format = collectionFormat
+			if err := db.View(c.load); err != nil {
+				return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+			}
 		}
 		c.queue = newCommitQueue(c)
 	}
@@ -182,12 +210,12 @@ func (c *Collection) load(tx *bolt.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read collection id: %w", err)
 	}
-	terms, err := currentTerms(tx)
+	in, err := currentTerms(tx)
 	if err != nil {
 		return err
 	}
-	if id != terms.Collection.ID {
-		return fmt.Errorf("it says that it is collection %s, but holds the terms of %s", id, terms.Collection.ID)
+	if id != in.Collection.ID {
+		return fmt.Errorf("it says that it is collection %s, but holds the terms of %s", id, in.Collection.ID)
 	}
 	f, err := readStats(tx)
 	if err != nil {
@@ -195,7 +223,7 @@ func (c *Collection) load(tx *bolt.Tx) error {
 	}
 	c.id, c.journalLength = id, journal.Position(f.entries)
 	c.newest.Store(newestIn(tx, f))
-	c.agreement.Store(terms)
+	c.terms.Store(in)
 	return nil
 }
 
@@ -229,13 +257,19 @@ func (c *Collection) nothingAfter(q Query) bool {
 }
 
 // currentTerms reads the agreement in force.
-func currentTerms(tx *bolt.Tx) (*agreement.Agreement, error) {
+func currentTerms(tx *bolt.Tx) (*terms, error) {
 	digest := tx.Bucket(bucketMeta).Get(keyTerms)
 	document := tx.Bucket(bucketDocuments).Get(digest)
 	if document == nil {
 		return nil, fmt.Errorf("the terms in force, %x, are missing", digest)
 	}
-	return agreement.ParseDocument(document)
+	a, err := agreement.ParseDocument(document)
+	if err != nil {
+		return nil, err
+	}
+	in := &terms{Agreement: a}
+	copy(in.digest[:], digest)
+	return in, nil
 }
 
 // close ends writing and closes the file. Batches that wait get ErrClosed, those in a transaction are finished.
@@ -255,7 +289,14 @@ func (c *Collection) close() error {
 func (c *Collection) ID() uuid.UUID { return c.id }
 
 // Agreement returns the agreement in force. The value is shared and must not be changed.
-func (c *Collection) Agreement() *agreement.Agreement { return c.agreement.Load() }
+func (c *Collection) Agreement() *agreement.Agreement { return c.terms.Load().Agreement }
+
+// Terms returns the agreement in force and the digest of its document: what a batch that is judged by it names, see
+// Batch.Terms. The value is shared and must not be changed.
+func (c *Collection) Terms() (*agreement.Agreement, journal.Digest) {
+	in := c.terms.Load()
+	return in.Agreement, in.digest
+}
 
 // Commits is how many transactions have been committed since the file was opened: many fewer than batches when many
 // write at once.

@@ -23,7 +23,11 @@ func testAgreement(id uuid.UUID) *agreement.Agreement {
 	return &agreement.Agreement{
 		Name: "gsp", Title: "Government programme", APIRoot: "nicp",
 		Collection: agreement.Collection{ID: id},
-		Parties:    []agreement.Membership{{Party: "vendor", Roles: []agreement.Role{agreement.Producer}}},
+		Parties: []agreement.Membership{
+			{Party: "vendor", Roles: []agreement.Role{agreement.Producer, agreement.Consumer}},
+			{Party: "agency", Roles: []agreement.Role{agreement.Producer, agreement.Consumer}},
+			{Party: "other", Roles: []agreement.Role{agreement.Producer, agreement.Consumer}},
+		},
 	}
 }
 
@@ -128,7 +132,7 @@ func add(t testing.TB, col *Collection, texts ...string) []Outcome {
 }
 
 func kinds(outcomes []Outcome) string {
-	names := [...]string{"", "added", "already", "conflict", "gone", "removed", "missing", "not theirs", "changed"}
+	names := [...]string{"", "added", "already", "conflict", "gone", "removed", "missing", "not theirs", "changed", "not owner", "not creator", "barred"}
 	var b strings.Builder
 	for i, o := range outcomes {
 		if i > 0 {

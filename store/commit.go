@@ -122,7 +122,9 @@ func (q *commitQueue) run() {
 			if len(ps) == 0 {
 				break
 			}
-			q.commit(ps)
+			if ps = q.authorized(ps); len(ps) > 0 {
+				q.commit(ps)
+			}
 			q.committing.Store(0)
 		}
 		q.mu.Lock()
@@ -161,6 +163,23 @@ func (q *commitQueue) next() []*pendingBatch {
 	return ps
 }
 
+// authorized rejects the batches whose accounts may no longer make them, and returns the others.
+func (q *commitQueue) authorized(ps []*pendingBatch) []*pendingBatch {
+	ask := q.c.opts.Authorize
+	if ask == nil {
+		return ps
+	}
+	rest := ps[:0]
+	for _, p := range ps {
+		if err := ask(p.batch.actor, p.batch.administers); err != nil {
+			p.finish(nil, err)
+			continue
+		}
+		rest = append(rest, p)
+	}
+	return rest
+}
+
 // commit runs one transaction and hands each batch its outcomes. If a change cannot be applied, which means that the file
 // is damaged in that place, each batch is tried alone: the others may succeed.
 func (q *commitQueue) commit(ps []*pendingBatch) {
@@ -184,7 +203,7 @@ func (q *commitQueue) commit(ps []*pendingBatch) {
 		q.c.commits.Add(1)
 		q.batches.Add(uint64(len(ps)))
 		if got.terms != nil {
-			q.c.agreement.Store(got.terms)
+			q.c.terms.Store(got.terms)
 		}
 		q.c.newest.Store(max(q.c.newest.Load(), got.newest))
 		q.c.setLength(got.entries)
@@ -195,7 +214,7 @@ func (q *commitQueue) commit(ps []*pendingBatch) {
 			p.finish(nil, err)
 			continue
 		}
-		p.finish(got.outcomes[i], nil)
+		p.finish(got.outcomes[i], got.errs[i])
 	}
 }
 
@@ -218,7 +237,7 @@ func (q *commitQueue) transact(ps []*pendingBatch) (groupResult, error) {
 	if err != nil {
 		return groupResult{}, err
 	}
-	g := commitGroup{now: q.clock(t.stats.lastAt), batches: make([]preparedBatch, len(ps))}
+	g := commitGroup{now: q.clock(t.stats.lastAt), terms: q.c.terms.Load(), batches: make([]preparedBatch, len(ps))}
 	for i, p := range ps {
 		g.batches[i] = p.batch
 	}

@@ -70,7 +70,7 @@ func writeUntilKilled(path string, out io.Writer) error {
 				}
 				id := uuid.New()
 				r, err := col.Append(context.Background(), Batch{
-					Changes: changes, Status: &NewStatus{ID: id, Body: func([]Outcome) []byte { return []byte("{}") }},
+					Changes: changes, Status: &StatusDraft{ID: id, Text: []byte("{}")},
 				})
 				if err != nil {
 					failed <- err
@@ -167,7 +167,7 @@ func mustHold(t *testing.T, col *Collection, line string) {
 	if err != nil {
 		return // cut
 	}
-	if _, _, ok, err := col.Status(sid); !ok || err != nil {
+	if _, _, _, ok, err := col.Status(sid); !ok || err != nil {
 		t.Fatalf("acknowledged %q, but its status is not there: %v", line, err)
 	}
 }

@@ -128,8 +128,9 @@ func makeWorld(t *testing.T, path string, more int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	declare(t, col)
 	w := newWorld(3)
-	m := &model{gone: map[string]bool{}}
+	m := newModel()
 	for range 15 {
 		w.do(t, col, m)
 	}
@@ -206,8 +207,9 @@ func useHarmed(t *testing.T, path string, harm func()) (refused int) {
 			refused++
 		}
 	}
+	declare(t, col)
 	w := newWorld(9)
-	m := &model{gone: map[string]bool{}}
+	m := newModel()
 	for range 2 {
 		for range 5 {
 			_, err := col.Page(w.query(m), nil)

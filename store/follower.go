@@ -2,11 +2,14 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -14,10 +17,16 @@ import (
 // remember. A crash leaves all of it together with the effects, or nothing.
 type FollowerUpdate struct {
 	Name     string // no zero byte
+	Turn     uint64 // how often the follower had been updated when this was planned, see Snapshot.Turn; else the batch is stale
 	Position uint64
 	Clear    [][]byte // keys with these prefixes are dropped, first
 	Unset    [][]byte // keys that are dropped, then
 	Set      []KeyValue
+
+	// Refused, when set, is a prefix under which apply keeps, for each addition of the batch that met something else of
+	// another owner (Conflict, NotOwner, NotCreator, or Already of a version that is not a release's), prefix, object id, 0
+	// and the position in the source, 8 bytes, with the outcome's kind as value. It comes after Set.
+	Refused []byte
 }
 
 // KeyValue is one thing that a follower remembers.
@@ -44,9 +53,42 @@ func (u *FollowerUpdate) check() error {
 	return nil
 }
 
-// keepFollower keeps a follower's position and memory.
-func (a *applier) keepFollower(u *FollowerUpdate) error {
-	err := putCursor(a.cursors, u.Name, u.Position)
+// progress is how far a follower has come, in how many updates.
+type progress struct{ position, turn uint64 }
+
+// progressIn reads a follower's progress; the zero progress when it has not begun.
+func progressIn(cursors *bolt.Bucket, follower string) (progress, error) {
+	key := []byte(follower)
+	v, err := verifyChecksum(key, cursors.Get(key))
+	if err != nil || v == nil {
+		return progress{}, err
+	}
+	return parseProgress(follower, v)
+}
+
+func parseProgress(follower string, v []byte) (progress, error) {
+	switch len(v) {
+	case 8: // of an older format
+		return progress{position: binary.BigEndian.Uint64(v)}, nil
+	case 16:
+		return progress{binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])}, nil
+	}
+	return progress{}, fmt.Errorf("%w: the cursor of %q has %d bytes, expected 16", verifiedbolt.ErrDamaged, follower, len(v))
+}
+
+func putProgress(cursors *bolt.Bucket, follower string, p progress) error {
+	key := []byte(follower)
+	v := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, p.position), p.turn)
+	return cursors.Put(key, withChecksum(key, v))
+}
+
+// putFollower keeps a follower's progress and state.
+func (a *applier) putFollower(b *preparedBatch, outcomes []Outcome) error {
+	u := b.follow
+	p, err := progressIn(a.cursors, u.Name)
+	if err == nil {
+		err = putProgress(a.cursors, u.Name, progress{u.Position, p.turn + 1})
+	}
 	for _, prefix := range u.Clear {
 		if err == nil {
 			err = deletePrefix(a.followers, followerKey(u.Name, prefix))
@@ -63,10 +105,32 @@ func (a *applier) keepFollower(u *FollowerUpdate) error {
 			err = a.followers.Put(key, withChecksum(key, kv.Value))
 		}
 	}
+	for i := range outcomes {
+		if err == nil && u.Refused != nil && b.changes[i].Add != nil {
+			err = a.putRefused(u, b.changes[i].Add, outcomes[i])
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("keep follower %s: %w", u.Name, err)
 	}
 	return nil
+}
+
+// putRefused keeps that an addition met something of another owner.
+func (a *applier) putRefused(u *FollowerUpdate, add *Addition, o Outcome) error {
+	switch o.Kind {
+	case Conflict, NotOwner, NotCreator:
+	case Already:
+		e, err := a.entryAt(o.Position)
+		if err != nil || !e.Source.IsZero() {
+			return err
+		}
+	default:
+		return nil
+	}
+	key := append(append(append([]byte(nil), u.Refused...), add.Object.ID...), 0)
+	key = followerKey(u.Name, binary.BigEndian.AppendUint64(key, uint64(add.Source.Position)))
+	return a.followers.Put(key, withChecksum(key, []byte{byte(o.Kind)}))
 }
 
 func deletePrefix(b *bolt.Bucket, prefix []byte) error {
@@ -79,8 +143,8 @@ func deletePrefix(b *bolt.Bucket, prefix []byte) error {
 	return nil
 }
 
-// The sources of a version are the collections that followers brought it from; the zero UUID stands for accounts. A
-// single source is in the entry that added the version; several are in the sources bucket.
+// The sources of a version that a release brought are the collections it came from. A single one is in the entry that
+// added the version; several are in the sources bucket. What an account added has the zero UUID as its only source.
 
 var errSources = errors.New("the sources are damaged")
 
@@ -115,10 +179,10 @@ func (a *applier) sourcesOf(v version) ([]uuid.UUID, error) {
 	return []uuid.UUID{e.Source.Collection}, nil
 }
 
-// addSource notes another source of a stored version.
+// addSource notes that a release has brought once more what another one brought. What an account added is its party's.
 func (a *applier) addSource(v version, by uuid.UUID) error {
 	list, err := a.sourcesOf(v)
-	if err != nil {
+	if err != nil || len(list) == 0 || list[0] == (uuid.UUID{}) {
 		return err
 	}
 	for _, one := range list {
@@ -160,7 +224,7 @@ func (a *applier) dropSource(vs []version, source uuid.UUID) (alone []version, e
 func (k *checking) followers() error {
 	cursors := k.tx.Bucket(bucketCursors)
 	err := cursors.ForEach(func(name, _ []byte) error {
-		if _, err := k.collection.cursorIn(k.tx, string(name)); err != nil {
+		if _, err := k.collection.progressIn(k.tx, string(name)); err != nil {
 			k.fault("%v", err)
 		}
 		return k.step()

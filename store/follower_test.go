@@ -19,7 +19,7 @@ func toolText(n int, day int) string {
 		testID("tool", n), day)
 }
 
-func TestAVersionStaysAsLongAsAnybodyVouchesForIt(t *testing.T) {
+func TestAVersionStaysAsLongAsItHasASource(t *testing.T) {
 	account, a, b := journal.Source{}, journal.Source{Collection: fromA, Position: 3}, journal.Source{Collection: fromB, Position: 9}
 	for _, row := range []struct {
 		name    string
@@ -34,7 +34,7 @@ func TestAVersionStaysAsLongAsAnybodyVouchesForIt(t *testing.T) {
 		{"brought by two, taken back by both", []journal.Source{a, b}, []uuid.UUID{fromB, fromA}, true},
 		{"brought by two, taken back by one twice", []journal.Source{a, b}, []uuid.UUID{fromA, fromA}, false},
 		{"added by an account, then brought", []journal.Source{account, a}, []uuid.UUID{fromA}, false},
-		{"brought, then added by an account", []journal.Source{a, account}, []uuid.UUID{fromA}, false},
+		{"brought, then added by an account", []journal.Source{a, account}, []uuid.UUID{fromA}, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			col := newCollection(t, collectionOptions{})
@@ -67,6 +67,9 @@ func TestWhatAFollowerRemembersIsKeptWithItsEffects(t *testing.T) {
 	update := func(u FollowerUpdate) {
 		t.Helper()
 		u.Name = name
+		if err := col.Snapshot(func(s *Snapshot) error { u.Turn = s.Turn(name); return nil }); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := col.Append(t.Context(), Batch{Follower: &u}); err != nil {
 			t.Fatal(err)
 		}

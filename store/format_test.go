@@ -206,8 +206,8 @@ func TestAWrongBitInWhatFollowersKeepIsNoticed(t *testing.T) {
 				if DiskErrorOf(err) != Damaged {
 					t.Errorf("bit %d: got %v, want damage", bit, err)
 				}
-				if faults, err := col.Check(t.Context()); err != nil || !strings.Contains(strings.Join(faults, "\n"), "a follower keeps under") {
-					t.Errorf("bit %d: check finds %q, %v, want what a follower keeps", bit, faults, err)
+				if faults, err := col.Check(t.Context()); err != nil || !strings.Contains(strings.Join(faults, "\n"), "what is kept under") {
+					t.Errorf("bit %d: check finds %q, %v, want what is kept", bit, faults, err)
 				}
 			}
 		})

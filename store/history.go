@@ -111,7 +111,8 @@ func (c *Collection) ObjectAt(p journal.Position) (text []byte, ok bool, err err
 // CursorOf is how far a follower has come; 0 when it has not begun.
 func (c *Collection) CursorOf(follower string) (position uint64, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
-		position, err = c.cursorIn(tx, follower)
+		p, err := c.progressIn(tx, follower)
+		position = p.position
 		return err
 	})
 	if err != nil {

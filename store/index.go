@@ -17,6 +17,7 @@ type version struct {
 	added   uint64
 	class   class
 	content uint64 // stix.ContentHash of an unversioned object
+	origin
 }
 
 var errVersions = errors.New("the versions index is damaged")
@@ -24,18 +25,27 @@ var errVersions = errors.New("the versions index is damaged")
 // parseVersion reads an entry of the versions bucket. Its key stays part of k.
 func parseVersion(k, v []byte) (version, error) {
 	idLen := idKeyLen(k)
-	if idLen == 0 || len(k) < idLen+7 || len(v) < 9 {
+	if idLen == 0 || len(k) < idLen+7 || len(v) < 9 || class(v[8]) >= classes {
 		return version{}, errVersions
 	}
 	got := version{key: k, idLen: idLen, added: binary.BigEndian.Uint64(v), class: class(v[8])}
+	v = v[9:]
 	if got.form()&formUnversioned != 0 {
-		if len(v) != 17 {
+		if len(v) < 8 {
 			return version{}, errVersions
 		}
-		got.content = binary.BigEndian.Uint64(v[9:])
+		got.content, v = binary.BigEndian.Uint64(v), v[8:]
+	}
+	if len(v) == 0 { // of an older format
 		return got, nil
 	}
-	if len(v) != 9 {
+	var used [2]int
+	got.adder, used[0] = binary.Uvarint(v)
+	if used[0] <= 0 {
+		return version{}, errVersions
+	}
+	got.creator, used[1] = binary.Uvarint(v[used[0]:])
+	if used[1] <= 0 || used[0]+used[1] != len(v) {
 		return version{}, errVersions
 	}
 	return got, nil
@@ -57,12 +67,12 @@ func (v *version) instant() []byte { return v.key[v.idLen : len(v.key)-1] }
 func (v *version) form() form      { return form(v.key[len(v.key)-1]) }
 
 func (v *version) value() []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 17), v.added)
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 24), v.added)
 	b = append(b, byte(v.class))
 	if v.form()&formUnversioned != 0 {
 		b = binary.BigEndian.AppendUint64(b, v.content)
 	}
-	return b
+	return binary.AppendUvarint(binary.AppendUvarint(b, v.adder), v.creator)
 }
 
 // put writes a version into every index.
@@ -128,6 +138,21 @@ func (t *buckets) link(v version) error {
 	if err != nil {
 		return err
 	}
+	return t.linkBetween(v, prev, next)
+}
+
+// linkBetween is link for a version whose neighbours are known.
+func (t *buckets) linkBetween(v version, prev, next *version) error {
+	if v.form()&formUnversioned != 0 {
+		for _, other := range [...]*version{prev, next} {
+			if other != nil && (other.class&accompanied != 0 || other.adder != v.adder) {
+				return t.relink(v.id(), &v)
+			}
+		}
+	}
+	if prev != nil && prev.class&accompanied != 0 || next != nil && next.class&accompanied != 0 {
+		return t.relink(v.id(), &v)
+	}
 	spec := classOfForm(v.form())
 	if prev != nil && prev.class&(inSpec20|inBoth) != spec || next != nil && next.class&(inSpec20|inBoth) != spec {
 		return t.relink(v.id(), &v)
@@ -159,7 +184,7 @@ func (t *buckets) link(v version) error {
 func (t *buckets) unlink(vs []version) error {
 	both := false
 	for _, v := range vs {
-		both = both || v.class&inBoth != 0
+		both = both || v.class&(inBoth|accompanied) != 0
 		if err := t.drop(v); err != nil {
 			return err
 		}

@@ -15,25 +15,27 @@ import (
 // added is a date_added as 8 bytes big-endian microseconds since 1970; within a collection it names one version. id is
 // an idKey, instant what stix.Instant.AppendKey writes, type a uvarint, class one byte (see class).
 var (
-	bucketMeta       = []byte("meta")       // format, id, stats, terms, head
-	bucketJournal    = []byte("journal")    // position -> entry's canonical bytes
-	bucketHashes     = []byte("hashes")     // chunk number -> hashesPerChunk hashes of the tree: see treeHashes
-	bucketDocuments  = []byte("documents")  // SHA-256 -> agreement document, every one that was ever in force
-	bucketObjects    = []byte("objects")    // added -> record
-	bucketTypes      = []byte("types")      // name of an object type -> type, numbered as they first appear
-	bucketVersions   = []byte("versions")   // id, instant, form -> added, class, for unversioned objects stix.ContentHash
-	bucketOrder      = []byte("order")      // class, added -> nothing
-	bucketByType     = []byte("bytype")     // type, class, added -> nothing
-	bucketByVersion  = []byte("byversion")  // instant, type, class, added -> nothing
-	bucketByID       = []byte("byid")       // id, class, added -> nothing: objects with several versions only
-	bucketTombstones = []byte("tombstones") // id, instant, form or id, SHA-256, form -> position of the Deleted entry
-	bucketRemovals   = []byte("removals")   // id, position of a Deleted or Withdrawn entry -> nothing
-	bucketTermed     = []byte("termed")     // position of a Terms entry -> SHA-256 of the agreement document
-	bucketStatuses   = []byte("statuses")   // status id -> time, actor, body
-	bucketStatusAge  = []byte("statusage")  // time, status id -> nothing
-	bucketCursors    = []byte("cursors")    // follower -> position
-	bucketFollowers  = []byte("followers")  // follower, 0, key -> what it remembers
-	bucketSources    = []byte("vouchers")   // key in versions -> collections, 16 bytes each: see sourcesOf
+	bucketMeta         = []byte("meta")         // format, id, stats, terms, head
+	bucketJournal      = []byte("journal")      // position -> entry's canonical bytes
+	bucketHashes       = []byte("hashes")       // chunk number -> hashesPerChunk hashes of the tree: see treeHashes
+	bucketDocuments    = []byte("documents")    // SHA-256 -> agreement document, every one that was ever in force
+	bucketObjects      = []byte("objects")      // added -> record
+	bucketTypes        = []byte("types")        // name of an object type -> type, numbered as they first appear
+	bucketVersions     = []byte("versions")     // id, instant, form -> added, class, of unversioned objects content hash, origin
+	bucketOrder        = []byte("order")        // class, added -> nothing
+	bucketByType       = []byte("bytype")       // type, class, added -> nothing
+	bucketByVersion    = []byte("byversion")    // instant, type, class, added -> nothing
+	bucketByID         = []byte("byid")         // id, class, added -> nothing: objects with several versions only
+	bucketTombstones   = []byte("tombstones")   // id, instant, form or id, SHA-256, form -> position of the Deleted entry
+	bucketRemovals     = []byte("removals")     // id, position of a Deleted or Withdrawn entry -> nothing
+	bucketTermed       = []byte("termed")       // position of a Terms entry -> SHA-256 of the agreement document
+	bucketStatuses     = []byte("statuses")     // status id -> time, actor, body
+	bucketStatusAge    = []byte("statusage")    // time, status id -> nothing
+	bucketCursors      = []byte("cursors")      // follower -> position, turn
+	bucketFollowers    = []byte("followers")    // follower, 0, key -> what it remembers
+	bucketContributors = []byte("contributors") // party, collection or identity, see contributorKey -> number
+	bucketFormerOwners = []byte("owners")       // id of an object that its owner deleted -> number of the contributor
+	bucketSources      = []byte("vouchers")     // key in versions -> collections, 16 bytes each: see sourcesOf
 )
 
 // The keys of the meta bucket, beside keyFormat.
@@ -44,8 +46,9 @@ var (
 	keyTerms = []byte("terms") // SHA-256 of the agreement's document in force
 )
 
-// idKey is an object's identifier as a key: its type, then 0 and the UUID's 16 bytes, or 1 and its 36 characters when
-// they are not all lower-case: identifiers are equal when their texts are. No idKey is a prefix of another.
+// idKey is an object's identifier as a key: its type, then 0 and the UUID's 16 bytes: identifiers are equal whatever the
+// case of their UUIDs. In files of older formats identifiers that are not all lower-case have 1 and the 36 characters. No
+// idKey is a prefix of another.
 type idKey []byte
 
 // idKeySize is enough for nearly every idKey.
@@ -72,13 +75,8 @@ func appendIDKey(dst []byte, typ uint64, id stix.ID) (_ []byte, ok bool) {
 	return append(dst, text...), true
 }
 
-// packUUID packs the text of a UUID when unpacking gives the same text.
+// packUUID packs the text of a UUID, in whatever case; false when it is none.
 func packUUID(dst *[16]byte, text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c >= 'A' && c <= 'F' {
-			return false
-		}
-	}
 	if text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return false
 	}

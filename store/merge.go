@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -337,7 +338,11 @@ func idKeyOf(tx *bolt.Tx, id stix.ID) (key idKey, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	return appendIDKey(make([]byte, 0, idKeySize), typ, id)
+	key, ok = appendIDKey(make([]byte, 0, idKeySize), typ, id)
+	if text := id.UUID(); ok && strings.ToLower(text) != text && tx.Bucket(bucketContributors) == nil {
+		key = append(append(binary.AppendUvarint(nil, typ), uuidText), text...) // in a file of an older format
+	}
+	return key, ok
 }
 
 // typeNumber is the number of an object type; ok is false when none of its objects is here.

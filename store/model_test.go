@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
@@ -23,8 +25,32 @@ type stored struct {
 	instant  stix.Instant
 	added    time.Time
 	position journal.Position
-	party    string
+	by       string // party, or the collection of the release
+	creator  string // the party whose identity it names
+	sources  []string
+	origin   origins // of its object, as when the first version was added
 	text     string
+}
+
+type origins struct{ adder, creator string }
+
+func firstOf(list []stored) stored {
+	return slices.MinFunc(list, func(a, b stored) int { return a.added.Compare(b.added) })
+}
+
+func newModel() *model { return &model{gone: map[string]string{}, former: map[stix.ID]string{}} }
+
+// source is the version that a new version of the same object takes its origin from.
+func (m *model) source(id stix.ID) *stored {
+	of := m.of(id)
+	if i := slices.IndexFunc(of, func(s stored) bool { return s.version != "" }); i >= 0 {
+		return &of[i]
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	first := firstOf(of)
+	return &first
 }
 
 // taxiiVersion is the version that clients see and ask for.
@@ -44,8 +70,9 @@ func (s stored) at() stix.Instant {
 
 // model is a collection as a plain list, and the Standard's rules in the plainest words.
 type model struct {
-	held []stored
-	gone map[string]bool // id, version, spec; or id and text of unversioned objects
+	held   []stored           // as they were added
+	gone   map[string]string  // by grave: what the removal bars
+	former map[stix.ID]string // who owned an object of which nothing is left
 }
 
 // before is the order of the versions of one object.
@@ -79,8 +106,10 @@ func (m *model) pick(id stix.ID, versions Versions, specs []string, latestSpec b
 		}
 	}
 	if len(specs) == 0 && latestSpec { // T-079
-		specs = []string{spec20}
-		if slices.ContainsFunc(of, func(s stored) bool { return s.spec == spec21 }) {
+		in := func(spec string) bool {
+			return slices.ContainsFunc(of, func(s stored) bool { return s.spec == spec && !m.beside(s) })
+		}
+		if in(spec20) && in(spec21) {
 			specs = []string{spec21}
 		}
 	}
@@ -90,10 +119,16 @@ func (m *model) pick(id stix.ID, versions Versions, specs []string, latestSpec b
 		versions.Last = latestSpec // T-081; a removal takes all
 		versions.All = !latestSpec
 	}
+	first, last := slices.IndexFunc(of, func(s stored) bool { return !m.beside(s) }), -1
+	for i, s := range of {
+		if !m.beside(s) {
+			last = i
+		}
+	}
 	var out []stored
 	for i, s := range of { // T-082, T-084
 		exact := slices.ContainsFunc(versions.Exact, func(in stix.Instant) bool { return in.Compare(s.at()) == 0 })
-		if versions.All || versions.First && i == 0 || versions.Last && i == len(of)-1 || exact {
+		if versions.All || versions.First && i == first || versions.Last && i == last || exact {
 			out = append(out, s)
 		}
 	}
@@ -119,7 +154,9 @@ func (s stored) grave() string {
 // world draws objects, changes and queries from small ranges, so that they meet.
 type world struct {
 	*rand.Rand
-	ids []stix.ID
+	ids   []stix.ID
+	mixed bool // an object may have versioned and unversioned texts
+	named bool // some objects name a creator
 }
 
 func newWorld(seed uint64) *world {
@@ -127,9 +164,6 @@ func newWorld(seed uint64) *world {
 	for n := range 14 {
 		typ := [...]string{"malware", "tool", "ipv4-addr", "x-thing"}[n%4]
 		id := testID(typ, n)
-		if n%5 == 0 {
-			id = stix.ID(typ + "--" + strings.ToUpper(id.UUID()))
-		}
 		w.ids = append(w.ids, id)
 	}
 	w.ids = append(w.ids, stix.ID("tool--"+w.ids[0].UUID()), stix.ID("malware--"+strings.ToLower(w.ids[0].UUID())))
@@ -143,12 +177,18 @@ var someVersions = []string{
 
 func (w *world) object() string {
 	id := w.ids[w.IntN(len(w.ids))]
-	if id.Type() == "ipv4-addr" || w.IntN(20) == 0 {
+	if w.IntN(6) == 0 {
+		id = stix.ID(id.Type() + "--" + strings.ToUpper(id.UUID())) // the same identifier
+	}
+	if id.Type() == "ipv4-addr" || w.mixed && w.IntN(20) == 0 {
 		return fmt.Sprintf(`{"type":%q,"spec_version":"2.1","id":%q,"value":"198.51.100.%d"}`, id.Type(), id, w.IntN(3))
 	}
 	more := ""
 	if w.IntN(8) == 0 {
 		more = `,"x_other":1`
+	}
+	if n := w.IntN(9); w.named && n < 3 {
+		more += fmt.Sprintf(`,"created_by_ref":%q`, testID("identity", n)) // 0 is nobody's
 	}
 	return malware(id, []string{spec20, spec21, spec21}[w.IntN(3)], someVersions[w.IntN(len(someVersions))], more)
 }
@@ -190,38 +230,75 @@ func (w *world) query(m *model) Query {
 	return q
 }
 
-// do makes one batch of changes on both and compares the outcomes.
+// do makes one batch of changes on both and compares the outcomes. Anybody may be behind it: two parties, two releases, the
+// system, an operator.
 func (w *world) do(t *testing.T, col *Collection, m *model) {
 	t.Helper()
+	by := w.IntN(8)
+	actor := Actor{Account: "a", Party: []agreement.PartyName{"vendor", "agency", "vendor", "agency", "", "", "", ""}[by]}
+	var source journal.Source
+	switch by {
+	case 4, 5:
+		actor, source = Actor{}, journal.Source{Collection: []uuid.UUID{fromA, fromB}[by-4], Position: 7}
+	case 6:
+		actor = Actor{}
+	}
+	operator := by == 7
 	var changes []Change
 	for range 1 + w.IntN(6) {
-		switch w.IntN(8) {
-		default:
-			a := &Addition{Object: parsed(t, w.object())}
-			if w.IntN(4) == 0 {
-				a.Source = journal.Source{Position: 7}
-			}
-			changes = append(changes, Change{Add: a})
-		case 0:
+		if by >= 6 || w.IntN(6) == 0 {
 			r := &Removal{ID: w.ids[w.IntN(len(w.ids))], Versions: w.versions(m), Specs: w.specs()}
-			if w.IntN(4) == 0 {
-				r.OnlyBy = "vendor"
+			switch {
+			case operator:
+				r.Operator, r.Bar, r.Reason = true, w.IntN(4) == 0, "r"
+			case !source.IsZero():
+				r.OnlyFrom, r.Kind, r.MayReturn = source.Collection, journal.Withdrawn, w.IntN(2) == 0
+			default:
+				r.OnlyBy = actor.Party
 			}
 			changes = append(changes, Change{Remove: r})
+			if by >= 6 {
+				break
+			}
+			continue
 		}
+		a := &Addition{Object: parsed(t, w.object()), Source: source}
+		if !source.IsZero() {
+			a.Owner = []agreement.PartyName{"", "vendor", "agency"}[w.IntN(3)]
+		}
+		changes = append(changes, Change{Add: a})
 	}
-	actor := Actor{Account: "a", Party: []agreement.PartyName{"vendor", "agency"}[w.IntN(2)]}
 	r, err := col.Append(context.Background(), Batch{Actor: actor, Changes: changes})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Settle the model only after the whole batch: times are known then.
+	// Bring the model up to date only after the whole batch: times are known then.
 	for i, ch := range changes {
 		m.apply(t, ch, r.Outcomes[i], string(actor.Party))
 	}
 }
 
-// apply holds an outcome against the model and then makes the change in it.
+// The identities that the members of the model's agreement declare.
+var declared = map[stix.ID]string{testID("identity", 1): "vendor", testID("identity", 2): "agency"}
+
+// declare gives the agreement of a collection these identities.
+func declare(t testing.TB, col *Collection) {
+	t.Helper()
+	a := col.Agreement().Clone()
+	for id, party := range declared {
+		for i := range a.Parties {
+			if string(a.Parties[i].Party) == party {
+				a.Parties[i].Identity = id
+			}
+		}
+	}
+	_, err := col.Append(context.Background(), Batch{Changes: []Change{{Terms: &TermsChange{Agreement: a, Act: "change"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// apply compares an outcome with the model's and then makes the change in it.
 func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
 	t.Helper()
 	if ch.Remove != nil {
@@ -231,54 +308,140 @@ func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
 	o := ch.Add.Object
 	s := stored{
 		id: o.ID, spec: o.SpecVersion, version: o.Version, instant: o.Instant, text: string(o.Raw()),
-		added: got.At, position: got.Position, party: party,
+		added: got.At, position: got.Position, by: party, creator: declared[creatorOf(o)],
 	}
-	want, at := Added, stored{}
-	for _, held := range m.held {
-		same := held.text == s.text || stix.SameContent([]byte(held.text), o.Raw())
-		if held.id != s.id || held.spec != s.spec || (held.version == "") != (s.version == "") {
-			continue
-		}
-		if s.version == "" && same {
-			want, at = Already, held
-		}
-		if s.version != "" && held.instant.Compare(s.instant) == 0 {
-			if want, at = Conflict, held; same {
-				want = Already
-			}
-		}
+	if from := ch.Add.Source.Collection; from != (uuid.UUID{}) {
+		s.by, s.sources = from.String(), []string{from.String()}
+		party = string(ch.Add.Owner)
 	}
-	if want == Added && m.gone[s.grave()] && !ch.Add.Source.IsZero() {
-		want = Gone
-	}
+	want, found := m.outcome(&s, party)
 	if got.Kind != want {
-		t.Fatalf("add %s: got %s, want %s", s.text, kinds([]Outcome{got}), kinds([]Outcome{{Kind: want}}))
+		t.Fatalf("add %s by %s: got %s, want %s", s.text, s.by, kinds([]Outcome{got}), kinds([]Outcome{{Kind: want}}))
 	}
 	switch want {
 	case Added:
+		if from := m.source(s.id); from != nil && s.version != "" {
+			s.origin = from.origin
+		} else {
+			s.origin = origins{s.by, s.creator}
+		}
 		m.held = append(m.held, s)
 		delete(m.gone, s.grave())
+		if s.version != "" {
+			delete(m.former, s.id)
+		}
 		if got.Version != s.taxiiVersion() {
 			t.Fatalf("add %s: got version %s, want %s", s.text, got.Version, s.taxiiVersion())
 		}
 	case Already, Conflict:
-		if got.Position != at.position || !got.At.Equal(at.added) || got.Version != at.taxiiVersion() {
-			t.Fatalf("add %s: got %+v, want the version that is there, %+v", s.text, got, at)
+		if got.Position != found.position || !got.At.Equal(found.added) || got.Version != found.taxiiVersion() {
+			t.Fatalf("add %s: got %+v, want the version that is there, %+v", s.text, got, found)
+		}
+		if want == Already && len(s.sources) > 0 && len(found.sources) > 0 && !slices.Contains(found.sources, s.by) {
+			found.sources = append(found.sources, s.by)
 		}
 	}
+}
+
+// of lists the versions of an object as they were added.
+func (m *model) of(id stix.ID) (list []stored) {
+	for _, s := range m.held {
+		if s.id == id {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// beside reports whether a version is unversioned content of another than the first contributor.
+func (m *model) beside(s stored) bool {
+	return s.version == "" && s.origin.adder != firstOf(m.of(s.id)).origin.adder
+}
+
+// outcome is what becomes of an addition for a party, in the words of decision 14.
+func (m *model) outcome(s *stored, party string) (OutcomeKind, *stored) {
+	for i := range m.held {
+		held := &m.held[i]
+		same := held.text == s.text || stix.SameContent([]byte(held.text), []byte(s.text))
+		if held.id != s.id || held.spec != s.spec || (held.version == "") != (s.version == "") {
+			continue
+		}
+		switch {
+		case same && (s.version == "" || held.instant.Compare(s.instant) == 0):
+			return Already, held
+		case s.version != "" && held.instant.Compare(s.instant) == 0:
+			return Conflict, held
+		}
+	}
+	if s.creator != "" && s.creator != party {
+		return NotCreator, nil
+	}
+	if s.version != "" && !m.mayVersion(s, party) {
+		return NotOwner, nil
+	}
+	switch removal, removed := m.gone[s.grave()]; {
+	case !removed:
+	case removal == "bar":
+		return cond(len(s.sources) > 0, Gone, Barred), nil
+	case len(s.sources) > 0 && (removal == "system" || removal == s.by):
+		return Gone, nil
+	}
+	return Added, nil
+}
+
+func (m *model) mayVersion(s *stored, party string) bool {
+	source := m.source(s.id)
+	if source == nil {
+		owner := m.former[s.id]
+		return owner == "" || owner == s.by || owner == party || s.creator != "" && s.creator == party
+	}
+	from := source.origin
+	owner := from.adder
+	if from.creator != "" {
+		return from.creator == party
+	}
+	if owner == s.by {
+		return true
+	}
+	if owner == "vendor" || owner == "agency" {
+		return owner == party
+	}
+	near := m.near(s)
+	return slices.Contains(near.sources, s.by) && !slices.Contains(near.sources, owner)
+}
+
+// near is the version before a new one, else the one after it.
+func (m *model) near(s *stored) stored {
+	of := m.of(s.id)
+	slices.SortFunc(of, before)
+	near := of[0]
+	for _, held := range of {
+		if before(held, *s) < 0 {
+			near = held
+		}
+	}
+	return near
 }
 
 func (m *model) remove(t *testing.T, r Removal, got Outcome) {
 	t.Helper()
 	picked := m.pick(r.ID, r.Versions, r.Specs, false)
-	want := Removed
-	if len(picked) == 0 {
-		want = Missing
-	}
-	for _, s := range picked {
-		if r.OnlyBy != "" && s.party != string(r.OnlyBy) {
+	want, all := Removed, len(picked)
+	of := m.of(r.ID)
+	switch from := r.OnlyFrom.String(); {
+	case r.OnlyFrom != uuid.UUID{}:
+		picked = slices.DeleteFunc(picked, func(s stored) bool { return m.drop(s, from) })
+	case r.OnlyBy != "":
+		picked = slices.DeleteFunc(picked, func(s stored) bool {
+			owner := cond(s.origin.creator != "", s.origin.creator, s.origin.adder)
+			return len(s.sources) > 0 || s.by != string(r.OnlyBy) && owner != string(r.OnlyBy)
+		})
+		if all > 0 && len(picked) == 0 {
 			want = NotTheirs
 		}
+	}
+	if len(picked) == 0 && want == Removed {
+		want = Missing
 	}
 	if got.Kind != want {
 		t.Fatalf("remove %+v: got %s, want %s", r, kinds([]Outcome{got}), kinds([]Outcome{{Kind: want}}))
@@ -289,13 +452,46 @@ func (m *model) remove(t *testing.T, r Removal, got Outcome) {
 	var positions []journal.Position
 	for _, s := range picked {
 		positions = append(positions, s.position)
-		m.gone[s.grave()] = true
+		m.gone[s.grave()] = removalOf(r)
 	}
 	slices.Sort(positions)
 	if !slices.Equal(got.Positions, positions) {
 		t.Fatalf("remove %+v: got positions %v, want %v", r, got.Positions, positions)
 	}
 	m.held = slices.DeleteFunc(m.held, func(s stored) bool { return slices.Contains(positions, s.position) })
+	if len(m.of(r.ID)) == 0 && !r.Operator && r.OnlyFrom == (uuid.UUID{}) {
+		if i := slices.IndexFunc(of, func(s stored) bool { return s.version != "" }); i >= 0 {
+			m.former[r.ID] = of[i].origin.adder
+		}
+	}
+}
+
+// drop ends that a release is a source of a version, and reports whether the version stays.
+func (m *model) drop(s stored, from string) bool {
+	for i := range m.held {
+		held := &m.held[i]
+		if held.position != s.position || !slices.Contains(held.sources, from) {
+			continue
+		}
+		if len(held.sources) == 1 {
+			return false
+		}
+		held.sources = slices.DeleteFunc(slices.Clone(held.sources), func(one string) bool { return one == from })
+	}
+	return true
+}
+
+// removalOf is what bars() goes by.
+func removalOf(r Removal) string {
+	switch {
+	case r.Bar:
+		return "bar"
+	case r.OnlyFrom != uuid.UUID{} && !r.MayReturn:
+		return r.OnlyFrom.String()
+	case r.OnlyFrom == uuid.UUID{} && r.OnlyBy == "" && !r.Operator:
+		return "system"
+	}
+	return "open"
 }
 
 // The store answers every query as the plain list does, however it is paged.
@@ -308,8 +504,10 @@ func TestPagesAreThoseOfAPlainList(t *testing.T) { // T-068, T-069, T-072, T-077
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(seed)
-			m := &model{gone: map[string]bool{}}
+			w.mixed, w.named = true, true
+			m := newModel()
 			col := newCollection(t, collectionOptions{Now: clockFrom(testEpoch, 3*time.Millisecond)})
+			declare(t, col)
 			for range rounds {
 				w.do(t, col, m)
 				for range 12 {
@@ -386,6 +584,7 @@ func compareRecords(t *testing.T, col *Collection, q Query, want []stored, page 
 	}
 	for i, r := range records {
 		s := want[i]
+		r.ID = stix.ID(strings.ToLower(string(r.ID)))
 		if r != (Record{ID: s.id, Version: s.taxiiVersion(), Spec: s.spec, Added: s.added, Position: s.position}) {
 			t.Fatalf("%+v: record %d: got %+v, want %+v", q, i, r, s)
 		}

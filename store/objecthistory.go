@@ -31,6 +31,10 @@ func entriesOf(tx *bolt.Tx, id stix.ID) ([]journal.Position, error) {
 	if !ok {
 		return nil, nil
 	}
+	return entriesAbout(tx, key)
+}
+
+func entriesAbout(tx *bolt.Tx, key idKey) ([]journal.Position, error) {
 	held, err := versionsOf(tx.Bucket(bucketVersions).Cursor(), key)
 	if err != nil {
 		return nil, err
@@ -47,7 +51,7 @@ func entriesOf(tx *bolt.Tx, id stix.ID) ([]journal.Position, error) {
 	c := tx.Bucket(bucketRemovals).Cursor()
 	for k, _ := c.Seek(key); k != nil && bytes.HasPrefix(k, key); k, _ = c.Next() {
 		if len(k) != len(key)+8 {
-			return nil, errors.New("the index of removals is damaged")
+			return nil, errRemovals
 		}
 		p := journal.Position(binary.BigEndian.Uint64(k[len(key):]))
 		e, err := journal.ParseEntry(entries.Get(positionKey(p)))
@@ -87,6 +91,8 @@ func (c *Collection) TermsAt(p journal.Position) (since journal.Position, digest
 	}
 	return since, digest, document, nil
 }
+
+var errRemovals = errors.New("the index of removals is damaged")
 
 // removalKey is the key of the entry that removed a version of an object.
 func removalKey(id idKey, p journal.Position) []byte {

@@ -20,7 +20,8 @@ func TestEntriesOfAgreesWithTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer col.close()
-	w, m := newWorld(11), &model{gone: map[string]bool{}}
+	declare(t, col)
+	w, m := newWorld(11), newModel()
 	for range 40 {
 		w.do(t, col, m)
 	}

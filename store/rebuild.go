@@ -16,7 +16,7 @@ import (
 // derived are the buckets that Rebuild makes again from the others.
 var derived = [][]byte{
 	bucketHashes, bucketTypes, bucketVersions, bucketOrder, bucketByType, bucketByVersion, bucketByID, bucketTombstones,
-	bucketRemovals, bucketTermed,
+	bucketRemovals, bucketTermed, bucketContributors, bucketFormerOwners,
 }
 
 // Rebuild makes all that is derived again, in one transaction, from the journal, the objects and the documents: the
@@ -72,6 +72,9 @@ func rebuild(ctx context.Context, tx *bolt.Tx) error {
 			return fmt.Errorf("entry %d: %w", p, err)
 		}
 	}
+	if err := t.settleOrigins(); err != nil {
+		return err
+	}
 	if err := t.putTree(tree); err != nil {
 		return err
 	}
@@ -120,6 +123,9 @@ func (t *buckets) replayAdded(e journal.Entry, at uint64) error {
 			return err
 		}
 	}
+	if _, err := t.contributor(contributorOf(e)); err != nil {
+		return err
+	}
 	key, _ := idKeyOf(t.tx, id)
 	grave, err := tombstoneKeyOf(key, e)
 	if err != nil {
@@ -136,11 +142,24 @@ func (t *buckets) replayAdded(e journal.Entry, at uint64) error {
 	if err != nil {
 		return err
 	}
-	v, _, err := readVersion(t.tx, addedKey(at), r)
+	v, o, err := readVersion(t.tx, addedKey(at), r)
 	if err != nil {
+		return err
+	}
+	prev, next, err := t.neighbours(v)
+	if err != nil {
+		return err
+	}
+	of, err := t.originFrom(key, neighbours{prev: prev, next: next}.any(), v.form())
+	if err != nil {
+		return err
+	}
+	if of != nil && v.form()&formUnversioned == 0 {
+		v.origin = of.origin
+	} else if v.origin, err = t.originBy(contributorOf(e), creatorOf(o)); err != nil {
 		return err
 	}
 	t.stats.versions++
 	t.stats.bytes += uint64(len(r.text))
-	return t.link(v)
+	return t.linkBetween(v, prev, next)
 }

@@ -60,6 +60,11 @@ func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) 
 	c := *s.now.Load()
 	c.registry = r
 	s.show(&c)
+	for _, ch := range changes {
+		if ch.Party != nil {
+			return s.alignIdentities(ctx, by)
+		}
+	}
 	return nil
 }
 

@@ -44,7 +44,7 @@ func draft(name, root, alias string) *agreement.Agreement {
 	return (&agreement.Agreement{
 		Name: agreement.Name(name), Title: strings.ToUpper(name), APIRoot: root,
 		Collection: agreement.Collection{ID: uuid.New(), Alias: alias},
-		Parties:    []agreement.Membership{{Party: "vendor", Roles: []agreement.Role{agreement.Producer}}},
+		Parties:    []agreement.Membership{{Party: "vendor", Roles: []agreement.Role{agreement.Producer, agreement.Consumer}}},
 	}).Canonical()
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -32,24 +33,50 @@ func (a *applier) removeVersions(ch *preparedChange) error {
 	if len(selected) == 0 {
 		return nil
 	}
+	kept := 0
+	if r.OnlyBy != "" {
+		kept = len(selected)
+		if selected, err = a.ownVersions(selected, r.OnlyBy); err != nil {
+			return err
+		}
+		if kept -= len(selected); len(selected) == 0 {
+			*a.out = Outcome{Kind: NotTheirs, Kept: kept}
+			return nil
+		}
+	}
 	slices.SortFunc(selected, func(a, b version) int { return cmp.Compare(a.added, b.added) })
 	entries := make([]journal.Entry, len(selected))
 	for i, v := range selected {
 		if entries[i], err = a.entryOf(v); err != nil {
 			return err
 		}
-		if r.OnlyBy != "" && entries[i].Party != string(r.OnlyBy) {
-			*a.out = Outcome{Kind: NotTheirs}
-			return nil
-		}
 	}
-	*a.out = Outcome{Kind: Removed, Positions: make([]journal.Position, len(selected))}
+	*a.out = Outcome{Kind: Removed, Positions: make([]journal.Position, len(selected)), Kept: kept}
 	for i, v := range selected {
 		if err := a.removeVersion(ch, id, v, entries[i], i); err != nil {
 			return fmt.Errorf("remove %s: %w", r.ID, err)
 		}
 	}
-	return a.unlink(selected)
+	if err := a.unlink(selected); err != nil {
+		return err
+	}
+	if len(selected) == len(held) {
+		return a.emptied(id, held)
+	}
+	return nil
+}
+
+// emptied keeps the owner of an object of which nothing is left, unless the last removal gave it up.
+func (a *applier) emptied(id idKey, held []version) error {
+	err := a.formerOwners.Delete(id)
+	i := slices.IndexFunc(held, versioned)
+	if err == nil && i >= 0 && !givesUp(a.drafts[len(a.drafts)-1].entry) {
+		err = a.formerOwners.Put(id, binary.AppendUvarint(nil, held[i].adder))
+	}
+	if err != nil {
+		return fmt.Errorf("keep owner: %w", err)
+	}
+	return nil
 }
 
 // removeVersion removes the text of one version and records it; i is its place among those of the removal.
@@ -69,9 +96,13 @@ func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of jour
 		return err
 	}
 	a.out.At = timeOf(a.nextTime(false))
+	source := ch.Remove.Source
+	if source.IsZero() {
+		source.Collection = ch.Remove.OnlyFrom
+	}
 	position := a.addEntry(journal.Entry{
 		Kind: cmp.Or(ch.Remove.Kind, journal.Deleted), Object: of.Object, Version: of.Version, SpecVersion: of.SpecVersion,
-		Of: r.position, Source: ch.Remove.Source, Reason: ch.Remove.Reason,
+		Of: r.position, Source: source, Act: actOf(ch.Remove), Reason: ch.Remove.Reason,
 	}, ch)
 	tombstone, err := tombstoneKeyOf(id, of)
 	if err != nil {
@@ -81,6 +112,18 @@ func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of jour
 		return err
 	}
 	return a.tombstones.Put(tombstone, positionKey(position))
+}
+
+func actOf(r *Removal) string {
+	switch {
+	case r.Bar:
+		return actBar
+	case r.Operator:
+		return actRemove
+	case r.MayReturn:
+		return actTerms
+	}
+	return ""
 }
 
 // selectVersions picks from an object's versions, which are given in order.
@@ -97,8 +140,15 @@ func selectVersions(held []version, r *Removal) []version {
 		exact[string(in.AppendKey(nil))] = true
 	}
 	var selected []version
+	first, last := 0, len(held)-1
+	if own := ownOf(held); own != nil {
+		first, last = slices.Index(own, true), len(own)-1
+		for !own[last] {
+			last--
+		}
+	}
 	for i, v := range held {
-		if w.First && i == 0 || w.Last && i == len(held)-1 || exact[string(v.instant())] {
+		if w.First && i == first || w.Last && i == last || exact[string(v.instant())] {
 			selected = append(selected, v)
 		}
 	}
@@ -132,15 +182,20 @@ func (a *applier) entryOf(v version) (journal.Entry, error) {
 	if err != nil {
 		return journal.Entry{}, err
 	}
-	if fresh := uint64(r.position) - a.stats.entries; uint64(r.position) > a.stats.entries {
+	return a.entryAt(r.position)
+}
+
+// entryAt is the entry at a position, also one that the group adds.
+func (a *applier) entryAt(p journal.Position) (journal.Entry, error) {
+	if fresh := uint64(p) - a.stats.entries; uint64(p) > a.stats.entries {
 		if fresh > uint64(len(a.drafts)) {
-			return journal.Entry{}, fmt.Errorf("the entry %d is missing", r.position)
+			return journal.Entry{}, fmt.Errorf("the entry %d is missing", p)
 		}
 		return a.drafts[fresh-1].entry, nil
 	}
-	e, err := journal.ParseEntry(a.journal.Get(positionKey(r.position)))
+	e, err := journal.ParseEntry(a.journal.Get(positionKey(p)))
 	if err != nil {
-		return journal.Entry{}, fmt.Errorf("entry %d: %w", r.position, err)
+		return journal.Entry{}, fmt.Errorf("entry %d: %w", p, err)
 	}
 	return e, nil
 }

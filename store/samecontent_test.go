@@ -41,8 +41,8 @@ func TestTextsThatMeanTheSameAreOne(t *testing.T) {
 	}
 }
 
-// A file from before stix.ContentHash has other hashes in its versions index. It is sound, and answers as if it had none.
-func TestFilesWithTheHashesOfBeforeAnswerTheSame(t *testing.T) {
+// A file from before stix.ContentHash has other hashes in its versions index; upgrading it replaces them.
+func TestAnUpgradeReplacesTheHashesOfBefore(t *testing.T) {
 	const text = `{"type":"url","id":"url--6f0d2f44-0d0c-4b6c-8f0a-3b7ad1f8b4c1","value":"http://a.example/"}`
 	const spelled = `{"type":"url","spec_version":"2.1","id":"url--6f0d2f44-0d0c-4b6c-8f0a-3b7ad1f8b4c1","value":"http://a.example/"}`
 	col := newCollection(t, collectionOptions{})
@@ -62,7 +62,7 @@ func TestFilesWithTheHashesOfBeforeAnswerTheSame(t *testing.T) {
 				return err
 			}
 		}
-		return nil
+		return upgrade(tx, 2)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,8 @@ type Snapshot struct {
 	scratch       []byte
 
 	collection *Collection
-	damage     error // found by a method that returns no error
+	ownersNow  *owners // nil until asked for
+	damage     error   // found by a method that returns no error
 }
 
 // Snapshot calls fn with the collection as it is now. fn must not wait for anything. If something that fn asked for is
@@ -61,7 +63,8 @@ type StoredVersion struct {
 	Spec        string
 	Added       time.Time
 	Position    journal.Position
-	Sources     []uuid.UUID // the collections it was brought from; the zero UUID stands for accounts
+	Sources     []uuid.UUID // the collections it was brought from; only the zero UUID when an account added it
+	Owner       Owner       // of the object; of an unversioned one, of this content
 	Entry       journal.Entry
 }
 
@@ -73,9 +76,16 @@ func (l *Snapshot) Length() (journal.Position, error) {
 
 // Cursor is how far a follower has come, 0 when it has not begun.
 func (l *Snapshot) Cursor(follower string) uint64 {
-	position, err := l.collection.cursorIn(l.tx, follower)
+	return l.progress(follower).position
+}
+
+// Turn is how often a follower has been updated: what a FollowerUpdate that is planned on this snapshot names.
+func (l *Snapshot) Turn(follower string) uint64 { return l.progress(follower).turn }
+
+func (l *Snapshot) progress(follower string) progress {
+	p, err := l.collection.progressIn(l.tx, follower)
 	l.damage = errors.Join(l.damage, err)
-	return position
+	return p
 }
 
 // checked returns a value of a follower's state, its checksum verified.
@@ -218,12 +228,18 @@ func (l *Snapshot) describe(v version) (StoredVersion, error) {
 	} else {
 		h.Sources = []uuid.UUID{e.Source.Collection}
 	}
+	if err == nil {
+		h.Owner, err = l.owner(v.origin)
+	}
+	if of := h.Owner.Source; of != (uuid.UUID{}) && len(h.Sources) > 0 && !slices.Contains(h.Sources, of) {
+		h.Owner.Source = h.Sources[0] // the first release has withdrawn it
+	}
 	return h, err
 }
 
-// Tombstoned reports whether the version that an entry, here or in another journal, added was once stored here and was
-// removed: followers do not bring it back.
-func (l *Snapshot) Tombstoned(added journal.Entry) bool {
+// Tombstoned reports whether the version that an entry, here or in another journal, added was removed here in a way that
+// keeps the follower that brings it from a collection from bringing it again.
+func (l *Snapshot) Tombstoned(added journal.Entry, source uuid.UUID) bool {
 	if !l.anyTombstone {
 		return false
 	}
@@ -232,7 +248,16 @@ func (l *Snapshot) Tombstoned(added journal.Entry) bool {
 		return false
 	}
 	key, err := tombstoneKeyOf(id, added)
-	return err == nil && l.tombstoneKeys.get(key) != nil
+	if err != nil {
+		return false
+	}
+	v := l.tombstoneKeys.get(key)
+	if len(v) != 8 {
+		return false
+	}
+	removal, err := l.Entry(journal.Position(binary.BigEndian.Uint64(v)))
+	l.damage = errors.Join(l.damage, err)
+	return err == nil && bars(removal, source)
 }
 
 // idKey is the key of an identifier, valid until the next question; ok is false when no object of its type is here.

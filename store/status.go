@@ -15,13 +15,17 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // StatusLifetime is how long a status resource is kept (TAXII 2.1, section 4.3, asks for a day: T-045).
 const StatusLifetime = 30 * 24 * time.Hour
 
 // A kept status is: time as 8 bytes, length of the account's name as uvarint, the name, the same of the party, and the
-// body compressed, then 4 bytes of a checksum over all of it.
+// body compressed, then 4 bytes of a checksum over all of it. The body is the byte statusBody, the draft's length as uvarint,
+// the draft, and for each outcome its kind, its position and its time as uvarints, and its version with its length. Before
+// format 3 the body is the finished text.
+const statusBody = 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -42,7 +46,8 @@ var (
 	})
 )
 
-func (t *buckets) putStatus(id uuid.UUID, by Actor, now uint64, body []byte) error {
+func (t *buckets) putStatus(s *StatusDraft, by Actor, now uint64, outcomes []Outcome) error {
+	id, body := s.ID, appendStatusBody(make([]byte, 0, len(s.Text)+20*len(outcomes)+16), s.Text, outcomes)
 	enc, err := statusEncoder()
 	if err != nil {
 		return fmt.Errorf("keep status %s: %w", id, err)
@@ -65,6 +70,59 @@ func (t *buckets) putStatus(id uuid.UUID, by Actor, now uint64, body []byte) err
 }
 
 var errStatus = errors.New("the status is damaged")
+
+func appendStatusBody(dst, draft []byte, outcomes []Outcome) []byte {
+	dst = append(dst, statusBody)
+	dst = append(binary.AppendUvarint(dst, uint64(len(draft))), draft...)
+	for _, o := range outcomes {
+		dst = append(dst, byte(o.Kind))
+		dst = binary.AppendUvarint(dst, uint64(o.Position))
+		at := uint64(0)
+		if !o.At.IsZero() {
+			at = uint64(o.At.UnixMicro())
+		}
+		dst = binary.AppendUvarint(dst, at)
+		dst = append(binary.AppendUvarint(dst, uint64(len(o.Version))), o.Version...)
+	}
+	return dst
+}
+
+func parseStatusBody(b []byte) (draft []byte, outcomes []Outcome, err error) {
+	if len(b) == 0 || b[0] != statusBody {
+		return b, nil, nil
+	}
+	b = b[1:]
+	number := func() (n uint64) {
+		n, used := binary.Uvarint(b)
+		if used <= 0 {
+			err, b = errStatus, nil
+			return 0
+		}
+		b = b[used:]
+		return n
+	}
+	text := func() (t []byte) {
+		n := number()
+		if n > uint64(len(b)) {
+			err, b = errStatus, nil
+			return nil
+		}
+		t, b = b[:n:n], b[n:]
+		return t
+	}
+	draft = text()
+	for len(b) > 0 && err == nil {
+		o := Outcome{Kind: OutcomeKind(b[0])}
+		b = b[1:]
+		o.Position = journal.Position(number())
+		if at := number(); at > 0 {
+			o.At = timeOf(at)
+		}
+		o.Version = string(text())
+		outcomes = append(outcomes, o)
+	}
+	return draft, outcomes, err
+}
 
 func parseStatus(b []byte) (body []byte, by Actor, err error) {
 	end := len(b) - 4
@@ -90,20 +148,23 @@ func parseStatus(b []byte) (body []byte, by Actor, err error) {
 	return body, Actor{agreement.AccountName(names[0]), agreement.PartyName(names[1])}, nil
 }
 
-// Status returns a status resource and its submitter.
-func (c *Collection) Status(id uuid.UUID) (body []byte, by Actor, ok bool, err error) {
+// Status returns the draft of a status resource, the outcomes of its batch, and its submitter. There are none of a status
+// that a program before format 3 kept: its draft is the finished text.
+func (c *Collection) Status(id uuid.UUID) (draft []byte, outcomes []Outcome, by Actor, ok bool, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketStatuses).Get(id[:])
 		if ok = b != nil; !ok {
 			return nil
 		}
-		body, by, err = parseStatus(b)
+		if draft, by, err = parseStatus(b); err == nil {
+			draft, outcomes, err = parseStatusBody(draft)
+		}
 		return err
 	})
 	if err != nil {
-		return nil, Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
+		return nil, nil, Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
 	}
-	return body, by, ok, nil
+	return draft, outcomes, by, ok, nil
 }
 
 // ForgetStatuses drops statuses older than before, a bounded number in one transaction, and returns how many.

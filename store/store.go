@@ -102,6 +102,9 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	}
 	s.now.Store(s.openCollections(r))
 	if !opts.ReadOnly {
+		if err := s.alignIdentities(context.Background(), Actor{}); err != nil {
+			return nil, fmt.Errorf("open data folder %s: %w", dir, err)
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		s.stopSweeper, s.swept = cancel, make(chan struct{})
 		go s.sweeper(ctx)
@@ -170,7 +173,7 @@ func (s *Store) collectionPath(l Listed) string {
 }
 
 func (s *Store) collectionOptions() collectionOptions {
-	return collectionOptions{ReadOnly: s.opts.ReadOnly, Now: s.opts.Now}
+	return collectionOptions{ReadOnly: s.opts.ReadOnly, Now: s.opts.Now, Authorize: s.authorize, Identities: s.identityOf}
 }
 
 // index makes the lookup tables over the sorted collections.

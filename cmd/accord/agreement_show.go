@@ -95,8 +95,14 @@ func acceptText(a agreement.Accept) string {
 	if a.CreatedBy == agreement.CreatedByParty {
 		parts = append(parts, "created by the producing party")
 	}
-	if a.FutureModified == agreement.FutureReject {
-		parts = append(parts, "nothing modified more than a day ahead")
+	if a.FutureModified == agreement.FutureWarn {
+		parts = append(parts, "objects modified more than a day ahead, with a warning")
+	}
+	if a.Versions == agreement.VersionsAny {
+		parts = append(parts, "versions of an object from any producer")
+	}
+	if a.Relay {
+		parts = append(parts, "objects that another party created")
 	}
 	return strings.Join(parts, "; ")
 }

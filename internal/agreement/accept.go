@@ -76,7 +76,7 @@ func (a *Agreement) accepts(o stix.Object, party Party, found []validate.Finding
 			continue
 		}
 		severity := r.severity
-		if r.id == "A-006" && a.Accept.FutureModified == FutureReject {
+		if r.id == "A-006" && a.Accept.FutureModified != FutureWarn {
 			severity = validate.Error
 		}
 		if r.term != "" {

@@ -104,10 +104,10 @@ func TestTermsOfAcceptance(t *testing.T) {
 		"the party's own identity":             {Accept{CreatedBy: CreatedByParty}, identity, nil, "", ""},
 		"what another created, where any goes": {Accept{CreatedBy: CreatedByAny}, indicator(author(them)), nil, "", ""},
 
-		"a version of tomorrow":                    {Accept{}, dated("2027-06-02T12:00:00.000Z"), nil, "", ""},
-		"a version beyond tomorrow":                {Accept{}, dated("2027-06-02T12:00:00.001Z"), nil, "A-006:warning:/modified", "2027-06-02T12:00:00.001Z"},
-		"a version beyond tomorrow, where refused": {Accept{FutureModified: FutureReject}, dated("2031-01-01T00:00:00Z"), nil, "A-006:error:/modified", "accept.future_modified"},
-		"created beyond tomorrow":                  {Accept{}, strings.Replace(definition, "2027", "2031", 1), nil, "A-006:warning:/created", ""},
+		"a version of tomorrow":                 {Accept{}, dated("2027-06-02T12:00:00.000Z"), nil, "", ""},
+		"a version beyond tomorrow":             {Accept{FutureModified: FutureWarn}, dated("2027-06-02T12:00:00.001Z"), nil, "A-006:warning:/modified", "2027-06-02T12:00:00.001Z"},
+		"a version beyond tomorrow, by default": {Accept{}, dated("2031-01-01T00:00:00Z"), nil, "A-006:error:/modified", "accept.future_modified"},
+		"created beyond tomorrow":               {Accept{FutureModified: FutureWarn}, strings.Replace(definition, "2027", "2031", 1), nil, "A-006:warning:/created", ""},
 
 		"warnings where they are taken":      {Accept{}, indicator(), warned, "", ""},
 		"warnings where they are refused":    {Accept{Warnings: WarningsReject}, indicator(), warned, "A-008:error:", "this one has S-100, S-200"},

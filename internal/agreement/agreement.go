@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,6 +51,10 @@ func Roles() []Role { return []Role{Producer, Consumer, Auditor} }
 type Membership struct {
 	Party PartyName `json:"party"`
 	Roles []Role    `json:"roles"`
+
+	// Identity is the party's declared STIX identity. It stands in the terms,
+	// and not only among the parties, because it decides who owns an object.
+	Identity stix.ID `json:"identity,omitempty"`
 }
 
 // Agreement is a sharing agreement with its terms. Its JSON is the document
@@ -89,7 +94,9 @@ type Accept struct {
 	RequireMarking bool     `json:"require_marking,omitempty"`
 	Warnings       string   `json:"warnings,omitempty"`        // WarningsAccept (default) or WarningsReject
 	CreatedBy      string   `json:"created_by,omitempty"`      // CreatedByAny (default) or CreatedByParty
-	FutureModified string   `json:"future_modified,omitempty"` // FutureWarn (default) or FutureReject
+	FutureModified string   `json:"future_modified,omitempty"` // FutureReject (default) or FutureWarn
+	Versions       string   `json:"versions,omitempty"`        // VersionsOwner (default) or VersionsAny
+	Relay          bool     `json:"relay,omitempty"`           // parties may add what another party created
 
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 	Tolerate []string  `json:"tolerate,omitempty"` // rules that objects may break; see validate.Tolerable
@@ -100,9 +107,11 @@ const (
 	WarningsAccept = "accept"
 	WarningsReject = "reject" // an object with a warning is refused
 	CreatedByAny   = "any"
-	CreatedByParty = "party" // created_by_ref must be the producing party's identity
-	FutureWarn     = "warn"
+	CreatedByParty = "party"  // created_by_ref must be the producing party's identity
 	FutureReject   = "reject" // an object modified more than a day ahead is refused
+	FutureWarn     = "warn"
+	VersionsOwner  = "owner" // only its owner adds versions of an object
+	VersionsAny    = "any"
 )
 
 // Release passes objects on to another agreement.
@@ -145,13 +154,27 @@ const PublicParty PartyName = "(public)"
 // Member returns the membership of a party, if any. PublicParty is a consumer of every public agreement.
 func (a *Agreement) Member(party PartyName) (Membership, bool) {
 	if party == PublicParty {
-		return Membership{PublicParty, []Role{Consumer}}, a.Public
+		return Membership{Party: PublicParty, Roles: []Role{Consumer}}, a.Public
 	}
 	i := slices.IndexFunc(a.Parties, func(m Membership) bool { return m.Party == party })
 	if i < 0 || party == "" {
 		return Membership{}, false
 	}
 	return a.Parties[i], true
+}
+
+// PartyOf returns the party that has declared an identity; "" for none.
+// Identifiers are equal whatever the case of their UUIDs.
+func (a *Agreement) PartyOf(identity stix.ID) PartyName {
+	if identity == "" {
+		return ""
+	}
+	for i := range a.Parties {
+		if m := &a.Parties[i]; m.Identity != "" && strings.EqualFold(string(m.Identity), string(identity)) {
+			return m.Party
+		}
+	}
+	return ""
 }
 
 // Clone returns a copy that shares no memory with a.

@@ -143,7 +143,8 @@ func (c *checker) accept(a Accept) {
 	}
 	c.choice("accept.warnings", a.Warnings, WarningsAccept, WarningsReject)
 	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
-	c.choice("accept.future_modified", a.FutureModified, FutureWarn, FutureReject)
+	c.choice("accept.future_modified", a.FutureModified, FutureReject, FutureWarn)
+	c.choice("accept.versions", a.Versions, VersionsOwner, VersionsAny)
 }
 
 // choice allows the values given and "", which stands for the first.

@@ -34,7 +34,8 @@ func (a *Agreement) Canonical() *Agreement {
 	c.Accept.Tolerate = sortedSet(c.Accept.Tolerate)
 	c.Accept.Warnings = cmp.Or(c.Accept.Warnings, WarningsAccept)
 	c.Accept.CreatedBy = cmp.Or(c.Accept.CreatedBy, CreatedByAny)
-	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureWarn)
+	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureReject)
+	c.Accept.Versions = cmp.Or(c.Accept.Versions, VersionsOwner)
 	slices.SortStableFunc(c.Release, func(x, y Release) int { return cmp.Compare(x.To, y.To) })
 	for i := range c.Release {
 		c.Release[i].Types = sortedSet(c.Release[i].Types)

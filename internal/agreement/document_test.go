@@ -54,7 +54,7 @@ func TestDocumentIsWhatIsRecorded(t *testing.T) {
 		`{"party":"both","roles":["producer","consumer"]},{"party":"consumer","roles":["consumer"]},{"party":"producer","roles":["producer"]}],` +
 		`"term":{"from":"2026-01-01T00:00:00Z","until":"2029-01-01T00:00:00Z"},` +
 		`"accept":{"types":["indicator","malware"],"spec_versions":["2.0","2.1"],"max_tlp":"amber","default_tlp":"green",` +
-		`"require_marking":true,"warnings":"reject","created_by":"party","future_modified":"reject","markings":{"carry":["statement"]}},` +
+		`"require_marking":true,"warnings":"reject","created_by":"party","future_modified":"reject","versions":"owner","markings":{"carry":["statement"]}},` +
 		`"release":[{"to":"first","markings":{"carry":["statement"]}},{"to":"second","max_tlp":"green","types":["malware","tool"],"markings":{"carry":["statement"]}}],` +
 		`"retention":{"versions":3,"max_age_days":90},` +
 		`"suspended":{"at":"2027-06-01T12:00:00Z","by":"root","reason":"a leak"},` +
@@ -70,7 +70,7 @@ func TestDefaultsAreSpelledOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"spec_versions":["2.1"]`, `"warnings":"accept"`, `"created_by":"any"`, `"future_modified":"warn"`} {
+	for _, want := range []string{`"spec_versions":["2.1"]`, `"warnings":"accept"`, `"created_by":"any"`, `"future_modified":"reject"`, `"versions":"owner"`} {
 		if !strings.Contains(string(doc), want) {
 			t.Errorf("the document lacks %s: %s", want, doc)
 		}
@@ -155,7 +155,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		"an unknown version of STIX":       {func(a *Agreement) { a.Accept.SpecVersions[0] = "1.2" }, "accept.spec_versions[0]", "2.1"},
 		"an unknown choice about warnings": {func(a *Agreement) { a.Accept.Warnings = "ignore" }, "accept.warnings", "accept or reject"},
 		"an unknown choice about authors":  {func(a *Agreement) { a.Accept.CreatedBy = "me" }, "accept.created_by", "any or party"},
-		"an unknown choice about dates":    {func(a *Agreement) { a.Accept.FutureModified = "no" }, "accept.future_modified", "warn or reject"},
+		"an unknown choice about dates":    {func(a *Agreement) { a.Accept.FutureModified = "no" }, "accept.future_modified", "reject or warn"},
 		"a release to itself":              {func(a *Agreement) { a.Release[1].To = "gsp" }, "release[1].to", "itself"},
 		"two releases to one":              {func(a *Agreement) { a.Release[1].To = "second" }, "release[1].to", "another release"},
 		"a release to nowhere":             {func(a *Agreement) { a.Release[1].To = "" }, "release[1].to", "empty"},

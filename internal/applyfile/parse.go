@@ -367,7 +367,8 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.flag("accept.require_marking", &a.RequireMarking), e.words("accept.warnings", &a.Warnings),
 		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified),
 		e.pap("accept.max_pap", &a.MaxPAP), e.markings("accept.markings", &a.Markings),
-		e.texts("accept.tolerate", func(s string) { a.Tolerate = append(a.Tolerate, s) }))
+		e.texts("accept.tolerate", func(s string) { a.Tolerate = append(a.Tolerate, s) }),
+		e.words("accept.versions", &a.Versions), e.flag("accept.relay", &a.Relay))
 }
 
 func (e entry) release(n *yaml.Node, list *[]agreement.Release) {

@@ -258,7 +258,7 @@ func (b *batch) release(e *entry) error {
 		b.refer(e, 0, len(e.references))
 		return nil
 	}
-	if present == nil && (b.removedHere[string(id)+key] || b.target.Tombstoned(e.recorded)) {
+	if present == nil && (b.removedHere[string(id)+key] || b.target.Tombstoned(e.recorded, b.route.source.ID())) {
 		b.report(e, Gone, nil, "")
 		return nil
 	}
@@ -280,7 +280,7 @@ func (b *batch) release(e *entry) error {
 	}
 	b.report(e, verdict, nil, "")
 	b.change(store.Change{Add: &store.Addition{
-		Object: e.object, Facts: e.facts, TLP: b.level(e), Warnings: e.recorded.Warnings,
+		Object: e.object, Facts: e.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e),
 		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position},
 	}}, len(e.object.Raw()))
 	b.released++

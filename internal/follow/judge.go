@@ -132,6 +132,14 @@ func (b *batch) producer(e *entry) agreement.Party {
 	return agreement.Party{}
 }
 
+// owner returns the party for which the source has a version: the one that added it where it first came in.
+func (b *batch) owner(e *entry) agreement.PartyName {
+	if e.recorded.Source.IsZero() {
+		return agreement.PartyName(e.recorded.Party)
+	}
+	return b.producer(e).Name
+}
+
 // longestChain bounds how many releases are followed back.
 const longestChain = 64
 

@@ -50,6 +50,7 @@ func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
 	began := time.Now()
 	freeSlot := sync.OnceFunc(m.releaseSlot)
 	defer freeSlot()
+	_, terms := r.target.Terms()
 	var p plan
 	if state == withdrawing {
 		p, err = m.planWithdrawal(r, reason)
@@ -64,6 +65,7 @@ func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
 			waitFor(ctx, p.batch.cause)
 		}
 		var result store.Result
+		p.write.Terms = terms
 		if result, err = r.target.Append(ctx, p.write); err == nil {
 			p.seen = skipOwn(p.seen, result.Outcomes)
 			m.lose(r, lostIn(p.write.Changes, result.Outcomes))
@@ -71,6 +73,10 @@ func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
 				m.pace.rest(ctx, time.Since(began))
 			}
 		}
+	}
+	if errors.Is(err, store.ErrStale) {
+		m.remember(r, nil)
+		return true, nil // the target's terms or the follower have changed since: plan again
 	}
 	if err == nil && p.seen > 0 {
 		m.setSeen(r, p.seen)
@@ -140,7 +146,7 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 			was := target.State(r.name, keyRule)
 			// A source that is shorter than the position was restored from an older backup.
 			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
-				p = planReset(r, length, print)
+				p = planReset(r, length, target.Turn(r.name), print)
 				return nil
 			}
 			b := newBatch(m.store, r, source, target, m.now())
@@ -229,8 +235,8 @@ func (b *batch) judgeByTime() {
 }
 
 // planReset starts to judge every entry again because the terms have changed.
-func planReset(r route, length journal.Position, print []byte) plan {
-	u := &store.FollowerUpdate{Name: r.name}
+func planReset(r route, length journal.Position, turn uint64, print []byte) plan {
+	u := &store.FollowerUpdate{Name: r.name, Turn: turn}
 	for _, prefix := range append([]string{keyEnded}, judgements...) {
 		u.Clear = append(u.Clear, []byte(prefix))
 	}
@@ -300,11 +306,12 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 		p.write = store.Batch{Changes: b.changes}
 		if p.more {
 			p.none = len(b.changes) == 0
+			p.write.Follower = &store.FollowerUpdate{Name: r.name, Turn: target.Turn(r.name), Position: target.Cursor(r.name)}
 			return nil
 		}
 		m.remember(r, nil)
 		p.write.Follower = &store.FollowerUpdate{
-			Name: r.name, Position: target.Cursor(r.name),
+			Name: r.name, Turn: target.Turn(r.name), Position: target.Cursor(r.name),
 			Clear: [][]byte{[]byte(keyReset)},
 			Set:   []store.KeyValue{{Key: []byte(keyRule), Value: []byte{}}, {Key: []byte(keyEnded), Value: []byte(reason)}},
 		}

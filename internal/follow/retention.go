@@ -19,7 +19,8 @@ const sweepAtOnce = 500
 // small transactions with a reason for each version, at the given pace. Age alone does not delete an object that a kept
 // relationship or sighting refers to. Retention runs in every state of the agreement.
 func Sweep(ctx context.Context, col *store.Collection, now time.Time, pace *Pace) (deleted int, err error) {
-	rule := col.Agreement().Retention
+	a, terms := col.Terms()
+	rule := a.Retention
 	if rule == (agreement.Retention{}) {
 		return 0, nil
 	}
@@ -40,7 +41,10 @@ func Sweep(ctx context.Context, col *store.Collection, now time.Time, pace *Pace
 		if len(changes) == 0 {
 			continue
 		}
-		r, err := col.Append(ctx, store.Batch{Changes: changes})
+		r, err := col.Append(ctx, store.Batch{Terms: terms, Changes: changes})
+		if errors.Is(err, store.ErrStale) {
+			return deleted, nil // the next sweep goes by the new terms
+		}
 		if err != nil {
 			return deleted, fmt.Errorf("retention of %s: %w", col.Agreement().Name, err)
 		}
@@ -100,11 +104,14 @@ func eachObject(l *store.Snapshot, from []byte, visit func(vs []store.StoredVers
 // whatever its age.
 func dropped(rule agreement.Retention, vs []store.StoredVersion, now time.Time, referred bool) []store.Change {
 	var changes []store.Change
-	for i, v := range vs {
-		newer := len(vs) - 1 - i
+	newer := make(map[store.Owner]int) // versions by the same contributor, so that nobody's count pushes another's out
+	for _, v := range slices.Backward(vs) {
+		by := store.Owner{Party: agreement.PartyName(v.Entry.Party), Source: v.Entry.Source.Collection}
+		later := newer[by]
+		newer[by]++
 		reason := ""
 		switch {
-		case rule.Versions > 0 && newer >= rule.Versions:
+		case rule.Versions > 0 && later >= rule.Versions:
 			reason = fmt.Sprintf("retention: newer versions are kept, up to %d", rule.Versions)
 		case rule.MaxAgeDays > 0 && !referred && v.Added.Before(now.AddDate(0, 0, -rule.MaxAgeDays)):
 			reason = fmt.Sprintf("retention: kept for %d days", rule.MaxAgeDays)
@@ -119,6 +126,7 @@ func dropped(rule agreement.Retention, vs []store.StoredVersion, now time.Time, 
 		}
 		changes = append(changes, store.Change{Remove: r})
 	}
+	slices.Reverse(changes) // oldest first
 	return changes
 }
 

@@ -134,6 +134,9 @@ func (m *state) words(list string) []string {
 // update returns the changes of the batch in the store's form.
 func (m *state) update(position journal.Position) *store.FollowerUpdate {
 	u := &store.FollowerUpdate{Name: m.name, Position: uint64(position)}
+	if m.snapshot != nil {
+		u.Turn = m.snapshot.Turn(m.name)
+	}
 	keys := make([]string, 0, len(m.over))
 	for key := range m.over {
 		keys = append(keys, key)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -43,13 +44,30 @@ func (e *NotJSONError) Error() string {
 // Accept has returned without an error.
 //
 // The Result has the outcome of each object, in the order they came, and the store keeps it under its ID: see [Load].
-// When Accept returns it, everything in it is durable. The errors are a *NotJSONError, after which nothing has changed,
+// When Accept returns it, everything in it is durable. The objects are judged by the terms that are in force in the
+// transaction, and the caller's right to add holds there. The errors are a *NotJSONError, after which nothing has changed,
 // and those of store.Collection.Append.
 func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller, party agreement.Party, raws [][]byte, opts Options) (*Result, error) {
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
 	}
-	j := judge{terms: col.Agreement(), party: party, limits: opts.Limits, now: opts.Now.UTC(), idle: opts.Unjudged, definitions: &definitions{col: col}}
+	id, at := uuid.New(), opts.Now.UTC()
+	for try := 1; ; try++ {
+		result, err := attempt(ctx, col, caller, party, raws, opts, id, at)
+		if errors.Is(err, store.ErrStale) && try < mostAttempts {
+			continue
+		}
+		return result, err
+	}
+}
+
+// mostAttempts is how often an envelope is judged because the terms changed between judging it and the transaction.
+const mostAttempts = 4
+
+// attempt judges an envelope by the terms in force and appends it, if they are still in force then: else store.ErrStale.
+func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller, party agreement.Party, raws [][]byte, opts Options, id uuid.UUID, at time.Time) (*Result, error) {
+	terms, digest := col.Terms()
+	j := judge{terms: terms, party: party, limits: opts.Limits, now: at, idle: opts.Unjudged, definitions: &definitions{col: col}}
 	verdicts, err := j.all(ctx, raws)
 	if err != nil {
 		return nil, err
@@ -58,10 +76,15 @@ func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller,
 	if err := j.definitions.err; err != nil {
 		return nil, fmt.Errorf("read marking definitions: %w", err)
 	}
-	s := submission{id: uuid.New(), at: j.now, verdicts: verdicts}
+	draft := draftOf(id, at, verdicts)
+	text, err := json.Marshal(draft)
+	if err != nil {
+		return nil, fmt.Errorf("write status: %w", err)
+	}
 	batch := store.Batch{
 		Actor:  store.Actor{Account: caller.Account, Party: caller.Party},
-		Status: &store.NewStatus{ID: s.id, Body: s.body},
+		Terms:  digest,
+		Status: &store.StatusDraft{ID: id, Text: text},
 	}
 	for i := range verdicts {
 		if v := &verdicts[i]; v.passed {
@@ -75,7 +98,7 @@ func Accept(ctx context.Context, col *store.Collection, caller agreement.Caller,
 		// The trees are not reused: a writer may still read them.
 		return nil, fmt.Errorf("add %d objects: %w", len(batch.Changes), err)
 	}
-	result := s.result(appended.Outcomes)
+	result := finish(draft, appended.Outcomes)
 	for i := range verdicts {
 		releaseTree(verdicts[i].object.Tree)
 	}

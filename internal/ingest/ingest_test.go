@@ -27,6 +27,12 @@ var (
 
 func accept(t *testing.T, col *store.Collection, opts ingest.Options, raws ...[]byte) *ingest.Result {
 	t.Helper()
+	return acceptFrom(t, col, "vendor", opts, raws...)
+}
+
+func acceptFrom(t *testing.T, col *store.Collection, name agreement.PartyName, opts ingest.Options, raws ...[]byte) *ingest.Result {
+	t.Helper()
+	caller, party := agreement.Caller{Account: agreement.AccountName(name), Party: name}, agreement.Party{Name: name, Title: string(name)}
 	r, err := ingest.Accept(t.Context(), col, caller, party, raws, opts)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +130,7 @@ func TestWhatCannotBeKeptFailsAlone(t *testing.T) {
 	long := []byte(strings.Replace(string(accordtest.Tool(1, 0)), `"modified":"2024-03-01T12:00:00.000Z"`,
 		`"modified":"2024-03-01T12:00:00.`+strings.Repeat("1", 400)+`Z"`, 1))
 	future := []byte(strings.Replace(string(accordtest.Tool(2, 0)), `"spec_version":"2.1"`, `"spec_version":"3.0"`, 1))
-	r := accept(t, col, ingest.Options{}, long, future, accordtest.Tool(3, 0))
+	r := acceptFrom(t, col, "agency", ingest.Options{}, long, future, accordtest.Tool(3, 0))
 	for i, want := range []ingest.Outcome{ingest.Refused, ingest.Refused, ingest.Added} {
 		if r.Details[i].Outcome != want {
 			t.Errorf("object %d: got %+v, want %s", i, r.Details[i], want)

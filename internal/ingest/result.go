@@ -32,7 +32,7 @@ type Detail struct {
 	Message string  `json:"message,omitempty"`
 	Rule    string  `json:"rule,omitempty"` // of the first finding that refuses it, if a rule did
 
-	dropped int // bytes of a message that was not kept, for there were too many
+	Dropped int `json:"dropped,omitempty"` // bytes of a message that was not kept, for there were too many
 }
 
 // Result is the outcome of a submission. It is complete from the start: Accord answers when everything is durable.
@@ -96,7 +96,7 @@ func (r *Result) bound() {
 // size is about what a detail takes as JSON, at least.
 func (d *Detail) size() int {
 	const frame = len(`{"id":"","version":"","outcome":"already","message":"","rule":""},`)
-	return frame + jsonSize(d.ID) + jsonSize(d.Version) + jsonSize(d.Message) + len(d.Rule) + d.dropped
+	return frame + jsonSize(d.ID) + jsonSize(d.Version) + jsonSize(d.Message) + len(d.Rule) + d.Dropped
 }
 
 // jsonSize is how many bytes a text takes as JSON.
@@ -111,46 +111,62 @@ func jsonSize(s string) int {
 }
 
 // Lifetime is how long a result can be read back.
-const Lifetime = 30 * 24 * time.Hour
+const Lifetime = store.StatusLifetime
 
 // Load reads a result and its submitter. ok is false if the store has none under the id.
 func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bool, err error) {
-	body, by, ok, err := col.Status(id)
+	text, outcomes, by, ok, err := col.Status(id)
 	if err != nil || !ok {
 		return nil, store.Actor{}, false, err
 	}
-	r = new(Result)
-	if err := json.Unmarshal(body, r); err != nil {
+	draft := new(Result)
+	if err := json.Unmarshal(text, draft); err != nil {
 		return nil, store.Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
 	}
-	if r.Successes+r.Failures == 0 { // kept before statuses were bounded
+	if pending(draft) > len(outcomes) {
+		return nil, store.Actor{}, false, fmt.Errorf("read status %s: it has %d outcomes, expected %d", id, len(outcomes), pending(draft))
+	}
+	r = finish(draft, outcomes)
+	if r.Successes+r.Failures == 0 { // else it was kept, finished and bounded, before statuses were drafts
 		r.bound()
 	}
 	return r, by, true, nil
 }
 
-// submission is a judged envelope that is being appended.
-type submission struct {
-	id       uuid.UUID
-	at       time.Time
-	verdicts []verdict
+// draftOf is a result as it is before the store has taken the objects that passed: these have no outcome yet.
+func draftOf(id uuid.UUID, at time.Time, verdicts []verdict) *Result {
+	r := &Result{ID: id, At: at, Details: make([]Detail, len(verdicts))}
+	for i := range verdicts {
+		v := &verdicts[i]
+		r.Details[i] = Detail{ID: v.id, Version: v.object.Version, Message: v.message, Rule: v.rule, Dropped: v.dropped}
+		if !v.passed {
+			r.Details[i].Outcome = Refused
+		}
+	}
+	return r
 }
 
-// result combines the verdicts with the store's outcomes of the objects that passed, in order.
-func (s *submission) result(outcomes []store.Outcome) *Result {
-	r := &Result{ID: s.id, At: s.at, Details: make([]Detail, len(s.verdicts))}
+func pending(draft *Result) (n int) {
+	for i := range draft.Details {
+		if draft.Details[i].Outcome == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// finish fills a draft in with the store's outcomes of the objects that passed, in order.
+func finish(r *Result, outcomes []store.Outcome) *Result {
 	next := 0
-	for i := range s.verdicts {
-		v := &s.verdicts[i]
-		d := Detail{ID: v.id, Version: v.object.Version, Outcome: Refused, Message: v.message, Rule: v.rule, dropped: v.dropped}
-		if v.passed {
-			d = withOutcome(d, outcomes[next])
+	for i := range r.Details {
+		d := &r.Details[i]
+		if d.Outcome == "" {
+			*d = withOutcome(*d, outcomes[next])
 			next++
 		}
 		if d.Version == "" {
-			d.Version = stamp(s.at) // it has none; TAXII 2.1, section 4.3.1, requires one
+			d.Version = stamp(r.At) // it has none; TAXII 2.1, section 4.3.1, requires one
 		}
-		r.Details[i] = d
 	}
 	return r
 }
@@ -160,6 +176,7 @@ func withOutcome(d Detail, o store.Outcome) Detail {
 	if d.Version == "" { // an unversioned object counts by when it was added
 		d.Version = o.Version
 	}
+	d.Outcome = Refused
 	switch o.Kind {
 	case store.Added:
 		d.Outcome = Added
@@ -169,21 +186,16 @@ func withOutcome(d Detail, o store.Outcome) Detail {
 	case store.Conflict:
 		d.Message = fmt.Sprintf("version %s of this object is stored with other content, added %s; the stored one stays. "+
 			"A change needs a later `modified`", o.Version, stamp(o.At))
+	case store.NotOwner:
+		d.Message = "this object belongs to somebody else in this agreement: only its owner adds versions, revokes it or changes its markings"
+	case store.NotCreator:
+		d.Message = "created_by_ref is the identity of another party of this agreement, and only that party may add it (accept.relay)"
+	case store.Barred:
+		d.Message = "an operator has removed this version for good"
 	default:
 		d.Message = "the store did not take this object"
 	}
 	return d
-}
-
-// body returns the status as the store keeps it.
-func (s *submission) body(outcomes []store.Outcome) []byte {
-	r := s.result(outcomes)
-	r.bound()
-	b, err := json.Marshal(r)
-	if err != nil {
-		panic(fmt.Sprintf("write status: %v", err)) // strings and a time: cannot fail
-	}
-	return b
 }
 
 // messageOf writes findings for the sender: rule, path and sentence of each.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/taxii"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -349,16 +350,23 @@ func TestDeleting(t *testing.T) {
 	}
 }
 
-// What another party added stays.
+// Only the owner adds versions and deletes; where any producer may add versions, each deletes its own.
 func TestAPartyDeletesItsOwn(t *testing.T) {
 	s := accordtest.New(t)
 	path := accordtest.Path("intake")
-	s.Post("vendor", path, accordtest.Tool(1, 0))
-	s.Post("agency", path, accordtest.Tool(1, 1))
 	object := path + "objects/" + accordtest.ToolID(1) + "/"
+	s.Post("vendor", path, accordtest.Tool(1, 0))
+	var status taxii.Status
+	s.JSON(s.Post("agency", path, accordtest.Tool(1, 1)), &status)
+	if status.FailureCount != 1 || !strings.Contains(status.Failures[0].Message, "only its owner adds versions") {
+		t.Errorf("another party's version: got %+v, want a failure that says who may", status)
+	}
 	refused(t, s, s.Do(accordtest.Request{As: "agency", Method: "DELETE", Path: object}), 403)
-	if a := s.Do(accordtest.Request{As: "agency", Method: "DELETE", Path: object + "?match[version]=last"}); a.Status != 200 {
-		t.Errorf("its own version: got %d, want 200", a.Status)
+
+	s.Change("intake", "change", func(a *agreement.Agreement) { a.Accept.Versions = agreement.VersionsAny })
+	s.Post("agency", path, accordtest.Tool(1, 1))
+	if a := s.Do(accordtest.Request{As: "agency", Method: "DELETE", Path: object}); a.Status != 200 || a.Header.Get("X-Accord-Kept") != "1" {
+		t.Errorf("its own version: got %d, %v, want 200 and one kept", a.Status, a.Header)
 	}
 	if got := items(t, s, s.Get("agency", object+"?match[version]=all")); shorts(got) != "t1@0" {
 		t.Errorf("left: got %q, want the vendor's", shorts(got))

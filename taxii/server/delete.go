@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -46,6 +47,9 @@ func (s *Server) deleteObject(c echo.Context) error {
 	}
 	switch result.Outcomes[0].Kind {
 	case store.Removed:
+		if kept := result.Outcomes[0].Kept; kept > 0 {
+			c.Response().Header().Set("X-Accord-Kept", strconv.Itoa(kept)) // versions of others, which stay
+		}
 		return x.write(http.StatusOK, nil) // a type and no payload (T-112)
 	case store.NotTheirs:
 		return errTheirs

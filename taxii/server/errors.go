@@ -24,7 +24,7 @@ var (
 	errPanic    = errors.New("a handler panicked")
 	errRevealed = errors.New("this account has no role in the agreement of this collection")
 	errLost     = errors.New("the file of this agreement cannot be read; its operator has to repair it or restore it from a backup")
-	errTheirs   = errors.New("versions that another party added can be deleted by that party only")
+	errTheirs   = errors.New("the object belongs to another party, and only its owner deletes it")
 )
 
 // missingError says that something does not exist, or not for this caller.
@@ -73,6 +73,7 @@ var meanings = []struct {
 	{is(agreement.ErrNoRole), http.StatusNotFound, "not-found", "Not found"}, // not to reveal that it exists
 	{is(agreement.ErrNotAllowed), http.StatusForbidden, "forbidden", "Not allowed"},
 	{is(errRevealed), http.StatusForbidden, "forbidden", "Not allowed"},
+	{as[*store.RejectedError], http.StatusForbidden, "forbidden", "Not allowed"}, // since the request began
 	{is(errTheirs), http.StatusForbidden, "forbidden", "Not allowed"},
 	{as[*taxii.UnsupportedMediaError], http.StatusUnsupportedMediaType, "media-type", "The body has an unsupported media type"},
 	{as[*tooLargeError], http.StatusRequestEntityTooLarge, "too-large", "The body is too large"},
@@ -82,6 +83,7 @@ var meanings = []struct {
 	{as[*taxii.SplitError], http.StatusUnprocessableEntity, "envelope", "The body is not an envelope of STIX objects"},
 	{as[*ingest.NotJSONError], http.StatusUnprocessableEntity, "not-json", "The body is not JSON"},
 	{is(errLost), http.StatusServiceUnavailable, "storage", "The agreement is not available"},
+	{is(store.ErrStale), http.StatusServiceUnavailable, "busy", "The agreement's terms keep changing"},
 	{is(store.ErrClosed), http.StatusServiceUnavailable, "closing", "The server is closing"},
 	{is(context.Canceled), http.StatusServiceUnavailable, "given-up", "The request was given up"},
 	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
