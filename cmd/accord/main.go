@@ -83,6 +83,7 @@ var commands = []commandRow{
 	{groupServer, newAccountCommand},
 	{groupServer, newPartyCommand},
 	{groupServer, newExplainCommand},
+	{groupServer, newFindCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},

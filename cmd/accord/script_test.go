@@ -93,7 +93,7 @@ func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) 
 
 func (s *script) serve(ts *testscript.TestScript, _ bool, _ []string) {
 	config := accordtest.Config(ts.MkAbs("data"))
-	config.Now = s.clock.Now
+	config.Now, config.NoIndex = s.clock.Now, false
 	running, stop := accordtest.Serve(s.t, config)
 	ts.Defer(stop) // before the script's folder goes
 	s.server = &running

@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -86,10 +87,57 @@ func owning(s *store.Store) *Client {
 	if err != nil {
 		logins = nil // what they say is not worth refusing a command
 	}
-	c := New(Config{Store: s, Deliveries: deliveries, Logins: logins}).Client()
+	service := New(Config{Store: s, Deliveries: deliveries, Logins: logins})
+	own := &ownIndex{store: s}
+	service.index = own.get
+	c := service.Client()
 	done := c.close
-	c.close = sync.OnceValue(func() error { return errors.Join(done(), deliveries.Close(), s.Close()) })
+	c.close = sync.OnceValue(func() error { return errors.Join(done(), own.close(), deliveries.Close(), s.Close()) })
 	return c
+}
+
+// ownIndex is the search index of a data folder that no server has open: it is opened by the first search, which waits
+// until it has read everything.
+type ownIndex struct {
+	store *store.Store
+
+	mu   sync.Mutex
+	open *index.Index // guarded by mu
+	stop func() error // guarded by mu
+}
+
+func (o *ownIndex) get() (*index.Index, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open != nil {
+		return o.open, nil
+	}
+	x, err := index.Open(o.store, index.Options{Patience: time.Hour})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		x.Run(ctx)
+	}()
+	o.open, o.stop = x, func() error {
+		cancel()
+		<-ended
+		return x.Close()
+	}
+	return x, nil
+}
+
+func (o *ownIndex) close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open == nil {
+		return nil
+	}
+	o.open = nil
+	return o.stop()
 }
 
 // ApplyFile reads an apply file and the passwords that it names, in this process, and has it applied. Password files are

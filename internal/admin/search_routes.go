@@ -2,7 +2,6 @@ package admin
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,9 +72,6 @@ type Stats struct {
 	Behind  uint64                   `json:"behind,omitempty"` // entries that the index has yet to read
 }
 
-// errNoIndex is the answer of a server without an index.
-var errNoIndex = fmt.Errorf("%w: it was started with --no-index", index.ErrUnavailable)
-
 // readable returns the agreements that a caller may read now, of those that are named if any are.
 func (s *Service) readable(caller agreement.Caller, named []string) (scope index.Scope) {
 	now := s.now()
@@ -134,12 +130,12 @@ func (s *Service) servePostedSearch(c call) (any, error) {
 
 // search asks the index, and notes what it shows of objects before the answer goes.
 func (s *Service) search(c call, q Search) (any, error) {
-	if s.index == nil {
-		return nil, errNoIndex
+	x, err := s.index()
+	if err != nil {
+		return nil, err
 	}
 	asked := index.Query{Values: q.Q, Types: q.Type, Producers: q.Producer, Labels: q.Label, Confidence: q.Confidence, Valid: q.Valid,
 		Limit: q.Limit, Next: q.Next, Facets: q.Next == ""}
-	var err error
 	if asked.Since, err = readSince(q.Since); err != nil {
 		return nil, err
 	}
@@ -153,7 +149,7 @@ func (s *Service) search(c call, q Search) (any, error) {
 		}
 		asked.TLP = append(asked.TLP, level)
 	}
-	answer, err := s.index.Search(c.Context(), s.readable(c.caller, q.Agreement), asked)
+	answer, err := x.Search(c.Context(), s.readable(c.caller, q.Agreement), asked)
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +179,9 @@ func readSince(text string) (at time.Time, err error) {
 }
 
 func (s *Service) serveGraph(c call) (any, error) {
-	if s.index == nil {
-		return nil, errNoIndex
+	x, err := s.index()
+	if err != nil {
+		return nil, err
 	}
 	values, err := parameters(c.Request, "depth")
 	if err != nil {
@@ -201,7 +198,7 @@ func (s *Service) serveGraph(c call) (any, error) {
 	if err != nil {
 		return nil, badQuery("%w", err)
 	}
-	g, err := s.index.Graph(c.Context(), s.readable(c.caller, nil), string(id), int(depth))
+	g, err := x.Graph(c.Context(), s.readable(c.caller, nil), string(id), int(depth))
 	if errors.Is(err, index.ErrUnknownObject) {
 		return nil, notFound("there is no object %s that this account may read", id)
 	}
@@ -218,14 +215,15 @@ func (s *Service) serveGraph(c call) (any, error) {
 }
 
 func (s *Service) serveStats(c call) (any, error) {
-	if s.index == nil {
-		return nil, errNoIndex
+	x, err := s.index()
+	if err != nil {
+		return nil, err
 	}
 	values, err := parameters(c.Request, "agreement")
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.index.Count(c.Context(), s.readable(c.caller, values["agreement"]))
+	answer, err := x.Count(c.Context(), s.readable(c.caller, values["agreement"]))
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ type Service struct {
 	now    func() time.Time
 	failed func(*http.Request, error)
 	audit  audit.Source
-	index  *index.Index // nil: none
+	index  func() (*index.Index, error)
 	logins *auth.Logins
 
 	openAPI func() ([]byte, error)
@@ -65,9 +65,22 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: c.Index,
+	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: theIndex(c.Index),
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
+}
+
+// errNoIndex is the answer of a server without an index.
+var errNoIndex = fmt.Errorf("%w: the server was started with --no-index", index.ErrUnavailable)
+
+// theIndex returns an index that is open, or errNoIndex.
+func theIndex(x *index.Index) func() (*index.Index, error) {
+	return func() (*index.Index, error) {
+		if x == nil {
+			return nil, errNoIndex
+		}
+		return x, nil
+	}
 }
 
 // Apply brings the store to what a file says, and says what became of each thing in it, in the file's order by kind.

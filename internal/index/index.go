@@ -31,6 +31,9 @@ func Folder(data string) string { return filepath.Join(data, "index") }
 type Options struct {
 	Now func() time.Time // nil: the clock
 
+	// Patience is how long a search waits for the index to catch up with the journals; 0: two seconds.
+	Patience time.Duration
+
 	// Failed is told what made the index be made again, or kept it from following an agreement; nil: nobody is.
 	Failed func(error)
 }
@@ -62,6 +65,9 @@ var ErrUnavailable = errors.New("the search index is not available")
 func Open(s *store.Store, opts Options) (*Index, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Patience == 0 {
+		opts.Patience = patience
 	}
 	if opts.Failed == nil {
 		opts.Failed = func(error) {}

@@ -106,7 +106,7 @@ type view struct {
 }
 
 // Search finds objects in a scope, the newest first. It waits for the index to have read what was committed before it was
-// asked, two seconds at most.
+// asked, for Options.Patience at most.
 func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Results, error) {
 	q.Limit = min(max(q.Limit, 0), MostResults)
 	if q.Limit == 0 {
@@ -170,7 +170,7 @@ func (x *Index) Count(ctx context.Context, scope Scope) (*Results, error) {
 // with it or patience has ended.
 func (x *Index) look(ctx context.Context, scope Scope, fn func(readable, []*view) error) error {
 	heads := make([]uint64, len(scope))
-	waiting, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, x.opts.Patience)
 	defer cancel()
 	for i, in := range scope {
 		stats, err := in.Collection.Stats()
