@@ -44,8 +44,10 @@ type Index struct {
 	dir   string
 	opts  Options
 
-	broken  atomic.Bool // pebble could not go on: db is neither used nor closed
-	corrupt atomic.Bool // pebble met a table that is damaged: the index is made again
+	broken  atomic.Bool   // pebble could not go on: db is neither used nor closed
+	corrupt atomic.Bool   // pebble met a table that is damaged: the index is made again
+	failing chan struct{} // closed at pebble's first failure to write; made anew with db
+	failed  sync.Once     // closes failing; made anew with db
 
 	mu     sync.RWMutex // held for reading while db is in use
 	db     *pebble.DB   // nil when it could not be made: every search answers ErrUnavailable
@@ -91,10 +93,34 @@ func (x *Index) Close() error {
 	if x.db == nil || x.broken.Load() {
 		return nil
 	}
-	err := x.db.Flush()
+	err := x.flush()
 	err = errors.Join(err, x.db.Close())
 	x.db = nil
 	return err
+}
+
+// flush writes what is in memory, unless the disk does not take it: then it is read from the journals at the next start.
+func (x *Index) flush() error {
+	flushed, err := x.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-flushed:
+	case <-x.failing:
+	}
+	return nil
+}
+
+// pauseAfterFailure keeps pebble, which tries again at once what it could not write, from doing nothing else.
+const pauseAfterFailure = time.Second
+
+func (x *Index) couldNotWrite(err error) {
+	x.failed.Do(func() {
+		x.opts.Failed(fmt.Errorf("the search index cannot be written: %w", err))
+		close(x.failing)
+	})
+	time.Sleep(pauseAfterFailure)
 }
 
 // remarks keeps pebble's remarks out of the log: what matters comes back as errors.
@@ -123,7 +149,10 @@ func (x *Index) options() *pebble.Options {
 		MaxOpenFiles:          200,
 		L0CompactionThreshold: 4,
 		L0StopWritesThreshold: 24,
-		EventListener:         &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { x.corrupt.Store(true) }},
+		EventListener: &pebble.EventListener{
+			DataCorruption:  func(pebble.DataCorruptionInfo) { x.corrupt.Store(true) },
+			BackgroundError: x.couldNotWrite,
+		},
 	}
 	o.CompactionConcurrencyRange = func() (int, int) { return 1, 1 }
 	for i := range o.Levels {
@@ -138,6 +167,7 @@ func (x *Index) open() error {
 	if err := os.MkdirAll(x.dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the search index: %w", err)
 	}
+	x.failing, x.failed = make(chan struct{}), sync.Once{}
 	opts := x.options()
 	defer opts.Cache.Unref()
 	db, err := pebble.Open(x.dir, opts)
