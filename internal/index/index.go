@@ -16,6 +16,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/store"
@@ -140,6 +141,7 @@ func (r remarks) Fatalf(text string, args ...any) {
 
 func (x *Index) options() *pebble.Options {
 	o := &pebble.Options{
+		FS:                    private{vfs.Default},
 		FormatMajorVersion:    pebble.FormatNewest,
 		Merger:                union,
 		Logger:                remarks{x},

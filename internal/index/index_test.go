@@ -516,6 +516,9 @@ func TestNoTextInTheIndex(t *testing.T) {
 		if err != nil || d.IsDir() {
 			return err
 		}
+		if info, err := d.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got mode %v, %v, want one that others cannot read", name, info.Mode(), err)
+		}
 		b, err := os.ReadFile(name)
 		for _, text := range []string{"nowfall", "quicksilver", "marigold", "malware"} {
 			if strings.Contains(string(b), text) {
