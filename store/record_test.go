@@ -42,12 +42,12 @@ func TestRecordsReadBack(t *testing.T) {
 	}
 }
 
-func TestIDKeysTellTextsApart(t *testing.T) {
+func TestIDKeysAreThoseOfIdentifiersInWhateverCase(t *testing.T) {
 	id := testID("malware", 1)
 	upper := stix.ID("malware--" + strings.ToUpper(id.UUID()))
 	a, ok1 := appendIDKey(nil, 300, id)
 	b, ok2 := appendIDKey(nil, 300, upper)
-	if !ok1 || !ok2 || bytes.Equal(a, b) || idKeyLen(append(a[:len(a):len(a)], 1, 2)) != len(a) || idKeyLen(append(b[:len(b):len(b)], 1, 2)) != len(b) {
+	if !ok1 || !ok2 || !bytes.Equal(a, b) || idKeyLen(append(a[:len(a):len(a)], 1, 2)) != len(a) || idKeyLen(append(b[:len(b):len(b)], 1, 2)) != len(b) {
 		t.Errorf("got keys %x and %x", a, b)
 	}
 	if _, ok := appendIDKey(nil, 1, "nonsense"); ok {

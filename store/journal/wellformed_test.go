@@ -34,6 +34,7 @@ func TestEntriesThatBreakTheTableAreRefused(t *testing.T) {
 		{"a party without account", "added", func(e *Entry) { e.Account = "" }, "no account"},
 		{"a head of no entries", "head", func(e *Entry) { e.Source.Position = 0 }, "size"},
 		{"a deletion with a digest", "deleted", func(e *Entry) { e.Digest = digestOf(1) }, "must not have the field digest"},
+		{"a deletion with an act of terms", "deleted", func(e *Entry) { e.Act = "suspend" }, "is suspend"},
 		{"a deletion of nothing", "deleted", func(e *Entry) { e.Of = 0 }, "must have the field of"},
 		{"terms without act", "terms", func(e *Entry) { e.Act = "" }, "must have the field act"},
 		{"terms with an object", "terms", func(e *Entry) { e.Object = "tool--1" }, "must not have the field object"},
