@@ -15,8 +15,8 @@ import (
 const ownerFormat = 3
 
 // upgrade brings a file of an older format to this one, in one transaction: a crash leaves the file as it was. Everything
-// that is derived is made anew, owners among it, from the journal and the stored texts. That takes as long as accord check
-// --rebuild: about half a minute for a million objects.
+// that is derived is made anew, owners among it, from the journal and the stored texts, which takes as long as accord check
+// --rebuild.
 func upgrade(tx *bolt.Tx, format uint64) error {
 	for _, l := range new(buckets).layout() {
 		if _, err := tx.CreateBucketIfNotExists(l.name); err != nil {
