@@ -31,7 +31,7 @@ const backupFormat = 1
 // The parts of a backup that are no part of a data folder.
 const (
 	planName   = "plan.json"   // first in the stream: how much comes
-	backupName = "backup.json" // last: the manifest
+	backupName = "backup.json" // after the files: the manifest; only its signature comes later
 )
 
 // BackupPlan says what a backup will be, before it comes.
@@ -39,6 +39,7 @@ type BackupPlan struct {
 	Format int       `json:"format"`
 	Made   time.Time `json:"made"` // the moment that the backup shows
 	Bytes  int64     `json:"bytes"`
+	Signed bool      `json:"signed"` // a signature comes after the manifest
 }
 
 // BackupManifest says what a backup is: a data folder as it was at one moment, and the digest of every file in it.
@@ -48,6 +49,9 @@ type BackupManifest struct {
 	Files      []BackupFile      `json:"files"`
 	Agreements []BackupAgreement `json:"agreements"`
 	Missing    []agreement.Name  `json:"missing,omitempty"` // agreements whose files could not be opened
+
+	// SignedBy is the verifier key of the server that signed the manifest; "" if it is not signed.
+	SignedBy string `json:"-"`
 }
 
 // BackupFile is one file of a backup.
@@ -82,6 +86,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, deliveries Deliveries) 
 	}
 	defer m.close()
 	b := &backupWriter{tar: tar.NewWriter(w), ctx: ctx, made: m.made}
+	if b.keys, err = s.signing(); err != nil {
+		return fmt.Errorf("back up %s: %w", s.dir, err)
+	}
 	if err := b.all(m); err != nil {
 		return fmt.Errorf("back up %s: %w", s.dir, err)
 	}
@@ -209,7 +216,8 @@ func (m *moment) addDeliveries(cols []*Collection, deliveries Deliveries) error 
 	})
 }
 
-// plainFolders are the folders of a data folder that hold small files which are replaced, never changed.
+// plainFolders are the folders of a data folder that hold small files which are replaced, never changed. What else lies in them,
+// such as what a crash left of a file, is in no backup.
 var plainFolders = []string{keysName, "tls"}
 
 func plainFiles(dir string) (names []string, err error) {
@@ -219,8 +227,8 @@ func plainFiles(dir string) (names []string, err error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if e.Type().IsRegular() {
-				names = append(names, path.Join(folder, e.Name()))
+			if name := path.Join(folder, e.Name()); e.Type().IsRegular() && isBackupPart(name) {
+				names = append(names, name)
 			}
 		}
 	}
@@ -233,15 +241,16 @@ type backupWriter struct {
 	tar   *tar.Writer
 	ctx   context.Context
 	made  time.Time
+	keys  *Keyring // nil: the backup is not signed
 	files []BackupFile
 }
 
 func (b *backupWriter) all(m *moment) error {
-	plan := BackupPlan{Format: backupFormat, Made: m.made}
+	plan := BackupPlan{Format: backupFormat, Made: m.made, Signed: b.keys != nil}
 	for _, f := range m.files {
 		plan.Bytes += f.snapshot.Tx.Size()
 	}
-	if err := b.document(planName, plan); err != nil {
+	if _, err := b.document(planName, plan); err != nil {
 		return err
 	}
 	b.files = nil
@@ -261,18 +270,30 @@ func (b *backupWriter) all(m *moment) error {
 		f.snapshot.Close() // its old pages may go
 	}
 	manifest := BackupManifest{Format: backupFormat, Made: m.made, Files: b.files, Agreements: m.agreements, Missing: m.missing}
-	if err := b.document(backupName, manifest); err != nil {
+	text, err := b.document(backupName, manifest)
+	if err != nil {
 		return err
+	}
+	if b.keys != nil {
+		signed, err := b.keys.signBackup(text)
+		if err != nil {
+			return err
+		}
+		if err := b.part(signatureName, int64(len(signed)), bytes.NewReader(signed).WriteTo); err != nil {
+			return err
+		}
 	}
 	return b.tar.Close()
 }
 
-func (b *backupWriter) document(name string, v any) error {
+// document writes a part in JSON, and returns its text.
+func (b *backupWriter) document(name string, v any) ([]byte, error) {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return b.part(name, int64(len(text)), bytes.NewReader(text).WriteTo)
+	text = append(text, '\n')
+	return text, b.part(name, int64(len(text)), bytes.NewReader(text).WriteTo)
 }
 
 func (b *backupWriter) part(name string, size int64, writeTo func(io.Writer) (int64, error)) error {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"archive/tar"
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -14,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // Progress is told how many bytes of how many are done.
@@ -126,9 +126,12 @@ func (in *receiving) all(r *tar.Reader) (*BackupManifest, error) {
 			}
 			return nil, fmt.Errorf("read the backup: %w", err)
 		}
+		if h.Typeflag != tar.TypeReg {
+			return nil, &StrangeNameError{h.Name, "is a link, a folder or a device: a backup has files only"}
+		}
 		switch h.Name {
 		case planName:
-			if err := readPart(r, &in.plan); err != nil {
+			if _, err := readPart(r, &in.plan); err != nil {
 				return nil, err
 			}
 			if err := knownFormat(in.plan.Format); err != nil {
@@ -151,17 +154,16 @@ func knownFormat(format int) error {
 	return fmt.Errorf("has format %d, this program reads format %d: use the Accord that made it, or a newer one", format, backupFormat)
 }
 
-func readPart(r io.Reader, v any) error {
-	text, err := io.ReadAll(io.LimitReader(r, 256<<20))
-	if err != nil {
-		return err
+func readPart(r io.Reader, v any) (text []byte, err error) {
+	if text, err = io.ReadAll(io.LimitReader(r, 256<<20)); err != nil {
+		return nil, err
 	}
-	return json.Unmarshal(text, v)
+	return text, json.Unmarshal(text, v)
 }
 
 func (in *receiving) file(h *tar.Header, r io.Reader) error {
-	if !filepath.IsLocal(filepath.FromSlash(h.Name)) || h.Typeflag != tar.TypeReg {
-		return errors.New("it is no file of a backup")
+	if !isBackupPart(h.Name) {
+		return &StrangeNameError{h.Name, "is no file of a backup"}
 	}
 	before := in.done
 	f, err := writeNew(in.ctx, filepath.Join(in.dir, filepath.FromSlash(h.Name)), r, func(n int64) { in.tell(before + n) })
@@ -243,10 +245,11 @@ func (s *sparseWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// manifest reads the last part, compares it with what came, and keeps it.
-func (in *receiving) manifest(r io.Reader) (*BackupManifest, error) {
+// manifest reads the manifest and its signature, compares them with what came, and keeps them as they came.
+func (in *receiving) manifest(r *tar.Reader) (*BackupManifest, error) {
 	var m BackupManifest
-	if err := readPart(r, &m); err != nil {
+	text, err := readPart(r, &m)
+	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
 	if err := knownFormat(m.Format); err != nil {
@@ -261,21 +264,41 @@ func (in *receiving) manifest(r io.Reader) (*BackupManifest, error) {
 	for name := range in.got {
 		return nil, fmt.Errorf("%s is not in the manifest", name)
 	}
-	return &m, keepManifest(in.dir, &m)
+	if err := m.checkParts(); err != nil {
+		return nil, err
+	}
+	if in.plan.Signed {
+		signed, err := readSignaturePart(r)
+		if err != nil {
+			return nil, err
+		}
+		if m.SignedBy, err = verifyBackup(text, signed); err != nil {
+			return nil, err
+		}
+		if err := in.keep(signatureName, signed); err != nil {
+			return nil, err
+		}
+	}
+	return &m, in.keep(backupName, text)
 }
 
-func keepManifest(dir string, m *BackupManifest) error {
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
+// readSignaturePart reads the part after the manifest.
+func readSignaturePart(r *tar.Reader) ([]byte, error) {
+	h, err := r.Next()
+	if err != nil || h.Name != signatureName || h.Typeflag != tar.TypeReg {
+		return nil, errors.Join(errors.New("the backup ended before its signature"), err)
 	}
-	_, err = writeNew(context.Background(), filepath.Join(dir, backupName), strings.NewReader(string(text)+"\n"), func(int64) {})
+	return io.ReadAll(io.LimitReader(r, 1<<20))
+}
+
+func (in *receiving) keep(name string, text []byte) error {
+	_, err := writeNew(in.ctx, filepath.Join(in.dir, name), bytes.NewReader(text), func(int64) {})
 	return err
 }
 
-// ReadBackupManifest reads what a backup says of itself.
+// ReadBackupManifest reads what a backup says of itself, and verifies its signature if it has one.
 func ReadBackupManifest(dir string) (*BackupManifest, error) {
-	text, err := os.ReadFile(filepath.Join(dir, backupName))
+	text, err := readManifest(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is no backup: it has no %s", dir, backupName)
 	}
@@ -289,13 +312,43 @@ func ReadBackupManifest(dir string) (*BackupManifest, error) {
 	if err := knownFormat(m.Format); err != nil {
 		return nil, fmt.Errorf("the backup %s %w", dir, err)
 	}
+	signed, err := readSignature(dir)
+	if err == nil && signed != nil {
+		m.SignedBy, err = verifyBackup(text, signed)
+	}
+	if err = errors.Join(err, m.checkParts()); err != nil {
+		return nil, fmt.Errorf("read the backup %s: %w", dir, err)
+	}
 	return &m, nil
 }
 
+func readManifest(dir string) ([]byte, error) {
+	f, err := openPart(dir, backupName)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// openBackup reads the manifest of a backup that is about to be restored: signed by a trusted key, if there are any, in a folder
+// that holds nothing else.
+func openBackup(dir string, trusted []string) (*BackupManifest, error) {
+	m, err := ReadBackupManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(m.checkFolder(dir), m.trust(dir, trusted)); err != nil {
+		return nil, fmt.Errorf("read the backup %s: %w", dir, err)
+	}
+	return m, nil
+}
+
 // Restore makes the data folder dir from a backup. dir must not be there, or be empty. Each file is compared with the
-// manifest as it is copied; if one differs, nothing is made.
-func Restore(ctx context.Context, backup, dir string, progress Progress) (*BackupManifest, error) {
-	m, err := ReadBackupManifest(backup)
+// manifest as it is copied; if one differs, nothing is made. What no backup of ours has is refused (*StrangeNameError), and so is,
+// if trusted names verifier keys, what none of them or of their successors signed (ErrNotTrusted).
+func Restore(ctx context.Context, backup, dir string, trusted []string, progress Progress) (*BackupManifest, error) {
+	m, err := openBackup(backup, trusted)
 	if err != nil {
 		return nil, err
 	}
@@ -324,16 +377,12 @@ func Restore(ctx context.Context, backup, dir string, progress Progress) (*Backu
 
 // copyPart copies a file of a backup and compares it with the manifest.
 func copyPart(ctx context.Context, backup, dir string, want BackupFile, progress func(int64)) error {
-	local := filepath.FromSlash(want.Name)
-	if !filepath.IsLocal(local) {
-		return fmt.Errorf("the manifest names %s, which is no file of a backup", want.Name)
-	}
-	from, err := os.Open(filepath.Join(backup, local))
+	from, err := openPart(backup, want.Name)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	got, err := writeNew(ctx, filepath.Join(dir, local), from, progress)
+	got, err := writeNew(ctx, filepath.Join(dir, filepath.FromSlash(want.Name)), from, progress)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", want.Name, err)
 	}

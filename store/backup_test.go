@@ -96,7 +96,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 			newest = n
 		}
 		restored := filepath.Join(t.TempDir(), "restored")
-		if _, err := Restore(context.Background(), dir, restored, nil); err != nil {
+		if _, err := Restore(context.Background(), dir, restored, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantSound(t, restored)
@@ -162,11 +162,11 @@ func TestABackupThatIsNotWholeIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	into := filepath.Join(t.TempDir(), "restored")
-	_, err = Restore(context.Background(), backup, into, nil)
+	_, err = Restore(context.Background(), backup, into, nil, nil)
 	if _, stat := os.Stat(into); err == nil || !strings.Contains(err.Error(), filepath.Base(file)) || !os.IsNotExist(stat) {
 		t.Errorf("restoring a backup with a flipped bit: got %v, and the folder %v, want an error that names the file, and no folder", err, stat)
 	}
-	if _, err := Restore(context.Background(), dir, into, nil); err == nil || !strings.Contains(err.Error(), "no backup") {
+	if _, err := Restore(context.Background(), dir, into, nil, nil); err == nil || !strings.Contains(err.Error(), "no backup") {
 		t.Errorf("restoring what is no backup: got %v", err)
 	}
 }
@@ -179,7 +179,7 @@ func TestOneAgreementComesBackFromABackup(t *testing.T) {
 	if err := os.WriteFile(file, []byte("no database"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := RestoreAgreement(context.Background(), backup, dir, "gsp")
+	_, kept, err := RestoreAgreement(context.Background(), backup, dir, "gsp", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestOneAgreementComesBackFromABackup(t *testing.T) {
 	if got := wantSound(t, dir)["gsp"].Entries; got != entries {
 		t.Errorf("got %d entries, want %d", got, entries)
 	}
-	if _, err := RestoreAgreement(context.Background(), backup, dir, "nobody"); err == nil {
+	if _, _, err := RestoreAgreement(context.Background(), backup, dir, "nobody", nil); err == nil {
 		t.Error("restored an agreement that is not listed")
 	}
 }
@@ -304,7 +304,7 @@ func TestAnEmptyFolderIsFilledWhereItIs(t *testing.T) {
 	if _, err := ReceiveBackup(context.Background(), bytes.NewReader(stream.Bytes()), backup, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(context.Background(), backup, restored, nil); err != nil {
+	if _, err := Restore(context.Background(), backup, restored, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !os.SameFile(before, inode(restored)) {

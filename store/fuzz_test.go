@@ -47,9 +47,9 @@ func FuzzStatusRecord(f *testing.F) {
 // nothing behind, and writes nothing beside its folder.
 func FuzzReceiveBackup(f *testing.F) {
 	sum := sha256.Sum256([]byte("x"))
-	file := `{"name":"tls/a","size":1,"sha256":"` + hex.EncodeToString(sum[:]) + `"}`
+	file := `{"name":"accord.db","size":1,"sha256":"` + hex.EncodeToString(sum[:]) + `"}`
 	for _, parts := range [][]string{
-		{planName, `{"format":1,"bytes":1}`, "tls/a", "x", backupName, `{"format":1,"files":[` + file + `]}`},
+		{planName, `{"format":1,"bytes":1}`, "accord.db", "x", backupName, `{"format":1,"files":[` + file + `]}`},
 		{backupName, `{"format":9}`},
 		{planName, `{"format":1}`, "../a", "x", backupName, `{"format":1}`},
 		{planName, `{"format":1}`, "./backup.json", "x", backupName, `{"format":1}`},

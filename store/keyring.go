@@ -48,9 +48,15 @@ func (s *Store) Keys(name string) (*Keyring, error) {
 	s.keyring.mu.Lock()
 	defer s.keyring.mu.Unlock()
 	if s.keyring.open == nil {
+		if err := s.keysLost(); err != nil {
+			return nil, err
+		}
 		k, err := openKeyring(filepath.Join(s.dir, keysName), name, s.opts.ReadOnly)
 		if err != nil {
 			return nil, fmt.Errorf("open the signing keys: %w", err)
+		}
+		if err := s.markSigned(); err != nil {
+			return nil, err
 		}
 		s.keyring.open = k
 	}

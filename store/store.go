@@ -83,6 +83,9 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 			s.closeFiles()
 		}
 	}()
+	if err := RegistryLost(dir); err != nil {
+		return nil, fmt.Errorf("open data folder: %w", err)
+	}
 	if err := s.makeFolder(); err != nil {
 		return nil, err
 	}

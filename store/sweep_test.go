@@ -79,7 +79,7 @@ func TestADeletionLeavesNoText(t *testing.T) {
 
 	// Not even a backup that is made at once has it, nor what is restored from it.
 	backup, restored := received(t, s, nil), filepath.Join(t.TempDir(), "restored")
-	if _, err := Restore(t.Context(), backup, restored, nil); err != nil {
+	if _, err := Restore(t.Context(), backup, restored, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	wantSound(t, restored)

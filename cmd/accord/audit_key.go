@@ -12,7 +12,7 @@ import (
 
 func newAuditKey(e *env) *cobra.Command {
 	var from source
-	var rotate bool
+	var rotate, lost bool
 	var name string
 	cmd := &cobra.Command{
 		Use:   "key",
@@ -30,18 +30,31 @@ otherwise it is "accord") and stays.
 and its private part is deleted. Heads that it signed stay verifiable, and who
 trusts it is led to the new one.
 
+--replace-lost makes a key in the folder of a stopped server whose DIR/keys is
+missing, when no backup has it. Nothing connects the new key with the lost one:
+auditors must be told, and keep the heads that the lost one signed.
+
 ` + sourceHelp,
 		Example: `  accord audit key --data /var/lib/accord --name ti.example.org
   accord audit key --data /var/lib/accord --rotate`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if rotate || name != "" {
+			if rotate || lost || name != "" {
 				if err := from.resolve(e); err != nil {
 					return err
 				}
 				if from.data == "" {
-					return usageError("--rotate and --name are for the machine that has the data folder: give --data DIR")
+					return usageError("--rotate, --name and --replace-lost are for the machine that has the data folder: give --data DIR")
 				}
+			}
+			if lost {
+				return from.administer(e, func(c *admin.Client) error {
+					list, err := c.ReplaceLostKeys(cmd.Context(), name)
+					if err != nil {
+						return err
+					}
+					return printKeys(e, list)
+				})
 			}
 			return auditKey(cmd.Context(), e, &from, rotate, name)
 		},
@@ -49,6 +62,7 @@ trusts it is led to the new one.
 	from.addFlags(cmd, false)
 	cmd.Flags().MarkHidden("agreement")
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "retire the key and make a new one")
+	cmd.Flags().BoolVar(&lost, "replace-lost", false, "make another key where DIR/keys is lost")
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the server, for a key that is not made yet")
 	return cmd
 }

@@ -18,7 +18,7 @@ func newBackupCommand(e *env) *cobra.Command {
 		Short: "Back up a data folder, also of a running server",
 		Long: `Writes a backup into FOLDER, which must not exist or be empty: the data folder as
 it was at one moment, the same moment for all agreements, and backup.json with
-the digest of every file.
+the digest of every file. The server's key signs backup.json, in backup.note.
 
 A running server goes on serving and taking objects meanwhile; the backup comes
 through the socket DIR/admin.sock and is written here, with your rights. Without
@@ -61,6 +61,7 @@ func backUp(ctx context.Context, e *env, data, to string, check bool) error {
 		size += f.Size
 	}
 	fmt.Fprintf(e.stdout, "%s: %d files, %s, as of %s\n", to, len(m.Files), bytesText(uint64(size)), m.Made.Format("2006-01-02 15:04:05.000 MST"))
+	sayWhoSigned(e, m)
 	for _, a := range m.Agreements {
 		fmt.Fprintf(e.stdout, "agreement %s: %d entries, %d versions\n", a.Name, a.Entries, a.Versions)
 	}

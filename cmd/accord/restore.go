@@ -13,6 +13,8 @@ import (
 
 func newRestoreCommand(e *env) *cobra.Command {
 	var from, data, name string
+	var registry bool
+	var keys []string
 	cmd := &cobra.Command{
 		Use:   "restore --from FOLDER --data DIR",
 		Short: "Bring back a data folder, or one agreement of it, from a backup",
@@ -26,6 +28,16 @@ damaged or lost. The file that it replaces is kept beside it. What the agreement
 took in since the backup is gone; agreements that received from it may have come
 further than it, which accord check says.
 
+With --registry only accord.db is brought back in the same way: for one that is
+damaged or lost. Accounts, parties and the list of agreements are then those of
+the backup; an agreement made since has a file that is not listed, which accord
+status names.
+
+A backup is signed by the server's key: what signed it is printed, or that it is
+not signed. --trusted-key demands that the key, or a successor that it names,
+has signed it. A backup with links, devices, or files that no backup of Accord
+has is refused.
+
 What was added after the backup is not in it. Clients that remember a position
 go on from there: they keep what they have and get what is added from now on.
 Auditors who kept a newer head of history will see, rightly, that it is not
@@ -34,41 +46,70 @@ continued.`,
   accord restore --from /backup/accord-2026-10-01 --data /var/lib/accord --agreement gsp`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if name != "" {
-				return restoreOne(cmd.Context(), e, from, data, agreement.Name(name))
+			if registry && name != "" {
+				return usageError("--registry and --agreement are both given, expected one of them")
 			}
-			return restore(cmd.Context(), e, from, data)
+			trusted, err := trustedKeys(keys)
+			if err != nil {
+				return err
+			}
+			if registry || name != "" {
+				return restoreOne(cmd.Context(), e, from, data, agreement.Name(name), trusted)
+			}
+			return restore(cmd.Context(), e, from, data, trusted)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the backup `FOLDER`")
 	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`")
 	cmd.Flags().StringVar(&name, "agreement", "", "bring back this agreement alone, by its `NAME`")
+	cmd.Flags().BoolVar(&registry, "registry", false, "bring back accord.db alone")
+	cmd.Flags().StringArrayVar(&keys, "trusted-key", nil, trustedHelp)
 	cmd.MarkFlagRequired("from")
 	cmd.MarkFlagRequired("data")
 	return cmd
 }
 
-func restore(ctx context.Context, e *env, from, data string) error {
+func restore(ctx context.Context, e *env, from, data string, trusted []string) error {
 	bar := newByteBar(e.stderr, "restore")
-	m, err := store.Restore(ctx, from, data, bar.show)
+	m, err := store.Restore(ctx, from, data, trusted, bar.show)
 	bar.done()
 	if err != nil {
 		return emptyFolder(err)
 	}
+	sayWhoSigned(e, m)
 	fmt.Fprintf(e.stdout, "%s: %d files, as of %s\n", data, len(m.Files), m.Made.Format("2006-01-02 15:04:05.000 MST"))
 	return checkHere(ctx, e, data, nil)
 }
 
-func restoreOne(ctx context.Context, e *env, from, data string, name agreement.Name) error {
-	kept, err := store.RestoreAgreement(ctx, from, data, name)
+// restoreOne restores an agreement, or, without a name, accord.db.
+func restoreOne(ctx context.Context, e *env, from, data string, name agreement.Name, trusted []string) error {
+	what := "accord.db"
+	bring := store.RestoreRegistry
+	if name != "" {
+		what = fmt.Sprintf("agreement %s", name)
+		bring = func(ctx context.Context, from, data string, trusted []string) (*store.BackupManifest, string, error) {
+			return store.RestoreAgreement(ctx, from, data, name, trusted)
+		}
+	}
+	m, kept, err := bring(ctx, from, data, trusted)
 	if err != nil {
 		return stopFirst(err)
 	}
-	fmt.Fprintf(e.stdout, "agreement %s: restored\n", name)
+	sayWhoSigned(e, m)
+	fmt.Fprintf(e.stdout, "%s: restored\n", what)
 	if kept != "" {
-		fmt.Fprintf(e.stdout, "agreement %s: the file as it was is %s\n", name, kept)
+		fmt.Fprintf(e.stdout, "%s: the file as it was is %s\n", what, kept)
 	}
 	return checkHere(ctx, e, data, nil)
+}
+
+// sayWhoSigned prints which server's key signed a backup.
+func sayWhoSigned(e *env, m *store.BackupManifest) {
+	if m.SignedBy == "" {
+		fmt.Fprintln(e.stdout, "backup: NOT SIGNED: nothing says which server made it")
+		return
+	}
+	fmt.Fprintf(e.stdout, "backup: signed by %s\n", m.SignedBy)
 }
 
 // checkHere checks a folder that no server has open.

@@ -113,10 +113,16 @@ func (s *Service) serveKeys(call) (any, error) { return s.audit.Keys() }
 
 func (s *Service) serveNamedKeys(c call) (any, error) {
 	var body struct {
-		Name string `json:"name"`
+		Name    string `json:"name"`
+		Replace string `json:"replace"` // "lost": the folder has lost its key
 	}
 	if err := readJSON(c.Request, &body); err != nil {
 		return nil, err
+	}
+	if body.Replace == "lost" {
+		if _, err := s.store.ReplaceLostKeys(body.Name); err != nil {
+			return nil, err
+		}
 	}
 	return s.audit.NamedKeys(body.Name)
 }

@@ -32,6 +32,11 @@ func (c *Client) NameKeys(ctx context.Context, name string) (list audit.KeyList,
 	return list, c.do(ctx, http.MethodPost, "keys/", map[string]string{"name": name}, &list)
 }
 
+// ReplaceLostKeys makes a signing key in a data folder that has lost its own.
+func (c *Client) ReplaceLostKeys(ctx context.Context, name string) (list audit.KeyList, err error) {
+	return list, c.do(ctx, http.MethodPost, "keys/", map[string]string{"name": name, "replace": "lost"}, &list)
+}
+
 // RotateKey retires the signing key and makes its successor.
 func (c *Client) RotateKey(ctx context.Context) (list audit.KeyList, err error) {
 	return list, c.do(ctx, http.MethodPost, "keys/rotate/", nil, &list)

@@ -56,6 +56,9 @@ func Open(dir string) (*Client, error) {
 func OpenExisting(dir string) (*Client, error) {
 	switch _, err := os.Stat(filepath.Join(dir, "accord.db")); {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := store.RegistryLost(dir); err != nil {
+			return nil, err
+		}
 		return nil, fmt.Errorf("%s is no data folder, it has no accord.db: %w", dir, fs.ErrNotExist)
 	case err != nil:
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+// RestoreAgreement brings one agreement of a data folder back from a backup; the file that it replaces is kept beside it.
+// What the agreement took in since the backup is gone, and agreements that follow it may have come further: Check says so.
+// No other process may have the folder open. trusted is as for Restore. It returns the backup's manifest, and where the file that
+// was replaced is now.
+func RestoreAgreement(ctx context.Context, backup, dir string, name agreement.Name, trusted []string) (m *BackupManifest, kept string, err error) {
+	if m, err = openBackup(backup, trusted); err != nil {
+		return nil, "", err
+	}
+	lock, err := lockFolder(dir, false)
+	if err != nil {
+		return nil, "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
+	defer unlockFolder(lock, false)
+	listed, err := listAgreements(filepath.Join(dir, registryName))
+	if err != nil {
+		return nil, "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
+	i := slices.IndexFunc(listed, func(l Listed) bool { return l.Name == name })
+	if i < 0 {
+		return nil, "", fmt.Errorf("restore agreement %s: the data folder %s lists none of that name", name, dir)
+	}
+	file := agreementsName + "/" + listed[i].Collection.String() + ".db"
+	f := slices.IndexFunc(m.Files, func(f BackupFile) bool { return f.Name == file })
+	if f < 0 {
+		return nil, "", fmt.Errorf("restore agreement %s: the backup %s does not hold it", name, backup)
+	}
+	kept, err = replaceFile(ctx, backup, dir, m.Files[f])
+	if err != nil {
+		return nil, "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
+	return m, kept, nil
+}
+
+// RestoreRegistry brings accord.db back from a backup, for a data folder whose own is damaged or missing; what is there is kept
+// beside it. Agreements, accounts and parties are those of the backup: an agreement made since is in a file that is not listed,
+// which Survey says. No other process may have the folder open. trusted is as for Restore.
+func RestoreRegistry(ctx context.Context, backup, dir string, trusted []string) (m *BackupManifest, kept string, err error) {
+	if m, err = openBackup(backup, trusted); err != nil {
+		return nil, "", err
+	}
+	lock, err := lockFolder(dir, false)
+	if err != nil {
+		return nil, "", fmt.Errorf("restore accord.db: %w", err)
+	}
+	defer unlockFolder(lock, false)
+	f := slices.IndexFunc(m.Files, func(f BackupFile) bool { return f.Name == registryName }) // there is one: checkParts
+	if kept, err = replaceFile(ctx, backup, dir, m.Files[f]); err != nil {
+		return nil, "", fmt.Errorf("restore accord.db: %w", err)
+	}
+	return m, kept, nil
+}
+
+// replaceFile puts a file of a backup in the place of the one in the data folder, when it is complete and durable.
+func replaceFile(ctx context.Context, backup, dir string, f BackupFile) (kept string, err error) {
+	fresh, err := os.MkdirTemp(dir, ".restore.")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(fresh)
+	if err := copyPart(ctx, backup, fresh, f, func(int64) {}); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, filepath.FromSlash(f.Name))
+	if _, err := os.Lstat(path); err == nil {
+		if kept, err = keepAside(path, "before-restore"); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Rename(filepath.Join(fresh, filepath.FromSlash(f.Name)), path); err != nil {
+		return kept, err
+	}
+	return kept, syncFolder(filepath.Dir(path), false)
+}
