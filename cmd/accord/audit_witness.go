@@ -26,33 +26,44 @@ needs the server's key, as accord audit key prints it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		witnessCommand(e, "add KEY URL", "Ask a witness from now on", []string{"KEY", "URL"}, func(ctx context.Context, c *admin.Client, args []string) (admin.WitnessList, error) {
+		witnessCommand(e, &cobra.Command{
+			Use: "add KEY URL", Short: "Ask a witness from now on", Args: exactArgs("KEY", "URL"),
+			Long: `Has the server ask a witness for a cosignature whenever it enters heads into its
+own journal. KEY is the witness's verifier key, URL where it answers. It lists
+the witnesses as they are then.`,
+			Example: "  accord audit witness add partner.example/witness+1f2e3d4c+BAAA... https://witness.partner.example/ --data /var/lib/accord",
+		}, func(ctx context.Context, c *admin.Client, args []string) (admin.WitnessList, error) {
 			return c.AddWitness(ctx, args[0], args[1])
 		}),
-		witnessCommand(e, "remove NAME", "Ask a witness no longer", []string{"NAME"}, func(ctx context.Context, c *admin.Client, args []string) (admin.WitnessList, error) {
+		witnessCommand(e, &cobra.Command{
+			Use: "remove NAME", Short: "Ask a witness no longer", Args: exactArgs("NAME"),
+			Long: `Has the server ask a witness no longer. NAME is that of its key. Cosignatures that
+it gave stay with the heads that they are for.`,
+			Example: "  accord audit witness remove partner.example/witness --data /var/lib/accord",
+		}, func(ctx context.Context, c *admin.Client, args []string) (admin.WitnessList, error) {
 			return c.RemoveWitness(ctx, args[0])
 		}),
-		witnessCommand(e, "list", "List the witnesses", nil, func(ctx context.Context, c *admin.Client, _ []string) (admin.WitnessList, error) {
+		witnessCommand(e, &cobra.Command{
+			Use: "list", Short: "List the witnesses", Args: noArgs,
+			Long:    "Lists the keys of the witnesses that the server asks, and where each answers.",
+			Example: "  accord audit witness list --data /var/lib/accord",
+		}, func(ctx context.Context, c *admin.Client, _ []string) (admin.WitnessList, error) {
 			return c.Witnesses(ctx)
 		}))
 	return cmd
 }
 
-func witnessCommand(e *env, use, short string, names []string, do func(context.Context, *admin.Client, []string) (admin.WitnessList, error)) *cobra.Command {
+// witnessCommand has cmd ask for a list of witnesses, and print it.
+func witnessCommand(e *env, cmd *cobra.Command, do func(context.Context, *admin.Client, []string) (admin.WitnessList, error)) *cobra.Command {
 	var t target
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  exactArgs(names...),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.administer(e, func(c *admin.Client) error {
-				list, err := do(cmd.Context(), c, args)
-				if err != nil {
-					return err
-				}
-				return writeWitnesses(e.stdout, list)
-			})
-		},
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return t.administer(e, func(c *admin.Client) error {
+			list, err := do(cmd.Context(), c, args)
+			if err != nil {
+				return err
+			}
+			return writeWitnesses(e.stdout, list)
+		})
 	}
 	t.addFlags(cmd.Flags())
 	return cmd

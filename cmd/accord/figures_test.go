@@ -24,6 +24,9 @@ func TestTheFiguresAreThoseOfTheManual(t *testing.T) {
 	}
 	var page taxii.Envelope
 	c.get("agency-siem", gsp+"objects/", &page)
+	if status, _ := askWith(t, c.URL, http.MethodGet, "/taxii2/", "Bearer a-token-of-nobody", ""); status != http.StatusUnauthorized {
+		t.Fatalf("a wrong token: got %d, want 401", status)
+	}
 	_, figures := askWith(t, ops, http.MethodGet, "/metrics", "", "")
 	for what, want := range map[string]string{
 		"requests by route and status": `accord_http_request_seconds_count{method="GET",route="/{root}/collections/{collection}/objects/",status="200"} 1`,

@@ -386,7 +386,7 @@ func TestALifeOfAnAgreement(t *testing.T) {
 		{"an unknown agreement", func() error { return s.Suspend(ctx, root, "nowhere", "") }, ErrNotFound, "no agreement nowhere", noon, agreement.Active},
 		{"resuming what runs", func() error { return s.Resume(ctx, root, "vendors") }, ErrRefused, "not suspended but active", noon, agreement.Active},
 		{"suspending", func() error { return s.Suspend(ctx, root, "vendors", "a leak") }, nil, "", noon, agreement.Suspended},
-		{"suspending again", func() error { return s.Suspend(ctx, root, "vendors", "") }, ErrRefused, "suspended already, since 2027-06-01T12:00:00Z by root", noon, agreement.Suspended},
+		{"suspending again", func() error { return s.Suspend(ctx, root, "vendors", "") }, ErrRefused, "suspended already, since 2027-06-01T12:00:00Z by admin", noon, agreement.Suspended},
 		{"renewing what is suspended", func() error { return s.Renew(ctx, root, "vendors", date("2029-02-01")) }, nil, "", noon, agreement.Suspended},
 		{"resuming", func() error { return s.Resume(ctx, root, "vendors") }, nil, "", noon, agreement.Active},
 		{"renewing to an earlier end", func() error { return s.Renew(ctx, root, "vendors", date("2028-01-01")) }, ErrRefused, "runs until 2029-02-01", noon, agreement.Active},
