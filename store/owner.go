@@ -194,7 +194,7 @@ func (a *applier) mayAdd(id idKey, ch *preparedChange, stored *version) (Outcome
 		}
 	} else {
 		v := a.formerOwners.Get(id)
-		if v == nil {
+		if v == nil || source != (uuid.UUID{}) { // what a member deleted bars no release
 			return 0, nil
 		}
 		n, used := binary.Uvarint(v)

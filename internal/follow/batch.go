@@ -262,6 +262,11 @@ func (b *batch) release(e *entry) error {
 		b.report(e, Gone, nil, "")
 		return nil
 	}
+	if present == nil {
+		if held, err := b.heldBack(e, h); held || err != nil {
+			return err
+		}
+	}
 	if len(e.references) >= manyReferences && !b.referred[e.position] {
 		b.tasks = append(b.tasks, task{kind: taskRefer, id: stix.ID(positionWord(e.position))})
 		return nil
@@ -385,6 +390,9 @@ func (b *batch) removed(e *entry) error {
 		}
 	}
 	key := versionKey(s)
+	if s.Version == "" && b.source.Holds(id) {
+		b.tasks = append(b.tasks, task{kind: taskRetry, id: id}) // what lay beside it may be the object's own now: see beside
+	}
 	h, err := b.targetObject(id)
 	if err != nil {
 		return err
@@ -439,13 +447,16 @@ func (m *Manager) watchOthers(b *batch) (seen journal.Position, all bool, err er
 func (b *batch) watchOther(e journal.Entry) {
 	id := stix.ID(e.Object)
 	left := e.Kind == journal.Withdrawn || e.Kind == journal.Deleted && e.Account != ""
+	if (e.Kind == journal.Withdrawn || e.Kind == journal.Deleted) && b.state.has(conflictList(id)) {
+		b.tasks = append(b.tasks, task{kind: taskResolve, id: id})
+	}
+	if e.Kind == journal.Deleted && e.Account != "" && e.Act == "" && b.source.Holds(id) {
+		b.tasks = append(b.tasks, task{kind: taskRetry, id: id}) // a member deleted what the release brings, too
+	}
 	switch {
 	case e.Kind == journal.Added && b.state.has(waitList(id)):
 		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
 	case left && !b.target.Holds(id) && b.state.has(referList(id)):
 		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
-	}
-	if (e.Kind == journal.Withdrawn || e.Kind == journal.Deleted) && b.state.has(conflictList(id)) {
-		b.tasks = append(b.tasks, task{kind: taskResolve, id: id})
 	}
 }

@@ -2,14 +2,18 @@ package follow
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
 // A conflict is a version that a release would add and under which the target has other content, of an account or of another
-// release. It is not there: it is counted and shown, nothing that refers to it goes because of it, and it is tried again
+// release, or whose object belongs to a member of the target. It is not there: it is counted and shown, nothing that refers to it goes because of it, and it is tried again
 // when the other content is removed.
 
 // conflict returns what is wrong with a version of the target that a release did not bring; "" if its content is that of e.
@@ -27,6 +31,81 @@ func (b *batch) conflict(e *entry, present *targetVersion) (string, error) {
 	}
 	return fmt.Sprintf("the agreement %s has other content under this version, added by %s on %s; an operator can remove it",
 		b.terms.Name, by, present.recorded.At.Format("2006-01-02T15:04:05Z")), nil
+}
+
+// heldBack reports whether a version that the target does not have has to stay, and records why: the object belongs to a
+// member there, or the version lies beside the object's own.
+func (b *batch) heldBack(e *entry, h *targetObject) (bool, error) {
+	ours := slices.ContainsFunc(h.versions, func(v targetVersion) bool { return v.ours })
+	if e.recorded.Version == "" {
+		if !ours {
+			return false, nil
+		}
+		first, err := b.beside(e)
+		if err == nil && first != "" {
+			b.report(e, Refused, []agreement.Refusal{{Term: "release", Message: first}}, "")
+		}
+		return first != "", err
+	}
+	if ours {
+		return false, nil
+	}
+	reason, err := b.foreign(e, h)
+	if err == nil && reason != "" {
+		b.noteConflict(e, reason)
+	}
+	return reason != "", err
+}
+
+// beside says whose text of an unversioned object the source had first, if a version is not of the same contributor: in
+// the target both would be the release's, and the later one the object's latest.
+func (b *batch) beside(e *entry) (string, error) {
+	versions, err := b.source.Versions(e.id())
+	if err != nil || len(versions) == 0 {
+		return "", err
+	}
+	first := versions[0]
+	for _, v := range versions[1:] {
+		if v.Position < first.Position {
+			first = v
+		}
+	}
+	if first.Entry.Party == e.recorded.Party && first.Entry.Source.Collection == e.recorded.Source.Collection {
+		return "", nil
+	}
+	by := "another release"
+	if first.Entry.Source.IsZero() {
+		by = "the party " + first.Entry.Party
+	}
+	return "the object has other content, added first by " + by + ", and only that goes", nil
+}
+
+// foreign says why the target will not take a version, because the object, or the identity that it names as its creator,
+// belongs to a party there; "" if it does not. The store decides: where this is silent, see lost.
+func (b *batch) foreign(e *entry, h *targetObject) (string, error) {
+	if len(h.versions) > 0 && b.terms.Accept.Versions != agreement.VersionsAny {
+		owner, ok, err := b.target.OwnerOf(e.id())
+		if err != nil {
+			return "", err
+		}
+		if ok && owner.Source == (uuid.UUID{}) && owner.Party != "" && owner.Party != b.owner(e) {
+			return fmt.Sprintf("in the agreement %s this object belongs to the party %s; an operator can remove what it added",
+				b.terms.Name, owner.Party), nil
+		}
+	}
+	if b.observe == nil {
+		return "", nil
+	}
+	t := e.object.Tree
+	creator := stix.ID(t.Str(t.Member(t.Root(), "created_by_ref")))
+	if party := b.terms.PartyOf(creator); party != "" && party != b.owner(e) && !b.terms.Accept.Relay {
+		return fmt.Sprintf("created_by_ref is the identity of the party %s, and the agreement %s takes that from it alone (accept.relay)",
+			party, b.terms.Name), nil
+	}
+	if party := b.terms.PartyOf(e.id()); party != "" && party != b.owner(e) {
+		return fmt.Sprintf("in the agreement %s this is the identity of the party %s", b.terms.Name, party), nil
+	}
+	return "", nil
 }
 
 // noteConflict records a conflict.

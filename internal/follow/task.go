@@ -21,7 +21,7 @@ const (
 	taskWake    = 'w' // an object has arrived: release what waits for it
 	taskCascade = 'c' // an object has left: withdraw what refers to it
 	taskJudge   = 'j' // a marking definition came or went, or a date in it has come: judge again what it decides
-	taskRetry   = 'v' // a version is no longer above the ceiling: judge the object's other versions again
+	taskRetry   = 'v' // a version is no longer above the ceiling, or no longer in the target: judge the object's versions again
 	taskResolve = 'x' // something of an object was removed from the target: try again what was in conflict with it
 	taskRefer   = 'l' // id is a position: record the references of a version that has many, then release it
 )
@@ -88,6 +88,9 @@ func (b *batch) runTasks(full func() bool) (bool, error) {
 func (b *batch) run(t *task, full func() bool) (bool, error) {
 	switch t.kind {
 	case taskCascade:
+		if b.holds(t.id) {
+			return true, nil // it has come again
+		}
 		return b.each(t, referList(t.id), full, func(word string) error {
 			b.state.unset(referList(t.id) + word)
 			return b.withdrawReferring(t.id, word)
