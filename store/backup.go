@@ -28,13 +28,13 @@ import (
 // backupFormat is the version of a backup's layout that this program writes and reads.
 const backupFormat = 1
 
-// The parts of a backup that are no part of a data folder.
+// The parts of a backup that a data folder does not have.
 const (
-	planName   = "plan.json"   // first in the stream: how much comes
+	planName   = "plan.json"   // first in the stream: how much follows
 	backupName = "backup.json" // after the files: the manifest; only its signature comes later
 )
 
-// BackupPlan says what a backup will be, before it comes.
+// BackupPlan describes a backup in advance.
 type BackupPlan struct {
 	Format int       `json:"format"`
 	Made   time.Time `json:"made"` // the moment that the backup shows
@@ -42,7 +42,7 @@ type BackupPlan struct {
 	Signed bool      `json:"signed"` // a signature comes after the manifest
 }
 
-// BackupManifest says what a backup is: a data folder as it was at one moment, and the digest of every file in it.
+// BackupManifest describes a backup: a data folder as it was at one moment, with the digest of every file in it.
 type BackupManifest struct {
 	Format     int               `json:"format"`
 	Made       time.Time         `json:"made"`
@@ -69,16 +69,17 @@ type BackupAgreement struct {
 	Versions   uint64         `json:"versions"`
 }
 
-// Deliveries calls add with the name of the file of deliveries of each collection, if it has one, and with a snapshot of
-// it, which add takes over. It is the delivery package's Log.Snapshot.
+// Deliveries calls add for the delivery file of each collection that has one, with its name and a snapshot, which add
+// must close. It is the delivery package's Log.Snapshot.
 type Deliveries func(collections []uuid.UUID, add func(name string, s *verifiedbolt.Snapshot)) error
 
-// Backup writes the folder as it is at one moment into w, as a tar stream that ReceiveBackup reads. Reading and writing go
-// on meanwhile; writers wait only while the moment is taken. It is the same moment for every agreement, so that no
-// follower is further than what it follows. deliveries may be nil.
+// Backup writes a snapshot of the folder to w, as a tar stream that ReceiveBackup reads. Reads and writes go on
+// meanwhile; writers wait only while the snapshot is taken. It is taken at the same moment for every agreement, so that
+// no follower is ahead of what it follows. deliveries may be nil.
 //
-// What was deleted before that moment is not in the backup: free pages are written as zeros. Until an agreement's file is
-// written to w, the pages that it had at that moment stay, so the file grows with what is changed meanwhile.
+// What was deleted before that moment is not in the backup: free pages are written as zeros. Until an agreement's file
+// has been written to w, the pages that it had at that moment are kept, so the file grows with each change made
+// meanwhile.
 func (s *Store) Backup(ctx context.Context, w io.Writer, deliveries Deliveries) error {
 	m, err := s.moment(ctx, deliveries)
 	if err != nil {
@@ -101,7 +102,7 @@ type filePart struct {
 	snapshot *verifiedbolt.Snapshot
 }
 
-// moment is a data folder at one moment.
+// moment is a snapshot of a data folder.
 type moment struct {
 	made       time.Time
 	files      []filePart
@@ -117,8 +118,8 @@ func (m *moment) close() {
 	}
 }
 
-// moment stops all writing for an instant and begins to read each file at that instant. Writers hold one file and wait for
-// no other, so taking them all in order cannot deadlock.
+// moment holds all writers for an instant and opens a read transaction on each file. A writer holds one file and waits
+// for no other, so locking them all in order cannot deadlock.
 func (s *Store) moment(ctx context.Context, deliveries Deliveries) (_ *moment, err error) {
 	s.changing.Lock() // accord.db, and the list of files
 	defer s.changing.Unlock()
@@ -135,7 +136,7 @@ func (s *Store) moment(ctx context.Context, deliveries Deliveries) (_ *moment, e
 	for _, u := range now.unavailable {
 		m.missing = append(m.missing, u.Name)
 	}
-	if deliveries != nil { // before the agreements: no delivery is of something that comes later
+	if deliveries != nil { // before the agreements, so that every delivery is of something in the backup
 		if err := m.addDeliveries(now.collections, deliveries); err != nil {
 			return nil, err
 		}
@@ -157,7 +158,7 @@ func (s *Store) moment(ctx context.Context, deliveries Deliveries) (_ *moment, e
 	return m, err
 }
 
-// holdWriters takes the write lock of every collection; release gives them back, also after an error.
+// holdWriters takes the write lock of every collection. The caller must call release, also after an error.
 func holdWriters(ctx context.Context, cols []*Collection) (release func(), err error) {
 	var held []*bolt.Tx
 	release = func() {
@@ -216,8 +217,8 @@ func (m *moment) addDeliveries(cols []*Collection, deliveries Deliveries) error 
 	})
 }
 
-// plainFolders are the folders of a data folder that hold small files which are replaced, never changed. What else lies in them,
-// such as what a crash left of a file, is in no backup.
+// plainFolders lists the subfolders of a data folder whose small files are replaced, never changed in place. What else
+// lies in them, such as what a crash left of a file, is in no backup.
 var plainFolders = []string{keysName, "tls"}
 
 func plainFiles(dir string) (names []string, err error) {
@@ -267,7 +268,7 @@ func (b *backupWriter) all(m *moment) error {
 		if err := b.part(f.name, f.snapshot.Tx.Size(), f.snapshot.WriteTo); err != nil {
 			return err
 		}
-		f.snapshot.Close() // its old pages may go
+		f.snapshot.Close() // releases its old pages
 	}
 	manifest := BackupManifest{Format: backupFormat, Made: m.made, Files: b.files, Agreements: m.agreements, Missing: m.missing}
 	text, err := b.document(backupName, manifest)
@@ -312,7 +313,7 @@ func (b *backupWriter) part(name string, size int64, writeTo func(io.Writer) (in
 	return nil
 }
 
-// hashedWriter hashes what passes, until its context ends.
+// hashedWriter hashes what is written to w. It fails once its context has ended.
 type hashedWriter struct {
 	w   io.Writer
 	sum hash.Hash

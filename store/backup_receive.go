@@ -17,12 +17,12 @@ import (
 	"slices"
 )
 
-// Progress is told how many bytes of how many are done.
+// Progress is called with the bytes done so far and the total.
 type Progress func(done, total int64)
 
-// ReceiveBackup reads what Backup writes and makes a backup of it: a new folder dir. The digest of each file is compared
-// as it comes, and what was written is made durable before the folder gets its name, or, when it was there and empty, what it
-// holds. What breaks off leaves nothing.
+// ReceiveBackup reads the stream that Backup writes and stores it as a backup in dir, a folder that is new or empty. It
+// verifies the digest of each file as it arrives, and makes everything durable before the folder appears under its name
+// or, if dir existed, before the files appear in it. An interrupted transfer leaves nothing.
 func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progress) (*BackupManifest, error) {
 	m, err := newFolder(dir, func(fresh string) (*BackupManifest, error) {
 		in := &receiving{ctx: ctx, dir: fresh, progress: progress, got: map[string]BackupFile{}}
@@ -34,8 +34,8 @@ func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progre
 	return m, nil
 }
 
-// newFolder fills a folder: one that does not exist gets its name when it is complete. One that exists and is empty stays
-// the folder it is, such as a volume that somebody mounted, and gets what it holds when that is complete.
+// newFolder fills a folder. A folder that does not exist appears under its name once it is complete. An existing empty
+// folder, which may be a mounted volume, is kept, and its content is moved in once it is complete.
 func newFolder(dir string, fill func(fresh string) (*BackupManifest, error)) (*BackupManifest, error) {
 	entries, err := os.ReadDir(dir)
 	exists := err == nil
@@ -70,8 +70,9 @@ func newFolder(dir string, fill func(fresh string) (*BackupManifest, error)) (*B
 	return m, syncFolder(within, false)
 }
 
-// moveOut moves what is in a folder to the one that it is in, and removes it. The list of agreements goes first, so that a
-// server that finds half of it misses the rest; the manifest of a backup goes last, so that half of one is none.
+// moveOut moves the content of a folder to its parent and removes the folder. The list of agreements is moved first, so
+// that a server notices if the rest is missing; the manifest of a backup is moved last, so that half a backup is not
+// taken for one.
 func moveOut(fresh, dir string) error {
 	entries, err := os.ReadDir(fresh)
 	if err != nil {
@@ -86,7 +87,7 @@ func moveOut(fresh, dir string) error {
 	return os.Remove(fresh)
 }
 
-// stage is when moveOut moves a file or folder.
+// stage returns the step in which moveOut moves a file or folder.
 func stage(name string) int {
 	switch name {
 	case registryName:
@@ -97,7 +98,7 @@ func stage(name string) int {
 	return 1
 }
 
-// syncTree makes the names in a folder and those below it durable.
+// syncTree makes the names in a folder and its subfolders durable.
 func syncTree(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -107,7 +108,7 @@ func syncTree(dir string) error {
 	})
 }
 
-// receiving is a backup on its way in.
+// receiving is the state of ReceiveBackup.
 type receiving struct {
 	ctx      context.Context
 	dir      string
@@ -182,7 +183,7 @@ func (in *receiving) tell(done int64) {
 	}
 }
 
-// writeNew writes a file that is not there yet, durably, and returns its size and digest.
+// writeNew writes a file that must not exist yet, makes it durable, and returns its size and digest.
 func writeNew(ctx context.Context, path string, r io.Reader, progress func(int64)) (_ BackupFile, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return BackupFile{}, err
@@ -212,7 +213,8 @@ func writeNew(ctx context.Context, path string, r io.Reader, progress func(int64
 	return BackupFile{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Sync()
 }
 
-// sparseWriter writes a file and leaves holes for whole blocks of zeros: free pages take no room on most file systems.
+// sparseWriter writes a file and leaves holes for whole blocks of zeros, so that free pages take no space on most file
+// systems.
 type sparseWriter struct {
 	f  *os.File
 	at int64
@@ -231,7 +233,7 @@ func (s *sparseWriter) Write(p []byte) (n int, err error) {
 			}
 		}
 		if !zeros {
-			// Up to the next block that may be a hole.
+			// Write up to the next block that may be a hole.
 			for end < len(p) && p[end] != 0 {
 				end = min(end+block, len(p))
 			}
@@ -344,9 +346,9 @@ func openBackup(dir string, trusted []string) (*BackupManifest, error) {
 	return m, nil
 }
 
-// Restore makes the data folder dir from a backup. dir must not be there, or be empty. Each file is compared with the
-// manifest as it is copied; if one differs, nothing is made. What no backup of ours has is refused (*StrangeNameError), and so is,
-// if trusted names verifier keys, what none of them or of their successors signed (ErrNotTrusted).
+// Restore makes the data folder dir from a backup. dir must be empty or must not exist. Each file is compared with the
+// manifest as it is copied; if one differs, nothing is made. What no backup of ours has is refused (*StrangeNameError),
+// and so is, if trusted names verifier keys, what none of them or of their successors signed (ErrNotTrusted).
 func Restore(ctx context.Context, backup, dir string, trusted []string, progress Progress) (*BackupManifest, error) {
 	m, err := openBackup(backup, trusted)
 	if err != nil {

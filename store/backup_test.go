@@ -30,7 +30,7 @@ func received(t *testing.T, s *Store, d Deliveries) string {
 	return dir
 }
 
-// wantSound checks a whole folder and returns what was found of each agreement.
+// wantSound checks a whole folder, fails the test if it has faults, and returns the result for each agreement.
 func wantSound(t *testing.T, dir string) map[string]Checked {
 	t.Helper()
 	s, err := Open(dir, Options{ReadOnly: true})
@@ -51,7 +51,7 @@ func wantSound(t *testing.T, dir string) map[string]Checked {
 	return found
 }
 
-// A backup shows one moment: what a follower has come to is never more than what it follows, however many write.
+// A backup shows one moment: no follower is ahead of what it follows, however many writers there are.
 func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 	s := openFolder(t, filepath.Join(t.TempDir(), "data"), Options{})
 	source, target := create(t, s, draft("zsource", "nicp", "")), create(t, s, draft("atarget", "nicp", ""))
@@ -109,7 +109,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// filledFolder is a closed folder with two agreements, and how many entries gsp has.
+// filledFolder returns a closed folder with two agreements, and the number of entries in gsp.
 func filledFolder(t *testing.T) (dir, file string, entries uint64) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "data")
@@ -194,8 +194,8 @@ func TestOneAgreementComesBackFromABackup(t *testing.T) {
 	}
 }
 
-// Each page of a file is damaged in turn. A rebuild makes the agreement whole again, or says that it must come from a
-// backup and leaves everything as it is; it never loses an entry in silence.
+// Each page of a file is damaged in turn. A rebuild repairs the agreement, or reports that it must be restored from a
+// backup and changes nothing; it never loses an entry silently.
 func TestARebuildMendsWhatCanBeMended(t *testing.T) {
 	dir, file, entries := filledFolder(t)
 	whole, err := os.ReadFile(file)
@@ -203,7 +203,7 @@ func TestARebuildMendsWhatCanBeMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	mended, refused := 0, 0
-	for at := 2 * pageSize; at < len(whole); at += pageSize { // the first two pages are the heads
+	for at := 2 * pageSize; at < len(whole); at += pageSize { // the first two pages are the meta pages
 		if !bytes.ContainsFunc(whole[at:at+pageSize], func(r rune) bool { return r != 0 }) {
 			continue
 		}
@@ -271,7 +271,7 @@ func TestACheckOfTheFolderSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A folder that is there may be a volume that somebody mounted, in a folder that is not to be written to.
+// An existing folder may be a mounted volume whose parent must not be written to.
 func TestAnEmptyFolderIsFilledWhereItIs(t *testing.T) {
 	dir, _, _ := filledFolder(t)
 	s := openFolder(t, dir, Options{})

@@ -12,13 +12,13 @@ import (
 // mostFaults is how many faults Check reports; a file with more is as damaged as one with these.
 const mostFaults = 1000
 
-// Check reads the whole file: every digest, every index, the tree. It returns what it found wrong, a sentence each. It
-// works on the state at one moment, while others write.
+// Check reads the whole file: every digest, every index, the tree. It returns the faults it found, a sentence each. It
+// reads one snapshot, so writers may go on meanwhile.
 func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
 	err = c.view(func(tx *bolt.Tx) (err error) {
 		k := &checking{collection: c, tx: tx, ctx: ctx}
 		defer func() {
-			// Damaged pages lead bbolt to panic, or to addresses outside the file.
+			// bbolt panics on damaged pages, or reads addresses outside the file.
 			if p := recover(); p != nil {
 				k.fault("the file's pages are damaged: %v", p)
 			}
@@ -40,8 +40,8 @@ type checking struct {
 	ctx        context.Context
 	steps      int
 	faults     []string
-	stats      stats // as they should be
-	read       byte  // of all values, so that reading them is not left out
+	stats      stats // as the walk counts them
+	read       byte  // of all values, so that the compiler cannot drop the reads
 }
 
 func (k *checking) fault(format string, args ...any) {
@@ -50,7 +50,7 @@ func (k *checking) fault(format string, args ...any) {
 	}
 }
 
-// step ends a check when ctx has ended.
+// step returns an error once the check's context has ended.
 func (k *checking) step() error {
 	k.steps++
 	if k.steps%1024 == 0 {
@@ -104,7 +104,7 @@ func (k *checking) all(db *verifiedbolt.DB) error {
 	return nil
 }
 
-// statuses checks that each status can be read and is found by its time, and no other time leads to one.
+// statuses checks that each status can be read, and that the index by time lists each exactly once.
 func (k *checking) statuses() error {
 	ages := k.tx.Bucket(bucketStatusAge)
 	count := 0

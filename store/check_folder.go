@@ -23,8 +23,9 @@ type Checked struct {
 	Faults   []string `json:"faults"`
 }
 
-// CheckAll checks accord.db, then every agreement: each file by itself, and that no follower is further than the journal it
-// follows. With names, only those agreements. It tells report of each as it is done, and works while others write.
+// CheckAll checks accord.db, then every agreement: each file by itself, and that no follower is ahead of the journal
+// that it follows. If names are given, it checks only those agreements. It calls report after each, and works while
+// others write.
 func (s *Store) CheckAll(ctx context.Context, names []agreement.Name, report func(Checked)) error {
 	now := s.now.Load()
 	wanted := map[agreement.Name]bool{}
@@ -72,7 +73,7 @@ func (s *Store) checkCollection(ctx context.Context, col *Collection) (Checked, 
 	return c, nil
 }
 
-// checkCursors compares how far a collection's followers say they are with the journals that they follow.
+// checkCursors compares the cursors of a collection's followers with the journals that they follow.
 func (s *Store) checkCursors(col *Collection) (faults []string) {
 	cursors := map[string]uint64{}
 	err := col.view(func(tx *bolt.Tx) error {
@@ -103,7 +104,8 @@ func (s *Store) checkCursors(col *Collection) (faults []string) {
 	return faults
 }
 
-// checkRegistry checks accord.db: its journal, the tree over it, and that each document is the one its last entry names.
+// checkRegistry checks accord.db: its journal, the tree over it, and that each document has the digest in its last
+// entry.
 func (s *Store) checkRegistry() Checked {
 	c := Checked{Name: registryName, Faults: []string{}}
 	fault := func(format string, args ...any) {
@@ -151,7 +153,7 @@ func (s *Store) checkRegistry() Checked {
 	return c
 }
 
-// sameTree compares the tree that is kept over accord.db's journal with the one that its entries make.
+// sameTree compares the stored tree over accord.db's journal with the tree computed from its entries.
 func sameTree(tx *bolt.Tx, leaves []tlog.Hash) error {
 	made := &grownTree{}
 	for i, leaf := range leaves {

@@ -11,7 +11,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// objects checks that each stored text is found by its identifier and version as they stand in it.
+// objects checks that the index finds each stored text by the identifier and version in it.
 func (k *checking) objects() error {
 	versions := k.tx.Bucket(bucketVersions)
 	c := k.tx.Bucket(bucketObjects).Cursor()
@@ -22,7 +22,7 @@ func (k *checking) objects() error {
 		k.stats.versions++
 		r, err := parseRecord(b)
 		if err != nil {
-			continue // said before
+			continue // already reported
 		}
 		k.stats.bytes += uint64(len(r.text))
 		v, o, err := readVersion(k.tx, key, r)
@@ -41,20 +41,20 @@ func (k *checking) objects() error {
 	return nil
 }
 
-// sameHash reports whether a hash in the index is the one that an object's text gives, or the one of files from before
-// [stix.ContentHash].
+// sameHash reports whether a hash in the index is that of the object's text: [stix.ContentHash], or the hash used in
+// older files.
 func sameHash(indexed, content uint64, o stix.Object) bool {
 	return indexed == content || o.Instant.IsZero() && indexed == ijson.Hash(o.Tree)
 }
 
-// readVersion reads from a stored text its entry in the versions index, except the class.
+// readVersion derives the entry in the versions index from a stored text, without the class.
 func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error) {
 	var tree ijson.Tree
 	if err := tree.Parse(r.text, ijson.Limits{Depth: 1 << 20}); err != nil {
 		return version{}, stix.Object{}, err
 	}
 	o := stix.FromTree(&tree)
-	id, ok := idKeyOf(tx, stix.ID(r.id)) // in its own letters, which matter in an older format
+	id, ok := idKeyOf(tx, stix.ID(r.id)) // with its case as stored, which matters in an older format
 	if !ok || len(key) != 8 {
 		return version{}, stix.Object{}, errRecord
 	}
@@ -65,7 +65,7 @@ func readVersion(tx *bolt.Tx, key []byte, r record) (version, stix.Object, error
 	return v, o, nil
 }
 
-// types checks that object types are numbered from 1 on without a gap.
+// types checks that object types are numbered from 1 without a gap.
 func (k *checking) types() {
 	numbered := map[uint64]string{}
 	types := k.tx.Bucket(bucketTypes)
@@ -89,7 +89,7 @@ func (k *checking) types() {
 	}
 }
 
-// indexes checks the class of each version and that every index has it, and nothing else.
+// indexes checks the class of each version, and that the indexes hold every version and nothing else.
 func (k *checking) indexes() error {
 	var group []version
 	total, several := 0, 0
@@ -146,7 +146,7 @@ func (k *checking) indexes() error {
 	return nil
 }
 
-// indexed checks that a version stands in the indexes.
+// indexed checks that a version is in the indexes.
 func (k *checking) indexed(v version) {
 	t := buckets{
 		order: k.tx.Bucket(bucketOrder), byType: k.tx.Bucket(bucketByType),

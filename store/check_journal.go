@@ -12,8 +12,8 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// journal checks that entries follow each other without a gap and later in time, hash to the stored tree, and that
-// objects, terms and tombstones are what they say.
+// journal checks that entries have no gaps, increase in time and hash to the stored tree, and that objects, terms and
+// tombstones match them.
 func (k *checking) journal() error {
 	w := journalWalk{checking: k, removed: map[journal.Position]bool{}, tombstones: map[string]journal.Position{}}
 	c := k.tx.Bucket(bucketJournal).Cursor()
@@ -40,21 +40,21 @@ func (k *checking) journal() error {
 	return nil
 }
 
-// journalWalk is what a walk over the journal has met so far.
+// journalWalk holds what a walk over the journal has found so far.
 type journalWalk struct {
 	*checking
 	terms        journal.Digest
-	removed      map[journal.Position]bool // positions that a Deleted or Withdrawn entry names
-	missing      []journal.Position        // Added, but not among the objects
+	removed      map[journal.Position]bool // positions named by Deleted and Withdrawn entries
+	missing      []journal.Position        // Added, but without a stored object
 	present      uint64
-	tombstones   map[string]journal.Position // tombstones that should be there
+	tombstones   map[string]journal.Position // tombstones that should exist
 	group        []tlog.Hash                 // leaves of the last group
-	hashes       int64                       // stored hashes met
+	hashes       int64                       // stored hashes seen
 	removals     int                         // entries that remove something
 	termsEntries int                         // entries about terms
 }
 
-// hash checks the stored hashes that an entry adds. Earlier ones, which it needs, have been checked before it.
+// hash checks the stored hashes that an entry adds. It relies on earlier hashes, which must have been checked before.
 func (w *journalWalk) hash(p journal.Position, b []byte) {
 	w.group = append(w.group, journal.LeafHash(b))
 	if len(w.group) < groupEntries {
@@ -85,7 +85,7 @@ func (w *journalWalk) hash(p journal.Position, b []byte) {
 	}
 }
 
-// checkHead checks the tree's head, which covers the entries behind the last full group.
+// checkHead checks the tree's head, which covers the entries after the last full group.
 func (w *journalWalk) checkHead() {
 	head, err := readRoot(w.tx, w.stats.entries)
 	if err != nil {
@@ -145,7 +145,7 @@ func (w *journalWalk) added(p journal.Position, e journal.Entry, at uint64) {
 	}
 }
 
-// tombstoneKey returns the key of the tombstone of the version that an entry added.
+// tombstoneKey returns the key of the tombstone for the version that an entry added.
 func (w *journalWalk) tombstoneKey(added journal.Entry) (string, bool) {
 	id, ok := idKeyOf(w.tx, stix.ID(added.Object))
 	if !ok {
@@ -189,7 +189,7 @@ func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 	}
 }
 
-// end compares the whole journal with what is stored.
+// end compares the totals of the walk with what is stored.
 func (w *journalWalk) end() {
 	for _, p := range w.missing {
 		if !w.removed[p] {

@@ -17,7 +17,7 @@ func (k *checking) meta(db *verifiedbolt.DB) error {
 	return err
 }
 
-// pages checks every page, and reports whether the rest of the check can rely on them.
+// pages checks every page and reports whether the rest of the check can rely on the pages.
 func (k *checking) pages(db *verifiedbolt.DB) bool {
 	damage, err := db.Walk(k.tx)
 	for _, err := range append(damage.Faults(), err) {
@@ -28,7 +28,7 @@ func (k *checking) pages(db *verifiedbolt.DB) bool {
 	return err == nil && len(damage.Buckets) == 0
 }
 
-// buckets reads every key and value once: they must be readable, and the keys in order.
+// buckets reads every key and value once. All must be readable, and the keys must be in order.
 func (k *checking) buckets() error {
 	var t buckets
 	belongs := map[string]bool{}
@@ -50,7 +50,7 @@ func (k *checking) buckets() error {
 				k.fault("the keys of the bucket %s are out of order at %x", name, key)
 			}
 			before = append(before[:0], key...)
-			for _, x := range value { // so that a value that cannot be read is found
+			for _, x := range value { // touches every byte, to find a value that cannot be read
 				sum ^= x
 			}
 		}

@@ -97,7 +97,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// dumpOrFault opens a file and returns what it holds, or "fault:" and what check has to say.
+// dumpOrFault opens a file and returns its content, or "fault:" and what the check reports.
 func dumpOrFault(t *testing.T, path string) (got string) {
 	col, err := openCollection(path, collectionOptions{ReadOnly: true})
 	if err != nil {

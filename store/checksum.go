@@ -9,10 +9,10 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// What followers keep, and the count of what is to be swept, has a checksum, because no digest covers it: with a wrong bit
-// in its cursor a release would leave out objects unnoticed.
+// The state of followers and the count of what is to be swept have a checksum because no digest covers them: with a
+// wrong bit in its cursor, a release would silently leave out objects.
 
-// checksumFormat is the first format in which it has one.
+// checksumFormat is the first file format with these checksums.
 const checksumFormat = 2
 
 const checksumLen = 4
@@ -22,12 +22,13 @@ func checksumOf(key, value []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
 }
 
-// withChecksum returns a value as it is kept under a key: followed by the checksum of both.
+// withChecksum returns a value as it is stored under a key: followed by the checksum of both.
 func withChecksum(key, value []byte) []byte {
 	return binary.BigEndian.AppendUint32(append(make([]byte, 0, len(value)+checksumLen), value...), checksumOf(key, value))
 }
 
-// verifyChecksum returns the value that is kept under a key, nil if none is. It shares memory with kept.
+// verifyChecksum returns the value in kept, which was stored under key, or nil if kept is nil. The value shares memory
+// with kept.
 func verifyChecksum(key, kept []byte) ([]byte, error) {
 	if kept == nil {
 		return nil, nil
@@ -47,7 +48,7 @@ func (c *Collection) verify(key, kept []byte) ([]byte, error) {
 	return verifyChecksum(key, kept)
 }
 
-// progressIn returns how far a follower has come; the zero progress when it has not begun.
+// progressIn returns the progress of a follower, or the zero progress if it has not begun.
 func (c *Collection) progressIn(tx *bolt.Tx, follower string) (progress, error) {
 	key := []byte(follower)
 	v, err := c.verify(key, tx.Bucket(bucketCursors).Get(key))

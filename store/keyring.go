@@ -16,9 +16,9 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// The folder of the keys with which heads are signed, in a data folder. Only the server may read it. The file key has the
-// private key and its verifier key, a line each; N.note are the notes in which keys name their successors. Of a retired
-// key the private part is gone.
+// The folder of signing keys in a data folder. Only the server may read it. The file key holds the private key and its
+// verifier key, a line each. The files N.note hold the notes in which keys name their successors. The private part of a
+// retired key is deleted.
 const (
 	keysName    = "keys"
 	keyFile     = "key"
@@ -26,13 +26,13 @@ const (
 	noteSuffix  = ".note"
 )
 
-// DefaultServerName is the name under which heads are signed when none was chosen.
+// DefaultServerName is the name under which heads are signed if none was chosen.
 const DefaultServerName = "accord"
 
-// ErrNoKeys says that a data folder has no signing key yet.
+// ErrNoKeys means that a data folder has no signing key yet.
 var ErrNoKeys = errors.New("the data folder has no signing key yet; a server makes one when it starts")
 
-// Keyring has the key with which heads are signed, and those that were retired. It may be used by several goroutines.
+// Keyring holds the key that signs heads and the succession of retired keys. It is safe for concurrent use.
 type Keyring struct {
 	dir string
 
@@ -42,8 +42,8 @@ type Keyring struct {
 	notes  [][]byte // of succession, oldest first
 }
 
-// Keys is the folder's keyring. It is made when there is none, under a name that then stays: name, or DefaultServerName
-// when that is empty. A name that is given must be the keyring's.
+// Keys returns the folder's keyring. If there is none, Keys makes one under the given name, or DefaultServerName if
+// name is empty; the name cannot change later. A name that is not empty must be the keyring's.
 func (s *Store) Keys(name string) (*Keyring, error) {
 	s.keyring.mu.Lock()
 	defer s.keyring.mu.Unlock()
@@ -66,7 +66,7 @@ func (s *Store) Keys(name string) (*Keyring, error) {
 	return s.keyring.open, nil
 }
 
-// keyring is opened when it is first needed.
+// keyring holds the folder's keyring, which is opened on first use.
 type keyring struct {
 	mu   sync.Mutex
 	open *Keyring
@@ -139,7 +139,7 @@ func (k *Keyring) use(text string) error {
 	public, _, _ := strings.Cut(rest, "\n")
 	signer, err := note.NewSigner(private)
 	if err != nil {
-		return fmt.Errorf("read %s: it holds no private key", filepath.Join(k.dir, keyFile)) // the text stays unsaid
+		return fmt.Errorf("read %s: it holds no private key", filepath.Join(k.dir, keyFile)) // the error must not quote the text
 	}
 	verifier, err := note.NewVerifier(public)
 	if err != nil || verifier.Name() != signer.Name() || verifier.KeyHash() != signer.KeyHash() {
@@ -168,7 +168,8 @@ func (k *Keyring) readNotes() error {
 	return nil
 }
 
-// finish ends a rotation that a crash broke off: once its note is there the next key takes over, before that it never was.
+// finish completes a rotation that a crash interrupted. If its note exists, the next key takes over; otherwise the
+// rotation is undone.
 func (k *Keyring) finish() error {
 	next := filepath.Join(k.dir, keyFileNext)
 	text, err := os.ReadFile(next)
@@ -191,7 +192,7 @@ func (k *Keyring) finish() error {
 	return os.Remove(next)
 }
 
-// Rotate retires the key: it names a new one its successor, and its private part is deleted.
+// Rotate retires the current key: the key signs a note that names its successor, and its private part is deleted.
 func (k *Keyring) Rotate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -204,7 +205,7 @@ func (k *Keyring) Rotate() error {
 	if err != nil {
 		return err
 	}
-	// A crash after the note leaves it to finish to put the new key in its place.
+	// After a crash that follows the note, finish puts the new key in place.
 	if err := k.write(keyFileNext, text); err != nil {
 		return fmt.Errorf("rotate the signing key: %w", err)
 	}
@@ -218,7 +219,7 @@ func (k *Keyring) Rotate() error {
 	return k.use(text)
 }
 
-// write makes a file that is durable, name and all, before it returns.
+// write makes a file. The file and its name are durable when write returns.
 func (k *Keyring) write(name, text string) error {
 	path := filepath.Join(k.dir, name)
 	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -239,28 +240,28 @@ func (k *Keyring) rename(from, to string) error {
 	return syncFolder(k.dir, false)
 }
 
-// Name is the server's name, with which origins begin.
+// Name returns the server's name, with which origins begin.
 func (k *Keyring) Name() string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.signer.Name()
 }
 
-// Key is the verifier key of the current key: name, hash and public key, as notes are verified with.
+// Key returns the verifier key of the current key: name, hash and public key, in the form that verifies notes.
 func (k *Keyring) Key() string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.public
 }
 
-// Successions are the notes in which retired keys name their successors, oldest first.
+// Successions returns the notes in which retired keys name their successors, oldest first.
 func (k *Keyring) Successions() [][]byte {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.notes
 }
 
-// Checkpoint signs the head of a collection's journal as it is now.
+// Checkpoint signs the current head of a collection's journal.
 func (k *Keyring) Checkpoint(c *Collection) ([]byte, error) {
 	size, root, err := c.Head()
 	if err != nil {
@@ -271,7 +272,8 @@ func (k *Keyring) Checkpoint(c *Collection) ([]byte, error) {
 	return journal.Checkpoint{Origin: journal.Origin(k.signer.Name(), c.id), Size: size, Root: root}.Sign(k.signer)
 }
 
-// SuccessionsBeside returns the notes of succession in the data folder, or the backup, that the file of an agreement is in.
+// SuccessionsBeside returns the notes of succession in the data folder or backup that contains the given agreement's
+// file.
 func SuccessionsBeside(path string) ([][]byte, error) {
 	var k Keyring
 	k.dir = filepath.Join(filepath.Dir(filepath.Dir(path)), keysName)
@@ -281,7 +283,7 @@ func SuccessionsBeside(path string) ([][]byte, error) {
 	return k.notes, nil
 }
 
-// ServerCheckpoint signs the head of the server's own journal as it is now. Its origin is the server's name.
+// ServerCheckpoint signs the current head of the server's own journal. Its origin is the server's name.
 func (k *Keyring) ServerCheckpoint(s *Store) ([]byte, error) {
 	size, root, err := s.AdminHead()
 	if err != nil {

@@ -65,7 +65,7 @@ func TestReadingMakesNoKey(t *testing.T) {
 	}
 }
 
-// What a retired key signed stays verifiable, and who trusts it is led to today's key.
+// What a retired key signed stays verifiable, and trust in it leads to today's key.
 func TestRotationKeepsTrust(t *testing.T) {
 	dir := t.TempDir()
 	s := openFolder(t, dir, Options{})
@@ -99,7 +99,8 @@ func TestRotationKeepsTrust(t *testing.T) {
 	}
 }
 
-// A crash between any two steps of a rotation leaves the old key or the new one, and trust in whichever it is.
+// A crash between any two steps of a rotation leaves either the old key or the new one, and the key that is left is
+// trusted.
 func TestABrokenRotationIsFinished(t *testing.T) {
 	for _, row := range []struct {
 		name     string

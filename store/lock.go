@@ -16,7 +16,7 @@ import (
 // InUseError says that another process has the data folder open.
 type InUseError struct {
 	Dir string
-	PID int // of that process; 0 when it did not say
+	PID int // of that process; 0 if unknown
 }
 
 func (e *InUseError) Error() string {
@@ -26,9 +26,9 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("the data folder %s is in use by process %d", e.Dir, e.PID)
 }
 
-// lockFolder takes the folder for this process: alone, or for reading together with others. The kernel gives the lock
-// back whatever ends the process, so a lock file that lies about means nothing. nil without an error: a folder that can
-// only be read has no lock file, and nobody who could write to it.
+// lockFolder locks the folder for this process: exclusively, or shared with other readers. The kernel releases the lock
+// however the process ends, so a lock file left behind means nothing. It returns nil without an error for a read-only
+// folder without a lock file, to which no process can write.
 func lockFolder(dir string, shared bool) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	flags, how := os.O_RDWR|os.O_CREATE, unix.LOCK_EX
@@ -60,7 +60,7 @@ func lockFolder(dir string, shared bool) (*os.File, error) {
 
 func unlockFolder(f *os.File, shared bool) error {
 	if !shared {
-		f.Truncate(0) // a courtesy to people who look; the lock alone counts
+		f.Truncate(0) // for people who read the file; only the lock counts
 	}
 	return f.Close()
 }
@@ -73,7 +73,7 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// readPID is who holds the lock, 0 if that cannot be told.
+// readPID returns the process that holds the lock, or 0 if unknown.
 func readPID(f *os.File) int {
 	b, err := io.ReadAll(io.LimitReader(f, 32))
 	if err != nil {

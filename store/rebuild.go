@@ -13,14 +13,15 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// derived are the buckets that Rebuild makes again from the others.
+// derived lists the buckets that Rebuild makes anew from the others.
 var derived = [][]byte{
 	bucketHashes, bucketTypes, bucketVersions, bucketOrder, bucketByType, bucketByVersion, bucketByID, bucketTombstones,
 	bucketRemovals, bucketTermed, bucketContributors, bucketFormerOwners,
 }
 
-// Rebuild makes all that is derived again, in one transaction, from the journal, the objects and the documents: the
-// tree, the indexes, the tombstones and the figures. It mends no journal and no object: Check says what remains wrong.
+// Rebuild makes all derived data anew from the journal, the objects and the documents, in one transaction: the tree,
+// the indexes, the tombstones and the stats. It repairs neither the journal nor any object; Check reports what is still
+// wrong.
 func (c *Collection) Rebuild(ctx context.Context) error {
 	if c.opts.ReadOnly {
 		return fmt.Errorf("rebuild collection %s: %w", c.id, ErrReadOnly)
@@ -81,7 +82,7 @@ func rebuild(ctx context.Context, tx *bolt.Tx) error {
 	return t.putStats()
 }
 
-// replay does to the derived buckets what the change of an entry did.
+// replay makes the changes to the derived buckets that an entry's change made.
 func (t *buckets) replay(p journal.Position, e journal.Entry) error {
 	at := uint64(e.At.UnixMicro())
 	t.stats.entries = uint64(p)

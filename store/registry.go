@@ -11,7 +11,7 @@ import (
 	"github.com/accord-taxii/accord/internal/auth"
 )
 
-// Server is how the server describes itself in discovery (TAXII 2.1, section 4.1.1).
+// Server is the server's description of itself in discovery (TAXII 2.1, section 4.1.1).
 type Server struct {
 	Title       string `json:"title"`
 	Description string `json:"description,omitempty"`
@@ -24,19 +24,20 @@ type Root struct {
 	Title            string `json:"title"`
 	Description      string `json:"description,omitempty"`
 	MaxContentLength int64  `json:"max_content_length"`
-	ListEnded        Days   `json:"list_ended,omitempty"`       // how long collections that have ended for a caller stay in its list
-	DefaultPage      int    `json:"default_page,omitempty"`     // items of a page without limit; 0: the server's
+	ListEnded        Days   `json:"list_ended,omitempty"`       // how long an ended collection stays in a caller's list
+	DefaultPage      int    `json:"default_page,omitempty"`     // items in a page if the request has no limit; 0: the server's default
 	MaxPageObjects   int    `json:"max_page_objects,omitempty"` // items of a page whatever limit says; 0: the server's
-	Reveal           bool   `json:"reveal,omitempty"`           // 403 instead of 404 for who has no role
+	Reveal           bool   `json:"reveal,omitempty"`           // 403 instead of 404 for callers without a role
 }
 
 // Days is a duration in whole days.
 type Days int
 
-// Duration is d as a time.Duration.
+// Duration returns d as a time.Duration.
 func (d Days) Duration() time.Duration { return time.Duration(d) * 24 * time.Hour }
 
-// Registry is what accord.db holds, at one moment. It is shared: nobody changes it. It is an auth.Directory.
+// Registry is the content of accord.db at one moment. It is shared and must not be changed. It implements
+// auth.Directory.
 type Registry struct {
 	Server     Server
 	Roots      []Root            // by name
@@ -44,9 +45,9 @@ type Registry struct {
 	Accounts   []auth.Account    // by name
 	Agreements []Listed          // by name
 	Witnesses  []Witness         // by name
-	Revision   uint64            // the size of accord.db's own journal: it grows with every change
+	Revision   uint64            // size of accord.db's own journal, which grows with every change
 
-	// Where to find them in the lists above.
+	// Indexes into the lists above.
 	roots        map[string]int
 	parties      map[agreement.PartyName]int
 	accounts     map[string]int
@@ -54,7 +55,7 @@ type Registry struct {
 	certificates map[string]int
 }
 
-// Listed is an agreement in the list.
+// Listed is an agreement in the registry's list.
 type Listed struct {
 	Name       agreement.Name `json:"name"`
 	Collection uuid.UUID      `json:"collection"`
@@ -66,8 +67,8 @@ type Witness struct {
 	URL string `json:"url"` // to which add-checkpoint is appended
 }
 
-// index sorts the lists and makes the lookup tables. Of a token or a certificate that two accounts claim, neither has it:
-// who called could not be told.
+// index sorts the lists and makes the lookup tables. A token or certificate that two accounts claim identifies neither
+// of them, since the caller would be ambiguous.
 func (r *Registry) index() {
 	slices.SortFunc(r.Roots, func(a, b Root) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(r.Parties, func(a, b agreement.Party) int { return strings.Compare(string(a.Name), string(b.Name)) })

@@ -30,7 +30,8 @@ type RegistryChange struct {
 	Reason    string        // recorded
 }
 
-// recorded is a change as accord.db keeps it: a document that is put under a key of a bucket, and the words of its entry.
+// recorded is a change as accord.db stores it: a document, the bucket and key it is stored under, and the text of its
+// entry.
 type recorded struct {
 	bucket, key []byte
 	subject     string
@@ -38,8 +39,8 @@ type recorded struct {
 	document    func(before []byte) ([]byte, error) // nil document: nothing changes
 }
 
-// Change applies changes to accord.db in one transaction, each with an entry in its journal. What is there already, the
-// same, gets no entry.
+// Change applies changes to accord.db in one transaction, each with an entry in its journal. A change that has no
+// effect gets no entry.
 func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) error {
 	records := make([]recorded, len(changes))
 	for i, ch := range changes {
@@ -68,7 +69,8 @@ func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) 
 	return nil
 }
 
-// update puts the documents and their entries in one transaction and reads the registry anew. s.changing is held.
+// update writes the documents and their entries in one transaction and reads the registry again. The caller holds
+// s.changing.
 func (s *Store) update(by Actor, records []recorded) (*Registry, error) {
 	err := s.db.Update(func(tx *bolt.Tx) error {
 		for _, rec := range records {
@@ -109,7 +111,7 @@ func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
 		e.Act = cmp.Or(e.Act, "change")
 	}
 	e.Act = cmp.Or(e.Act, "create")
-	if before != nil { // with a password's hash, for one
+	if before != nil { // it may hold a password's hash
 		if err := markDeletion(tx.Bucket(bucketRegistryMeta)); err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
 	return appendAdminEntry(tx, e)
 }
 
-// record turns a change into what is kept.
+// record turns a change into what is stored.
 func (ch RegistryChange) record() (recorded, error) {
 	var rec recorded
 	set := 0
@@ -163,7 +165,7 @@ func same(v any) func([]byte) ([]byte, error) {
 	return func([]byte) ([]byte, error) { return json.Marshal(v) }
 }
 
-// accountDocument counts the account's Revision up when anything else about it changed.
+// accountDocument increments the account's Revision if anything else in it changed.
 func accountDocument(a auth.Account) func([]byte) ([]byte, error) {
 	return func(before []byte) ([]byte, error) {
 		var old auth.Account
@@ -183,7 +185,7 @@ func accountDocument(a auth.Account) func([]byte) ([]byte, error) {
 
 func compareNames(a, b agreement.Name) int { return cmp.Compare(a, b) }
 
-// AdminHead is the size of accord.db's own journal and the hash of its tree (RFC 6962, section 2.1).
+// AdminHead returns the size of accord.db's own journal and the root hash of its tree (RFC 6962, section 2.1).
 func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
 		size = adminEntries(tx)
@@ -193,8 +195,8 @@ func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
 	return size, root, err
 }
 
-// AdminEntries calls visit for the entries of accord.db's own journal from position from on, in order, at most limit
-// times, until visit returns false. visit must not wait for anything: it runs inside a transaction.
+// AdminEntries calls visit for the entries of accord.db's own journal in order, starting at position from, until visit
+// returns false or limit entries were visited. visit runs inside a transaction and must not block.
 func (s *Store) AdminEntries(from journal.Position, limit int, visit func(journal.Position, journal.Entry, []byte) bool) error {
 	return s.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketAdminJournal).Cursor()
@@ -212,7 +214,7 @@ func (s *Store) AdminEntries(from journal.Position, limit int, visit func(journa
 	})
 }
 
-// adminEntries is the size of accord.db's journal.
+// adminEntries returns the size of accord.db's journal.
 func adminEntries(tx *bolt.Tx) uint64 {
 	k, _ := tx.Bucket(bucketAdminJournal).Cursor().Last()
 	if k == nil {
@@ -221,7 +223,7 @@ func adminEntries(tx *bolt.Tx) uint64 {
 	return uint64(adminPosition(k))
 }
 
-// appendAdminEntry adds an entry to accord.db's journal, at a moment later than the entry before.
+// appendAdminEntry appends an entry to accord.db's journal, with a time later than that of the entry before.
 func appendAdminEntry(tx *bolt.Tx, e journal.Entry) error {
 	b := tx.Bucket(bucketAdminJournal)
 	size := adminEntries(tx)

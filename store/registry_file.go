@@ -18,8 +18,8 @@ import (
 // registryFormat is the version of accord.db's layout that this program reads and writes.
 const registryFormat = 1
 
-// The buckets of accord.db. Each of the first holds JSON documents by name; the last two are its journal and the hashes
-// of the tree over it.
+// The buckets of accord.db. Each holds JSON documents by name, except the last two: the journal and the hashes of the
+// tree over it.
 var (
 	bucketRegistryMeta = []byte("meta")    // "format" -> 8 bytes
 	bucketServer       = []byte("server")  // "server" -> Server
@@ -33,7 +33,7 @@ var (
 	keyFormat = []byte("format")
 )
 
-// openRegistry opens accord.db and makes its buckets when it is new.
+// openRegistry opens accord.db and makes its buckets if it is new.
 func openRegistry(path string, readOnly bool) (*verifiedbolt.DB, error) {
 	if readOnly {
 		if _, err := os.Stat(path); err != nil {
@@ -42,7 +42,7 @@ func openRegistry(path string, readOnly bool) (*verifiedbolt.DB, error) {
 	}
 	db, err := verifiedbolt.Open(path, &bolt.Options{
 		ReadOnly: readOnly,
-		// The folder's lock keeps other Accords away; whatever else holds the file is not waited for.
+		// The folder's lock excludes other Accord processes; do not wait for another program that holds the file.
 		Timeout:      time.Second,
 		FreelistType: bolt.FreelistMapType,
 	})
@@ -69,7 +69,7 @@ func registryFault(err error) error {
 	return err
 }
 
-// checkRegistryFormat makes the buckets of an empty file and refuses a layout it does not know.
+// checkRegistryFormat makes the buckets of an empty file and refuses an unknown layout.
 func checkRegistryFormat(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketRegistryMeta)
 	if meta == nil {
@@ -89,7 +89,7 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 	return err
 }
 
-// readRegistry reads all of accord.db but its journal.
+// readRegistry reads all of accord.db except its journal.
 func readRegistry(db *verifiedbolt.DB) (*Registry, error) {
 	r := &Registry{}
 	err := db.View(func(tx *bolt.Tx) error {
@@ -137,7 +137,7 @@ func readAll[V any](tx *bolt.Tx, bucket []byte, list *[]V) error {
 	})
 }
 
-// readDocument is strict: what this program does not know it could not keep either.
+// readDocument refuses unknown fields, because this program would drop them when it writes the document again.
 func readDocument(doc []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()

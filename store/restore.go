@@ -10,10 +10,10 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 )
 
-// RestoreAgreement brings one agreement of a data folder back from a backup; the file that it replaces is kept beside it.
-// What the agreement took in since the backup is gone, and agreements that follow it may have come further: Check says so.
-// No other process may have the folder open. trusted is as for Restore. It returns the backup's manifest, and where the file that
-// was replaced is now.
+// RestoreAgreement restores one agreement of a data folder from a backup. The file that it replaces is kept beside it.
+// Everything added since the backup is lost, and agreements that follow this one may be ahead of it, which Check
+// reports. No other process may have the folder open. trusted is as for Restore. It returns the backup's manifest, and
+// where the file that was replaced is now.
 func RestoreAgreement(ctx context.Context, backup, dir string, name agreement.Name, trusted []string) (m *BackupManifest, kept string, err error) {
 	if m, err = openBackup(backup, trusted); err != nil {
 		return nil, "", err
@@ -45,7 +45,7 @@ func RestoreAgreement(ctx context.Context, backup, dir string, name agreement.Na
 
 // RestoreRegistry brings accord.db back from a backup, for a data folder whose own is damaged or missing; what is there is kept
 // beside it. Agreements, accounts and parties are those of the backup: an agreement made since is in a file that is not listed,
-// which Survey says. No other process may have the folder open. trusted is as for Restore.
+// which Survey reports. No other process may have the folder open. trusted is as for Restore.
 func RestoreRegistry(ctx context.Context, backup, dir string, trusted []string) (m *BackupManifest, kept string, err error) {
 	if m, err = openBackup(backup, trusted); err != nil {
 		return nil, "", err
@@ -62,7 +62,7 @@ func RestoreRegistry(ctx context.Context, backup, dir string, trusted []string) 
 	return m, kept, nil
 }
 
-// replaceFile puts a file of a backup in the place of the one in the data folder, when it is complete and durable.
+// replaceFile replaces a file in the data folder by the one in a backup, once the copy is complete and durable.
 func replaceFile(ctx context.Context, backup, dir string, f BackupFile) (kept string, err error) {
 	fresh, err := os.MkdirTemp(dir, ".restore.")
 	if err != nil {

@@ -17,20 +17,20 @@ import (
 	"github.com/accord-taxii/accord/internal/verifiedbolt"
 )
 
-// Rebuilt says what became of a file that was made again.
+// Rebuilt is the result of rebuilding one file.
 type Rebuilt struct {
 	Name    agreement.Name `json:"name"`
-	Kept    string         `json:"kept"`              // where the file as it was is now
+	Kept    string         `json:"kept"`              // path of the old file
 	Skipped []string       `json:"skipped,omitempty"` // what could not be read, and was left behind: none of it is content
 }
 
-// RebuildFolder makes the files of agreements again from what cannot be derived: journals, objects, terms, statuses and
-// what followers remember. The tree, the indexes and the figures are made anew, and damaged pages stay behind. An
-// agreement's file takes the place of the old one when it is complete and durable; the old one is kept beside it. No other
-// process may have the folder open. Without names, all agreements are rebuilt.
+// RebuildFolder makes new files of agreements from what cannot be derived: journals, objects, terms, statuses and the
+// state of followers. The tree, the indexes and the stats are made anew, and damaged pages are left behind. A new file
+// replaces the old one once it is complete and durable; the old one is kept beside it. No other process may have the
+// folder open. Without names, all agreements are rebuilt.
 //
-// An agreement whose journal, objects or terms cannot be read whole is left as it is, with an error: it must come from a
-// backup. The others are rebuilt nevertheless.
+// An agreement whose journal, objects or terms cannot be read completely is left unchanged and reported with an error:
+// it must be restored from a backup. The others are still rebuilt.
 func RebuildFolder(ctx context.Context, dir string, names []agreement.Name, report func(Rebuilt)) error {
 	lock, err := lockFolder(dir, false)
 	if err != nil {
@@ -62,7 +62,7 @@ func RebuildFolder(ctx context.Context, dir string, names []agreement.Name, repo
 	return errors.Join(errs...)
 }
 
-// listAgreements reads which agreements there are.
+// listAgreements reads the list of agreements from accord.db.
 func listAgreements(path string) (list []Listed, err error) {
 	db, err := openRegistry(path, true)
 	if err != nil {
@@ -100,13 +100,13 @@ func rebuildFile(ctx context.Context, path string, l Listed) (Rebuilt, error) {
 	return r, syncFolder(filepath.Dir(path), false)
 }
 
-// keepAside gives a file that is about to be replaced a name beside it.
+// keepAside gives a file that is about to be replaced a second name in the same folder.
 func keepAside(path, why string) (string, error) {
 	aside := fmt.Sprintf("%s.%s-%s", path, why, time.Now().UTC().Format("20060102T150405.000Z"))
 	return aside, os.Rename(path, aside)
 }
 
-// salvageInto copies what is not derived into a new file and derives the rest.
+// salvageInto copies what cannot be derived into a new file and derives the rest.
 func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []string, err error) {
 	old, damage, err := verifiedbolt.OpenDamaged(path, boltOptions(collectionOptions{ReadOnly: true}))
 	if err != nil {
@@ -151,7 +151,7 @@ func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []s
 	return skipped, errors.Join(err, db.Close())
 }
 
-// salvaged are the buckets that are copied.
+// salvaged returns the names of the buckets that are copied.
 func salvaged() (names [][]byte) {
 	for _, layout := range new(buckets).layout() {
 		if !slices.ContainsFunc(derived, func(d []byte) bool { return bytes.Equal(d, layout.name) }) {
@@ -161,14 +161,14 @@ func salvaged() (names [][]byte) {
 	return names
 }
 
-// forgettable says whether an agreement is whole without a part of a bucket: statuses are read for a month and then
-// dropped, and without vouchers an entry's own source vouches alone.
+// forgettable reports whether an agreement is complete without part of a bucket. Statuses are dropped after a month
+// anyway, and without recorded sources only an entry's own source counts.
 func forgettable(bucket []byte) bool {
 	return bytes.Equal(bucket, bucketStatuses) || bytes.Equal(bucket, bucketStatusAge) || bytes.Equal(bucket, bucketSources)
 }
 
-// copyBucket copies a bucket in several transactions: an agreement may be larger than memory. A page that is damaged ends
-// it with verifiedbolt.ErrDamaged; what came before is copied.
+// copyBucket copies a bucket in several transactions: an agreement may be larger than memory. On a damaged page it
+// returns verifiedbolt.ErrDamaged; what came before is copied.
 func copyBucket(ctx context.Context, from, to *verifiedbolt.DB, name []byte) error {
 	const most = 16 << 20
 	var next []byte
@@ -216,7 +216,8 @@ func copyBucket(ctx context.Context, from, to *verifiedbolt.DB, name []byte) err
 	return nil
 }
 
-// forgetHalf drops statuses that are there by half, after only a part of them could be read, and vouchers of nothing.
+// forgetHalf drops incomplete statuses, which remain when only some of their pages could be read, and the sources of
+// unknown versions.
 func forgetHalf(tx *bolt.Tx) error {
 	statuses, ages := tx.Bucket(bucketStatuses), tx.Bucket(bucketStatusAge)
 	listed := map[string]bool{}
@@ -250,7 +251,7 @@ func forgetHalf(tx *bolt.Tx) error {
 	return err
 }
 
-// sameAgreement makes sure that a rebuilt file is the listed agreement's.
+// sameAgreement checks that a rebuilt file belongs to the listed agreement.
 func sameAgreement(db *verifiedbolt.DB, l Listed) error {
 	c := &Collection{db: db}
 	if err := db.View(c.load); err != nil {
