@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// agree fails the test unless Check and jsonschema give the same verdict on o, and Explain has something to say exactly
+// agree fails the test unless Check and jsonschema give the same verdict on o, and Explain returns violations exactly
 // when they refuse it.
 func agree(t testing.TB, typ string, o *ijson.Tree) bool {
 	t.Helper()
@@ -31,7 +31,7 @@ func agree(t testing.TB, typ string, o *ijson.Tree) bool {
 	return got
 }
 
-// values are put in place of others: each kind, and the edges of what the schemas ask for.
+// values replace other values: one of each kind, and the limits in the schemas.
 var values = []string{
 	`null`, `true`, `false`, `0`, `-0`, `-1`, `1`, `1.0`, `1.5`, `1e2`, `100.1`, `65535`, `65536`, `999999999`, `1e9`, `1e400`, `-90`, `90.1`,
 	`12345678901234567890123`, `""`, `"a"`, `"2.1"`, `"2.0"`, `"id"`, `"agree"`, `"AF_INET"`, `"statement"`, `"tlp"`, `"property-extension"`,
@@ -42,7 +42,7 @@ var values = []string{
 	`{"extension-definition--1":{"extension_type":"new-sdo"}}`, `{"x-a-ext":{"ok_name":1}}`, `{"":null}`,
 }
 
-// names are given to members, beside those that the schemas list.
+// names are member names to try, besides those that the schemas list.
 var names = []string{"x_acme", "id", "ab", "Bad", "b-d", "x-a-ext", "extension-definition--1", "a/b~c%20", "é", "", "severity", "action", "defanged", "type", "zz zz"}
 
 // mutant writes the value at node i of o with a few changes.
@@ -50,7 +50,7 @@ type mutant struct {
 	source *rand.Rand
 	tree   *ijson.Tree
 	names  []string
-	odds   int // one change in so many values
+	odds   int // one value in odds is changed
 }
 
 func (m *mutant) append(b []byte, i int) []byte {
@@ -101,7 +101,7 @@ func (m *mutant) append(b []byte, i int) []byte {
 	return append(b, t.Raw(i)...)
 }
 
-// listedNames are all property names that the schemas speak of.
+// listedNames returns all property names in the schemas.
 func listedNames() []string {
 	all := map[string]bool{}
 	for _, s := range library().schemas {
@@ -161,7 +161,7 @@ func TestCheckAgreesWithJSONSchemaOnChangedRealObjects(t *testing.T) {
 	}
 }
 
-// Every single change of one value of a sample, for each type: what random changes would find seldom.
+// Every single change of one value of a sample, for each type, which random changes would rarely find.
 func TestCheckAgreesWithJSONSchemaOnEachSingleChange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("tens of thousands of objects")

@@ -1,9 +1,9 @@
 package schemas
 
-// brokenObjects are changes to the full samples, each a path and its new value (none to remove it), and the violations
-// that they make.
+// brokenObjects lists changes to the full samples, each a path and its new value (none to remove it), and the
+// violations that they cause.
 var brokenObjects = []struct{ typ, name, change, want string }{
-	// What every object has.
+	// Properties of every object.
 	{"tool", "a different name", `name "x"`, ""},
 	{"tool", "no id", `id `, "S-004"},
 	{"tool", "no type", `type `, "S-004"},
@@ -194,7 +194,7 @@ var brokenObjects = []struct{ typ, name, change, want string }{
 	{"bundle", "a string among the objects", `objects ["tool"]`, "S-014 /objects/0"},
 	{"bundle", "a property of its own", `spec_version "2.1"`, ""},
 
-	// Types that the Standard does not define.
+	// Types not defined in the Standard.
 	{"x-acme-case", "no created", `created `, "S-079"},
 	{"x-acme-case", "a cyber-observable, when neither date is there", `created  ; modified  ; spec_version `, ""},
 	{"x-acme-case", "no spec_version", `spec_version `, "S-050"},

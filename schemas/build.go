@@ -12,8 +12,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// shapes makes shapes of schemas. The first thing it meets that it cannot do is its err: nothing passes for want of a
-// keyword.
+// shapes builds shapes from schemas. It keeps the first error in err: a keyword that it does not support is never
+// ignored.
 type shapes struct {
 	err  error
 	ids  map[*jsonschema.Schema]int
@@ -24,7 +24,7 @@ func newShapes() *shapes {
 	return &shapes{ids: map[*jsonschema.Schema]int{}, made: map[string]*shape{}}
 }
 
-// of makes the shape that satisfies all of the schemas; nil when anything does.
+// of returns the shape of values that satisfy all of the schemas, or nil if every value does.
 func (c *shapes) of(schemas ...*jsonschema.Schema) *shape {
 	flat := flatten(nil, schemas)
 	if len(flat) == 0 {
@@ -35,7 +35,7 @@ func (c *shapes) of(schemas ...*jsonschema.Schema) *shape {
 		return s
 	}
 	s := &shape{kinds: anyKind}
-	c.made[key] = s // before it is complete: schemas may refer to themselves
+	c.made[key] = s // before it is complete, since schemas may refer to themselves
 	for _, schema := range flat {
 		c.unsupported(schema)
 		c.limitKinds(s, schema)
@@ -47,7 +47,7 @@ func (c *shapes) of(schemas ...*jsonschema.Schema) *shape {
 	return s
 }
 
-// key names a set of schemas.
+// key returns a key that identifies a set of schemas.
 func (c *shapes) key(flat []*jsonschema.Schema) string {
 	ids := make([]int, len(flat))
 	for i, schema := range flat {
@@ -60,7 +60,7 @@ func (c *shapes) key(flat []*jsonschema.Schema) string {
 	return fmt.Sprint(ids)
 }
 
-// flatten appends the schemas and all that they refer to with $ref and allOf, each once.
+// flatten appends the schemas and all schemas that they refer to with $ref and allOf, each once.
 func flatten(flat, schemas []*jsonschema.Schema) []*jsonschema.Schema {
 	for _, schema := range schemas {
 		if schema == nil || slices.Contains(flat, schema) {
@@ -143,12 +143,12 @@ func (c *shapes) limitKinds(s *shape, schema *jsonschema.Schema) {
 	}
 }
 
-// kindsOf says which kinds a type of JSON Schema stands for.
+// kindsOf maps a type of JSON Schema to kinds.
 var kindsOf = map[string]kinds{
 	"null":    1 << ijson.Null,
 	"boolean": 1<<ijson.False | 1<<ijson.True,
 	"number":  1 << ijson.Number,
-	"integer": 1 << ijson.Number, // and numOf asks for a whole one
+	"integer": 1 << ijson.Number, // numOf also requires a whole number
 	"string":  1 << ijson.String,
 	"array":   1 << ijson.Array,
 	"object":  1 << ijson.Object,
@@ -205,7 +205,7 @@ func (c *shapes) numOf(flat []*jsonschema.Schema) *numShape {
 	return &s
 }
 
-// bound is a minimum (side -1) or a maximum (side 1).
+// bound returns a minimum (side -1) or a maximum (side 1).
 func (c *shapes) bound(schema *jsonschema.Schema, side int, at *big.Rat) bound {
 	if !at.IsInt() || !at.Num().IsInt64() {
 		c.refuse(schema, "the bound %s is no whole number of 64 bits", at.RatString())
@@ -234,7 +234,7 @@ func (c *shapes) listOf(flat []*jsonschema.Schema) *listShape {
 	return &s
 }
 
-// dictOf sets what s asks of objects, and the tests of s, which are about objects nearly always.
+// dictOf sets what s requires of objects, and the conditions of s, which nearly always concern objects.
 func (c *shapes) dictOf(s *shape, flat []*jsonschema.Schema) {
 	d := &dictShape{max: -1}
 	s.dict = d
@@ -281,7 +281,7 @@ func (c *shapes) dictOf(s *shape, flat []*jsonschema.Schema) {
 	}
 }
 
-// addNames adds the property names that a schema speaks of, those in its conditions included.
+// addNames adds the property names in a schema, including those in its conditions.
 func addNames(names map[string]bool, s *jsonschema.Schema) {
 	if s == nil {
 		return
@@ -303,8 +303,8 @@ func addNames(names map[string]bool, s *jsonschema.Schema) {
 	}
 }
 
-// property is the shape of the property name, of all that the schemas say of it: as listed, by pattern, as an additional
-// one, and of its name.
+// property returns the shape of the named property, which combines what the schemas require of it as a listed property,
+// by pattern, as an additional property, and by propertyNames.
 func (c *shapes) property(flat []*jsonschema.Schema, name string) *shape {
 	var of []*jsonschema.Schema
 	for _, schema := range flat {

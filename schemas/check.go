@@ -142,7 +142,7 @@ func (s *dictShape) holds(t *ijson.Tree, n *ijson.Node, i uint32) bool {
 	return true
 }
 
-// holdsOther looks at a member whose name the table does not know.
+// holdsOther checks a member whose name is not in the table.
 func (s *dictShape) holdsOther(t *ijson.Tree, name uint32) bool {
 	value := int(name) + 1
 	for _, shape := range s.names {

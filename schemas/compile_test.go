@@ -58,7 +58,7 @@ func TestASchemaThatTheCheckerDoesNotUnderstandDoesNotCompile(t *testing.T) {
 	}
 }
 
-// keywords are those that unsupported and the maker of shapes know, and annotations.
+// keywords lists the keywords that the checker supports, and annotations.
 var keywords = strings.Fields(`$schema $id $ref $defs $comment title description type const enum properties patternProperties
 	additionalProperties propertyNames required dependentRequired minProperties maxProperties items contains minItems
 	pattern minLength maxLength minimum maximum allOf anyOf oneOf not if then else`)
@@ -88,7 +88,7 @@ func TestEverySchemaSaysWhatItIsAndWhereItComesFrom(t *testing.T) {
 	})
 }
 
-// A rule in a $comment that no keyword beside it can break would mislead the reader.
+// A rule in a $comment must have a keyword beside it that can break it, or it would mislead readers.
 func TestCommentsNameRulesOfKeywordsBesideThem(t *testing.T) {
 	one := regexp.MustCompile(`^S-\d{3}$`)
 	each := regexp.MustCompile(`^([a-zA-Z]+): S-\d{3}$`)
@@ -106,7 +106,7 @@ func TestCommentsNameRulesOfKeywordsBesideThem(t *testing.T) {
 	})
 }
 
-// What a person reads when such a rule is broken is the description.
+// When such a rule is broken, people read the description.
 func TestConditionsThatStandForARuleAreDescribed(t *testing.T) {
 	for location, s := range library().schemas {
 		condition := len(s.AnyOf) > 0 || len(s.OneOf) > 0 || s.Not != nil || s.If != nil || len(s.DependentRequired) > 0
@@ -116,7 +116,7 @@ func TestConditionsThatStandForARuleAreDescribed(t *testing.T) {
 	}
 }
 
-// object.json leads to every other schema, for those who use the folder without Accord.
+// object.json leads to every other schema, for use of the folder without Accord.
 func TestObjectLeadsToEveryType(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	eachFile(t, func(t *testing.T, name string, _ map[string]any) {

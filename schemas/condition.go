@@ -8,17 +8,17 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// slots is a set of slots of a name table, a bit each.
+// slots is a set of slots of a name table, one bit each.
 type slots uint64
 
-// members are the members of one object that its table knows, noted on the way over them.
+// members records the members of one object that are in its name table, as they are read.
 type members struct {
 	present slots
 	at      [64]uint32 // by slot: the node of the value, where present
 }
 
-// condition is what not, anyOf, oneOf, if and dependentRequired ask of a value. (It is a struct and not an interface with
-// an implementation for each way, because members would then have to live on the heap.)
+// condition is what not, anyOf, oneOf, if and dependentRequired require of a value. (It is a struct, not an interface
+// with an implementation for each way, because members would then escape to the heap.)
 type condition struct {
 	way   way
 	set   slots       // hasAll
@@ -30,17 +30,17 @@ type condition struct {
 type way uint8
 
 const (
-	hasAll   way = iota // these members are there
+	hasAll   way = iota // these members are present
 	allHold             // each of the conditions holds
-	anyHold             // one holds at least
+	anyHold             // at least one holds
 	oneHold             // exactly one holds
 	noneHold            // none holds
-	choice              // when the first holds, the second, otherwise the third
-	propHas             // the member, if there, has the shape
+	choice              // if the first holds, the second must hold, otherwise the third
+	propHas             // the member, if present, has the shape
 	wholeHas            // the value itself has the shape
 )
 
-// holds reports whether value i, whose members are m when it is an object, does what c asks.
+// holds reports whether value i satisfies c. If the value is an object, m holds its members.
 func (c *condition) holds(t *ijson.Tree, i uint32, m *members) bool {
 	switch c.way {
 	case hasAll:
@@ -58,7 +58,7 @@ func (c *condition) holds(t *ijson.Tree, i uint32, m *members) bool {
 	return c.holdsAmong(t, i, m)
 }
 
-// holdsAmong is holds for conditions that count how many of their own hold.
+// holdsAmong implements holds for conditions that count how many of their parts hold.
 func (c *condition) holdsAmong(t *ijson.Tree, i uint32, m *members) bool {
 	n := 0
 	for k := range c.of {
@@ -75,15 +75,15 @@ func (c *condition) holdsAmong(t *ijson.Tree, i uint32, m *members) bool {
 	return c.way == allHold || c.way == noneHold || c.way == oneHold && n == 1
 }
 
-// conditions makes the conditions of one shape.
+// conditions builds the conditions of one shape.
 type conditions struct {
 	shapes  *shapes
 	table   *nameTable
-	merged  []*jsonschema.Schema // what the shape is made of, and so holds wherever a condition matters
-	objects bool                 // the shape is of objects alone, so that a condition can look at the members noted
+	merged  []*jsonschema.Schema // the schemas in the shape, which hold wherever a condition is checked
+	objects bool                 // the shape allows only objects, so conditions can use the recorded members
 }
 
-// dependent makes the conditions of dependentRequired.
+// dependent returns the conditions of dependentRequired.
 func (c *conditions) dependent(s *jsonschema.Schema) []condition {
 	var made []condition
 	for _, name := range slices.Sorted(maps.Keys(s.DependentRequired)) {
@@ -92,7 +92,7 @@ func (c *conditions) dependent(s *jsonschema.Schema) []condition {
 	return made
 }
 
-// of makes the conditions of the other keywords.
+// of returns the conditions of the other keywords.
 func (c *conditions) of(s *jsonschema.Schema) []condition {
 	var made []condition
 	if s.Not != nil {
@@ -125,9 +125,9 @@ func (c *conditions) each(schemas []*jsonschema.Schema) []condition {
 	return made
 }
 
-// inner makes the condition that a value has the shape of s, short of what is known of the value anyway. Where s speaks of
-// nothing but the presence and shapes of listed properties, those noted in members are looked at; otherwise the value is
-// gone over again.
+// inner returns the condition that a value has the shape of s, without what is already known about the value. If s only
+// concerns the presence and shapes of listed properties, the condition uses the recorded members; otherwise it reads
+// the value again.
 func (c *conditions) inner(s *jsonschema.Schema) condition {
 	flat := slices.DeleteFunc(flatten(nil, []*jsonschema.Schema{s}), func(s *jsonschema.Schema) bool {
 		return slices.Contains(c.merged, s)
@@ -161,7 +161,7 @@ func (c *conditions) all(names []string) condition {
 	return condition{way: hasAll, set: set}
 }
 
-// aboutMembers reports whether s asks no more of an object than what members can tell.
+// aboutMembers reports whether the recorded members are enough to check an object against s.
 func aboutMembers(s *jsonschema.Schema) bool {
 	return s.Always == nil && s.Constant == nil && s.Enum == nil &&
 		(len(s.Types) == 0 || slices.Contains(s.Types, "object")) &&

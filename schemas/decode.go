@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// decode builds the value at node i as jsonschema wants it.
+// decode returns the value at node i in the form that jsonschema expects.
 func decode(t *ijson.Tree, i int) any {
 	switch t.Kind(i) {
 	case ijson.Object:
@@ -34,8 +34,8 @@ func decode(t *ijson.Tree, i int) any {
 	return nil
 }
 
-// decodeName is the name, or one that no pattern of the schemas tells from it: jsonschema leaves an empty name out of the
-// locations that it reports. Names of nothing but NULs get one more.
+// decodeName returns the name, or a replacement for an empty one, because jsonschema omits empty names from the
+// locations that it reports. No pattern of the schemas distinguishes the two. A name of only NULs gets one more.
 func decodeName(name string) string {
 	if strings.Trim(name, "\x00") == "" {
 		return name + "\x00"
@@ -43,10 +43,10 @@ func decodeName(name string) string {
 	return name
 }
 
-// decodeNumber is the number, or one that compares the same with every bound of the schemas (which have 64 bits at most)
-// and is whole if it is: jsonschema computes with fractions of any size, and 1e999999 would keep it busy.
+// decodeNumber returns the number, or a replacement that compares the same with every bound of the schemas (at most 64
+// bits) and is whole if the number is. jsonschema computes with fractions of any size, and 1e999999 would keep it busy.
 func decodeNumber(b []byte) json.Number {
-	const large = 30 // digits in front of the point or zeros behind it, more than any bound has
+	const large = 30 // digits before the point or zeros after it, more than any bound has
 	if _, small := smallInt(b); small || len(b) < large && !strings.ContainsAny(string(b), "eE") {
 		return json.Number(b)
 	}

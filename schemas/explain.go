@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// mostValues is up to how many values of an object are explained with jsonschema, which builds an error for each fault
-	// and for each schema around it: beyond, one object could ask for gigabytes.
+	// mostValues is the largest number of values in an object that is explained with jsonschema, which builds an error
+	// for each fault and each schema around it. A larger object could take gigabytes.
 	mostValues = 20_000
-	// mostViolations is how many are told of one object.
+	// mostViolations is the largest number of violations reported for one object.
 	mostViolations = 1000
 )
 
-// explain tells the violations of the object in t.
+// explain returns the violations of the object in t.
 func (lib *compiled) explain(e *entry, t *ijson.Tree) []Violation {
 	if len(t.Nodes) > mostValues {
 		return e.firstFault(t)
@@ -43,11 +43,11 @@ func (lib *compiled) explain(e *entry, t *ijson.Tree) []Violation {
 // fault is one leaf of jsonschema's errors: a keyword of a schema that a value does not satisfy.
 type fault struct {
 	path    string // JSON pointer to the value
-	node    int    // its node; of a name, the name's
-	named   bool   // it is the name of a member that is at fault
+	node    int    // its node, or that of the name
+	named   bool   // the fault is in the name of a member
 	keyword string
 	schema  *jsonschema.Schema
-	around  []*jsonschema.Schema // that lead to schema with $ref, outermost first
+	around  []*jsonschema.Schema // schemas that lead to schema by $ref, outermost first
 }
 
 type explainer struct {
@@ -57,8 +57,8 @@ type explainer struct {
 	faults []fault
 }
 
-// walk gathers the leaves below err. A keyword that joins several schemas (anyOf, if) is a leaf when its schema stands
-// for a rule and describes it, since the faults of the alternatives say little.
+// walk collects the leaves below err. A keyword that joins several schemas (anyOf, if) counts as a leaf if its schema
+// names and describes a rule, since the faults of the alternatives say little.
 func (x *explainer) walk(err *jsonschema.ValidationError, around []*jsonschema.Schema) {
 	schema, keyword := x.schemaOf(err)
 	if schema == nil {
@@ -96,8 +96,8 @@ func (x *explainer) walk(err *jsonschema.ValidationError, around []*jsonschema.S
 	})
 }
 
-// sameValue leaves of the schemas around err those that judge the very value that err is about. jsonschema gives a value
-// below an outer schema a longer location, so that the reference that led to it is the one at its end.
+// sameValue returns those of the schemas around err that apply to the same value as err. jsonschema gives a value below
+// an outer schema a longer location, so the reference that led to err is at the end of its location.
 func sameValue(around []*jsonschema.Schema, err *jsonschema.ValidationError) []*jsonschema.Schema {
 	location := err.KeywordLocation
 	if i := strings.LastIndexByte(location, '/'); i >= 0 {
@@ -111,14 +111,14 @@ func sameValue(around []*jsonschema.Schema, err *jsonschema.ValidationError) []*
 	return around[len(around)-n:]
 }
 
-// schemaOf finds the schema that err is about and the keyword of it that failed; nil for an error that only holds others
-// together.
+// schemaOf returns the schema that err is about and the keyword in it that failed, or nil for an error that only groups
+// others.
 func (x *explainer) schemaOf(err *jsonschema.ValidationError) (schema *jsonschema.Schema, keyword string) {
 	if err.Message == "" {
 		return nil, ""
 	}
 	location := err.AbsoluteKeywordLocation
-	for range 3 { // a keyword is followed by a name and an index at most
+	for range 3 { // at most a name and an index follow a keyword
 		i := strings.LastIndexByte(location, '/')
 		if i < strings.IndexByte(location, '#') {
 			return nil, ""
@@ -131,7 +131,7 @@ func (x *explainer) schemaOf(err *jsonschema.ValidationError) (schema *jsonschem
 	return nil, ""
 }
 
-// pointerOf is the JSON pointer that jsonschema has escaped once more for a URL.
+// pointerOf returns the JSON pointer in a location, which jsonschema has escaped once more for a URL.
 func pointerOf(location string) string {
 	if !strings.Contains(location, "%") {
 		return location
@@ -145,7 +145,7 @@ func pointerOf(location string) string {
 	return strings.Join(tokens, "/")
 }
 
-// place finds the nodes of all faults in one pass over the tree, and puts the faults in the order of the text.
+// place finds the nodes of all faults in one pass over the tree, and sorts the faults by their place in the text.
 func (x *explainer) place() {
 	wanted := map[string][]int{}
 	for i, f := range x.faults {
@@ -180,7 +180,7 @@ func (x *explainer) placeBelow(node int, path []byte, wanted map[string][]int) {
 	}
 }
 
-// violations turns the faults into sentences, each once, in the order of the text and then of the rules.
+// violations returns the faults as sentences, without duplicates, in the order of the text and then of the rules.
 func (x *explainer) violations() []Violation {
 	type placed struct {
 		node int
@@ -206,10 +206,10 @@ func (x *explainer) violations() []Violation {
 	return told
 }
 
-// anyValue is the schema that every property of an object meets, also those that have a schema of their own.
+// anyValue is the schema that applies to every property of an object, even if it has a schema of its own.
 const anyValue = BaseURL + "common.json#/$defs/value"
 
-// saidBetter reports whether f is what the schema of any value says of a value whose own schema says the same.
+// saidBetter reports whether f comes from the schema of any value and the value's own schema reports the same fault.
 func (x *explainer) saidBetter(f fault) bool {
 	if f.schema.Location != anyValue {
 		return false
@@ -226,7 +226,8 @@ func (x *explainer) saidBetter(f fault) bool {
 	return false
 }
 
-// firstFault tells one violation of an object that is too large for more: the innermost value that lacks its shape.
+// firstFault returns one violation of an object that is too large to explain fully: the innermost value without the
+// required shape.
 func (e *entry) firstFault(t *ijson.Tree) []Violation {
 	if e.shape.holds(t, t.Root()) {
 		return nil
@@ -240,7 +241,7 @@ func (e *entry) firstFault(t *ijson.Tree) []Violation {
 	}}
 }
 
-// faulty is the innermost value on the way to the first fault below value i, which lacks the shape.
+// faulty returns the innermost value on the way to the first fault below value i, which must not have the shape.
 func (s *shape) faulty(t *ijson.Tree, i int) int {
 	switch {
 	case s == nil:

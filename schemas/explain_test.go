@@ -11,7 +11,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// sample is the full sample of a type, as a document to change.
+// sample returns the full sample of a type, as a document to change.
 func sample(t testing.TB, typ string) map[string]any {
 	t.Helper()
 	for _, o := range samples(t) {
@@ -29,7 +29,7 @@ func sample(t testing.TB, typ string) map[string]any {
 	return nil
 }
 
-// change sets the value at a path of names (a list's item 0 goes by "0") to the JSON text, or removes it when the text is
+// change sets the value at a path of names ("0" names item 0 of a list) to the JSON text, or removes it if the text is
 // empty.
 func change(t testing.TB, doc map[string]any, path, text string) {
 	t.Helper()
@@ -64,7 +64,7 @@ func change(t testing.TB, doc map[string]any, path, text string) {
 	}
 }
 
-// violations are those of the document, each as "rule path", and Check must agree.
+// violations returns the violations of the document and fails the test unless Check agrees.
 func violations(t testing.TB, typ string, doc map[string]any) []Violation {
 	t.Helper()
 	text, err := json.Marshal(doc)
@@ -79,7 +79,7 @@ func violations(t testing.TB, typ string, doc map[string]any) []Violation {
 	return told
 }
 
-// jargon are words of JSON Schema that no sender should have to know.
+// jargon matches words of JSON Schema that senders should not have to know.
 var jargon = regexp.MustCompile(`(?i)keyword|anyOf|oneOf|allOf|minItems|minProperties|regex|\^|\$|\boctets\b.*octets|array|\bobject is\b`)
 
 func TestEveryRuleHasItsViolation(t *testing.T) {
@@ -156,7 +156,7 @@ func TestViolationsStandInTheOrderOfTheText(t *testing.T) {
 	}
 }
 
-// An object made to be expensive: what is wrong with it is said all the same, within bounds.
+// An object made to be expensive is still explained, within bounds.
 func TestALargeObjectIsExplainedBriefly(t *testing.T) {
 	many := strings.Repeat(`1,`, 2_000_000) + "1"
 	o := parse(t, `{"type":"tool","spec_version":"2.1","id":"tool--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f","created":"2020-01-01T00:00:00.000Z",

@@ -8,8 +8,8 @@ import (
 // matcher reports whether a pattern is found in a string.
 type matcher func([]byte) bool
 
-// matcherOf is a hand-written matcher for the patterns that nearly every object meets, the regular expression itself for
-// others. A test holds each to its expression.
+// matcherOf returns a hand-written matcher for the patterns that nearly every object is checked against, and the
+// regular expression itself for others. A test compares each with its expression.
 func matcherOf(pattern *regexp.Regexp) matcher {
 	if m, ok := matchers[pattern.String()]; ok {
 		return m
@@ -29,7 +29,7 @@ var matchers = map[string]matcher{
 	},
 }
 
-// class is a set of characters of ASCII.
+// class is a set of ASCII characters.
 type class [256]bool
 
 func classOf(ranges string) *class {

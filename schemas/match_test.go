@@ -10,7 +10,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// matching are strings near the edges of each hand-written pattern.
+// matching lists strings near the limits of each hand-written pattern.
 var matching = []string{
 	"", "a", "ab", "id", "abc", "a--b", "-a", "a-", "a-b", "1ab", "aB", "a_b", "ab\n", "é", "MD5", "SHA-256", "a b", "0", "-", "--",
 	"indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", "a--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", "a--8E2E2D2B-17D4-4CBF-938F-98EE46B3CD3F",
@@ -53,7 +53,7 @@ func TestHandWrittenMatchersAgreeWithTheirExpressions(t *testing.T) {
 	}
 }
 
-// The matchers in the table are those of patterns that the schemas use.
+// Every matcher in the table is for a pattern that the schemas use.
 func TestEveryHandWrittenMatcherIsUsed(t *testing.T) {
 	used := map[string]bool{}
 	for _, s := range library().schemas {

@@ -11,7 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// tell says what a fault is, in one sentence for each property that is missing and one for everything else.
+// tell returns a violation for each missing property, and one for any other fault.
 func (x *explainer) tell(f fault) []Violation {
 	rule := x.ruleOf(f)
 	subject := x.subject(f)
@@ -56,8 +56,8 @@ func (x *explainer) tell(f fault) []Violation {
 	return say("%s is %s, expected %s", subject, found, phrase)
 }
 
-// ruleOf is the rule that a fault breaks: the one that the schema names for the keyword in its $comment, or a schema that
-// refers to it, the outermost first; else the one that the keyword stands for.
+// ruleOf returns the rule that a fault breaks: the rule that the $comment of the schema names for the keyword, or that
+// of a schema that refers to it, the outermost first; else the rule for the keyword itself.
 func (x *explainer) ruleOf(f fault) string {
 	null := f.keyword == "type" && x.tree.Kind(f.node) == ijson.Null
 	if null {
@@ -69,7 +69,7 @@ func (x *explainer) ruleOf(f fault) string {
 		}
 	}
 	if x.entry == x.lib.custom {
-		// The common properties of a type that somebody else defined (sections 7.3 and 11.2).
+		// The common properties of a type defined outside the Standard (sections 7.3 and 11.2).
 		switch {
 		case f.keyword == "required" && f.path == "":
 			return "S-079"
@@ -102,8 +102,8 @@ func typeRule(s *jsonschema.Schema, found ijson.Kind) string {
 	return "S-014"
 }
 
-// commentRule reads the rule for a keyword from a $comment: "S-053" is for all keywords of the schema, "minimum: S-153;
-// maximum: S-153" for those.
+// commentRule reads the rule for a keyword from a $comment: "S-053" applies to all keywords of the schema, "minimum:
+// S-153; maximum: S-153" to those two.
 func commentRule(comment, keyword string) string {
 	if strings.HasPrefix(comment, "S-") {
 		return comment
@@ -116,7 +116,7 @@ func commentRule(comment, keyword string) string {
 	return ""
 }
 
-// subject names what a sentence is about: the path to a value or name, or the object.
+// subject returns the subject of a sentence: the path to a value or name, or the object.
 func (x *explainer) subject(f fault) string {
 	switch {
 	case f.named:
@@ -127,7 +127,7 @@ func (x *explainer) subject(f fault) string {
 	return f.path[1:]
 }
 
-// holder names the object that a member at path belongs to.
+// holder returns a name for the object that the member at path belongs to.
 func (x *explainer) holder(path string) string {
 	if outer := path[:strings.LastIndexByte(path, '/')]; outer != "" {
 		return outer[1:]
@@ -138,7 +138,7 @@ func (x *explainer) holder(path string) string {
 	return "the " + x.entry.name
 }
 
-// value says what a value is, shortened.
+// value describes a value, shortened.
 func (x *explainer) value(node int) string {
 	t := x.tree
 	switch kind := t.Kind(node); kind {
@@ -178,7 +178,7 @@ func clip(s string, most int) string {
 	return s
 }
 
-// present says which of the properties that a condition is about are there, and with which values.
+// present lists the properties of a condition that are present, with their values.
 func (x *explainer) present(f fault) string {
 	names := map[string]bool{}
 	addNames(names, &jsonschema.Schema{
@@ -202,7 +202,7 @@ func (x *explainer) present(f fault) string {
 	return enumerate(there, "and")
 }
 
-// unsaid names the properties that a sentence speaks of without naming each, as far as a reader wants to know.
+// unsaid returns "them" if the sentence mentions all names, otherwise a list of the names, shortened after six.
 func unsaid(sentence string, names []string) string {
 	const most = 6
 	if !slices.ContainsFunc(names, func(name string) bool { return !strings.Contains(sentence, name) }) {
@@ -232,7 +232,7 @@ func choices(values []any) string {
 	return "one of " + strings.Join(words, ", ")
 }
 
-// typesOf names the types of a schema as the Standard does.
+// typesOf returns the Standard's names for the types of a schema.
 func typesOf(s *jsonschema.Schema) string {
 	words := map[string]string{"string": "a string", "number": "a number", "integer": "a whole number", "boolean": "true or false",
 		"array": "a list", "object": "a dictionary"}
@@ -248,12 +248,12 @@ func typesOf(s *jsonschema.Schema) string {
 
 var sectionAtEnd = regexp.MustCompile(`\.?( Sections? [0-9., and]+)?\.?$`)
 
-// sentenceOf is a schema's description without its section and its final stop.
+// sentenceOf returns a schema's description without its section and its full stop.
 func sentenceOf(s *jsonschema.Schema) string {
 	return sectionAtEnd.ReplaceAllString(s.Description, "")
 }
 
-// phraseOf is a schema's description as a part of a sentence.
+// phraseOf returns a schema's description as part of a sentence.
 func phraseOf(s *jsonschema.Schema) string {
 	text := sentenceOf(s)
 	if text == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// realObjects are the objects of the bundles in the shared data, each parsed.
+// realObjects returns the parsed objects of the bundles in the shared data.
 func realObjects(t testing.TB) []*ijson.Tree {
 	t.Helper()
 	paths, _ := filepath.Glob(filepath.FromSlash("../../shared/data/*/*.*"))
@@ -48,13 +48,13 @@ func TestRealObjectsHaveTheirShape(t *testing.T) {
 		typ := typeOf(o)
 		if !Check(typ, o) {
 			t.Errorf("%s: %+v", o.Text, Explain(typ, o))
-		} else if i%10 == 0 && len(Explain(typ, o)) > 0 { // jsonschema takes a while for all of them
+		} else if i%10 == 0 && len(Explain(typ, o)) > 0 { // jsonschema is too slow for all of them
 			t.Errorf("Check holds and Explain says %+v: %s", Explain(typ, o), o.Text)
 		}
 	}
 }
 
-// The reference: what the same verdicts cost without the checker.
+// BenchmarkJSONSchema measures the same verdicts without the checker, for comparison.
 func BenchmarkJSONSchema(b *testing.B) {
 	all := realObjects(b)
 	b.ReportAllocs()

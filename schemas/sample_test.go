@@ -10,7 +10,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// samples are valid objects, two at least of every type, the second with every property.
+// samples returns valid objects, at least two of every type, the second with every property.
 func samples(t testing.TB) []*ijson.Tree {
 	t.Helper()
 	text, err := os.ReadFile("testdata/valid.jsonl")
@@ -40,7 +40,7 @@ func TestSamplesHaveTheirShape(t *testing.T) {
 	}
 }
 
-// Every property that the schemas list is in a sample: a name misspelt in a schema would be found here.
+// Every property that the schemas list is in a sample, so that a misspelt name in a schema is found.
 func TestSamplesHaveEveryProperty(t *testing.T) {
 	names := map[string]bool{}
 	var collect func(o *ijson.Tree, i int)
@@ -91,7 +91,7 @@ func TestTypesAreFoundWhateverTheirNames(t *testing.T) {
 	}
 }
 
-// Two tables with one name each find it in any text, and nothing else.
+// A table finds its own names in any text, and nothing else.
 func TestNameTablesFindTheirNamesOnly(t *testing.T) {
 	tables := map[*nameTable]bool{}
 	var gather func(s *shape)

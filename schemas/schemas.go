@@ -15,40 +15,41 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// BaseURL is what the $id of each schema begins with; the name of its file follows.
+// BaseURL is the prefix of each schema's $id; the name of its file follows.
 const BaseURL = "https://accord-taxii.github.io/schemas/stix-2.1/"
 
-// customName is the schema of objects whose type the Standard does not define.
+// customName names the schema of objects whose type the Standard does not define.
 const customName = "custom"
 
 //go:embed *.json README.md
 var files embed.FS
 
-// Files is the folder as others get it: the schemas and their README.
+// Files returns the schemas and their README, as published.
 func Files() fs.FS { return files }
 
 // Violation is one place where an object breaks its schema.
 type Violation struct {
 	Rule    string // S-nnn of the rule table
-	Path    string // JSON pointer (RFC 6901) to the value, or to the object that lacks a property
+	Path    string // JSON pointer (RFC 6901) to the value, or to the object without a required property
 	Message string // what was found and what would be right
 }
 
-// Check reports whether the object in t has the shape of its type, or of a custom object when the type is not Known. It
-// allocates nothing unless a string that a schema looks at is escaped, takes time in proportion to the text, and agrees
-// with Explain to the last case.
+// Check reports whether the object in t has the shape of its type, or of a custom object if the type is not Known. It
+// allocates only if a string that a schema examines is escaped, takes time in proportion to the text, and always agrees
+// with Explain.
 func Check(typ string, t *ijson.Tree) bool {
 	return library().of(typ).shape.holds(t, t.Root())
 }
 
-// Explain says what keeps the object in t from the shape of its type, in the order of the text; nothing when Check holds.
-// Of an object with more than 20,000 values, or a thousand violations, it says the first only.
+// Explain returns the violations of the object in t against the schema of its type, in the order of the text, or nil if
+// Check returns true. For an object with more than 20,000 values it returns only the first violation, and never more
+// than a thousand.
 func Explain(typ string, t *ijson.Tree) []Violation {
 	lib := library()
 	return lib.explain(lib.of(typ), t)
 }
 
-// Types are the object types that have a schema of their own, sorted; bundle is among them.
+// Types returns the object types that have a schema of their own, sorted, including bundle.
 func Types() []string {
 	var types []string
 	for name := range library().entries {
@@ -63,14 +64,14 @@ func Types() []string {
 // Known reports whether typ has a schema of its own: the types of STIX 2.1, and bundle.
 func Known(typ string) bool { return typ == "bundle" || stix.CategoryOf(typ) != stix.Unknown }
 
-// entry is one file's schema, as the two readers have it.
+// entry is the schema of one file, in the form of each of the two readers.
 type entry struct {
 	name   string
 	schema *jsonschema.Schema
 	shape  *shape
 }
 
-// compiled is all schemas, compiled.
+// compiled holds all schemas, compiled.
 type compiled struct {
 	entries map[string]*entry
 	custom  *entry
@@ -84,8 +85,8 @@ func (lib *compiled) of(typ string) *entry {
 	return lib.custom
 }
 
-// library compiles the schemas when they are first asked for. They are part of the program, so that a fault in them is a
-// fault of the program, which every test finds.
+// library compiles the schemas on first use. They are part of the program, so a fault in them is a bug, which every
+// test would find.
 var library = sync.OnceValue(func() *compiled {
 	lib, err := compile(files)
 	if err != nil {
@@ -100,7 +101,7 @@ func compile(folder fs.FS) (*compiled, error) {
 	compiler.Draft = jsonschema.Draft2020
 	compiler.AssertFormat = true
 	compiler.ExtractAnnotations = true
-	// What strangers send is judged by what is built in, and nothing is fetched.
+	// Only built-in schemas are used to check what strangers send; nothing is fetched.
 	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("schema %s is not built in", url)
 	}
@@ -122,7 +123,7 @@ func compile(folder fs.FS) (*compiled, error) {
 	for _, path := range paths {
 		name := strings.TrimSuffix(path, ".json")
 		if name == "common" || name == "object" {
-			continue // common has definitions only, object is for others: Check knows the type
+			continue // common has only definitions; object is for other programs, since Check knows the type
 		}
 		schema, err := compiler.Compile(BaseURL + path)
 		if err != nil {
@@ -151,7 +152,8 @@ func index(schemas map[string]*jsonschema.Schema, s *jsonschema.Schema) {
 	}
 }
 
-// subschemas are the schemas that s is built from, as far as the checker knows keywords (unsupported names the others).
+// subschemas returns the schemas directly inside s, under the keywords that the checker supports (unsupported reports
+// the others).
 func subschemas(s *jsonschema.Schema) []*jsonschema.Schema {
 	subs := []*jsonschema.Schema{s.Ref, s.Not, s.If, s.Then, s.Else, s.PropertyNames, s.Items2020, s.Contains}
 	subs = append(subs, s.AllOf...)

@@ -2,16 +2,16 @@ package schemas
 
 import "github.com/accord-taxii/accord/stix/ijson"
 
-// kinds is a set of kinds of JSON value, a bit each.
+// kinds is a set of kinds of JSON value, one bit each.
 type kinds uint16
 
 const anyKind = kinds(1<<ijson.Null | 1<<ijson.False | 1<<ijson.True | 1<<ijson.Number | 1<<ijson.String | 1<<ijson.Array | 1<<ijson.Object)
 
 func (k kinds) has(kind ijson.Kind) bool { return k&(1<<kind) != 0 }
 
-// shape is all that one value must satisfy. It stands for several schemas at once: those that refer to each other with
-// $ref and allOf are merged, so that a value is looked at once, and a property has one shape whatever the number of
-// schemas that speak of it. The zero value, with anyKind, is satisfied by everything.
+// shape is everything that one value must satisfy. It stands for several schemas at once: schemas that refer to each
+// other with $ref and allOf are merged, so that a value is examined once, and a property has one shape however many
+// schemas mention it. Every value satisfies a shape that is zero except for anyKind.
 type shape struct {
 	kinds      kinds
 	text       *textShape  // nil: any string
@@ -22,7 +22,7 @@ type shape struct {
 }
 
 type textShape struct {
-	words    [][]string // of each set, the string is one
+	words    [][]string // the string is in each set
 	patterns []matcher
 	min, max int // length in code points; max -1: none
 }
@@ -35,7 +35,7 @@ type numShape struct {
 type listShape struct {
 	min, max int // items; max -1: none
 	items    *shape
-	contains []*shape // each is satisfied by one item at least
+	contains []*shape // at least one item satisfies each
 }
 
 type dictShape struct {
@@ -43,12 +43,12 @@ type dictShape struct {
 	table      *nameTable
 	props      []*shape // by slot of the table; nil: anything
 	required   slots
-	names      []*shape // for names that are not in the table
+	names      []*shape // for names not in the table
 	rest       []rest   // for values whose names are not in the table
 	conditions []condition
 }
 
-// rest is what one schema says of properties that it does not list.
+// rest is what one schema requires of properties that it does not list.
 type rest struct {
 	patterns   []patternShape
 	additional *shape // nil: anything

@@ -7,8 +7,8 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// nameTable finds the slot of a property by its name. It is a hash table without collisions: the multiplier is searched
-// for when the table is made.
+// nameTable finds the slot of a property by its name. It is a hash table without collisions: making it searches for a
+// suitable multiplier.
 type nameTable struct {
 	names      []string // by slot
 	slots      map[string]int
@@ -17,7 +17,7 @@ type nameTable struct {
 	cells      []nameCell
 }
 
-// nameCell is a name and its first and last eight bytes, which tell most names apart without looking at the others.
+// nameCell is a name and its first and last eight bytes, which distinguish most names without a full comparison.
 type nameCell struct {
 	head, tail uint64
 	name       string
@@ -40,7 +40,7 @@ func newNameTable(names []string) *nameTable {
 	}
 }
 
-// fill makes the cells and reports whether each name has one of its own.
+// fill makes the cells and reports whether each name has its own.
 func (n *nameTable) fill(size int) bool {
 	n.cells = make([]nameCell, size)
 	for i := range n.cells {
@@ -61,7 +61,7 @@ func (n *nameTable) hash(head, tail uint64, length int) uint64 {
 	return (head ^ bits.RotateLeft64(tail, 29) ^ uint64(length)<<7) * n.multiplier >> n.shift
 }
 
-// ends are the first and the last eight bytes of a name; of a name up to eight bytes, all of it and zero.
+// ends returns the first and the last eight bytes of a name, or the whole name and zero if it has at most eight bytes.
 func ends(name []byte) (head, tail uint64) {
 	if len(name) > 8 {
 		return binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[len(name)-8:])
@@ -72,7 +72,7 @@ func ends(name []byte) (head, tail uint64) {
 	return head, 0
 }
 
-// find is the slot of the name at node i, or -1.
+// find returns the slot of the name at node i, or -1.
 func (n *nameTable) find(t *ijson.Tree, i uint32) int {
 	node := &t.Nodes[i]
 	var name []byte

@@ -1,9 +1,10 @@
 package stix
 
-// Category is what kind of STIX Object a type is (STIX 2.1, section 1.2.2): it decides which common properties apply.
+// Category is the kind of STIX Object that a type is (STIX 2.1, section 1.2.2). It decides which common properties
+// apply.
 type Category uint8
 
-// The categories. A type that the Standard does not define is Unknown, whatever it turns out to be.
+// The categories. A type that the Standard does not define is Unknown.
 const (
 	Unknown Category = iota
 	SDO              // STIX Domain Object
@@ -12,7 +13,7 @@ const (
 	SMO              // STIX Meta Object
 )
 
-// String is the Standard's abbreviation, "custom" for Unknown.
+// String returns the Standard's abbreviation, or "custom" for Unknown.
 func (c Category) String() string {
 	switch c {
 	case SDO:
@@ -27,7 +28,8 @@ func (c Category) String() string {
 	return "custom"
 }
 
-// CategoryOf is the category of an object type that STIX 2.1 defines. A bundle is no STIX Object and so Unknown.
+// CategoryOf returns the category of an object type that STIX 2.1 defines. A bundle is not a STIX Object and so
+// Unknown.
 func CategoryOf(typ string) Category {
 	switch typ {
 	case "attack-pattern", "campaign", "course-of-action", "grouping", "identity", "incident", "indicator",

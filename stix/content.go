@@ -10,8 +10,8 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// SameContent reports whether two texts of one version of an object mean the same (STIX 2.1, section 3.6). They do when they
-// are the same JSON value, but for:
+// SameContent reports whether two texts of one version of an object mean the same (STIX 2.1, section 3.6). They do if
+// they are the same JSON value, except for:
 //   - properties that have their default, which may be left out: revoked, defanged, lang, summary of a sighting,
 //     pattern_version of a STIX pattern, and the spec_version that an object without one has;
 //   - timestamps, which are instants: trailing zeros of a fraction say nothing;
@@ -19,43 +19,44 @@ import (
 //   - the name of a marking definition that is a statement, which only labels it;
 //   - the TLP marking definitions of the Standard and of OASIS, which are what their identifiers say.
 //
-// Lists are ordered (section 2.12), and what the Standard does not define is compared as JSON. Text that is not JSON is the
-// same as nothing.
+// Lists are ordered (section 2.12), and what the Standard does not define is compared as JSON. Text that is not JSON
+// equals nothing.
 func SameContent(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
 	var ta, tb ijson.Tree
-	limits := ijson.Limits{Depth: 1 << 20} // stored text was bounded when it came
+	limits := ijson.Limits{Depth: 1 << 20} // stored text was checked against limits when it was added
 	if ta.Parse(a, limits) != nil || tb.Parse(b, limits) != nil {
 		return false
 	}
 	return bytes.Equal(AppendContent(nil, &ta, ta.Root()), AppendContent(nil, &tb, tb.Root()))
 }
 
-// ContentHash is the same for texts of the same content: it agrees with [SameContent]. It is short, so texts with one hash
-// are compared. Files hold such hashes: it does not change without a new file format.
+// ContentHash returns a hash that is equal for texts of the same content, as [SameContent] defines it. The hash is
+// short, so callers compare texts with equal hashes. Files hold these hashes, so a change of them needs a new file
+// format.
 func ContentHash(t *ijson.Tree) uint64 {
 	var buf [1024]byte
 	sum := sha256.Sum256(AppendContent(buf[:0], t, t.Root()))
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// AppendContent appends what the object at node says in a form that is equal for objects of the same content, and only for
-// those.
+// AppendContent appends the content of the object at node to dst, in a form that is equal for objects of the same
+// content, and only for those.
 func AppendContent(dst []byte, t *ijson.Tree, node int) []byte {
 	w := contentWriter{t: t, dst: dst}
 	w.object(node)
 	return w.dst
 }
 
-// contentWriter writes values with their kinds and lengths in front of them, so that no two contents have one form.
+// contentWriter writes values preceded by their kinds and lengths, so that different contents have different forms.
 type contentWriter struct {
 	t   *ijson.Tree
 	dst []byte
 }
 
-// Marks of what follows.
+// Marks of the value that follows.
 const (
 	markInstant = 't'
 	markText    = 's'
@@ -99,7 +100,7 @@ func (w *contentWriter) object(node int) {
 	}, f.isDefault)
 }
 
-// extensions writes the extensions of an SCO. One that the Standard defines has a timestamp.
+// extensions writes the extensions of an SCO. One of those in the Standard has a timestamp.
 func (w *contentWriter) extensions(node int) {
 	w.members(node, func(name []byte, value int) {
 		if string(name) == "windows-pebinary-ext" {
@@ -125,7 +126,7 @@ func (w *contentWriter) timed(node int, names string) {
 	}, nil)
 }
 
-// members writes the members of an object by their names, without those that skip says may be left out.
+// members writes the members of an object sorted by name, without those for which skip returns true.
 func (w *contentWriter) members(node int, write func(name []byte, value int), skip func(name []byte, value int) bool) {
 	type member struct {
 		name  []byte
@@ -147,7 +148,7 @@ func (w *contentWriter) members(node int, write func(name []byte, value int), sk
 	w.dst = append(w.dst, markEnd)
 }
 
-// time writes a timestamp as the instant that it names.
+// time writes a timestamp as an instant.
 func (w *contentWriter) time(node int) {
 	in, err := ParseInstant(w.t.Str(node))
 	if err != nil {
@@ -178,7 +179,7 @@ func (w *contentWriter) value(node int) {
 	}
 }
 
-// contentFacts are what decides how the properties of an object are compared.
+// contentFacts decides how the properties of an object are compared.
 type contentFacts struct {
 	t              *ijson.Tree
 	node           int
@@ -228,8 +229,8 @@ func factsOf(t *ijson.Tree, node int) contentFacts {
 	return f
 }
 
-// isDefault reports whether a property has the value that it has when it is left out (section 3.2 and the sections of the
-// types), or says nothing of its own.
+// isDefault reports whether a property has its default value (section 3.2 and the sections of the types), or adds
+// nothing to the object.
 func (f *contentFacts) isDefault(name []byte, value int) bool {
 	kind := f.t.Kind(value)
 	switch string(name) {
@@ -263,8 +264,8 @@ func (f *contentFacts) isTime(name []byte) bool {
 	return hasWord(f.timestampNames, name)
 }
 
-// tlp is the level of a marking definition that is one of the Standard's or of OASIS, 0 for anything else: whatever stands
-// beside its level changes nothing about it.
+// tlp returns the level of a TLP marking definition of the Standard or of OASIS, or 0 for anything else. The other
+// properties of such a definition do not matter.
 func (f *contentFacts) tlp() TLP {
 	if f.typ != "marking-definition" {
 		return 0
@@ -283,8 +284,8 @@ func (f *contentFacts) tlp() TLP {
 	return want
 }
 
-// timestamps are the properties of each type that are timestamps, beside created and modified of those that have versions.
-// Those of STIX 2.0 stand with those of 2.1: members of an observable container may be of either.
+// timestamps lists the timestamp properties of each type, besides created and modified of types that have versions. It
+// includes those of STIX 2.0, because members of an observable container may be of either version.
 var timestamps = map[string]string{
 	"campaign":             "first_seen last_seen",
 	"directory":            "ctime mtime atime created modified accessed",
@@ -308,7 +309,7 @@ var timestamps = map[string]string{
 	"x509-certificate":     "validity_not_before validity_not_after",
 }
 
-// hasWord reports whether words, which spaces part, has the word.
+// hasWord reports whether the space-separated words include word.
 func hasWord(words string, word []byte) bool {
 	for w := range strings.FieldsSeq(words) {
 		if w == string(word) {

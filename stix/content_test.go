@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// contentPairs are two texts each under one identifier and version, and whether they mean the same.
+// contentPairs lists pairs of texts with the same identifier and version, and whether they mean the same.
 var contentPairs = []struct {
 	name string
 	a, b string
@@ -93,7 +93,7 @@ func contentHashOf(t *testing.T, text string) uint64 {
 	return ContentHash(&tree)
 }
 
-// A TLP marking definition is what its identifier says, whatever stands beside its level, unless it says another level.
+// A TLP marking definition is what its identifier says, whatever its other properties, unless it states another level.
 func TestTLPMarkingsAreOneObjectEach(t *testing.T) {
 	one := func(id ID, rest string) string {
 		return fmt.Sprintf(`{"type":"marking-definition","spec_version":"2.1","id":"%s",%s}`, id, rest)
@@ -113,7 +113,7 @@ func TestTLPMarkingsAreOneObjectEach(t *testing.T) {
 	holdContents(t, one(TLP1Green, `"definition_type":"tlp","definition":{"tlp":"green"}`), one(TLP1Red, `"definition_type":"tlp","definition":{"tlp":"red"}`), false)
 }
 
-// Files hold these hashes.
+// Files hold these hashes, so they must not change.
 func TestTheContentHashStaysWhatItIs(t *testing.T) {
 	for text, want := range map[string]uint64{
 		`{"type":"ipv4-addr","value":"198.51.100.3"}`:                             0xf8407f0044594c23,

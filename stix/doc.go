@@ -1,7 +1,7 @@
-// Package stix reads what Accord needs of a STIX 2.1 object without taking it apart: its identifier, its version as an
-// instant of full precision, its spec version, its category and its markings.
+// Package stix reads the parts of a STIX 2.1 object that Accord needs: its identifier, its version as an instant of
+// full precision, its spec version, its category and its markings.
 //
-// An [Object] is a view over the text that was sent (see package ijson). Nothing here changes or re-encodes an object,
-// and nothing here judges it: [FromTree] leaves empty what is missing or malformed, and package validate says so.
-// Start reading at [Object].
+// An [Object] is a view of the text that was sent (see package ijson). The package neither changes nor re-encodes nor
+// validates objects: [FromTree] leaves empty what is missing or malformed, and package validate reports it. Start
+// reading at [Object].
 package stix

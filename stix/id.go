@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// ID is a STIX identifier, `object-type--UUID` (STIX 2.1, section 2.9). An ID that ParseID returns has its UUID in lower
-// case: UUIDs are equal whatever the case of their digits (RFC 4122, section 3), so a marking, an owner or a reference that
-// is spelled in capitals is the same one.
+// ID is a STIX identifier, `object-type--UUID` (STIX 2.1, section 2.9). An ID that ParseID returns has its UUID in
+// lower case: UUIDs are equal whatever the case of their digits (RFC 4122, section 3), so a marking, an owner or a
+// reference spelled in capitals is the same.
 type ID string
 
 const uuidLen = 36
 
 // ParseID checks the form of an identifier: an object type as section 3.1 allows it, two hyphens, and a UUID in the
-// 8-4-4-4-12 form. Variant and version of the UUID are not looked at. The result has the UUID in lower case.
+// 8-4-4-4-12 form. It ignores the variant and version of the UUID. The result has the UUID in lower case.
 func ParseID(s string) (ID, error) {
 	typ, uuid, ok := splitID(s)
 	if !ok {
@@ -28,7 +28,7 @@ func ParseID(s string) (ID, error) {
 	return ID(s[:len(s)-uuidLen] + strings.ToLower(uuid)), nil
 }
 
-// splitID cuts at the "--" in front of what should be the UUID.
+// splitID cuts s at the "--" before the UUID.
 func splitID(s string) (typ, uuid string, ok bool) {
 	if i := len(s) - uuidLen - 2; i > 0 && s[i:i+2] == "--" {
 		return s[:i], s[i+2:], true
@@ -36,8 +36,8 @@ func splitID(s string) (typ, uuid string, ok bool) {
 	return strings.Cut(s, "--")
 }
 
-// CheckType checks an object type's name (STIX 2.1, sections 3.1 and 7.3.2): 3 to 250 of a-z, 0-9 and hyphen, first a
-// letter, no two hyphens together and none at the end.
+// CheckType checks an object type's name (STIX 2.1, sections 3.1 and 7.3.2): 3 to 250 characters of a-z, 0-9 and
+// hyphen, beginning with a letter, without two hyphens in a row or one at the end.
 func CheckType(s string) error {
 	if len(s) < 3 || len(s) > 250 {
 		return fmt.Errorf("the type %s has %d characters, expected 3 to 250", clip(s), len(s))
@@ -77,7 +77,7 @@ func isUUID(s string) bool {
 	return true
 }
 
-// Type is the part in front of the UUID.
+// Type returns the part before the UUID.
 func (id ID) Type() string {
 	if len(id) < uuidLen+2 {
 		return ""
@@ -85,7 +85,7 @@ func (id ID) Type() string {
 	return string(id[:len(id)-uuidLen-2])
 }
 
-// UUID is the last 36 characters.
+// UUID returns the last 36 characters.
 func (id ID) UUID() string {
 	if len(id) < uuidLen {
 		return ""
@@ -93,7 +93,8 @@ func (id ID) UUID() string {
 	return string(id[len(id)-uuidLen:])
 }
 
-// UUIDVersion is the version digit of the UUID (RFC 4122, section 4.1.3) as a character, '4' for a random one.
+// UUIDVersion returns the version digit of the UUID (RFC 4122, section 4.1.3) as a character, such as '4' for a random
+// one.
 func (id ID) UUIDVersion() byte {
 	if len(id) < uuidLen {
 		return 0

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// TLP is a level of the Traffic Light Protocol, of version 1.0 or 2.0, ordered from the least to the most restrictive.
-// The zero TLP is none.
+// TLP is a level of the Traffic Light Protocol, version 1.0 or 2.0, ordered from the least to the most restrictive. The
+// zero TLP means no level.
 type TLP uint8
 
 // The levels. White of TLP 1.0 is Clear; AmberStrict exists in TLP 2.0 only.
@@ -20,7 +20,7 @@ const (
 
 var tlpNames = [...]string{Clear: "clear", Green: "green", Amber: "amber", AmberStrict: "amber+strict", Red: "red"}
 
-// String is the level's name in TLP 2.0, lower-case; "" for none.
+// String returns the level's name in TLP 2.0, in lower case, or "" for no level.
 func (l TLP) String() string {
 	if int(l) < len(tlpNames) {
 		return tlpNames[l]
@@ -28,7 +28,7 @@ func (l TLP) String() string {
 	return fmt.Sprintf("tlp(%d)", uint8(l))
 }
 
-// ParseTLP reads a level's name in any case, TLP 1.0's white as clear. "" is none.
+// ParseTLP reads a level's name in any case, and TLP 1.0's white as clear. "" means no level.
 func ParseTLP(s string) (TLP, error) {
 	name := strings.ToLower(s)
 	switch name {
@@ -54,8 +54,8 @@ func (l *TLP) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// The identifiers of the marking definitions that stand for TLP levels: four of TLP 1.0, fixed by STIX 2.1 section
-// 7.2.1.4, and five of TLP 2.0, published by OASIS with the extension definition TLP2Extension.
+// The identifiers of the TLP marking definitions: four of TLP 1.0, fixed by STIX 2.1 section 7.2.1.4, and five of TLP
+// 2.0, published by OASIS with the extension definition TLP2Extension.
 const (
 	TLP1White       ID = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
 	TLP1Green       ID = "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"
@@ -69,8 +69,8 @@ const (
 	TLP2Extension   ID = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 )
 
-// TLPOfMarking is the level that a marking definition's identifier stands for. It goes by the identifier alone: names
-// and definitions can be made up, the published identifiers cannot.
+// TLPOfMarking returns the level of the marking definition with this identifier. It relies on the identifier alone:
+// anyone can invent names and definitions, but not the published identifiers.
 func TLPOfMarking(id ID) (TLP, bool) {
 	switch id {
 	case TLP1White, TLP2Clear:
@@ -87,8 +87,8 @@ func TLPOfMarking(id ID) (TLP, bool) {
 	return 0, false
 }
 
-// Markings are the marking definitions that an object or a part of it is marked with: object_marking_refs first, then
-// the marking_ref of each granular marking. A reference that is no identifier is left out.
+// Markings returns the marking definitions of the object and its parts: object_marking_refs first, then the marking_ref
+// of each granular marking. It leaves out references that are not identifiers.
 func (o Object) Markings() []ID {
 	var ids []ID
 	t := o.Tree
@@ -108,8 +108,8 @@ func (o Object) Markings() []ID {
 	return ids
 }
 
-// EffectiveTLP is the most restrictive level of the object's markings, none when it has none that is a TLP level. others
-// are its markings that are no TLP level and so may mean anything.
+// EffectiveTLP returns the most restrictive TLP level among the object's markings, if any. others are its other
+// markings, which may mean anything.
 func (o Object) EffectiveTLP() (level TLP, others []ID) {
 	for _, id := range o.Markings() {
 		l, ok := TLPOfMarking(id)

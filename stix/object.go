@@ -2,21 +2,21 @@ package stix
 
 import "github.com/accord-taxii/accord/stix/ijson"
 
-// Object is one STIX object: its text, parsed once, and the facts that decide how it is kept.
+// Object is one STIX object: its text, parsed once, and the facts that decide how it is stored.
 type Object struct {
 	Tree        *ijson.Tree
 	Type        string // "" unless a string
 	ID          ID     // "" unless well-formed
 	SpecVersion string // as stated; else 2.1 for an SCO and 2.0 for everything else (STIX 2.1, section 3.2)
 
-	// Version is the text of `modified`, else of `created`, as the object has it; "" when it has neither, as most SCOs
-	// (TAXII 2.1, section 3.4.1). Instant is the same as a time; both are empty when that text is no timestamp.
+	// Version is the text of `modified`, else of `created`, as the object has it, or "" if it has neither, like most
+	// SCOs (TAXII 2.1, section 3.4.1). Instant is the same as a time. Both are empty if that text is not a timestamp.
 	Version string
 	Instant Instant
 }
 
 // FromTree reads an object from its parsed text. It never fails: what is missing or malformed stays empty, and
-// validation says so.
+// validation reports it.
 func FromTree(t *ijson.Tree) Object {
 	o := Object{Tree: t}
 	id, spec, created, modified := -1, -1, -1, -1
@@ -54,11 +54,11 @@ func FromTree(t *ijson.Tree) Object {
 	return o
 }
 
-// Raw is the object's text without white space between its tokens, which is what is stored and served.
+// Raw returns the object's text without white space between its tokens. This is what is stored and served.
 func (o Object) Raw() []byte { return o.Tree.Text }
 
-// Category is the object's category, guessed for a type that STIX 2.1 does not define: what an extension of the object
-// declares (section 7.3), else SDO when it has `created` or `modified`, else SCO.
+// Category returns the object's category. For a type that STIX 2.1 does not define it is a guess: the category that an
+// extension of the object declares (section 7.3), else SDO if it has `created` or `modified`, else SCO.
 func (o Object) Category() Category {
 	if c := CategoryOf(o.Type); c != Unknown {
 		return c
@@ -73,7 +73,7 @@ func (o Object) Category() Category {
 	return SCO
 }
 
-// declaredCategory is the category that an extension of the object at node declares for its type, Unknown for none.
+// declaredCategory returns the category that an extension of the object at node declares for its type, or Unknown.
 func declaredCategory(t *ijson.Tree, node int) Category {
 	for _, value := range t.Members(t.Member(node, "extensions")) {
 		switch kind := t.Member(value, "extension_type"); {

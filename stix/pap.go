@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// PAP is a level of the Permissible Actions Protocol, which says what a receiver may do with an object, ordered from the
-// least to the most restrictive. It says nothing about who may receive it. The zero PAP is none.
+// PAP is a level of the Permissible Actions Protocol, ordered from the least to the most restrictive. It limits what a
+// receiver may do with an object, not which receivers may have it. The zero PAP means no level.
 type PAP uint8
 
 // The levels. White is the old name of clear.
@@ -19,7 +19,7 @@ const (
 
 var papNames = [...]string{PAPClear: "clear", PAPGreen: "green", PAPAmber: "amber", PAPRed: "red"}
 
-// String is the level's name, lower-case; "" for none.
+// String returns the level's name in lower case, or "" for no level.
 func (l PAP) String() string {
 	if int(l) < len(papNames) {
 		return papNames[l]
@@ -27,7 +27,7 @@ func (l PAP) String() string {
 	return fmt.Sprintf("pap(%d)", uint8(l))
 }
 
-// ParsePAP reads a level's name in any case, white as clear. "" is none.
+// ParsePAP reads a level's name in any case, and white as clear. "" means no level.
 func ParsePAP(s string) (PAP, error) {
 	name := strings.ToLower(s)
 	switch name {
@@ -53,8 +53,7 @@ func (l *PAP) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// The identifiers of the marking definitions that stand for PAP levels, published by OASIS with the extension definition
-// PAPExtension.
+// The identifiers of the PAP marking definitions, published by OASIS with the extension definition PAPExtension.
 const (
 	PAPMarkingClear ID = "marking-definition--ad15a0cd-55b6-4588-a14c-a66105329b92"
 	PAPMarkingWhite ID = "marking-definition--a3bea94c-b469-41dc-9cfe-d6e7daba7730"
@@ -64,8 +63,8 @@ const (
 	PAPExtension    ID = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b"
 )
 
-// PAPOfMarking is the level that a marking definition's identifier stands for. Like TLPOfMarking it goes by the published
-// identifier alone.
+// PAPOfMarking returns the level of the marking definition with this identifier. Like TLPOfMarking it relies on the
+// published identifier alone.
 func PAPOfMarking(id ID) (PAP, bool) {
 	switch id {
 	case PAPMarkingClear, PAPMarkingWhite:

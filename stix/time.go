@@ -9,20 +9,20 @@ import (
 )
 
 // Instant is a STIX timestamp (section 2.16) at full precision: a STIX timestamp may have any number of fraction
-// digits, and two versions of an object may differ in the tenth. Instants are compared with Compare; the zero Instant is
-// none.
+// digits, and two versions of an object may differ in the tenth. Compare instants with Compare. The zero Instant means
+// no time.
 type Instant struct {
-	sec  int64  // seconds since year 1, plus 1
+	sec  int64  // seconds since the start of year 0, plus 1
 	frac string // fraction digits without trailing zeros; a leap second begins with ':', which sorts after every digit
 	n    int    // fraction digits as written
 }
 
-// yearOne is the earliest instant that a timestamp can name, short of year 0.
+// yearOne is the start of year 0, the earliest time that a timestamp can name.
 var yearOne = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
-// ParseInstant reads a STIX timestamp: `YYYY-MM-DDTHH:mm:ss[.s+]Z`, upper-case T and Z, a date that exists. Second 60 is
-// taken at 23:59 only, where leap seconds are. time.Parse is no help here: it takes one-digit hours, commas and offsets,
-// refuses second 60 and drops digits.
+// ParseInstant reads a STIX timestamp: `YYYY-MM-DDTHH:mm:ss[.s+]Z`, upper-case T and Z, a date that exists. Second 60
+// is accepted only at 23:59, where leap seconds occur. time.Parse does not suffice: it accepts one-digit hours, commas
+// and offsets, refuses second 60 and drops digits.
 func ParseInstant(s string) (Instant, error) {
 	if !timestampForm(s) {
 		return Instant{}, fmt.Errorf("%s is no STIX timestamp, expected YYYY-MM-DDTHH:mm:ss.sssZ in UTC", clip(s))
@@ -88,13 +88,13 @@ func (in Instant) Compare(other Instant) int {
 	return strings.Compare(in.frac, other.frac)
 }
 
-// IsZero reports whether in is no instant at all.
+// IsZero reports whether in is the zero Instant.
 func (in Instant) IsZero() bool { return in.sec == 0 }
 
-// FractionDigits is how many digits stood behind the decimal point.
+// FractionDigits returns how many digits followed the decimal point.
 func (in Instant) FractionDigits() int { return in.n }
 
-// Time is the instant cut to nanoseconds.
+// Time returns the instant truncated to nanoseconds.
 func (in Instant) Time() time.Time {
 	if in.IsZero() {
 		return time.Time{}
@@ -114,8 +114,8 @@ func (in Instant) Time() time.Time {
 	return time.Unix(sec, int64(nanos)).UTC()
 }
 
-// String writes the instant exactly, with all digits of its fraction, so that ParseInstant reads the same instant.
-// The zero Instant is "".
+// String returns the exact instant, with all digits of its fraction, so that ParseInstant reads the same instant. The
+// zero Instant is "".
 func (in Instant) String() string {
 	if in.IsZero() {
 		return ""
@@ -131,8 +131,8 @@ func (in Instant) String() string {
 	return text + "Z"
 }
 
-// AppendKey appends a form of the instant whose order as bytes is the order in time, and which tells where it ends:
-// five bytes of seconds, the digits of the fraction, a zero byte.
+// AppendKey appends an encoding of the instant to dst. Encodings sort as bytes in the order of time, and mark their own
+// end: five bytes of seconds, the digits of the fraction, a zero byte.
 func (in Instant) AppendKey(dst []byte) []byte {
 	var sec [8]byte
 	binary.BigEndian.PutUint64(sec[:], uint64(in.sec))
@@ -141,7 +141,8 @@ func (in Instant) AppendKey(dst []byte) []byte {
 	return append(dst, 0)
 }
 
-// InstantOfKey reads what AppendKey wrote at the start of b and returns how many bytes it took, 0 when b holds no key.
+// InstantOfKey reads the key that AppendKey wrote at the start of b and returns its length, or 0 if b does not begin
+// with a key.
 func InstantOfKey(b []byte) (Instant, int) {
 	if len(b) < 6 {
 		return Instant{}, 0
@@ -157,7 +158,7 @@ func InstantOfKey(b []byte) (Instant, int) {
 	return Instant{}, 0
 }
 
-// InstantOf is the instant of t, to its nanosecond.
+// InstantOf returns the instant of t, to the nanosecond.
 func InstantOf(t time.Time) Instant {
 	t = t.UTC()
 	frac := fmt.Sprintf("%09d", t.Nanosecond())

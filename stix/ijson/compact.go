@@ -2,8 +2,8 @@ package ijson
 
 import "bytes"
 
-// appendCompact appends text without the white space between its tokens. Where leaving it out would join two numbers or
-// literals into one, a single space stays, for the parser to refuse.
+// appendCompact appends text without the white space between its tokens. It keeps a single space that separates two
+// numbers or literals, for the parser to refuse.
 func appendCompact(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
@@ -33,7 +33,7 @@ func joins(c byte) bool {
 	return c != '{' && c != '}' && c != '[' && c != ']' && c != ',' && c != ':' && c != '"'
 }
 
-// stringEnd is the index after the string that opens at i, or the end of text when it never closes.
+// stringEnd returns the index after the string that opens at i, or the end of text if it never closes.
 func stringEnd(text []byte, i int) int {
 	for i++; ; {
 		n := bytes.IndexByte(text[i:], '"')
@@ -52,8 +52,8 @@ func stringEnd(text []byte, i int) int {
 	}
 }
 
-// offsetBefore turns an offset in the compact form of text into the offset in text that it came from. It is needed for
-// messages only and so may walk the text again.
+// offsetBefore turns an offset in the compact form of text into the corresponding offset in text. It is used only for
+// messages and so may walk the text again.
 func offsetBefore(text []byte, compact int) int {
 	for i := 0; i < len(text); {
 		end := i + 1

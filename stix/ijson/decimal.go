@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// Decimal is a JSON number, exactly, whatever its spelling: 0.digits times ten to the scale, where the digits are those of
-// mantissa[from:to] without the point, and the first and the last of them are not zero. Zero has no digits. It keeps the
-// text that it was read from.
+// Decimal is the exact value of a JSON number, whatever its spelling: 0.digits times ten to the power of scale, where
+// the digits are those of mantissa[from:to] without the point, and neither the first nor the last is zero. Zero has no
+// digits. A Decimal refers to the text that it was read from.
 type Decimal struct {
 	negative bool
 	mantissa []byte
@@ -16,10 +16,10 @@ type Decimal struct {
 	beyond   []byte // the number's own text, when its exponent has more than 61 bits; scale is then a stand-in
 }
 
-// farthest is the largest exponent that is reckoned with. It leaves room for the digits of any text.
+// farthest is the largest exponent used in calculations. It leaves room for the digits of any text.
 const farthest = 1 << 61
 
-// NewDecimal reads a JSON number that is well-formed.
+// NewDecimal reads a JSON number, which must be well-formed.
 func NewDecimal(number []byte) Decimal {
 	var d Decimal
 	rest := number
@@ -68,7 +68,7 @@ func (d *Decimal) IsWhole() bool {
 	return d.IsZero() || d.digits() <= d.scale
 }
 
-// digits is the number of significant digits.
+// digits returns the number of significant digits.
 func (d *Decimal) digits() int64 {
 	n := int64(d.to - d.from)
 	if bytes.IndexByte(d.mantissa[d.from:d.to], '.') >= 0 {
@@ -77,13 +77,13 @@ func (d *Decimal) digits() int64 {
 	return n
 }
 
-// Parts is the number as its sign, its digits without zeros at either end, and the scale: 0.digits times ten to the scale.
-// The scale of a number whose exponent has more than 61 bits is a stand-in as far out as any here.
+// Parts returns the sign, the digits without zeros at either end, and the scale of the number 0.digits times ten to the
+// power of scale. If the number's exponent has more than 61 bits, the scale is a stand-in of the largest magnitude.
 func (d *Decimal) Parts() (negative bool, digits []byte, scale int64) {
 	return d.negative, bytes.ReplaceAll(d.mantissa[d.from:d.to], []byte("."), nil), d.scale
 }
 
-// Int64 is the number as an integer. ok is false when it has a fraction or more than 18 digits.
+// Int64 returns the number as an integer. ok is false if it has a fraction or more than 18 digits.
 func (d *Decimal) Int64() (v int64, ok bool) {
 	if !d.IsWhole() || d.scale > 18 {
 		return 0, false
@@ -101,7 +101,7 @@ func (d *Decimal) Int64() (v int64, ok bool) {
 	return v, true
 }
 
-// Sign is -1, 0 or 1.
+// Sign returns -1, 0 or 1.
 func (d *Decimal) Sign() int {
 	switch {
 	case d.IsZero():
@@ -124,7 +124,8 @@ func (d *Decimal) Compare(other *Decimal) int {
 	}
 }
 
-// Equal reports whether two decimals are one number. A number whose exponent has more than 61 bits equals its own text only.
+// Equal reports whether two decimals are the same number. A number whose exponent has more than 61 bits equals only its
+// own text.
 func (d *Decimal) Equal(other *Decimal) bool {
 	if d.beyond != nil || other.beyond != nil {
 		return bytes.Equal(d.beyond, other.beyond)
@@ -132,7 +133,7 @@ func (d *Decimal) Equal(other *Decimal) bool {
 	return d.Compare(other) == 0
 }
 
-// Append appends one spelling of the number, the same for decimals that are equal: the digits of an integer that does not
+// Append appends a spelling of the number that is the same for equal decimals: the digits of an integer that does not
 // end in 0, "e", and the exponent. Zero is 0.
 func (d *Decimal) Append(dst []byte) []byte {
 	switch {
@@ -167,7 +168,7 @@ func (d *Decimal) compareSize(other *Decimal) int {
 	}
 }
 
-// digit is the next significant digit from place i on as a character, 0 after the last.
+// digit returns the next significant digit at or after i as a character, or 0 after the last.
 func (d *Decimal) digit(i *int) byte {
 	if *i < d.to && d.mantissa[*i] == '.' {
 		*i++

@@ -2,8 +2,8 @@ package ijson
 
 import "bytes"
 
-// Equal reports whether a and b are texts of the same JSON value: the order of members, white space, the spelling of
-// escapes and of numbers (1.0 and 1) aside. Text that does not parse equals nothing.
+// Equal reports whether a and b are texts of the same JSON value, ignoring the order of members, white space, and the
+// spelling of escapes and numbers (1.0 and 1). Text that does not parse equals nothing.
 func Equal(a, b []byte) bool {
 	var ta, tb Tree
 	if ta.Parse(a, Limits{}) != nil || tb.Parse(b, Limits{}) != nil {

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Code says what kind of fault a text has.
+// Code is the kind of fault in a text.
 type Code uint8
 
-// The faults. The first four say that the text is not JSON at all; the others that it is JSON which is refused.
+// The faults. The first four mean that the text is not JSON at all, the others that it is JSON but refused.
 const (
 	Syntax     Code = iota + 1 // RFC 8259 grammar
 	UTF8                       // an invalid byte sequence (RFC 8259, section 8.1)
-	BOM                        // a byte order mark in front
+	BOM                        // a byte order mark at the start
 	Empty                      // nothing but white space
 	Surrogate                  // an unpaired surrogate (RFC 7493, section 2.1)
 	Duplicate                  // a member name twice in one object (RFC 7493, section 2.3)
@@ -28,9 +28,9 @@ func (c Code) Malformed() bool { return c >= Syntax && c <= Empty }
 // Error is the first fault of a text: of the malformed kind if there is one.
 type Error struct {
 	Code    Code
-	Offset  int    // bytes from the start of the text that was given
+	Offset  int    // bytes from the start of the given text
 	Message string // what was found and what would be right
-	Path    string // JSON pointer of the member, for Duplicate and LongString, and Surrogate where it is known
+	Path    string // JSON pointer of the member, for Duplicate and LongString, and for Surrogate if known
 }
 
 func (e *Error) Error() string {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Hash is the same for texts of the same JSON value: it agrees with [Equal]. It is short, so texts with one hash are
-// compared. Files hold such hashes: it does not change.
+// Hash returns a hash that is equal for texts of the same JSON value, as [Equal] defines it. The hash is short, so
+// callers compare texts with equal hashes. Files hold these hashes, so they must not change.
 func Hash(t *Tree) uint64 {
 	h := sha256.New()
 	hashValue(h, t, t.Root())

@@ -18,7 +18,7 @@ func hashOf(t *testing.T, text string) uint64 {
 	return Hash(&tree)
 }
 
-// Files hold these hashes.
+// Files hold these hashes, so they must not change.
 func TestTheHashStaysWhatItIs(t *testing.T) {
 	for text, want := range map[string]uint64{
 		`{"type":"ipv4-addr","value":"198.51.100.3"}`: 0x7d541c3e4e2bedb6,
@@ -64,7 +64,7 @@ func TestDecimalsAreExact(t *testing.T) {
 	}
 }
 
-// FuzzEqual holds two texts against each other: equal values have one hash.
+// FuzzEqual compares two texts: equal values must have equal hashes.
 func FuzzEqual(f *testing.F) {
 	f.Add([]byte(`{"a":1.50,"b":[0,-0.0]}`), []byte(`{ "b":[0e9,0], "\u0061":15e-1}`))
 	f.Add([]byte(`1e99999999999999999999`), []byte(`10e99999999999999999998`))

@@ -7,22 +7,23 @@ import (
 	"unicode/utf8"
 )
 
-// DefaultDepth is how deep values may nest when Limits does not say. STIX content stays below 20.
+// DefaultDepth is how deep values may nest if Limits.Depth is 0. STIX content stays below 20.
 const DefaultDepth = 100
 
-// DefaultStringBytes is a bound of strings that suits STIX content: nine megabytes of an artifact fit into one as Base64.
+// DefaultStringBytes is a limit for strings that suits STIX content: one string holds nine megabytes of an artifact as
+// Base64.
 const DefaultStringBytes = 12 << 20
 
-// Limits bounds what Parse accepts.
+// Limits limits what Parse accepts.
 type Limits struct {
-	Bytes       int // of the text; 0 means no bound
+	Bytes       int // of the text; 0 means no limit
 	Depth       int // how deep lists and objects may nest; 0 means DefaultDepth
-	StringBytes int // bytes of one string or member name as it stands in the text, without its quotes; 0 means no bound
+	StringBytes int // bytes of one string or member name as written in the text, without its quotes; 0 means no limit
 }
 
 // Parse reads one JSON value, which must be the whole text, into t and takes time and memory in proportion to the text.
-// Afterwards t.Text is the compact form: a slice of text when text was compact already, otherwise memory owned by t.
-// The error is an [*Error] and t is then empty.
+// Afterwards t.Text is the compact form: a slice of text if text was already compact, otherwise memory owned by t. On
+// failure the error is an [*Error] and t is empty.
 func (t *Tree) Parse(text []byte, limits Limits) error {
 	if limits.Depth == 0 {
 		limits.Depth = DefaultDepth
@@ -64,8 +65,8 @@ func (t *Tree) reset() {
 	t.Text, t.Nodes, t.stack = nil, t.Nodes[:0], t.stack[:0]
 }
 
-// Compact returns text without the white space between its tokens, and nothing else changed: text itself when there is
-// none. The error is that of Parse.
+// Compact returns text without the white space between its tokens and otherwise unchanged, or text itself if there is
+// no such space. It fails like Parse.
 func Compact(text []byte) ([]byte, error) {
 	var t Tree
 	if err := t.Parse(text, Limits{}); err != nil {
@@ -74,8 +75,8 @@ func Compact(text []byte) ([]byte, error) {
 	return t.Text, nil
 }
 
-// parser holds one run over a text. At the first white space between tokens it stops with spaced set, so that the run
-// over the compact text needs no notion of white space at all.
+// parser is the state of one pass over a text. At the first white space between tokens it stops with spaced set, so
+// that the pass over the compact text does not have to handle white space at all.
 type parser struct {
 	tree      *Tree
 	text      []byte
@@ -116,8 +117,8 @@ func (p *parser) run() *Error {
 	return p.refused
 }
 
-// values parses the one value of the text. It keeps the open containers on a stack of its own, so that nesting costs no
-// stack of the goroutine.
+// values parses the one value of the text. It keeps open containers on its own stack, so that nesting does not grow the
+// goroutine's stack.
 func (p *parser) values() (int, *Error) {
 	t, text := p.tree, p.text
 	pos := 0
@@ -164,7 +165,7 @@ func (p *parser) values() (int, *Error) {
 		if err != nil {
 			return pos, err
 		}
-		// A value has ended (or an empty container has just been opened): close what closes.
+		// A value has ended, or an empty container was just opened: close the containers that end here.
 		for {
 			if len(t.stack) == 0 {
 				return pos, nil
@@ -257,7 +258,7 @@ func (p *parser) literal(pos int, word string, kind Kind) (int, *Error) {
 	return pos + len(word), nil
 }
 
-// number checks the grammar of RFC 8259, section 6. Its size is of no concern here.
+// number checks the grammar of RFC 8259, section 6. The number may have any size.
 func (p *parser) number(pos int) (int, *Error) {
 	text, start := p.text, pos
 	digits := func(what string) *Error {
@@ -299,7 +300,7 @@ func (p *parser) number(pos int) (int, *Error) {
 	return pos, nil
 }
 
-// plain marks the bytes that may stand in a string without a closer look.
+// plain marks the bytes that may appear in a string without further checks.
 var plain = func() (t [256]bool) {
 	for c := 0x20; c < 0x80; c++ {
 		t[c] = c != '"' && c != '\\'
@@ -307,7 +308,7 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// str parses the string whose opening quote stands at pos.
+// str parses the string whose opening quote is at pos.
 func (p *parser) str(pos int) (int, *Error) {
 	text, start := p.text, pos
 	escaped := false
@@ -354,7 +355,7 @@ func (p *parser) badUTF8(pos int) *Error {
 	return &Error{Code: UTF8, Offset: pos, Message: fmt.Sprintf("byte 0x%02X is not valid UTF-8 here", s[0])}
 }
 
-// noncharacter notes r when it is one of the 66 code points that are no characters.
+// noncharacter records r if it is one of the 66 noncharacters.
 func (p *parser) noncharacter(r rune) {
 	if (r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef) && p.tree.Noncharacter < 0 {
 		p.tree.Noncharacter = len(p.tree.Nodes)

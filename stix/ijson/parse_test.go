@@ -181,7 +181,7 @@ func TestPositionCountsCharacters(t *testing.T) {
 	}
 }
 
-// What parses is what encoding/json reads, up to what this package refuses on purpose.
+// What parses is what encoding/json reads, except what this package refuses on purpose.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{`{"a":[1,2.5e-3,"x\n\u00e9"],"b":{}}`, ` [ ] `, `{"a":1,"a":2}`, `"\ud800"`, "[1 2]", `-`, `[1,]`, `{"a" "b"}`, `tru`, `[- 1]`} {
 		f.Add([]byte(s))

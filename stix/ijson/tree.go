@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says what a node is.
+// Kind is the kind of a node.
 type Kind uint8
 
-// The kinds of JSON value. The zero Kind is no value.
+// The kinds of JSON value. The zero Kind means no value.
 const (
 	Null Kind = iota + 1
 	False
@@ -23,7 +23,7 @@ const (
 	Object
 )
 
-// String names the kind as a person would in a message: "a number", "an object".
+// String returns the kind's name for messages: "a number", "an object".
 func (k Kind) String() string {
 	switch k {
 	case Null:
@@ -50,35 +50,35 @@ type Node struct {
 	Next       uint32 // index of the first node after this value and all it holds
 	Count      uint32 // items of an Array, members of an Object
 	Kind       Kind
-	Escaped    bool // a String that holds a backslash
+	Escaped    bool // a String that contains a backslash
 }
 
-// Tree is one parsed text. Its nodes stand in document order, the root at 0: an Object is followed by its members, each
-// a String node (the name) and then its value; an Array is followed by its items.
+// Tree is one parsed text. Its nodes are in document order, with the root at 0: an Object is followed by its members,
+// each a String node (the name) and then its value; an Array is followed by its items.
 //
-// A Tree may be parsed into again; what its methods returned before stays valid, except for slices of Text.
+// A Tree may be reused for another text; what its methods returned before stays valid, except for slices of Text.
 type Tree struct {
 	Text  []byte // compact: white space between tokens removed, nothing else changed
 	Nodes []Node
 
-	// Noncharacter is the index of the first string that holds a Unicode noncharacter (such as U+FFFE), or -1.
-	// RFC 7493 section 2.1 forbids them; they are reported apart because real data has them.
+	// Noncharacter is the index of the first string that contains a Unicode noncharacter (such as U+FFFE), or -1. RFC
+	// 7493 section 2.1 forbids them; they are reported separately because real data has them.
 	Noncharacter int
 
 	stack []uint32
 	buf   []byte
 }
 
-// Root is the index of the outermost value.
+// Root returns the index of the outermost value.
 func (t *Tree) Root() int { return 0 }
 
-// Raw is the text of value i, a slice of t.Text.
+// Raw returns the text of value i, a slice of t.Text.
 func (t *Tree) Raw(i int) []byte {
 	n := &t.Nodes[i]
 	return t.Text[n.Start:n.End]
 }
 
-// Kind is the kind of value i, or 0 when i is -1.
+// Kind returns the kind of value i, or 0 if i is -1.
 func (t *Tree) Kind(i int) Kind {
 	if i < 0 {
 		return 0
@@ -86,7 +86,7 @@ func (t *Tree) Kind(i int) Kind {
 	return t.Nodes[i].Kind
 }
 
-// Str is the string that value i stands for, or "" when it is no string.
+// Str returns the un-escaped string of value i, or "" if it is not a string.
 func (t *Tree) Str(i int) string {
 	if i < 0 || t.Nodes[i].Kind != String {
 		return ""
@@ -94,7 +94,7 @@ func (t *Tree) Str(i int) string {
 	return string(t.Bytes(i))
 }
 
-// AppendStr appends the un-escaped string of value i to dst, which it returns.
+// AppendStr appends the un-escaped string of value i to dst and returns the result.
 func (t *Tree) AppendStr(dst []byte, i int) []byte {
 	n := &t.Nodes[i]
 	s := t.Text[n.Start+1 : n.End-1]
@@ -104,7 +104,7 @@ func (t *Tree) AppendStr(dst []byte, i int) []byte {
 	return appendUnescaped(dst, s)
 }
 
-// Bytes is the un-escaped string of value i: a slice of t.Text when nothing is escaped, a copy otherwise.
+// Bytes returns the un-escaped string of value i: a slice of t.Text if nothing is escaped, otherwise a copy.
 func (t *Tree) Bytes(i int) []byte {
 	n := &t.Nodes[i]
 	if !n.Escaped {
@@ -128,7 +128,8 @@ func (t *Tree) Is(i int, s string) bool {
 	return t.Str(i) == s
 }
 
-// Member is the index of the value of the member of obj that has the name, or -1: also when obj is -1 or no object.
+// Member returns the index of the value of obj's member with the given name, or -1 if there is none or obj is -1 or not
+// an object.
 func (t *Tree) Member(obj int, name string) int {
 	if obj < 0 || t.Nodes[obj].Kind != Object {
 		return -1
@@ -142,7 +143,7 @@ func (t *Tree) Member(obj int, name string) int {
 	return -1
 }
 
-// Members yields the nodes of name and value of each member of obj, in document order.
+// Members yields the nodes of the name and the value of each member of obj, in document order.
 func (t *Tree) Members(obj int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		if obj < 0 || t.Nodes[obj].Kind != Object {
@@ -172,7 +173,8 @@ func (t *Tree) Items(arr int) iter.Seq[int] {
 	}
 }
 
-// Pointer is the JSON pointer (RFC 6901) of node i, "" for the root. The name of a member has the pointer of its value.
+// Pointer returns the JSON pointer (RFC 6901) of node i, "" for the root. The name of a member has the pointer of its
+// value.
 func (t *Tree) Pointer(i int) string {
 	var b strings.Builder
 	at := 0
@@ -210,7 +212,7 @@ func (t *Tree) Pointer(i int) string {
 	return b.String()
 }
 
-// EscapePointer writes a name as one reference token of a JSON pointer (RFC 6901, section 3).
+// EscapePointer returns name as a reference token of a JSON pointer (RFC 6901, section 3).
 func EscapePointer(name string) string {
 	if !strings.ContainsAny(name, "~/") {
 		return name
@@ -218,7 +220,7 @@ func EscapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// appendUnescaped appends what the inside of a checked JSON string stands for.
+// appendUnescaped appends the un-escaped form of s, the inside of a valid JSON string.
 func appendUnescaped(dst, s []byte) []byte {
 	for len(s) > 0 {
 		i := bytes.IndexByte(s, '\\')
@@ -260,7 +262,7 @@ func appendUnescaped(dst, s []byte) []byte {
 	return dst
 }
 
-// hex4 reads four hexadecimal digits, or -1.
+// hex4 returns the value of four hexadecimal digits, or -1.
 func hex4(s []byte) rune {
 	if len(s) < 4 {
 		return -1

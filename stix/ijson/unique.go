@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// fewMembers is up to how many members of an object are compared pair by pair; beyond, names go into a set.
+// fewMembers is the largest number of members that are compared pair by pair; with more, names are put into a set.
 const fewMembers = 24
 
-// unique refuses the object at node obj when two of its members have one name, compared after un-escaping.
+// unique refuses the object at node obj if two of its members have the same name, compared after un-escaping.
 func (p *parser) unique(obj int) {
 	t := p.tree
 	if t.Nodes[obj].Count > fewMembers {
@@ -48,7 +48,7 @@ func (p *parser) uniqueMany(obj int) {
 	}
 }
 
-// nameAt is the un-escaped name at node i. (The tree's own Text is set only when parsing has succeeded.)
+// nameAt returns the un-escaped name at node i. (The tree's own Text is set only when parsing has succeeded.)
 func (p *parser) nameAt(i uint32) []byte {
 	n := &p.tree.Nodes[i]
 	s := p.text[n.Start+1 : n.End-1]
@@ -67,8 +67,8 @@ func (p *parser) duplicate(obj, name int) {
 	})
 }
 
-// tooLong refuses the string that opens at start and has that many bytes: as a value, which its pointer names, or as a
-// member's name, where the pointer is that of the object.
+// tooLong refuses the string of that many bytes that opens at start. The error has the pointer of the value, or for a
+// member's name that of the object.
 func (p *parser) tooLong(start, bytes int) {
 	if p.refused != nil {
 		return
@@ -89,12 +89,12 @@ func (p *parser) tooLong(start, bytes int) {
 		Message: fmt.Sprintf("%s has %d bytes, at most %d are allowed", what, bytes, p.limits.StringBytes)})
 }
 
-// pointer is the JSON pointer of the object at node obj while its ancestors are still open.
+// pointer returns the JSON pointer of the object at node obj while its ancestors are still open.
 func (p *parser) pointer(obj int) string {
 	return p.pointerAlong(append(append([]uint32{}, p.tree.stack...), uint32(obj)))
 }
 
-// pointerAlong is the JSON pointer of the last of the containers that are open, given from the outermost on.
+// pointerAlong returns the JSON pointer of the last of the open containers, which are given from the outermost.
 func (p *parser) pointerAlong(open []uint32) string {
 	t := p.tree
 	var path string

@@ -2,8 +2,8 @@ package pattern
 
 // Node is a node of a pattern's tree: an [Observation], a [Comparison], or one of their parts.
 type Node interface {
-	// Pos is the offset in bytes of the node's first character in the text that was parsed; Pattern.Position turns it
-	// into a line and a column.
+	// Pos returns the offset in bytes of the node's first character in the text that was parsed; Pattern.Position turns
+	// it into a line and a column.
 	Pos() int
 }
 
@@ -13,14 +13,14 @@ type Observation interface {
 	observation()
 }
 
-// Comparison is a Comparison Expression or several joined (section 9.6): *Test, *Combined or *Parens.
+// Comparison is one Comparison Expression or several joined ones (section 9.6): *Test, *Combined or *Parens.
 type Comparison interface {
 	Node
 	comparison()
 }
 
-// Joiner is an operator that joins expressions. And and Or join comparisons inside brackets, where both speak of one
-// object, and observations outside them, where they speak of different ones; FollowedBy joins observations only.
+// Joiner is an operator that joins expressions. And and Or join comparisons inside brackets, which concern one object,
+// and observations outside them, which concern different objects; FollowedBy joins only observations.
 type Joiner uint8
 
 // The joiners, from the weakest.
@@ -30,7 +30,7 @@ const (
 	And
 )
 
-// String is the joiner as a pattern spells it.
+// String returns the joiner as written in patterns.
 func (j Joiner) String() string {
 	switch j {
 	case FollowedBy:
@@ -49,7 +49,7 @@ type Joined struct {
 	Parts  []Observation
 }
 
-// Bracket is a comparison between square brackets: what one single observation has to satisfy.
+// Bracket is a comparison in square brackets, which a single observation must satisfy.
 type Bracket struct {
 	Comparison Comparison
 	Offset     int
@@ -61,13 +61,13 @@ type Group struct {
 	Offset int
 }
 
-// Qualified is an observation expression, a *Bracket or a *Group, with one or more qualifiers behind it.
+// Qualified is an observation expression, a *Bracket or a *Group, followed by one or more qualifiers.
 type Qualified struct {
 	Inner      Observation
 	Qualifiers []Qualifier
 }
 
-// QualifierKind tells qualifiers apart (section 9.5.1).
+// QualifierKind is the kind of a qualifier (section 9.5.1).
 type QualifierKind uint8
 
 // The kinds of qualifiers.
@@ -77,7 +77,7 @@ const (
 	StartStop                          // START Amount STOP Stop
 )
 
-// String is the word that begins a qualifier of this kind.
+// String returns the word that begins a qualifier of this kind.
 func (k QualifierKind) String() string {
 	switch k {
 	case Within:
@@ -126,10 +126,10 @@ const (
 	Matches                 // MATCHES
 	IsSubset                // ISSUBSET
 	IsSuperset              // ISSUPERSET
-	Exists                  // EXISTS, in front of the path: no value
+	Exists                  // EXISTS, before the path, without a value
 )
 
-// String is the operator as the Standard spells it.
+// String returns the operator as the Standard spells it.
 func (o Operator) String() string {
 	if int(o) < len(operatorNames) {
 		return operatorNames[o]
@@ -164,7 +164,7 @@ type Step struct {
 	Offset int
 }
 
-// StepKind tells steps apart.
+// StepKind is the kind of a step.
 type StepKind uint8
 
 // The kinds of steps.
@@ -174,7 +174,7 @@ const (
 	Any                       // [*]
 )
 
-// Name is the key of the step, without the apostrophes and escapes it may be written with; "" for an index.
+// Name returns the key of the step, without apostrophes and escapes, or "" for an index.
 func (s Step) Name() string {
 	switch {
 	case s.Kind != Key:
@@ -185,28 +185,28 @@ func (s Step) Name() string {
 	return s.Text
 }
 
-// Pos is where the first part begins.
+// Pos returns where the first part begins.
 func (n *Joined) Pos() int { return n.Parts[0].Pos() }
 
-// Pos is where the left bracket stands.
+// Pos returns the offset of the left bracket.
 func (n *Bracket) Pos() int { return n.Offset }
 
-// Pos is where the left parenthesis stands.
+// Pos returns where the left parenthesis stands.
 func (n *Group) Pos() int { return n.Offset }
 
-// Pos is where the observation expression begins.
+// Pos returns the offset of the observation expression.
 func (n *Qualified) Pos() int { return n.Inner.Pos() }
 
-// Pos is where the qualifier's first word begins.
+// Pos returns the offset of the qualifier's first word.
 func (n *Qualifier) Pos() int { return n.Offset }
 
-// Pos is where the first part begins.
+// Pos returns where the first part begins.
 func (n *Combined) Pos() int { return n.Parts[0].Pos() }
 
-// Pos is where the left parenthesis stands.
+// Pos returns where the left parenthesis stands.
 func (n *Parens) Pos() int { return n.Offset }
 
-// Pos is where the test begins: its path, NOT or EXISTS.
+// Pos returns the offset of the test: its path, NOT or EXISTS.
 func (n *Test) Pos() int { return n.Offset }
 
 func (*Joined) observation()    {}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The patterns of the field, and a few that are meant to hurt.
+// Patterns as used in practice, and a few expensive ones.
 var benchmarks = []struct{ name, text string }{
 	{"domain", "[domain-name:value = 'evil.example']"},
 	{"hash", "[file:hashes.'SHA-256' = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855']"},
@@ -41,7 +41,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkLarge shows that time grows with the text: a kilobyte costs the same in each size of a kind.
+// BenchmarkLarge shows that time grows linearly with the text: a kilobyte costs the same at every size of a kind.
 func BenchmarkLarge(b *testing.B) {
 	for _, kind := range hostile {
 		for _, size := range []int{16 << 10, 256 << 10} {
@@ -56,7 +56,7 @@ func BenchmarkLarge(b *testing.B) {
 	}
 }
 
-// hostile makes texts of about a size that a careless reader takes quadratic time for.
+// hostile makes texts of about the given size for which a careless reader takes quadratic time.
 var hostile = []struct {
 	name string
 	text func(size int) string

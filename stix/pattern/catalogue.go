@@ -8,18 +8,18 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// form is what a path leads to: the form of a property, or of what is inside it.
+// form is the form of a property, or of a value inside it.
 type form struct {
 	kind   formKind
 	inside *form              // of the items of a list and the values of a dictionary
-	fields map[string][]*form // of an object; several where objects of several types may be meant
+	fields map[string][]*form // of an object; several if objects of several types are possible
 	extend map[string]*form   // of extensions: predefined ones by name
 }
 
 type formKind uint8
 
 const (
-	formUnknown formKind = iota // anything may follow
+	formUnknown formKind = iota // any step may follow
 	formString
 	formInteger
 	formFloat
@@ -31,17 +31,17 @@ const (
 	formList
 	formDictionary
 	formObject
-	formReference // fields are those of the objects that it names
+	formReference // fields are those of the objects it may name
 	formExtensions
 )
 
-// String names the form in a message.
+// String returns the form's name for messages.
 func (k formKind) String() string {
 	return [...]string{"anything", "a string", "an integer", "a float", "a boolean", "a timestamp", "hex", "binary",
 		"an integer or a string", "a list", "a dictionary", "an object", "a reference", "the extensions"}[k]
 }
 
-// model is the observables, read.
+// model is the table of observables, parsed.
 type model struct {
 	types      map[string]*form // by object type
 	predefined map[string]bool  // names of predefined extensions
@@ -51,7 +51,7 @@ type model struct {
 
 var unknownForm = &form{kind: formUnknown}
 
-// catalogue reads the table of observables when it is first needed.
+// catalogue parses the table of observables on first use.
 var catalogue = sync.OnceValue(func() *model {
 	b := modelBuilder{lines: map[string][]string{}, nested: map[string]*form{}, references: map[string]*form{}, model: &model{types: map[string]*form{}, predefined: map[string]bool{}}}
 	for line := range strings.Lines(observables) {
@@ -63,7 +63,7 @@ var catalogue = sync.OnceValue(func() *model {
 	return b.build()
 })
 
-// modelBuilder makes the graph of forms; it is cyclic, as references are.
+// modelBuilder builds the graph of forms, which is cyclic because references are.
 type modelBuilder struct {
 	order      []string
 	lines      map[string][]string // properties by the name of the line
@@ -94,12 +94,12 @@ func (b *modelBuilder) build() *model {
 	for targets, reference := range b.references {
 		b.fillReference(reference, targets)
 	}
-	// The value of an address has a form of its own, so that a walk that ends there is known to.
+	// The value of an address has a form of its own, so that a walk can tell that it ended there.
 	b.model.ipv4Value, b.model.ipv6Value = b.own("ipv4-addr"), b.own("ipv6-addr")
 	return b.model
 }
 
-// own is the form of a type's value.
+// own returns the form of a type's value.
 func (b *modelBuilder) own(typ string) *form { return b.model.types[typ].fields["value"][0] }
 
 func (b *modelBuilder) addFields(object *form, properties []string) {
@@ -111,7 +111,7 @@ func (b *modelBuilder) addFields(object *form, properties []string) {
 	}
 }
 
-// form reads one form of the table. A mistake in the table is a mistake in the program.
+// form parses one form of the table. It panics on a mistake in the table, which is a bug.
 func (b *modelBuilder) form(text string) *form {
 	switch {
 	case text == "" || text == ">?":

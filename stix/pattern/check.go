@@ -10,23 +10,23 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// CheckOptions say in what surroundings a pattern stands. Zero values are the defaults.
+// CheckOptions describe the indicator that a pattern belongs to. Zero values are the defaults.
 type CheckOptions struct {
-	Version    string       // the indicator's pattern_version: EXISTS is no part of "2.0"; any other is taken as 2.1
+	Version    string       // the indicator's pattern_version: "2.0" has no EXISTS; any other value means 2.1
 	ValidFrom  stix.Instant // the indicator's valid_from; zero: not looked at
 	ValidUntil stix.Instant // the indicator's valid_until; zero: not looked at
-	Findings   int          // most errors, and most warnings, that are reported; default 100
+	Findings   int          // most errors reported, and most warnings; default 100
 }
 
 const defaultFindings = 100
 
-// Validate is the verdict on a pattern: a syntax error's finding, or everything that Check finds. The pattern is good when
-// Valid says so of the findings. version is the indicator's pattern_version, "" where it has none.
+// Validate checks a pattern and returns its findings: that of a syntax error, or all that Check returns. The pattern is
+// valid if Valid returns true for them. version is the indicator's pattern_version, or "" if it has none.
 func Validate(text string, version string) []Finding {
 	return ValidateIn(text, CheckOptions{Version: version})
 }
 
-// ValidateIn is Validate for a pattern whose surroundings are known.
+// ValidateIn is like Validate, with options.
 func ValidateIn(text string, opts CheckOptions) []Finding {
 	p, err := Parse(text, Options{Version: opts.Version})
 	if err != nil {
@@ -39,8 +39,8 @@ func ValidateIn(text string, opts CheckOptions) []Finding {
 	return Check(p, opts)
 }
 
-// Check says what is wrong with a pattern that parses, in the order of its text. The list is bounded, yet a pattern that
-// has an error never comes back without one.
+// Check returns what is wrong with a parsed pattern, in the order of its text. The list is bounded, but if the pattern
+// has an error it includes one.
 func Check(p *Pattern, opts CheckOptions) []Finding {
 	if opts.Findings <= 0 {
 		opts.Findings = defaultFindings
@@ -50,7 +50,7 @@ func Check(p *Pattern, opts CheckOptions) []Finding {
 	return c.report(p.text)
 }
 
-// note is a finding whose place is still an offset.
+// note is a finding with an offset in place of a line and column.
 type note struct {
 	rule    string
 	warning bool
@@ -63,7 +63,7 @@ type checker struct {
 	notes            []note
 	errors, warnings int
 
-	walk pathWalk // its room is used again for every path
+	walk pathWalk // reused for every path
 }
 
 func (c *checker) refuse(rule string, offset int, message string) {
@@ -78,10 +78,10 @@ func (c *checker) warn(rule string, offset int, message string) {
 	}
 }
 
-// full reports whether a further warning would be dropped, so that nobody composes its message.
+// full reports whether a further warning would be dropped, so that its message need not be composed.
 func (c *checker) full() bool { return c.warnings >= c.opts.Findings }
 
-// report orders the notes by their place and turns offsets into lines and columns, reading the text once.
+// report sorts the notes by offset and turns offsets into lines and columns, reading the text once.
 func (c *checker) report(text string) []Finding {
 	if len(c.notes) == 0 {
 		return nil
@@ -132,7 +132,7 @@ func (c *checker) comparison(cmp Comparison) {
 	}
 }
 
-// test checks one comparison: its spelling, its constants, its type, its path, and how these go together.
+// test checks one comparison: its spelling, its constants, its type, its path, and whether these fit together.
 func (c *checker) test(t *Test) {
 	switch t.Spelling {
 	case "==":
@@ -161,7 +161,7 @@ func (c *checker) test(t *Test) {
 	c.hash(t)
 }
 
-// reserved warns of the one word that the Standard leaves free and the OASIS parser does not.
+// reserved warns of the one word that the OASIS parser reserves and the Standard does not.
 func (c *checker) reserved(p *Path) {
 	if p.Type == "LAST" {
 		c.warn(ruleGrammar, p.Offset, "found LAST as an object type, which some parsers take for a keyword")

@@ -38,7 +38,7 @@ func (c *checker) address(t *Test) {
 	}
 }
 
-// parseAddress reads an address or CIDR block. Host bits behind the prefix are allowed, leading zeros are not.
+// parseAddress reads an address or CIDR block. Host bits after the prefix are allowed, leading zeros are not.
 func parseAddress(s string) (four, zone, ok bool) {
 	host, bits, block := strings.Cut(s, "/")
 	addr, err := netip.ParseAddr(host)

@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// constant checks what the grammar cannot say about a constant: rules S-303, S-305, S-306.
+// constant checks what the grammar cannot express about a constant: rules S-303, S-305, S-306.
 func (c *checker) constant(v *Constant) {
 	switch v.Kind {
 	case Integer, Float:
@@ -45,8 +45,8 @@ func (c *checker) number(v *Constant) {
 	}
 }
 
-// timestamp checks that a timestamp names a date and a time of day (section 2.16). Second 60 is right where leap seconds
-// are, at 23:59:60; elsewhere it is taken with a warning.
+// timestamp checks that a timestamp names a date and a time of day (section 2.16). Second 60 is correct at 23:59:60,
+// where leap seconds occur; elsewhere it is accepted with a warning.
 func (c *checker) timestamp(v *Constant) {
 	text := v.Content()
 	if _, err := stix.ParseInstant(text); err == nil {
@@ -62,7 +62,7 @@ func (c *checker) timestamp(v *Constant) {
 	c.refuse(ruleTimestamp, v.Offset, fmt.Sprintf("found %s, which names a date or a time of day that does not exist", clip(v.Text)))
 }
 
-// oneKind holds the constants of IN to one kind (rule S-320). Integers and floats are one: both are numbers.
+// oneKind checks that the constants of IN are of one kind (rule S-320). Integers and floats count as one kind.
 func (c *checker) oneKind(t *Test) {
 	family := func(k Kind) Kind {
 		if k == Float {
@@ -80,7 +80,7 @@ func (c *checker) oneKind(t *Test) {
 	}
 }
 
-// qualifiers checks what stands behind one observation expression: rules S-305 to S-312.
+// qualifiers checks the qualifiers of one observation expression: rules S-305 to S-312.
 func (c *checker) qualifiers(qs []Qualifier) {
 	var seen [StartStop + 1]bool
 	for i := range qs {
@@ -108,7 +108,8 @@ func (c *checker) qualifiers(qs []Qualifier) {
 
 func isZero(number string) bool { return strings.Trim(number, "+0.") == "" }
 
-// window checks START and STOP: a window that is empty, or that reaches out of the time in which the indicator is valid.
+// window checks that the window between START and STOP is not empty and lies within the time in which the indicator is
+// valid.
 func (c *checker) window(q *Qualifier) {
 	start, err := q.Amount.Instant()
 	stop, err2 := q.Stop.Instant()

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hash warns of a digest that cannot be one (rule S-324): a string compared for equality with the member of a hashes
-// dictionary whose key is a standard algorithm. LIKE and MATCHES look for parts of digests and are left alone.
+// hash warns of an impossible digest (rule S-324): a string compared for equality with the member of a hashes
+// dictionary whose key is a standard algorithm. LIKE and MATCHES match parts of digests and are not checked.
 func (c *checker) hash(t *Test) {
 	if t.Operator != Equal && t.Operator != NotEqual && t.Operator != In || len(t.Path.Steps) < 2 {
 		return
@@ -30,8 +30,8 @@ func (c *checker) hash(t *Test) {
 	}
 }
 
-// digestFault is the form that a digest of a standard algorithm should have had (section 10.7), "" when it has it or the
-// algorithm is none of the Standard's.
+// digestFault returns the form that a digest of a standard algorithm must have (section 10.7), or "" if it has that
+// form or the algorithm is not in the Standard.
 func digestFault(algorithm, digest string) string {
 	digits := 0
 	switch algorithm {

@@ -8,8 +8,8 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// objectType checks the type that a path begins with (rule S-314): only Cyber-observable Objects are observed. A type that
-// the Standard does not have may be anybody's own; one that could not be an object's type at all is worth a warning.
+// objectType checks the type that a path begins with (rule S-314): only Cyber-observable Objects are observed. An
+// unknown type may be a custom one; a name that cannot be an object type gets a warning.
 func (c *checker) objectType(p *Path) {
 	switch category := stix.CategoryOf(p.Type); {
 	case category == stix.SCO:
@@ -24,8 +24,8 @@ func (c *checker) objectType(p *Path) {
 	}
 }
 
-// pathWalk is where a path has led to: the forms of which one is meant. References may name objects of several types, and
-// one name can lead on in more than one of them.
+// pathWalk is the state of a walk along a path: the forms it may have reached. References may name objects of several
+// types, and several of these may have the next property.
 type pathWalk struct {
 	at, next []*form
 }
@@ -33,7 +33,7 @@ type pathWalk struct {
 // reaches reports whether the path may have ended at f.
 func (w *pathWalk) reaches(f *form) bool { return slices.Contains(w.at, f) }
 
-// unknown reports whether the path has left what the Standard describes.
+// unknown reports whether the path has left the properties of the Standard.
 func (w *pathWalk) unknown() bool { return len(w.at) == 0 || w.at[0].kind == formUnknown }
 
 func (w *pathWalk) add(f *form) {
@@ -42,7 +42,7 @@ func (w *pathWalk) add(f *form) {
 	}
 }
 
-// settle ends a step: what it led to becomes where the walk is. With anything unknown among it, all is unknown.
+// settle ends a step: the forms it led to become the current ones. If one of them is unknown, all are.
 func (w *pathWalk) settle() {
 	for _, f := range w.next {
 		if f.kind == formUnknown {
@@ -53,8 +53,9 @@ func (w *pathWalk) settle() {
 	w.at, w.next = w.next, w.at[:0]
 }
 
-// path walks the path of a test through the table of observables (rules S-315 and S-318) and compares the form it ends in
-// with the constants (S-319). All of this warns only: custom properties exist, and so do patterns written for STIX 2.0.
+// path walks the path of a test through the table of observables (rules S-315 and S-318) and compares the form it ends
+// in with the constants (S-319). All findings are warnings, because there are custom properties and patterns written
+// for STIX 2.0.
 func (c *checker) path(t *Test) {
 	w := &c.walk
 	w.at = w.at[:0]
@@ -87,7 +88,7 @@ func (c *checker) path(t *Test) {
 	}
 }
 
-// only20 are properties that objects of STIX 2.0 have, and those of 2.1 have not.
+// only20 lists properties that STIX 2.0 has and 2.1 does not.
 var only20 = map[string]string{
 	"directory": "created,modified,accessed",
 	"file":      "created,modified,accessed,is_encrypted,encryption_algorithm,decryption_key",
@@ -95,12 +96,12 @@ var only20 = map[string]string{
 	"windows-registry-key": "modified",
 }
 
-// stepKey goes from where the walk is through a key, and returns the rule that this breaks, "" if none.
+// stepKey follows a key, and returns the rule that this breaks, or "" if none.
 func (c *checker) stepKey(step *Step) string {
 	name := step.Name()
 	fault := ruleStep
 	for _, f := range c.walk.at {
-		if f.kind == formList { // said once, by the finding, and then taken for [*]
+		if f.kind == formList { // reported once, then treated as [*]
 			f = f.inside
 			c.key(f, name)
 			continue
@@ -116,7 +117,7 @@ func (c *checker) stepKey(step *Step) string {
 	return fault
 }
 
-// key adds what the key leads to from one form.
+// key adds the forms that the key leads to from one form.
 func (c *checker) key(f *form, name string) {
 	switch f.kind {
 	case formObject, formReference:
@@ -143,7 +144,7 @@ func allLists(forms []*form) bool {
 	return true
 }
 
-// stepIndex goes from where the walk is through an index.
+// stepIndex follows an index, and returns the rule that this breaks, or "" if none.
 func (c *checker) stepIndex() string {
 	fault := ruleStep
 	for _, f := range c.walk.at {
@@ -158,7 +159,7 @@ func (c *checker) stepIndex() string {
 	return fault
 }
 
-// stepMessage says what is wrong with the step i of a path.
+// stepMessage returns the message about step i of a path.
 func (c *checker) stepMessage(p *Path, i int, rule string) string {
 	so := Path{Type: p.Type, Steps: p.Steps[:i]}
 	before := clip(so.String())
@@ -182,8 +183,8 @@ func (c *checker) stepMessage(p *Path, i int, rule string) string {
 	return fmt.Sprintf("found the index [%s] on %s, which is %s", clip(step.Text), before, kind)
 }
 
-// comparable holds the constants of a test to the form of its property (section 9.2): a comparison of kinds that do not go
-// together is false whatever is observed.
+// comparable checks the constants of a test against the form of its property (section 9.2): a comparison of
+// incompatible kinds is always false.
 func (c *checker) comparable(t *Test) {
 	for i := range t.Values {
 		v := &t.Values[i]
@@ -203,7 +204,7 @@ func (c *checker) comparable(t *Test) {
 	}
 }
 
-// goTogether is the table of section 9.2.
+// goTogether reports whether a constant can be compared with a property, as in the table of section 9.2.
 func goTogether(constant Kind, property formKind) bool {
 	switch constant {
 	case Integer, Float:

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// regex warns of a regular expression that no PCRE engine takes (rule S-321). It looks for the few faults that can be seen
-// without knowing PCRE: brackets that do not pair, a quantifier with nothing before it, a backslash at the end. Go's regexp
-// is no judge, since PCRE has lookaround, backreferences and more; and what a stranger wrote is never run.
+// regex warns of a regular expression that no PCRE engine accepts (rule S-321). It looks for the few faults that need
+// no PCRE parser: unbalanced brackets, a quantifier with nothing before it, a backslash at the end. Go's regexp cannot
+// decide, since PCRE has lookaround, backreferences and more, and a stranger's expression is never run.
 func (c *checker) regex(t *Test) {
 	v := &t.Values[0]
 	if fault := regexFault(v.Content()); fault != "" {
@@ -15,14 +15,14 @@ func (c *checker) regex(t *Test) {
 	}
 }
 
-// regexFault scans an expression once. It gives up, without a fault, at what changes the rules of reading: \Q…\E, inline
-// flags that may switch on comments, comments themselves, verbs.
+// regexFault scans an expression once. It gives up, without a fault, at constructs that change how the rest is read:
+// \Q…\E, inline flags that may switch on comments, comments themselves, verbs.
 func regexFault(re string) string {
 	if strings.Contains(re, `\Q`) || strings.Contains(re, `\E`) {
 		return ""
 	}
 	open := 0
-	repeatable := false // something stands before the cursor that a quantifier can repeat
+	repeatable := false // a quantifier here has something to repeat
 	for i := 0; i < len(re); i++ {
 		switch re[i] {
 		case '\\':
@@ -67,8 +67,8 @@ func regexFault(re string) string {
 	return ""
 }
 
-// groupStart is how many bytes after the parenthesis open a group of a kind that reads like any other; known is false for
-// those that do not.
+// groupStart returns how many bytes after the parenthesis open the group. known is false if the group is not read like
+// any other.
 func groupStart(re string) (skip int, known bool) {
 	if len(re) < 2 || re[1] != '?' && re[1] != '*' {
 		return 0, true
@@ -87,8 +87,8 @@ func groupStart(re string) (skip int, known bool) {
 	return 0, false
 }
 
-// classEnd is the offset of the bracket that closes the class which begins at start, -1 when none does. A bracket that comes
-// first in it is literal.
+// classEnd returns the offset of the bracket that closes the class at start, or -1 if it is not closed. A bracket at
+// the beginning of the class is literal.
 func classEnd(re string, start int) int {
 	i := start + 1
 	if i < len(re) && re[i] == '^' {
@@ -110,7 +110,8 @@ func classEnd(re string, start int) int {
 	return -1
 }
 
-// posixEnd is the offset of the bracket that closes a POSIX class such as [:alpha:] which begins at start, else start.
+// posixEnd returns the offset of the bracket that closes the POSIX class at start, such as [:alpha:], or start if there
+// is none.
 func posixEnd(re string, start int) int {
 	i := start + 1
 	if i >= len(re) || re[i] != ':' {

@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// oneObject holds the comparisons of one pair of brackets to rule S-313: what AND joins must be satisfiable by one object
-// (section 9.5). A comparison can be satisfied by objects of certain types; OR unites these sets, AND intersects them, and an
-// empty set is the error.
+// oneObject checks the comparisons inside one pair of brackets against rule S-313: one object must be able to satisfy
+// all comparisons joined by AND (section 9.5). Each comparison has a set of object types that can satisfy it; OR unites
+// these sets, AND intersects them, and an empty set is an error.
 func (c *checker) oneObject(cmp Comparison) {
 	if _, single := cmp.(*Test); single || rootType(cmp) != "" {
-		return // the usual case: one type all over
+		return // the usual case: a single type
 	}
 	c.roots(cmp)
 }
 
-// rootType is the object type that every test of a comparison has, "" when there are two.
+// rootType returns the object type that all tests of a comparison have, or "" if they differ.
 func rootType(cmp Comparison) string {
 	switch cmp := cmp.(type) {
 	case *Test:
@@ -34,8 +34,8 @@ func rootType(cmp Comparison) string {
 	return ""
 }
 
-// roots is the set of types, in order, that can satisfy a comparison; nil after a finding below it, so that one fault is
-// said once.
+// roots returns the sorted set of types that can satisfy a comparison, or nil after a finding in it, so that a fault is
+// reported once.
 func (c *checker) roots(cmp Comparison) []string {
 	switch cmp := cmp.(type) {
 	case *Test:

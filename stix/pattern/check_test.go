@@ -16,7 +16,7 @@ func instant(t *testing.T, s string) stix.Instant {
 	return in
 }
 
-// TestWindowWithinTheIndicatorsValidity holds S-312: START and STOP lie between valid_from and valid_until, at either end.
+// TestWindowWithinTheIndicatorsValidity tests S-312: START and STOP lie between valid_from and valid_until, inclusive.
 func TestWindowWithinTheIndicatorsValidity(t *testing.T) {
 	const text = "[file:name = 'a'] START t'2024-02-01T00:00:00Z' STOP t'2024-03-01T00:00:00Z'"
 	for _, row := range []struct {
@@ -51,7 +51,7 @@ func TestWindowWithinTheIndicatorsValidity(t *testing.T) {
 	}
 }
 
-// TestVersions holds S-325: only 2.0 is without EXISTS, whatever else the indicator states.
+// TestVersions tests S-325: only version 2.0 lacks EXISTS, whatever else the indicator states.
 func TestVersions(t *testing.T) {
 	for version, valid := range map[string]bool{"": true, "2.1": true, "2.2": true, "2.0": false, "anything": true} {
 		if got := Valid(Validate("[EXISTS file:name]", version)); got != valid {
@@ -67,7 +67,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestSeveralFindings holds Check to all findings, in the order of the text, each at its place.
+// TestSeveralFindings tests that Check returns all findings, in the order of the text, each at its place.
 func TestSeveralFindings(t *testing.T) {
 	text := "[file:size == '5'\n AND url:value = 'ü' AND file:ctime > t'2024-02-30T00:00:00Z']\nREPEATS 0 TIMES REPEATS 1 TIMES"
 	var got []string
@@ -81,7 +81,7 @@ func TestSeveralFindings(t *testing.T) {
 	}
 }
 
-// TestFindingsAreBounded holds Check to its limit, and to never losing the error behind the warnings.
+// TestFindingsAreBounded tests that Check keeps its limit and never drops an error in favour of warnings.
 func TestFindingsAreBounded(t *testing.T) {
 	text := "[" + strings.Repeat("file:x_no = 1 OR ", 1000) + "malware:name = 'a'" + strings.Repeat(" OR malware:name = 'b'", 1000) + "]"
 	findings := Validate(text, "")
@@ -97,7 +97,8 @@ func TestFindingsAreBounded(t *testing.T) {
 	}
 }
 
-// TestCatalogue holds the table of observables to what section 6 has: every type, with properties, and every form readable.
+// TestCatalogue tests that the table of observables has every type of section 6, with properties, and that every form
+// parses.
 func TestCatalogue(t *testing.T) {
 	m := catalogue()
 	if len(m.types) != 18 || len(m.predefined) != 12 {

@@ -23,7 +23,7 @@ const (
 	Timestamp
 )
 
-// String is the Standard's name of the kind.
+// String returns the Standard's name for the kind.
 func (k Kind) String() string {
 	switch k {
 	case Integer:
@@ -44,16 +44,16 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Constant is a constant as written: its digits or word, or its apostrophes with their prefix and what is between them.
-// The zero Constant is none.
+// Constant is a constant as written: its digits or word, or its apostrophes with their prefix and content. The zero
+// Constant means no constant.
 type Constant struct {
 	Kind   Kind
 	Text   string
 	Offset int
 }
 
-// Content is what stands between the apostrophes: of a String without its escapes, of a Timestamp the timestamp, of Hex and
-// Binary the digits as written. Of the other kinds it is the text.
+// Content returns the text between the apostrophes: without escapes for a String, as written for a Timestamp, Hex or
+// Binary. For other kinds it returns the whole text.
 func (c Constant) Content() string {
 	switch c.Kind {
 	case String:
@@ -67,7 +67,7 @@ func (c Constant) Content() string {
 	return c.Text
 }
 
-// Octets are the bytes that a Hex or Binary constant stands for.
+// Octets returns the value of a Hex or Binary constant.
 func (c Constant) Octets() ([]byte, error) {
 	switch c.Kind {
 	case Hex:
@@ -78,7 +78,7 @@ func (c Constant) Octets() ([]byte, error) {
 	return nil, fmt.Errorf("a constant of kind %s has no octets", c.Kind)
 }
 
-// Instant is the point in time that a Timestamp stands for.
+// Instant returns the value of a Timestamp constant.
 func (c Constant) Instant() (stix.Instant, error) {
 	if c.Kind != Timestamp {
 		return stix.Instant{}, fmt.Errorf("a constant of kind %s is no timestamp", c.Kind)
@@ -86,7 +86,7 @@ func (c Constant) Instant() (stix.Instant, error) {
 	return stix.ParseInstant(c.Content())
 }
 
-// unescape resolves \' and \\, the only escapes there are.
+// unescape resolves \' and \\, the only escapes.
 func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzParse throws texts at the whole of the package: no panic; a text is an error with its place or a pattern that prints
-// back to an equal one with the same verdict.
+// FuzzParse feeds texts to the whole package. It must not panic; a text is an error with its place or a pattern that,
+// printed and parsed again, is equal and has the same findings.
 func FuzzParse(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add(v.text, v.version == version20)

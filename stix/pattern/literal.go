@@ -2,8 +2,8 @@ package pattern
 
 import "unicode/utf8"
 
-// hexFault says what is wrong with the content of h'…', "" if nothing is. Digits of either case are taken here; Check warns
-// of capitals. None at all stand for no octets.
+// hexFault returns what is wrong with the content of h'…', or "" if nothing is. It accepts digits of either case; Check
+// warns of capitals. Empty content means no octets.
 func hexFault(content string) string {
 	for i := 0; i < len(content); i++ {
 		if c := content[i]; !isDigit(c) && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
@@ -17,8 +17,9 @@ func hexFault(content string) string {
 	return ""
 }
 
-// base64Fault judges the content of b'…' (RFC 4648, section 4). Line feeds are passed over (section 9.2); other white space
-// is not. Nothing at all is refused, as the OASIS grammar does: a comparison with no octets is a slip.
+// base64Fault returns what is wrong with the content of b'…' (RFC 4648, section 4), or "" if nothing is. Line feeds are
+// ignored (section 9.2); other white space is an error. Empty content is refused, as in the OASIS grammar: a comparison
+// with no octets is a mistake.
 func base64Fault(content string) string {
 	data, pad := 0, 0
 	for i := 0; i < len(content); i++ {

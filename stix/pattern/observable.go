@@ -1,8 +1,8 @@
 package pattern
 
-// observables is what the Standard says about the properties of Cyber-observable Objects (sections 6.1 to 6.18), as far as
-// object paths and constants depend on it. A line is the name of an object type, of a predefined extension (`type/name-ext`)
-// or of a nested type, then its properties as `name,name:form`. The forms:
+// observables lists the properties of Cyber-observable Objects (sections 6.1 to 6.18), as far as object paths and
+// constants depend on them. A line is the name of an object type, of a predefined extension (`type/name-ext`) or of a
+// nested type, then its properties as `name,name:form`. The forms:
 //
 //	str int float bool ts hex bin   the common types; enumerations, vocabularies and identifiers are str
 //	num                             integer or string, as some dictionaries hold both

@@ -3,7 +3,7 @@ package pattern
 import "fmt"
 
 // parser is a recursive descent over the grammar of section 9, one function a production. After a fault every function
-// returns at once: the scanner then answers with the end of the text.
+// returns at once, because the scanner then returns the end of the text.
 type parser struct {
 	scanner
 	opts    Options
@@ -12,7 +12,7 @@ type parser struct {
 	tests   int // comparisons read
 }
 
-// whole reads the text as one observation expression with nothing behind it.
+// whole reads the text as one observation expression with nothing after it.
 func (p *parser) whole() Observation {
 	if len(p.text) > p.opts.Length {
 		p.fail(ruleLimit, 0, fmt.Sprintf("a pattern of %d bytes", len(p.text)), "",
@@ -38,7 +38,8 @@ func (p *parser) whole() Observation {
 // sequence reads observation expressions joined by FOLLOWEDBY, the weakest operator.
 func (p *parser) sequence() Observation { return p.joined(FollowedBy) }
 
-// joined reads observation expressions joined by one operator or by stronger ones. A single one stands for itself.
+// joined reads observation expressions joined by the operator or by stronger ones. A single expression is returned
+// unjoined.
 func (p *parser) joined(joiner Joiner) Observation {
 	operand := func() Observation {
 		if joiner == And {
@@ -70,7 +71,7 @@ func joinerOf(kind tokenKind) Joiner {
 	return 0
 }
 
-// observation reads a bracket or a group, and the qualifiers behind it.
+// observation reads a bracket or a group, and the qualifiers after it.
 func (p *parser) observation() Observation {
 	start := p.tok.start
 	var inner Observation
@@ -131,7 +132,7 @@ func (p *parser) qualifier() Qualifier {
 	return q
 }
 
-// amount reads the number of a qualifier. A sign makes it no digits; a plus sign is let through to Check, which warns.
+// amount reads the number of a qualifier. It accepts a plus sign, of which Check warns, but no minus sign.
 func (p *parser) amount(rule, expected string, fraction bool) Constant {
 	ok := p.tok.kind == tokenInteger || fraction && p.tok.kind == tokenFloat
 	if !ok || p.text[p.tok.start] == '-' {
@@ -172,7 +173,7 @@ func (p *parser) leave() {
 	p.next()
 }
 
-// expect passes over a token of the kind given.
+// expect consumes a token of the given kind.
 func (p *parser) expect(kind tokenKind, rule, expected string) {
 	if p.err == nil && p.tok.kind != kind {
 		p.failToken(rule, expected)
@@ -180,7 +181,7 @@ func (p *parser) expect(kind tokenKind, rule, expected string) {
 	p.next()
 }
 
-// failToken reports the current token as out of place.
+// failToken reports the current token as unexpected.
 func (p *parser) failToken(rule, expected string) {
 	if p.err != nil {
 		return
@@ -193,7 +194,7 @@ func (p *parser) failToken(rule, expected string) {
 	p.fail(rule, p.tok.start, p.found(), expected, hint)
 }
 
-// found names the current token.
+// found describes the current token.
 func (p *parser) found() string {
 	text := clip(p.text[p.tok.start:p.tok.end])
 	switch kind := p.tok.kind; {
@@ -213,7 +214,7 @@ func (p *parser) found() string {
 	return "'" + text + "'"
 }
 
-// failAfterObservation reports what stands behind an observation expression where only more of it could.
+// failAfterObservation reports an unexpected token after an observation expression.
 func (p *parser) failAfterObservation(closing string) {
 	if p.tok.kind == tokenCloseParen || p.tok.kind == tokenCloseBracket {
 		p.fail(ruleGrammar, p.tok.start, p.found()+", which closes nothing", closing+", AND, OR, FOLLOWEDBY or a qualifier", "")
@@ -226,7 +227,7 @@ func (p *parser) failAfterObservation(closing string) {
 	p.failToken(ruleGrammar, closing+", AND, OR, FOLLOWEDBY or a qualifier")
 }
 
-// newBracket, newTest and the like give the first node out of the pattern itself, and later ones from the heap.
+// newBracket, newTest and the like return the first node from the pattern itself, and later ones from the heap.
 func (p *parser) newBracket() *Bracket {
 	if first := &p.pattern.bracket[0]; first.Comparison == nil && p.tests == 0 {
 		return first

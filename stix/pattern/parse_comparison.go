@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// alternatives reads comparisons joined by OR: what stands inside brackets and inside their parentheses (section 9.6).
+// alternatives reads comparisons joined by OR: the content of brackets and of parentheses inside them (section 9.6).
 func (p *parser) alternatives() Comparison {
 	first := p.conjunction()
 	if p.err != nil || p.tok.kind != tokenOr {
@@ -80,7 +80,7 @@ func (p *parser) test() Comparison {
 	return t
 }
 
-// plainExists reports whether the EXISTS under the cursor is an object type: in version 2.0 it is no keyword.
+// plainExists reports whether the EXISTS at the cursor is an object type: it is not a keyword in version 2.0.
 func (p *parser) plainExists() bool {
 	if p.opts.Version != version20 {
 		return false
@@ -126,7 +126,7 @@ func (p *parser) relation(t *Test) {
 	}
 }
 
-// failRelation reports what stands where a path goes on or its operator comes.
+// failRelation reports an unexpected token where a path continues or its operator follows.
 func (p *parser) failRelation(t *Test) {
 	const expected = "a comparison operator"
 	if p.tok.kind == tokenHyphened || p.tok.kind == tokenInteger || p.tok.kind == tokenFloat {
@@ -149,7 +149,7 @@ func (p *parser) value(t *Test, truth bool, expected string) {
 	t.Values = append(p.pattern.value[:0:p.room()], p.constant())
 }
 
-// room is how many constants of the pattern's own store are free: one for the first test, then none.
+// room returns how many constants of the pattern's own storage are free: one for the first test, then none.
 func (p *parser) room() int {
 	if p.tests == 1 {
 		return 1
@@ -157,7 +157,7 @@ func (p *parser) room() int {
 	return 0
 }
 
-// set reads the constants of IN. None at all is refused: no value is in an empty set.
+// set reads the constants of IN. An empty set is refused, since no value is in it.
 func (p *parser) set(t *Test) {
 	p.expect(tokenOpenParen, ruleGrammar, "'(' and the constants of the set")
 	if p.err == nil && p.tok.kind == tokenCloseParen {
@@ -183,7 +183,7 @@ func (p *parser) isConstant(truth bool) bool {
 	return kind >= tokenInteger && kind <= tokenTimestamp || truth && (kind == tokenTrue || kind == tokenFalse)
 }
 
-// constant takes the current token, which is known to be one.
+// constant consumes the current token, which must be a constant.
 func (p *parser) constant() Constant {
 	c := Constant{Text: p.text[p.tok.start:p.tok.end], Offset: p.tok.start, Kind: Boolean}
 	switch p.tok.kind {
@@ -235,7 +235,7 @@ func (p *parser) path(path *Path) {
 	}
 }
 
-// key reads one key of a path. A hyphen in it, or a dot, wants apostrophes.
+// key reads one key of a path. A key with a hyphen or a dot needs apostrophes.
 func (p *parser) key(path *Path) {
 	switch kind := p.tok.kind; {
 	case kind == tokenWord, kind == tokenString, kind == tokenExists && p.opts.Version == version20:
@@ -269,7 +269,7 @@ func (p *parser) index(path *Path) {
 	p.expect(tokenCloseBracket, ruleIndex, "']' after the index")
 }
 
-// failAfterTest reports what stands behind a comparison where only more of it could.
+// failAfterTest reports an unexpected token after a comparison.
 func (p *parser) failAfterTest(closing string) {
 	expected := "AND, OR or " + closing
 	if p.tok.kind == tokenFollowedBy || p.tok.kind == tokenWithin || p.tok.kind == tokenRepeats || p.tok.kind == tokenStart {
@@ -279,7 +279,7 @@ func (p *parser) failAfterTest(closing string) {
 	p.failToken(ruleGrammar, expected)
 }
 
-// invalidUTF8 is the offset of the first byte that is no UTF-8, -1 when all is well.
+// invalidUTF8 returns the offset of the first byte that is not valid UTF-8, or -1 if there is none.
 func invalidUTF8(s string) int {
 	if utf8.ValidString(s) {
 		return -1

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestSyntaxErrorsNameThePlace holds S-301 and its neighbours to their line, their column in characters, what was found and
-// what was expected.
+// TestSyntaxErrorsNameThePlace tests that errors of S-301 and its neighbours give the line, the column in characters,
+// what was found and what was expected.
 func TestSyntaxErrorsNameThePlace(t *testing.T) {
 	for _, row := range []struct {
 		name, text      string
@@ -51,7 +51,7 @@ func TestSyntaxErrorsNameThePlace(t *testing.T) {
 	}
 }
 
-// TestHints holds messages to what would be right (S-301).
+// TestHints tests that messages say what would be right (S-301).
 func TestHints(t *testing.T) {
 	for _, row := range []struct{ text, hint string }{
 		{"[file:name = 'a' and file:size = 1]", "keywords are written in capitals: AND"},
@@ -82,7 +82,7 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// TestLimits holds S-323: length, nesting and number of tests are bounded, and the message names the bound.
+// TestLimits tests S-323: length, nesting and number of tests are bounded, and the message names the bound.
 func TestLimits(t *testing.T) {
 	nested := func(n int) string {
 		return "[" + strings.Repeat("(", n) + "file:size = 1" + strings.Repeat(")", n) + "]"
@@ -127,7 +127,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestTree holds the shape of the tree: precedence, what a qualifier belongs to, and what a test keeps.
+// TestTree tests the shape of the tree: precedence, the owners of qualifiers, and the content of tests.
 func TestTree(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"AND before OR before FOLLOWEDBY", "[a:a=1] FOLLOWEDBY [a:b=1] OR [a:c=1] AND [a:d=1]",
@@ -246,7 +246,8 @@ func TestWalkVisitsInTheOrderOfTheText(t *testing.T) {
 	}
 }
 
-// TestPrintsBack holds every vector that parses to it: what is printed parses to an equal tree and prints the same.
+// TestPrintsBack tests, for every vector that parses, that its printed form parses to an equal tree and prints the
+// same.
 func TestPrintsBack(t *testing.T) {
 	for _, v := range vectors(t) {
 		if p, err := Parse(v.text, Options{Version: v.version}); err == nil {
@@ -271,7 +272,7 @@ func printsBack(t *testing.T, p *Pattern, version string) {
 }
 
 // TestPublicIndicators reads the patterns of a public collection, through JSON as ingest does (t48). Their authors use
-// properties that the Standard does not have (t52), which warns at most.
+// properties that the Standard does not have (t52), which must cause no more than a warning.
 func TestPublicIndicators(t *testing.T) {
 	files, _ := filepath.Glob("../../../shared/data/mvt/*.stix2")
 	if len(files) == 0 {

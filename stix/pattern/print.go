@@ -2,9 +2,8 @@ package pattern
 
 import "strings"
 
-// String prints the pattern with canonical white space: one space around operators and keywords, none elsewhere. Constants,
-// keys and operators keep the spelling they were written with. Parsing what it prints gives an equal pattern, which prints
-// the same.
+// String returns the pattern with canonical white space: one space around operators and keywords, none elsewhere.
+// Constants, keys and operators keep their spelling. Parsing the result gives an equal pattern, which prints the same.
 func (p *Pattern) String() string {
 	var b strings.Builder
 	b.Grow(len(p.text) + 16)
@@ -99,21 +98,21 @@ func printPath(b *strings.Builder, p *Path) {
 	}
 }
 
-// String is the test as a pattern spells it.
+// String returns the test as written in patterns.
 func (n *Test) String() string {
 	var b strings.Builder
 	printTest(&b, n)
 	return b.String()
 }
 
-// String is the path as a pattern spells it: file:hashes.'SHA-256'.
+// String returns the path as written in patterns: file:hashes.'SHA-256'.
 func (p *Path) String() string {
 	var b strings.Builder
 	printPath(&b, p)
 	return b.String()
 }
 
-// String is the qualifier as a pattern spells it: WITHIN 300 SECONDS.
+// String returns the qualifier as written in patterns: WITHIN 300 SECONDS.
 func (n *Qualifier) String() string {
 	switch n.Kind {
 	case Within:

@@ -28,7 +28,7 @@ const (
 	ruleVersion   = "S-325"
 )
 
-// sections names where the Standard says what a rule restates.
+// sections maps each rule to its section in the Standard.
 var sections = map[string]string{
 	"S-301": "9.4", "S-302": "9.2", "S-303": "9.2", "S-304": "9.2", "S-305": "9.2", "S-306": "9.2",
 	"S-307": "9.5.1", "S-308": "9.5.1", "S-309": "9.5.1", "S-310": "9.5.1", "S-311": "9.5.1", "S-312": "9.5.1",
@@ -42,10 +42,10 @@ type Rule struct {
 	Section string // of the STIX 2.1 Standard
 	Level   string // the keyword with which the Standard states it
 	Warning bool   // breaking it is a warning, unless the finding says otherwise
-	Summary string // what is asked; for MUST NOT what is forbidden
+	Summary string // what is required, or forbidden for MUST NOT
 }
 
-// Rules is the table, in order.
+// Rules returns the table, in order.
 func Rules() []Rule {
 	rules := make([]Rule, len(rows))
 	for i, r := range rows {

@@ -29,7 +29,7 @@ const (
 	tokenHex
 	tokenBinary
 	tokenTimestamp
-	tokenHyphened // a word with a hyphen in it, which only an object type may have
+	tokenHyphened // a word with a hyphen, which only object types may have
 	tokenWord
 	tokenAnd // from here on: keywords
 	tokenOr
@@ -56,8 +56,8 @@ type token struct {
 	start, end int
 }
 
-// scanner cuts a text into tokens. It works on bytes: every token but a string is ASCII. It keeps the first error and then
-// answers with the end of the text for ever.
+// scanner splits a text into tokens. It works on bytes, since every token except a string is ASCII. After the first
+// error, which it keeps, it only returns the end of the text.
 type scanner struct {
 	text string
 	pos  int // of the next byte to read
@@ -91,7 +91,7 @@ func (s *scanner) next() {
 	s.tok = token{kind: kind, start: start, end: s.pos}
 }
 
-// at is the byte i places after the current one, 0 past the end.
+// at returns the byte i places after the current one, or 0 past the end.
 func (s *scanner) at(i int) byte {
 	if s.pos+i < len(s.text) {
 		return s.text[s.pos+i]
@@ -99,7 +99,7 @@ func (s *scanner) at(i int) byte {
 	return 0
 }
 
-// skipSpace passes over white space, which is whatever Unicode calls White_Space (section 9.1).
+// skipSpace skips white space: the characters with the Unicode property White_Space (section 9.1).
 func (s *scanner) skipSpace() {
 	for s.pos < len(s.text) {
 		c := s.text[s.pos]
@@ -193,7 +193,7 @@ func (s *scanner) word() tokenKind {
 	return tokenHyphened
 }
 
-// signed reports whether the sign under the cursor begins a number.
+// signed reports whether the sign at the cursor begins a number.
 func (s *scanner) signed() bool {
 	return isDigit(s.at(1)) || s.at(1) == '.' && isDigit(s.at(2))
 }
@@ -310,7 +310,7 @@ func isWordStart(c byte) bool {
 
 func isWordByte(c byte) bool { return isWordStart(c) || isDigit(c) }
 
-// keyword is the kind of a word: tokenWord where it is none of the language's own.
+// keyword returns the kind of a word: tokenWord if it is not a keyword.
 func keyword(word string) tokenKind {
 	switch word {
 	case "AND":

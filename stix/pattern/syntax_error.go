@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// SyntaxError says where a text stops being a pattern.
+// SyntaxError reports where a text stops being a pattern.
 type SyntaxError struct {
-	Rule     string // of the rule table: S-301 for the grammar, others where one says more
+	Rule     string // in the rule table: S-301 for the grammar, or a more specific one
 	Line     int    // from 1
 	Column   int    // from 1, in characters
-	Found    string // what stands there, in words
-	Expected string // what could stand there; "" when that would not help
+	Found    string // what is there, in words
+	Expected string // what could be there; "" if that would not help
 	Message  string // the whole in one sentence, without the place
 }
 
@@ -21,12 +21,13 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
-// Finding is the error as the finding that refuses the pattern.
+// Finding returns the error as a finding, which refuses the pattern.
 func (e *SyntaxError) Finding() Finding {
 	return Finding{Rule: e.Rule, Section: sections[e.Rule], Line: e.Line, Column: e.Column, Message: e.Message}
 }
 
-// clip shortens a piece of the text for a message and keeps it on one line: what cannot be seen is written as an escape.
+// clip shortens a piece of the text for a message and keeps it on one line: invisible characters are written as
+// escapes.
 func clip(s string) string {
 	const most = 60
 	more := ""
@@ -54,7 +55,7 @@ func clip(s string) string {
 	return b.String() + more
 }
 
-// character names one character in a message so that it can be seen.
+// character returns a visible name of a character for a message.
 func character(r rune) string {
 	if unicode.IsGraphic(r) && r != ' ' {
 		return fmt.Sprintf("%c (U+%04X)", r, r)
@@ -62,7 +63,7 @@ func character(r rune) string {
 	return fmt.Sprintf("U+%04X", r)
 }
 
-// strayHint says what to do about a character that no token begins with.
+// strayHint returns advice about a character that begins no token.
 func strayHint(r rune, rest string) string {
 	switch r {
 	case '"', '“', '”', '‘', '’', '`', '´':
@@ -87,7 +88,7 @@ func strayHint(r rune, rest string) string {
 	return ""
 }
 
-// wordHint says what to do about a word that cannot stand where it was found.
+// wordHint returns advice about a misplaced word.
 func wordHint(word, expected string) string {
 	upper := strings.ToUpper(word)
 	if kind := keyword(upper); kind != tokenWord && upper != word {

@@ -11,8 +11,8 @@ import (
 )
 
 // vector is one pattern of a file under testdata. A file begins with `expect: valid`, `expect: invalid S-nnn` or
-// `expect: warning S-nnn`, and perhaps `version: 2.0`; then come patterns, each below a line `# sentence` that names it and
-// up to the next such line.
+// `expect: warning S-nnn`, and optionally `version: 2.0`. Patterns follow, each between a line `# sentence` that names
+// it and the next such line.
 type vector struct {
 	file, name, text string
 	outcome, rule    string
@@ -80,7 +80,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// checkFinding holds a finding to what every finding has.
+// checkFinding checks the properties that every finding must have.
 func checkFinding(t *testing.T, text string, f Finding) {
 	t.Helper()
 	lines := strings.Split(text, "\n")
@@ -98,8 +98,8 @@ func checkFinding(t *testing.T, text string, f Finding) {
 	}
 }
 
-// TestEveryRuleHasVectors lists the rules of the table that no vector breaks or none keeps. S-312 and S-323 depend on more
-// than the text and have tests of their own.
+// TestEveryRuleHasVectors tests that every rule has vectors that break it and vectors that keep it. S-312 and S-323
+// depend on more than the text and have their own tests.
 func TestEveryRuleHasVectors(t *testing.T) {
 	broken, kept := map[string]bool{"S-312": true, "S-323": true}, map[string]bool{"S-312": true, "S-323": true}
 	for _, v := range vectors(t) {

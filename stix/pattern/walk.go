@@ -1,7 +1,8 @@
 package pattern
 
-// Walk visits n and everything under it in the order of the text: a node before its parts. It does not go under a node for
-// which visit answers false. The qualifiers of an observation expression are visited after it, as *Qualifier.
+// Walk calls visit for n and every node below it in the order of the text, a node before its parts. If visit returns
+// false, it skips the parts of that node. The qualifiers of an observation expression are visited after it, as
+// *Qualifier.
 func Walk(n Node, visit func(Node) bool) {
 	if n == nil || !visit(n) {
 		return

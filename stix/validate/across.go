@@ -9,10 +9,11 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// Across holds objects that came together, in one bundle, envelope, list or file, to each other: versions of one object, and
-// what references say of objects that are at hand (rules S-201 to S-219). objects are their nodes in t. A reference to anything
-// else is no finding. The answer has the findings of each object by its place in objects; nil when there are none. They are
-// warnings, but for a second content under an identifier and version that an object before has, which the server refuses.
+// Across checks objects that came together, in one bundle, envelope, list or file, against each other: the versions of
+// one object, and the references between the objects (rules S-201 to S-219). objects holds their nodes in t. References
+// to other objects are not checked. The result maps an index in objects to the findings of that object; it is nil if
+// there are none. All are warnings, except for an object whose identifier and version an earlier object has with other
+// content, which the server refuses.
 func Across(t *ijson.Tree, objects []int, opts Options) map[int][]Finding {
 	if len(objects) < 2 {
 		return nil
@@ -28,8 +29,8 @@ func Across(t *ijson.Tree, objects []int, opts Options) map[int][]Finding {
 	return a.found
 }
 
-// Join puts findings of [Object] and of [Across] on one object together: errors first, each kind in the order of the rule
-// table, at most as many as Options says.
+// Join merges the findings of [Object] and [Across] for one object: errors first, each severity in the order of the
+// rule table, at most Options.MaxFindings.
 func Join(own, more []Finding, opts Options) []Finding {
 	if len(more) == 0 {
 		return own
@@ -45,33 +46,34 @@ func Join(own, more []Finding, opts Options) []Finding {
 	return all[:min(len(all), most)]
 }
 
-// member is one of several objects: the nodes of what the rules between objects look at, -1 for what it does not have.
+// member is one of several objects: the nodes of the properties that the rules between objects use, -1 for those it
+// does not have.
 type member struct {
 	node                   int
-	typ, id                []byte // nil when not strings
+	typ, id                []byte // nil if not strings
 	created, modified      int
 	spec                   int
 	createdBy, revoked     int
 	extensions, markedRefs int
 	markedParts            int
-	earlier                int // place of the one before with the same id, -1 for none
+	earlier                int // index of the previous member with the same id, or -1
 }
 
-// across is the objects that are held to each other.
+// across is the state of Across.
 type across struct {
 	m       *model
 	t       *ijson.Tree
 	opts    Options
-	judge   func(text []byte, opts Options) bool // isValid; a field, since the table of rules cannot refer to itself
+	judge   func(text []byte, opts Options) bool // isValid; a field, because the table of rules cannot refer to itself
 	members []member
-	byID    map[string]int // id -> place of the last member that has it
+	byID    map[string]int // id -> index of its last member
 
-	// What several members look at is put in order once, so that the time does not grow with the product of both.
-	sorted  map[int][]int           // last place of an id -> its places by modified
+	// What several members use is sorted or indexed once, so that the time does not grow with the product of both.
+	sorted  map[int][]int           // index of an id's last member -> indexes of its members, by modified
 	indexed map[int]map[string]int  // node of an object -> its values
 	sets    map[int]map[string]bool // node of a list -> its strings
 
-	rule  *Rule // that is running
+	rule  *Rule // the running rule
 	found map[int][]Finding
 }
 
@@ -119,7 +121,7 @@ func (a *across) read(node int) member {
 	return m
 }
 
-// str is the text of a string value, nil for anything else.
+// str returns the text of a string value, or nil for any other value.
 func (a *across) str(node int) []byte {
 	if a.t.Kind(node) != ijson.String {
 		return nil
@@ -127,7 +129,7 @@ func (a *across) str(node int) []byte {
 	return a.t.Bytes(node)
 }
 
-// time is the text of a timestamp of the right form, nil for anything else.
+// time returns the text of a well-formed timestamp, or nil for any other value.
 func (a *across) time(node int) []byte {
 	if b := a.str(node); timestampForm(b) {
 		return b
@@ -135,14 +137,14 @@ func (a *across) time(node int) []byte {
 	return nil
 }
 
-// sameTime reports whether two values are timestamps of one instant.
+// sameTime reports whether two values are timestamps of the same instant.
 func (a *across) sameTime(x, y int) bool {
 	tx, ty := a.time(x), a.time(y)
 	return tx != nil && ty != nil && compareTimes(tx, ty) == 0
 }
 
-// version is the member that id names: the one whose modified is the given instant, or the latest when modified is nil; -1
-// for none at hand.
+// version returns the index of the member with the given id: the one with the given modified, or the latest if modified
+// is nil. It returns -1 if there is none.
 func (a *across) version(id, modified []byte) int {
 	last, ok := a.byID[string(id)]
 	switch {
@@ -167,7 +169,8 @@ func (a *across) version(id, modified []byte) int {
 	return sorted[at]
 }
 
-// sortedVersions are the places of the versions of an object by modified, the object named by the last that came.
+// sortedVersions returns the indexes of the versions of an object, sorted by modified. last is the index of the last
+// version in the input.
 func (a *across) sortedVersions(last int) []int {
 	sorted, ok := a.sorted[last]
 	if !ok {
@@ -182,7 +185,7 @@ func (a *across) sortedVersions(last int) []int {
 	return sorted
 }
 
-// named are the values of an object by their names. Many others may look into one, so it is indexed once.
+// named returns the values of an object by name. It indexes an object once, because many others may refer to it.
 func (a *across) named(object int) map[string]int {
 	values, ok := a.indexed[object]
 	if !ok {
@@ -195,7 +198,7 @@ func (a *across) named(object int) map[string]int {
 	return values
 }
 
-// listed are the strings of a list.
+// listed returns the strings of a list.
 func (a *across) listed(list int) map[string]bool {
 	set, ok := a.sets[list]
 	if !ok {
@@ -210,7 +213,7 @@ func (a *across) listed(list int) map[string]bool {
 	return set
 }
 
-// put stores a value in a map that is made when the first is stored.
+// put stores a value in a map, which it makes if it is nil, and returns the map.
 func put[V any](m map[int]V, key int, value V) map[int]V {
 	if m == nil {
 		m = map[int]V{}
@@ -219,7 +222,7 @@ func put[V any](m map[int]V, key int, value V) map[int]V {
 	return m
 }
 
-// is reports whether the member is of the object type.
+// is reports whether the member has the object type.
 func (m *member) is(typ string) bool { return string(m.typ) == typ }
 
 // report adds a warning of the running rule on a member.
@@ -237,26 +240,26 @@ func (a *across) say(severity Severity, place int, path, format string, args ...
 	a.found[place] = append(a.found[place], Finding{Rule: a.rule.ID, Severity: severity, Path: path, Message: fmt.Sprintf(format, args...), Section: a.rule.Section})
 }
 
-// show is the value at node for a message.
+// show returns the value at node for a message.
 func (a *across) show(node int) string { return shorten(a.t.Raw(node)) }
 
-// content is what one version of an object says, in a form that is equal for equal content.
+// content returns the content of a member in a form that is equal for equal content.
 func (a *across) content(m *member) []byte { return stix.AppendContent(nil, a.t, m.node) }
 
-// valid reports whether an object is one that the server stores, as far as the object alone says. It is asked of the few
-// objects that share an identifier and a version with another of other content.
+// valid reports whether an object by itself is one that the server stores. It is only called for the few objects that
+// share an identifier and version with another object of different content.
 func (a *across) valid(m *member) bool {
 	return a.judge(a.t.Raw(m.node), Options{SpecVersions: a.opts.SpecVersions, MaxFindings: 1})
 }
 
-// isValid is the verdict on one object's text.
+// isValid reports whether an object's text has no errors.
 func isValid(text []byte, opts Options) bool {
 	o, findings := Parse(text, new(ijson.Tree), ijson.Limits{})
 	return !Invalid(findings) && !Invalid(Object(o, opts))
 }
 
-// storedAs is the version under which the server stores an object: the instant of modified, else of created, and the spec
-// version. node is where the instant stands, -1 for an object without a version.
+// storedAs returns the version under which the server stores an object: the node of the timestamp in modified, else in
+// created, or -1 for an object without a version, and the spec version.
 func (a *across) storedAs(m *member) (node int, spec string) {
 	node = m.modified
 	if node < 0 {

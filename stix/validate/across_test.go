@@ -10,8 +10,8 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// Many versions, many translations of them and a long circle of markings take time in proportion to their number. The limit is
-// far above what that takes and far below what their product would.
+// Many versions, many translations of them and a long circle of markings take linear time. The limit is far above what
+// that takes and far below quadratic time.
 func TestManyObjectsAreHeldToEachOtherInLinearTime(t *testing.T) { // S-201 to S-212
 	const n = 10000
 	const common = `"spec_version":"2.1","created":"2024-03-05T06:07:08.000Z"`
@@ -54,7 +54,7 @@ func TestOneObjectIsHeldToNothing(t *testing.T) {
 	}
 }
 
-// Whatever stands where objects are expected, holding it to each other ends without a panic.
+// Across does not panic whatever JSON it gets in place of objects.
 func TestThingsThatAreNoObjectsAreHeldToNothing(t *testing.T) {
 	for _, text := range []string{
 		`[1,2,"x",null,[],{},{"id":1,"type":2},{"id":"a","type":"b"},{"id":"a","type":"c","modified":1}]`,

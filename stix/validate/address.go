@@ -2,7 +2,7 @@ package validate
 
 import "bytes"
 
-// cutPrefix cuts `/bits` from an address. ok is false when what follows the slash is no number from 0 to most.
+// cutPrefix removes `/bits` from an address. ok is false if what follows the slash is not a number from 0 to most.
 func cutPrefix(b []byte, most int) (address []byte, ok bool) {
 	address, length, cidr := bytes.Cut(b, []byte("/"))
 	if !cidr {
@@ -18,7 +18,7 @@ func cutPrefix(b []byte, most int) (address []byte, ok bool) {
 	return address, n <= most
 }
 
-// ipv4Form is four decimal octets without leading zeros.
+// ipv4Form reports whether b is four decimal octets without leading zeros.
 func ipv4Form(b []byte) bool {
 	octets := 0
 	for len(b) > 0 {
@@ -43,7 +43,7 @@ func ipv4Form(b []byte) bool {
 	return octets == 4
 }
 
-// ipv6Form is an address as RFC 4291, section 2.2, writes it, in any of its three forms, without a zone.
+// ipv6Form reports whether b is an address in one of the three forms of RFC 4291, section 2.2, without a zone.
 func ipv6Form(b []byte) bool {
 	groups, gap := 0, false
 	if bytes.HasPrefix(b, []byte("::")) {
@@ -85,7 +85,7 @@ func ipv6Form(b []byte) bool {
 	return groups == 8 || gap && groups <= 7
 }
 
-// macForm is six octets of two lower-case hexadecimal digits with colons between them.
+// macForm reports whether b is six octets of two lower-case hexadecimal digits, separated by colons.
 func macForm(b []byte) bool {
 	if len(b) != 17 {
 		return false

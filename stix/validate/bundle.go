@@ -5,9 +5,9 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// Bundle holds the frame of a bundle to the Standard (section 8): its type, its identifier, and that it has objects if it
-// says so. A bundle is a wrapper that is neither stored nor served, so what is wrong with it is a warning, unless its objects
-// cannot be found. The objects themselves are for [Object], one by one; one that is a bundle is a finding there (S-196).
+// Bundle checks a bundle itself against the Standard (section 8): its type, its identifier and its list of objects. A
+// bundle is a wrapper that is neither stored nor served, so its faults are warnings, unless its objects cannot be
+// found. [Object] checks the objects one by one; a bundle among them is a finding there (S-196).
 func Bundle(t *ijson.Tree, opts Options) []Finding {
 	if opts.MaxFindings <= 0 {
 		opts.MaxFindings = DefaultMaxFindings

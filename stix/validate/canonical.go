@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// appendCanonicalString appends a string as RFC 8785, section 3.2.2.2, writes it: the fewest escapes that JSON allows.
+// appendCanonicalString appends a string in the form of RFC 8785, section 3.2.2.2: with the fewest escapes that JSON
+// allows.
 func appendCanonicalString(dst, s []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -35,7 +36,7 @@ func appendCanonicalString(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
-// appendCanonicalNumber appends a number as ECMAScript writes the double it stands for (RFC 8785, section 3.2.2.3).
+// appendCanonicalNumber appends a number in the form in which ECMAScript writes its double (RFC 8785, section 3.2.2.3).
 func appendCanonicalNumber(dst, number []byte) []byte {
 	f, err := strconv.ParseFloat(string(number), 64)
 	if err != nil {
@@ -58,8 +59,8 @@ func appendCanonicalNumber(dst, number []byte) []byte {
 	return dst
 }
 
-// compareUTF16 orders names by their UTF-16 code units (RFC 8785, section 3.2.3). It differs from the order of bytes only
-// where a character beyond the basic plane meets one above the surrogates.
+// compareUTF16 compares names by their UTF-16 code units (RFC 8785, section 3.2.3). This differs from the order of
+// bytes only between a character beyond the basic plane and one above the surrogates.
 func compareUTF16(a, b []byte) int {
 	for len(a) > 0 && len(b) > 0 {
 		ra, na := utf8.DecodeRune(a)

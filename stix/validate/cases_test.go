@@ -12,11 +12,11 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// casesFolder holds inputs seen in the field with the verdicts that are wanted, beside the repository. Without it these tests
-// are skipped; testdata/field has inputs of the same kinds.
+// casesFolder is a folder beside the repository with inputs seen in the field and the expected verdicts. Without it
+// these tests are skipped; testdata/field has inputs of the same kinds.
 const casesFolder = "../../../shared/cases"
 
-// caseRows reads a table whose columns tabs part, by the names in its first line.
+// caseRows reads a tab-separated table. Its first line names the columns.
 func caseRows(t *testing.T, file string) (rows []map[string]string) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(casesFolder, file))
@@ -56,7 +56,7 @@ func TestCasesFromTheField(t *testing.T) {
 	}
 }
 
-// heldTo says how findings differ from what a row expects, "" for not at all.
+// heldTo returns how findings differ from what a row expects, or "" if they do not.
 func heldTo(row map[string]string, found []Finding) string {
 	about := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
 		if row["rule"] != "-" {

@@ -2,8 +2,8 @@ package validate
 
 import "strings"
 
-// charsets are names of the IANA character set registry, in lower case: the preferred MIME names and the aliases in use.
-// Missing one costs its sender a warning.
+// charsets holds names of the IANA character set registry in lower case: the preferred MIME names and common aliases. A
+// missing name causes a warning.
 var charsets = func() map[string]struct{} {
 	all := map[string]struct{}{}
 	for name := range strings.FieldsSeq(`utf-8 utf-7 utf-16 utf-16be utf-16le utf-32 utf-32be utf-32le iso-10646-ucs-2
@@ -39,8 +39,8 @@ func isCharset(name []byte) bool {
 	return ok
 }
 
-// preferredCharsets are the character sets of the IANA registry that are in use and have aliases: the preferred MIME name, else
-// the name of the registry, by each alias in lower case. A name of a set without aliases needs no row.
+// preferredCharsets maps aliases of common character sets in the IANA registry, in lower case, to the preferred MIME
+// name or else the registry's name. Character sets without aliases need no row.
 var preferredCharsets = func() map[string]string {
 	all := map[string]string{}
 	for line := range strings.Lines(preferredCharsetText) {
@@ -119,7 +119,7 @@ hp-roman8 roman8 r8 csHPRoman8
 VISCII csVISCII
 `
 
-// preferredCharset is the name that a character set is to be written by, "" for one that is not in the table.
+// preferredCharset returns the preferred name of a character set, or "" if it is not in the table.
 func preferredCharset(name []byte) string {
 	if len(name) > 60 {
 		return ""

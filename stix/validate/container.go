@@ -13,7 +13,7 @@ import (
 // The observable container (section 2.13), deprecated: members of observed-data.objects refer to each other by their keys,
 // need no identifier, and may be of STIX 2.0.
 
-// containerMembers judges each member of an observable container as an SCO of its own.
+// containerMembers validates each member of an observable container as an SCO.
 func (s *subject) containerMembers(node int) {
 	if !s.isObject(node) {
 		return
@@ -43,8 +43,8 @@ func (s *subject) containerMembers(node int) {
 	}
 }
 
-// containerShape holds a member to the schema of its type. For that it is written as an object of its own: with an identifier
-// instead of none or any, with identifiers instead of keys in its references, and header fields as lists.
+// containerShape checks a member against the schema of its type. To do so, it rewrites the member as an independent
+// object: with a made-up identifier, identifiers instead of keys in its references, and header fields as lists.
 func (s *subject) containerShape(inner *subject, member int) {
 	if s.found.full(Error) {
 		return
@@ -60,7 +60,7 @@ func (s *subject) containerShape(inner *subject, member int) {
 		if s.found.full(Error) {
 			return
 		}
-		// A property that STIX 2.1 does not define may be all that a member of STIX 2.0 has.
+		// A member of STIX 2.0 may have only properties that STIX 2.1 does not define.
 		if len(inner.custom)+len(inner.unapt) > 0 && atLeastOne[v.Rule] {
 			continue
 		}
@@ -71,14 +71,14 @@ func (s *subject) containerShape(inner *subject, member int) {
 	}
 }
 
-// atLeastOne are the rules that ask for one of the properties of a type.
+// atLeastOne holds the rules that require at least one of a type's properties.
 var atLeastOne = map[string]bool{"S-152": true, "S-155": true, "S-165": true, "S-169": true, "S-170": true, "S-172": true, "S-173": true}
 
 const standInUUID = "--00000000-0000-4000-8000-000000000000"
 
-// standAlone appends the value at node with identifiers instead of the keys that its references name, leaving out the id and
-// spec_version of the member itself. name is that of the property that holds the value, "" for the member, whose closing brace
-// is left out, too.
+// standAlone appends the value at node with identifiers in place of the keys in its references, without the id and
+// spec_version of the member itself. name is the property that holds the value, or "" for the member, whose closing
+// brace is left out.
 func (s *subject) standAlone(dst []byte, node int, name string) []byte {
 	t := s.t
 	switch t.Kind(node) {
@@ -126,10 +126,11 @@ func (s *subject) standAlone(dst []byte, node int, name string) []byte {
 	return append(dst, t.Raw(node)...)
 }
 
-// headerFields are the dictionaries whose values are lists in STIX 2.1 (S-150), where STIX 2.0 has one string for one value.
+// headerFields holds the dictionaries whose values are lists in STIX 2.1 (S-150) and single strings in STIX 2.0.
 var headerFields = map[string]bool{"additional_header_fields": true, "request_header": true}
 
-// containerReference holds a reference inside a container to a member of it (S-124) of an allowed type (S-125).
+// containerReference checks that a reference inside a container names a member of it (S-124) of an allowed type
+// (S-125).
 func (s *subject) containerReference(p *property, node int) {
 	if s.t.Kind(node) != ijson.String {
 		return
@@ -145,7 +146,7 @@ func (s *subject) containerReference(p *property, node int) {
 	}
 }
 
-// connectedContainer reports members of an observable container that no chain of references joins to the first one.
+// connectedContainer reports members of an observable container that no chain of references connects to the first one.
 func connectedContainer(s *subject) {
 	node := s.get(pObjects)
 	if !s.isObject(node) || s.t.Nodes[node].Count < 2 {
@@ -171,7 +172,7 @@ func connectedContainer(s *subject) {
 	}
 }
 
-// joinReferences joins member i with every member that a property named _ref or _refs below node names.
+// joinReferences joins member i with every member named in a property below node whose name ends in _ref or _refs.
 func (s *subject) joinReferences(g *graph, of map[string]int, i, node int) {
 	t := s.t
 	end := int(t.Nodes[node].Next)

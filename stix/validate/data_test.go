@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write what was found into the first lines of the cases of testdata; read the difference before keeping it")
 
 // dataCase is one case of a file under testdata: a line `-- a sentence --`, lines `expect: rule severity pointer` or
-// `expect: none`, and the text that is judged.
+// `expect: none`, and the text to validate.
 type dataCase struct {
 	name   string
 	expect []string
@@ -72,7 +72,7 @@ func writeCases(t *testing.T, file string, cases []dataCase) {
 	}
 }
 
-// judgeText judges a text as accord validate does: an object, or a bundle and each of its objects.
+// judgeText validates a text as accord validate does: an object, or a bundle and each of its objects.
 func judgeText(text []byte) []Finding { return judgeTextAs(text, Options{}) }
 
 func judgeTextAs(text []byte, opts Options) []Finding {
@@ -134,13 +134,13 @@ func runCases(t *testing.T, file string) []dataCase {
 	return cases
 }
 
-// unreported are rules that no finding carries, and why.
+// unreported maps rules that no finding has to the reason.
 var unreported = map[string]string{
 	"S-012": "a name in other letters is another name (S-011, S-075), a literal in other letters none of those listed (S-041)",
 	"S-055": "it would speak about nearly every object",
 }
 
-// together are rules that are never broken alone, and what comes with them.
+// together maps rules that are never broken alone to the rules broken with them.
 var together = map[string]string{
 	"S-010": "an identifier begins with the type, so it is wrong as well (S-015)",
 	"S-043": "a value of one's own is not in the vocabulary either (S-042)",

@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// contributing is the ID contributing properties of each SCO (section 6), sorted. A process has none.
+// contributing holds the ID contributing properties of each SCO (section 6), sorted. A process has none.
 var contributing = map[string][]string{
 	"artifact":             {"hashes", "payload_bin"},
 	"autonomous-system":    {"number"},
@@ -32,7 +32,7 @@ var contributing = map[string][]string{
 
 func contributingText(typ string) string { return strings.Join(contributing[typ], ", ") }
 
-// hasContributing reports whether the object has one of the properties that its identifier is made from.
+// hasContributing reports whether the object has at least one ID contributing property.
 func (s *subject) hasContributing() bool {
 	for _, name := range contributing[s.typ] {
 		if s.has(names[name]) {
@@ -63,8 +63,8 @@ func reproducibleID(s *subject) {
 	}
 }
 
-// idName appends the name that the identifier is made from: the contributing properties present, as one object in the
-// canonical form of RFC 8785. ok is false when there is none, or when it depends on a choice that cannot be known.
+// idName appends the name from which the identifier is made: the contributing properties present, as one object in the
+// canonical form of RFC 8785. ok is false if there are none, or if the name depends on a choice that cannot be known.
 func (s *subject) idName(dst []byte) (name []byte, ok bool) {
 	dst = append(dst, '{')
 	for _, property := range contributing[s.typ] {
@@ -89,7 +89,7 @@ func (s *subject) idName(dst []byte) (name []byte, ok bool) {
 	return append(dst, '}'), len(dst) > 1
 }
 
-// oneHash appends the one hash that counts: the first present of four.
+// oneHash appends the one hash that contributes: the first present of four.
 func (s *subject) oneHash(dst []byte, hashes int) ([]byte, bool) {
 	for _, algorithm := range [...]string{"MD5", "SHA-1", "SHA-256", "SHA-512"} {
 		if value := s.t.Member(hashes, algorithm); value >= 0 {
@@ -100,7 +100,7 @@ func (s *subject) oneHash(dst []byte, hashes int) ([]byte, bool) {
 	return dst, false
 }
 
-// nameUUID writes the UUID of version 5 of a name in the namespace of SCOs (RFC 4122, section 4.3).
+// nameUUID writes the version 5 UUID of a name in the namespace of SCOs (RFC 4122, section 4.3).
 func nameUUID(dst *[36]byte, name []byte) {
 	h := sha1.New()
 	h.Write(scoNamespace[:])

@@ -60,10 +60,11 @@ func TestTheExamplesAreCurrentAndBreakTheirRules(t *testing.T) {
 	}
 }
 
-// withoutExample are the rules whose breaking cannot be shown in a few lines, or that are reported under others or not checked.
+// withoutExample holds the rules for which a short example is impossible, or that are reported under others or not
+// checked.
 var withoutExample = map[string]bool{"S-001": true, "S-002": true, "S-012": true, "S-055": true, "S-312": true, "S-323": true}
 
-// exampleIn is the shortest case that breaks a rule, as an error if it can be one, and little else.
+// exampleIn returns the shortest case that breaks a rule and few others, as an error if possible.
 func exampleIn(t *testing.T, rule string) (name, text string) {
 	t.Helper()
 	const longest = 1500
@@ -92,7 +93,7 @@ func exampleIn(t *testing.T, rule string) (name, text string) {
 	return name, text
 }
 
-// patternExample is the first vector that breaks a rule of patterns.
+// patternExample returns the first vector that breaks a rule of patterns.
 func patternExample(t *testing.T, r pattern.Rule) (name, text string) {
 	t.Helper()
 	for _, kind := range []string{"invalid", "warning"} {
@@ -118,7 +119,8 @@ func TestTheTableIsInOrderAndComplete(t *testing.T) {
 		}
 		last = r.ID
 	}
-	// The identifiers of the rules; those not here were never given, but for S-213: a reference to what is not at hand is no finding.
+	// Numbers that no rule has. They were never used, except for S-213: a reference to an object that is not at hand is
+	// not a finding.
 	gaps := map[int]bool{}
 	for _, gap := range [][2]int{{9, 9}, {33, 37}, {49, 49}, {85, 100}, {105, 108}, {138, 139}, {179, 179}, {183, 184}, {194, 194}, {199, 200}, {213, 218}} {
 		for n := gap[0]; n <= gap[1]; n++ {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// examplesText is an example for each rule that breaks it: a line `-- rule: sentence --`, then the text. The test of the
-// document of rules makes it from the cases of testdata.
+// examplesText holds, for each rule, an example that breaks it: a line `-- rule: sentence --`, then the text. The test
+// of doc/rules.md makes it from the cases in testdata.
 //
 //go:embed examples.txt
 var examplesText string
@@ -22,8 +22,8 @@ var examples = sync.OnceValue(func() map[string][2]string {
 	return all
 })
 
-// Example is an object, or a pattern for the rules of patterns, that breaks a rule, and a sentence on how. ok is false for a rule
-// that has none: what it asks for cannot be shown in a few lines.
+// Example returns an object that breaks a rule (or a pattern, for the rules on patterns) and a sentence about it. ok is
+// false if the rule has no example.
 func Example(rule string) (name, text string, ok bool) {
 	e, ok := examples()[rule]
 	return e[0], e[1], ok

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Severity says what a finding means for an object.
+// Severity is what a finding means for an object.
 type Severity uint8
 
 // The severities.
 const (
 	Error   Severity = iota + 1 // breaks a MUST: the object is refused
-	Warning                     // breaks a SHOULD, or a MUST that real content breaks harmlessly: kept, and said
+	Warning                     // breaks a SHOULD, or a MUST that real content breaks harmlessly: the object is stored
 )
 
-// String is "error" or "warning".
+// String returns "error" or "warning".
 func (s Severity) String() string {
 	if s == Error {
 		return "error"
@@ -22,7 +22,7 @@ func (s Severity) String() string {
 	return "warning"
 }
 
-// Finding is one thing that validation has to say about an object.
+// Finding is one error or warning of validation about an object.
 type Finding struct {
 	Rule     string // S-nnn of the rule table, A-nnn for a term of the agreement
 	Severity Severity
@@ -41,7 +41,8 @@ func Invalid(findings []Finding) bool {
 	return false
 }
 
-// collector gathers the findings of one object, up to a number of each severity: warnings never displace an error.
+// collector collects the findings of one object, up to a limit for each severity, so that warnings never displace an
+// error.
 type collector struct {
 	most             int
 	errors, warnings []Finding
@@ -65,8 +66,8 @@ func (c *collector) add(f Finding) {
 	}
 }
 
-// all is what was gathered, errors first, each kind in the order of the rule table and one rule's findings in the order of
-// the document; at most the limit. The slice is the caller's.
+// all returns the collected findings up to the limit: errors first, each severity in the order of the rule table and
+// the findings of one rule in the order of the document. The caller owns the slice.
 func (c *collector) all() []Finding {
 	if len(c.errors)+len(c.warnings) == 0 {
 		return nil

@@ -7,7 +7,7 @@ import (
 
 // The forms of the common types (STIX 2.1, section 2), as predicates over text.
 
-// hexForm is an even number of digits and lower-case a-f (section 2.8).
+// hexForm reports whether b is an even number of digits and lower-case a-f (section 2.8).
 func hexForm(b []byte) bool {
 	for _, c := range b {
 		if !isDigit(c) && (c < 'a' || c > 'f') {
@@ -17,7 +17,7 @@ func hexForm(b []byte) bool {
 	return len(b)%2 == 0
 }
 
-// hexDigits is hexadecimal digits of either case.
+// hexDigits reports whether b consists of hexadecimal digits of either case.
 func hexDigits(b []byte) bool {
 	for _, c := range b {
 		if !isHex(c) {
@@ -36,7 +36,7 @@ func digits(b []byte) bool {
 	return len(b) > 0
 }
 
-// base64Form is base64 of RFC 4648, section 4, with padding and nothing else in it.
+// base64Form reports whether b is base64 as in RFC 4648, section 4, with padding and without other characters.
 func base64Form(b []byte) bool {
 	if len(b)%4 != 0 {
 		return false
@@ -59,7 +59,7 @@ func isAlpha(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' 
 
 func isAlphanumeric(c byte) bool { return isAlpha(c) || isDigit(c) }
 
-// dictionaryKey is the alphabet and length of section 2.3.
+// dictionaryKey reports whether b has the alphabet and length of section 2.3.
 func dictionaryKey(b []byte) bool {
 	for _, c := range b {
 		if !isAlphanumeric(c) && c != '-' && c != '_' {
@@ -78,8 +78,8 @@ func hasUpper(b []byte) bool {
 	return false
 }
 
-// hyphenated is how the Standard writes values: lower-case, with hyphens and not spaces or underscores. Other characters than
-// those of ASCII are left alone.
+// hyphenated reports whether b is written as the Standard writes values: in lower case, with hyphens instead of spaces
+// and underscores. It ignores characters beyond ASCII.
 func hyphenated(b []byte) bool {
 	for _, c := range b {
 		if c == ' ' || c == '_' || 'A' <= c && c <= 'Z' {
@@ -89,7 +89,7 @@ func hyphenated(b []byte) bool {
 	return true
 }
 
-// finite reports whether a JSON number has a double that is not infinite.
+// finite reports whether a JSON number has a finite double.
 func finite(number []byte) bool {
 	if len(number) < 300 && !bytes.ContainsAny(number, "eE") {
 		return true
@@ -101,8 +101,8 @@ func finite(number []byte) bool {
 // maxInteger is the largest integer of section 2.10; the smallest is its negative.
 const maxInteger = 1<<53 - 1
 
-// integerForm says whether a JSON number is whole, however it is spelled (1.0 and 1e2 are), and if so whether it is within
-// the range of section 2.10. value is meaningful when both hold.
+// integerForm reports whether a JSON number is whole, however it is spelled (1.0 and 1e2 are), and if so whether it is
+// within the range of section 2.10. value is valid if both are true.
 func integerForm(number []byte) (value int64, whole, inRange bool) {
 	rest := number
 	negative := rest[0] == '-'
@@ -112,7 +112,7 @@ func integerForm(number []byte) (value int64, whole, inRange bool) {
 	exponent := int64(0)
 	if i := bytes.IndexAny(rest, "eE"); i >= 0 {
 		e, err := strconv.ParseInt(string(bytes.TrimPrefix(rest[i+1:], []byte("+"))), 10, 32)
-		if err != nil { // an exponent of more digits than any number here has
+		if err != nil { // the exponent has too many digits
 			e = 1 << 31
 			if rest[i+1] == '-' {
 				e = -e

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// tagForm reports whether b is a well-formed language tag (RFC 5646, section 2.1), in any case. Whether its subtags are
-// registered is another question.
+// tagForm reports whether b is a well-formed language tag (RFC 5646, section 2.1), in any case. It does not check
+// whether the subtags are registered.
 func tagForm(b []byte) bool {
 	if len(b) == 0 || len(b) > 255 {
 		return false
@@ -57,7 +57,7 @@ func tagForm(b []byte) bool {
 	return rest == nil
 }
 
-// nextSubtag cuts at the first hyphen. The rest is nil at the end, and empty but not nil behind a trailing hyphen.
+// nextSubtag splits b at the first hyphen. rest is nil at the end, and empty but not nil after a trailing hyphen.
 func nextSubtag(b []byte) (subtag, rest []byte) {
 	i := bytes.IndexByte(b, '-')
 	if i < 0 {
@@ -95,7 +95,7 @@ func alphanumeric(b []byte) bool {
 	return true
 }
 
-// irregularTags are the grandfathered tags that the grammar alone does not give.
+// irregularTags holds the grandfathered tags that do not follow the grammar.
 var irregularTags = map[string]bool{
 	"en-gb-oed": true, "i-ami": true, "i-bnn": true, "i-default": true, "i-enochian": true, "i-hak": true, "i-klingon": true,
 	"i-lux": true, "i-mingo": true, "i-navajo": true, "i-pwn": true, "i-tao": true, "i-tay": true, "i-tsu": true,
@@ -111,7 +111,8 @@ func registeredTag(b []byte) bool {
 	return err == nil
 }
 
-// languageTag is the check of every rule on a language tag: malformed is the rule's severity, unregistered a warning.
+// languageTag is the check of every rule on language tags: a malformed tag has the rule's severity, an unregistered one
+// is a warning.
 func languageTag(s *subject, _ *property, node int) {
 	if b := s.str(node); b != nil {
 		s.tag(node, b)

@@ -8,8 +8,8 @@ import (
 	"github.com/accord-taxii/accord/stix/pattern"
 )
 
-// judgeLegacy holds an object of STIX 2.0 to STIX 2.0: the tables of its types, their vocabularies, references, markings and
-// patterns. There are no schemas for STIX 2.0, so the shape of its values is checked here.
+// judgeLegacy checks an object of STIX 2.0 against STIX 2.0: the tables of its types, their vocabularies, references,
+// markings and patterns. There are no schemas for STIX 2.0, so the shape of values is checked here.
 func (s *subject) judgeLegacy() {
 	s.nulls()
 	s.typ, s.category = s.o.Type, s.o.Category()
@@ -58,7 +58,7 @@ func (s *subject) legacyKind() string {
 	return "an object of STIX 2.0"
 }
 
-// legacyName holds the name of a property of one's own to its form, as the schemas do for STIX 2.1.
+// legacyName checks the form of a custom property's name, as the schemas do for STIX 2.1.
 func (s *subject) legacyName(name int) {
 	b := s.t.Bytes(name)
 	ok := len(b) >= 3 && len(b) <= 250 && isAlpha(b[0])
@@ -70,7 +70,7 @@ func (s *subject) legacyName(name int) {
 	}
 }
 
-// legacyShape holds a property to its type, and reports whether its rules can look at it.
+// legacyShape checks the type of a property's value, and reports whether rules can be run on it.
 func (s *subject) legacyShape(p *property, node int) bool {
 	if !p.list {
 		return s.legacyValue(p, node)
@@ -90,7 +90,7 @@ func (s *subject) legacyShape(p *property, node int) bool {
 	return ok
 }
 
-// wants are the JSON values of each kind; those not here may be anything.
+// wants holds the JSON type of each kind; values of other kinds may be of any type.
 var wants = map[kind]ijson.Kind{kindString: ijson.String, kindVocabulary: ijson.String, kindReference: ijson.String, kindTimestamp: ijson.String,
 	kindHex: ijson.String, kindBinary: ijson.String, kindEnum: ijson.String, kindInteger: ijson.Number, kindFloat: ijson.Number,
 	kindBoolean: ijson.True, kindStructure: ijson.Object, kindHashes: ijson.Object, kindDictionary: ijson.Object, kindContainer: ijson.Object}
@@ -134,7 +134,7 @@ func legacyWant(k ijson.Kind) string {
 	return k.String()
 }
 
-// lacks is the rule that says which properties a structure has.
+// lacks holds, for each structure, the rule that requires its properties.
 var lacks = map[string]string{"external-reference": "S-046", "kill-chain-phase": "S-044", "granular-marking-20": "S-057"}
 
 func (s *subject) legacyStructure(d *structure, node int) bool {
@@ -155,7 +155,7 @@ func (s *subject) legacyStructure(d *structure, node int) bool {
 	return ok
 }
 
-// legacyRanges holds counts to their bounds.
+// legacyRanges checks the ranges of counts.
 func (s *subject) legacyRanges() {
 	for _, r := range [...]struct {
 		rule string
@@ -175,7 +175,7 @@ func (s *subject) legacyRanges() {
 	}
 }
 
-// legacyDefinition holds a marking definition's definition to its type (part 1, section 4.1).
+// legacyDefinition checks the definition of a marking definition against its type (part 1, section 4.1).
 func (s *subject) legacyDefinition() {
 	definition := s.get(pDefinition)
 	if s.typ != "marking-definition" || definition < 0 || !s.known {
@@ -188,7 +188,7 @@ func (s *subject) legacyDefinition() {
 	}
 }
 
-// legacyPattern holds the pattern of an indicator to the patterning language of STIX 2.0 (part 5).
+// legacyPattern checks the pattern of an indicator against the patterning language of STIX 2.0 (part 5).
 func (s *subject) legacyPattern() {
 	if node := s.get(pPattern); s.typ == "indicator" && s.t.Kind(node) == ijson.String {
 		s.rule = s.m.byID["S-113"]
@@ -196,8 +196,8 @@ func (s *subject) legacyPattern() {
 	}
 }
 
-// patternIn reports what package pattern has to say of a pattern under its own rules (S-301 and on), and once more as the
-// running rule when it refuses it.
+// patternIn reports the findings of package pattern about a pattern (S-301 and on), and one more under the running rule
+// if the pattern is refused.
 func (s *subject) patternIn(node int, opts pattern.CheckOptions) {
 	opts.ValidFrom, opts.ValidUntil, opts.Findings = s.instant(pValidFrom), s.instant(pValidUntil), s.opts.MaxFindings
 	refused := false
@@ -222,8 +222,8 @@ var (
 	pCount          = prop("count")
 )
 
-// legacyTLP reports whether the object is the marking definition of a TLP level, whose text STIX 2.0 fixes as 2.1 does, but
-// for the name.
+// legacyTLP reports whether the object is the marking definition of a TLP level. STIX 2.0 fixes its text as 2.1 does,
+// except for the name.
 func (s *subject) legacyTLP() bool {
 	_, ok := stix.TLPOfMarking(stix.ID(s.str(s.get(pID))))
 	return s.legacy && ok

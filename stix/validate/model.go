@@ -8,7 +8,7 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// kind is what the values of a property are (STIX 2.1, section 2).
+// kind is the type of a property's values (STIX 2.1, section 2).
 type kind uint8
 
 const (
@@ -35,13 +35,13 @@ var kindNames = map[string]kind{
 	"hex": kindHex, "bin": kindBinary, "hashes": kindHashes, "extensions": kindExtensions, "container": kindContainer,
 }
 
-// nameID numbers the property names of the whole model, so that an object is laid out in an array.
+// nameID is the number of a property name in the whole model, so that an object's properties fit in an array.
 type nameID uint16
 
-// names is filled while the package's variables are set, and only read afterwards.
+// names is filled during package initialisation and only read afterwards.
 var names = map[string]nameID{}
 
-// prop is the number of a property name.
+// prop returns the number of a property name.
 func prop(name string) nameID {
 	id, ok := names[name]
 	if !ok {
@@ -61,24 +61,24 @@ type property struct {
 	vocab    *vocabulary
 	refs     typeSet
 	of       *structure
-	values   string // dictionary: what its values are, as written
+	values   string // dictionary: the type of its values, as written
 	outside  bool   // dictionary: its keys are names from outside STIX
-	cased    bool   // dictionary: its keys keep the case they have
+	cased    bool   // dictionary: its keys keep their case
 	ruleIDs  []string
-	rules    []*Rule // value rules: of the kind, then those that the model names
+	rules    []*Rule // value rules: those for the kind, then those that the model names
 }
 
 // structure is an object type, or a type nested in one, and its properties.
 type structure struct {
 	name       string
 	category   stix.Category
-	props      []*property // by nameID, nil where it has none of that name
+	props      []*property // by nameID; nil if it has no such property
 	order      []*property // as written
 	extensions map[string]*structure
 	object     []*Rule // rules on whole objects of this type
 }
 
-// model is the Standard's object types and the rules on them.
+// model holds the Standard's object types and the rules on them.
 type model struct {
 	rules   []Rule
 	byID    map[string]*Rule
@@ -94,7 +94,7 @@ type model struct {
 
 var the = build()
 
-// build reads the tables of the model. A mistake in them is one of the programmer's and stops the program at its start.
+// build parses the tables of the model. It panics on a mistake in them, which is a bug.
 func build() *model {
 	m := &model{
 		rules: table(), byID: map[string]*Rule{}, types: map[string]*structure{}, nested: map[string]*structure{},
@@ -138,7 +138,8 @@ func build() *model {
 	return m
 }
 
-// structures reads lines of `name: property property ...`; a line that begins with a space continues the one before.
+// structures parses lines of the form `name: property property ...`; a line that begins with a space continues the
+// previous one.
 func (m *model) structures(text string, into map[string]*structure) {
 	for _, line := range strings.Split(strings.ReplaceAll(text, "\n ", " "), "\n") {
 		name, rest, ok := strings.Cut(line, ":")
@@ -202,7 +203,7 @@ func (m *model) kindOf(p *property, what string) {
 	}
 }
 
-// finish puts the properties of s, and of what is nested in it, into arrays and finds their rules.
+// finish arranges the properties of s and of its nested structures by number, and finds their rules.
 func (m *model) finish(s *structure) {
 	if s.props != nil {
 		return

@@ -44,7 +44,7 @@ marking-definition: type*:str id*:str created_by_ref:->identity!S-052 created*:t
  granular_markings:[{granular-marking-20}] definition_type*:str definition*:any
 `
 
-// vocabulary20 is the open vocabularies of STIX 2.0 (part 2, section 6) that differ from those of 2.1.
+// vocabulary20 lists the open vocabularies of STIX 2.0 (part 2, section 6) that differ from those of 2.1.
 const vocabulary20 = `
 2.0/hash-algorithm-ov: MD5 MD6 RIPEMD-160 SHA-1 SHA-224 SHA-256 SHA-384 SHA-512 SHA3-224 SHA3-256 SHA3-384 SHA3-512 ssdeep
  WHIRLPOOL
@@ -64,10 +64,10 @@ const vocabulary20 = `
  vulnerability-scanning
 `
 
-// objectRules20 are the rules on whole objects that STIX 2.0 has as well.
+// objectRules20 lists the rules on whole objects that STIX 2.0 also has.
 const objectRules20 = "S-011 S-016 S-017 S-018 S-051 S-062 S-076 S-078 S-101 S-102 S-110 S-111 S-126 S-187 S-188"
 
-// build20 reads the tables of STIX 2.0, after those of 2.1.
+// build20 parses the tables of STIX 2.0. It must be called after those of 2.1 are built.
 func (m *model) build20() {
 	m.structures(nested20, m.nested)
 	m.types20 = map[string]*structure{}
@@ -83,7 +83,7 @@ func (m *model) build20() {
 	}
 }
 
-// finish20 numbers the properties. The rules on whole objects are those of object20.
+// finish20 arranges the properties by number. The rules on whole objects are in object20.
 func (m *model) finish20() {
 	for _, s := range m.types20 {
 		m.finish(s)

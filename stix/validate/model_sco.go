@@ -1,6 +1,6 @@
 package validate
 
-// scoModel is the STIX Cyber-observable Objects (section 6).
+// scoModel lists the STIX Cyber-observable Objects (section 6).
 const scoModel = `
 artifact: mime_type:str!S-175 payload_bin:bin url:str!S-143 hashes:hashes
  encryption_algorithm:enum=encryption-algorithm-enum decryption_key:str
@@ -37,7 +37,7 @@ x509-certificate: is_self_signed:bool hashes:hashes version:str serial_number:st
  subject_public_key_exponent:int x509_v3_extensions:{x509-v3-extensions}
 `
 
-// extensionModel is the predefined extensions, by the object type they extend.
+// extensionModel lists the predefined extensions by the object type they extend.
 const extensionModel = `
 file/archive-ext: contains_refs*:[->file,directory!S-156] comment:str
 file/ntfs-ext: sid:str alternate_data_streams:[{alternate-data-stream}]

@@ -2,7 +2,7 @@ package validate
 
 import "github.com/accord-taxii/accord/stix"
 
-// The notation of the model: `name*:what`, a star where the property is required; [what] is a list. What is one of
+// The notation of the model is `name*:what`, with a star if the property is required; [what] is a list. What is one of
 //
 //	str int float bool ts hex bin hashes   the common types of section 2 (ts: timestamp)
 //	ov=V enum=V                            a value of an open vocabulary, of a closed enumeration (section 10)
@@ -13,7 +13,7 @@ import "github.com/accord-taxii/accord/stix"
 //
 // and !S-nnn adds a rule on the value. References are under S-144 unless a rule is named.
 
-// commonModel is the common properties of each category (section 3.2).
+// commonModel lists the common properties of each category (section 3.2).
 var commonModel = map[stix.Category]string{
 	stix.SDO: commonSDO,
 	stix.SRO: commonSDO,
@@ -25,7 +25,7 @@ const commonSDO = `type*:str spec_version*:str id*:str created_by_ref:->identity
 	revoked:bool labels:[str] confidence:int lang:str!S-054 external_references:[{external-reference}]
 	object_marking_refs:[->marking-definition!S-056] granular_markings:[{granular-marking}] extensions:extensions`
 
-// nestedModel is the structures that stand inside others.
+// nestedModel lists the structures nested in others.
 const nestedModel = `
 external-reference: source_name*:str description:str url:str!S-048 hashes:hashes external_id:str
 kill-chain-phase: kill_chain_name*:str!S-045 phase_name*:str!S-045
@@ -47,7 +47,7 @@ windows-pe-optional-header: magic_hex:hex major_linker_version:int minor_linker_
 windows-pe-section: name*:str size:int entropy:float hashes:hashes
 `
 
-// sdoModel is the STIX Domain Objects (section 4).
+// sdoModel lists the STIX Domain Objects (section 4).
 const sdoModel = `
 attack-pattern: name*:str description:str aliases:[str] kill_chain_phases:[{kill-chain-phase}]
 campaign: name*:str description:str aliases:[str] first_seen:ts last_seen:ts objective:str
@@ -86,7 +86,7 @@ tool: name*:str description:str tool_types:[ov=tool-type-ov] aliases:[str] kill_
 vulnerability: name*:str description:str
 `
 
-// sroModel is the STIX Relationship Objects (section 5).
+// sroModel lists the STIX Relationship Objects (section 5).
 const sroModel = `
 relationship: relationship_type*:str description:str source_ref*:->SDO,SCO!S-131 target_ref*:->SDO,SCO!S-131 start_time:ts
  stop_time:ts
@@ -94,7 +94,7 @@ sighting: description:str first_seen:ts last_seen:ts count:int sighting_of_ref*:
  observed_data_refs:[->observed-data!S-135] where_sighted_refs:[->identity,location!S-136] summary:bool
 `
 
-// smoModel is the STIX Meta Objects (section 7) with the common properties that apply to each.
+// smoModel lists the STIX Meta Objects (section 7) with the common properties that apply to each.
 const smoModel = `
 extension-definition: type*:str spec_version*:str id*:str created_by_ref*:->identity!S-052 created*:ts!S-025
  modified*:ts!S-025 revoked:bool labels:[str] external_references:[{external-reference}]

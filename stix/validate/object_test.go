@@ -10,7 +10,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// parsed is the object in a text that has no fault itself.
+// parsed returns the object in a text, which must parse.
 func parsed(t testing.TB, text string) stix.Object {
 	t.Helper()
 	o, findings := Parse([]byte(text), new(ijson.Tree), ijson.Limits{})
@@ -67,7 +67,8 @@ func TestObjectsOfSTIX20AreRefusedWithOneFindingUnlessTheyAreTaken(t *testing.T)
 	}
 }
 
-// Members of an observable container are held to their types, those of STIX 2.0 as far as the two versions agree.
+// Members of an observable container are checked against their types, those of STIX 2.0 as far as the two versions
+// agree.
 func TestMembersOfAnObservableContainerAreHeldToTheirTypes(t *testing.T) { // S-120 to S-126, trap t46
 	const frame = `{"type":"observed-data","spec_version":"2.1","id":"observed-data--11111111-1111-4111-8111-111111111111",` +
 		`"created":"2024-03-05T06:07:08.000Z","modified":"2024-03-05T06:07:08.000Z","first_observed":"2024-03-05T06:07:08Z",` +
@@ -148,7 +149,7 @@ func TestFindingsComeInOneOrder(t *testing.T) {
 	}
 }
 
-// What a sender can make long must not cost the square of its length.
+// Nothing that a sender can make long may cost quadratic time.
 func TestLongObjectsAreJudgedInLinearTime(t *testing.T) {
 	repeat := func(n int, item string) string { return strings.TrimSuffix(strings.Repeat(item+",", n), ",") }
 	numbered := func(n int, format string) string {

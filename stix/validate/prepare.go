@@ -5,8 +5,8 @@ import (
 	"github.com/accord-taxii/accord/stix/pattern"
 )
 
-// Prepare makes ready what the first validation of a process would otherwise wait for, some hundred milliseconds: schemas are
-// compiled, and what patterns are checked against is made.
+// Prepare compiles the schemas and the table for patterns, for which the first validation of a process would otherwise
+// wait some hundred milliseconds.
 func Prepare() {
 	schemas.Types()
 	pattern.Validate("[file:name = 'x']", "2.1")

@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// realObjects are the objects of the bundles in the folder of real data beside the repository, which some machines have.
+// realObjects returns the objects of the bundles in the folder of real data beside the repository, if it exists.
 func realObjects(tb testing.TB) [][]byte {
 	tb.Helper()
 	root := os.Getenv("ACCORD_REAL_DATA")

@@ -20,14 +20,14 @@ var typeBits, categoryBits = func() (map[string]uint64, map[stix.Category]uint64
 	return bits, categories
 }()
 
-// typeSet is the object types that a reference may name.
+// typeSet is a set of object types that a reference may name.
 type typeSet struct {
 	bits   uint64
-	custom bool   // types that the Standard does not define, too: where it allows a whole category
+	custom bool   // also custom types, because a whole category is allowed
 	text   string // for messages
 }
 
-// parseTypeSet reads types and categories, separated by commas. "any" is any STIX Object.
+// parseTypeSet parses types and categories, separated by commas. "any" is any STIX Object.
 func parseTypeSet(text string) typeSet {
 	var set typeSet
 	var words []string
@@ -66,7 +66,7 @@ func (set typeSet) has(typ []byte) bool {
 	return set.bits&bit != 0
 }
 
-// splitID cuts an identifier into type and UUID. ok says that it has the form of section 2.9.
+// splitID splits an identifier into type and UUID. ok reports whether it has the form of section 2.9.
 func splitID(b []byte) (typ, uuid []byte, ok bool) {
 	const uuidLen = 36
 	i := len(b) - uuidLen - 2
@@ -77,7 +77,7 @@ func splitID(b []byte) (typ, uuid []byte, ok bool) {
 	return typ, uuid, typeForm(typ) && uuidForm(uuid)
 }
 
-// typeForm is the form of an object type's name (section 3.1).
+// typeForm reports whether b has the form of an object type's name (section 3.1).
 func typeForm(b []byte) bool {
 	if len(b) < 3 || len(b) > 250 || b[0] < 'a' || b[0] > 'z' || b[len(b)-1] == '-' {
 		return false

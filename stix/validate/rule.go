@@ -11,8 +11,8 @@ import (
 // Level is the keyword with which the Standard states a rule.
 type Level string
 
-// The levels. A definition without a keyword binds through section 12.1 of the Standard; a recommendation is Accord's own
-// where the Standard is open.
+// The levels. A definition without a keyword is binding through section 12.1 of the Standard; a recommendation is
+// Accord's own where the Standard leaves a choice.
 const (
 	must       Level = "MUST"
 	mustNot    Level = "MUST NOT"
@@ -34,23 +34,23 @@ const (
 	layerCross    Layer = "cross"    // several objects together
 )
 
-// Rule is one row of the rule table: what is asked, by whom, and how hard.
+// Rule is one row of the rule table.
 type Rule struct {
 	ID       string
 	Level    Level
 	Severity Severity // what breaking it means, unless the finding says otherwise
 	Layer    Layer
 	Section  string // of the STIX 2.1 Standard
-	Summary  string // what is asked; for MUST NOT and SHOULD NOT what is forbidden
+	Summary  string // what is required, or forbidden for MUST NOT and SHOULD NOT
 
-	types  string                                  // object types or categories that object is run on, by spaces; "" for all
+	types  string                                  // object types or categories that object is run on, separated by spaces; "" for all
 	on     kind                                    // kind of value that value is run on; 0: where the model names the rule
-	object func(s *subject)                        // looks at a whole object
-	value  func(s *subject, p *property, node int) // looks at one value
-	across func(a *across)                         // looks at objects that came together
+	object func(s *subject)                        // checks a whole object
+	value  func(s *subject, p *property, node int) // checks one value
+	across func(a *across)                         // checks objects that came together
 }
 
-// Rules is the table, in order. The rules of patterns (S-301 and on) are in package pattern.
+// Rules returns the table, in order. The rules of patterns (S-301 and on) are in package pattern.
 func Rules() []Rule { return slices.Clone(the.rules) }
 
 // about reports whether the rule's object check is run on objects of the type.
@@ -66,7 +66,7 @@ func (r *Rule) about(typ string, cat stix.Category) bool {
 	return false
 }
 
-// table joins the rows of all files, in the order of their identifiers.
+// table returns the rows of all files, sorted by identifier.
 func table() []Rule {
 	rules := slices.Concat(textRules, valueRules, identifierRules, timestampRules, commonRules, markingRules,
 		extensionRules, customRules, orderRules, sdoRules, sroRules, scoRules, addressRules, metaRules, bundleRules,
@@ -75,7 +75,7 @@ func table() []Rule {
 	return rules
 }
 
-// seen is a row for a rule that another layer checks.
+// seen returns a row for a rule that another layer checks.
 func seen(id string, level Level, layer Layer, section, summary string) Rule {
 	return Rule{ID: id, Level: level, Severity: Error, Layer: layer, Section: section, Summary: summary}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// addressRules are on the values of addresses and names of hosts (section 6).
+// addressRules lists the rules on the values of addresses and names of hosts (section 6).
 var addressRules = []Rule{
 	{ID: "S-143", Level: must, Severity: Error, Layer: layerSemantic, Section: "6.1.1, 6.15.1",
 		Summary: "url of an artifact and value of a url are URLs of RFC 3986 with a scheme; characters that browsers take, and anything defanged: a warning.", value: observedURL},
@@ -33,10 +33,10 @@ func observedURL(s *subject, _ *property, node int) {
 	}
 }
 
-// defangedMarks are what people put into addresses so that no program follows them, in lower case.
+// defangedMarks lists what people put into addresses so that programs do not follow them, in lower case.
 var defangedMarks = [...]string{"[.", ".]", "(.", ".)", "{.", ".}", "[:", ":]", "(:", ":)", "[@", "@]", "[/", "/]", "[dot", "(dot", "{dot", " dot ", "[at]", "(at)", " at ", "hxxp", "h**p", "htxp", "\\."}
 
-// defangedHint adds to a message about a value that looks altered on purpose how to say so.
+// defangedHint returns advice for a message about a value that looks defanged, or "".
 func defangedHint(b []byte) string {
 	lower := bytes.ToLower(b)
 	for _, mark := range defangedMarks {
@@ -60,8 +60,8 @@ func domainName(s *subject, _ *property, node int) {
 	}
 }
 
-// domainForm is labels of 1 to 63 letters, digits and inner hyphens joined by dots, at most 253 together. Characters beyond
-// ASCII are those of internationalised labels.
+// domainForm reports whether b consists of labels of 1 to 63 letters, digits and inner hyphens joined by dots, at most
+// 253 in all. Characters beyond ASCII are allowed, for internationalised labels.
 func domainForm(b []byte) bool {
 	if len(b) > 253 {
 		return false
@@ -104,7 +104,8 @@ func withDisplayName(b []byte) bool {
 	return open > 0 && bytes.IndexByte(b[open:], '>') > 0 && len(bytes.TrimSpace(b[:open])) > 0 && !addrSpec(b)
 }
 
-// addrSpec is local-part@domain (RFC 5322, section 3.4.1): a dot-atom or quoted string, and a dot-atom or domain literal.
+// addrSpec reports whether b is local-part@domain (RFC 5322, section 3.4.1): a dot-atom or quoted string, and a
+// dot-atom or domain literal.
 func addrSpec(b []byte) bool {
 	at := bytes.LastIndexByte(b, '@')
 	if at < 1 || at == len(b)-1 {

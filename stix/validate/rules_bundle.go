@@ -1,6 +1,6 @@
 package validate
 
-// bundleRules are on bundles (section 8).
+// bundleRules lists the rules on bundles (section 8).
 var bundleRules = []Rule{
 	seen("S-195", must, layerSchema, "8.1", "The objects of a bundle, if any, are a list; an empty one, or another type or id than bundle and bundle--UUID: a warning."),
 	seen("S-196", must, layerSemantic, "8.1", "The objects of a bundle are STIX objects, so no bundle is inside another."),

@@ -6,7 +6,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// markingCircle reports marking definitions that lead back to themselves over others (over none: S-062).
+// markingCircle reports marking definitions that mark themselves through others (directly: S-062).
 func markingCircle(a *across) {
 	c := circles{a: a, number: map[int]int{}, low: map[int]int{}, group: map[int]int{}}
 	for i := range a.members {
@@ -26,13 +26,13 @@ func markingCircle(a *across) {
 	}
 }
 
-// marking is a reference from a marking definition to another that is at hand.
+// marking is a reference from one marking definition to another among the objects.
 type marking struct {
 	path string
 	to   int
 }
 
-// markings are the marking definitions at hand that mark the member.
+// markings returns the marking definitions among the objects that mark the member.
 func (a *across) markings(place int) []marking {
 	var found []marking
 	m := &a.members[place]
@@ -62,12 +62,12 @@ func (a *across) markings(place int) []marking {
 type circles struct {
 	a           *across
 	number, low map[int]int // from 1 on
-	open        []int       // visited and in no group yet
-	group       map[int]int // of those in a group; from 1 on
+	open        []int       // visited and not yet in a group
+	group       map[int]int // of those in a group; from 1
 	groups      int
 }
 
-// step is a marking definition that is being visited, and how many of its markings were followed.
+// step is a marking definition being visited, and how many of its markings were followed.
 type step struct {
 	place int
 	edges []marking
@@ -111,7 +111,7 @@ func (c *circles) enter(place int) step {
 	return step{place: place, edges: c.a.markings(place)}
 }
 
-// close makes a group of everything that was opened since place.
+// close makes a group of everything opened since place.
 func (c *circles) close(place int) {
 	c.groups++
 	for {

@@ -5,7 +5,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// commonRules are on common properties (section 3.2).
+// commonRules lists the rules on common properties (section 3.2).
 var commonRules = []Rule{
 	{ID: "S-047", Level: should, Severity: Warning, Layer: layerSemantic, Section: "2.5.1",
 		Summary: "An external reference with a url has hashes (one finding an object).", object: hashedReferences},

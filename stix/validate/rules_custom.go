@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// customRules are on types and properties that the Standard does not define (sections 7.3 and 11).
+// customRules lists the rules on types and properties that the Standard does not define (sections 7.3 and 11).
 var customRules = []Rule{
 	{ID: "S-075", Level: should, Severity: Warning, Layer: layerSemantic, Section: "11, 11.1",
 		Summary: "A property that its type does not define comes with a toplevel-property-extension (one finding an object).", object: customProperties},

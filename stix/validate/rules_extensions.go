@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// extensionRules are on the extensions property (sections 3.2, 7.3, 11.3).
+// extensionRules lists the rules on the extensions property (sections 3.2, 7.3, 11.3).
 var extensionRules = []Rule{
 	{ID: "S-064", Level: must, Severity: Error, Layer: layerSchema, Section: "3.2",
 		Summary: "extensions is a dictionary of dictionaries, not empty.", object: eachExtension(extensionContent)},
@@ -33,10 +33,10 @@ type extension struct {
 	key     []byte
 	value   int  // its content
 	kind    int  // its extension_type, -1 for none
-	defined bool // the key has the form of an extension definition's identifier, or means to
+	defined bool // the key has, or seems meant to have, the form of an extension definition's identifier
 }
 
-// predefined reports whether the key is an extension that the Standard defines, for whichever type.
+// predefined reports whether the Standard defines an extension with this key, for any type, and returns that type.
 func (s *subject) predefined(key []byte) (of string, ok bool) {
 	of, ok = s.m.foreign[string(key)]
 	return of, ok
@@ -44,7 +44,7 @@ func (s *subject) predefined(key []byte) (of string, ok bool) {
 
 var extensionPrefix = []byte("extension-definition--")
 
-// eachExtension makes a check on the whole object of one on a single extension.
+// eachExtension turns a check of a single extension into a check of a whole object.
 func eachExtension(check func(*subject, extension)) func(*subject) {
 	return func(s *subject) {
 		node := s.get(pExtensions)
@@ -93,7 +93,7 @@ func definedExtension(s *subject, e extension) {
 	}
 }
 
-// custom reports whether the extension is neither predefined nor under the identifier of an extension definition.
+// isCustom reports whether the extension is neither predefined nor keyed by the identifier of an extension definition.
 func (s *subject) isCustom(e extension) bool {
 	_, ok := s.predefined(e.key)
 	return !ok && !e.defined
@@ -131,7 +131,7 @@ func redefinition(s *subject, e extension) {
 	}
 }
 
-// hasExtensionType reports whether one of the object's extensions is of that extension_type.
+// hasExtensionType reports whether one of the object's extensions has that extension_type.
 func (s *subject) hasExtensionType(kind string) bool {
 	for _, value := range s.t.Members(s.get(pExtensions)) {
 		if s.t.Is(s.t.Member(value, "extension_type"), kind) {
@@ -141,7 +141,8 @@ func (s *subject) hasExtensionType(kind string) bool {
 	return false
 }
 
-// extensionKeys checks the keys of extensions that mean to be identifiers (S-015, S-016) and the alphabet of all (S-028).
+// extensionKeys checks the keys of extensions that are meant as identifiers (S-015, S-016) and the alphabet of all keys
+// (S-028).
 func (s *subject) extensionKeys(node int) {
 	for name, value := range s.t.Members(node) {
 		key := s.t.Bytes(name)
@@ -158,7 +159,7 @@ func (s *subject) extensionKeys(node int) {
 	}
 }
 
-// reservedNames looks for names in extensions that the Standard reserves; at the top level the schemas refuse them.
+// reservedNames finds names in extensions that the Standard reserves; at the top level the schemas refuse them.
 func reservedNames(s *subject, e extension) {
 	if _, ok := s.predefined(e.key); ok {
 		return

@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// identifierRules are on an object's own identifier and on what references may name.
+// identifierRules lists the rules on an object's own identifier and on what references may name.
 var identifierRules = []Rule{
 	{ID: "S-016", Level: must, Severity: Error, Layer: layerSemantic, Section: "2.9",
 		Summary: "The UUID of an identifier is of RFC 4122's variant and has a version; versions 6 to 8 and upper-case digits are warnings.",
@@ -43,7 +43,7 @@ var identifierRules = []Rule{
 		Summary: "A reference that names a bundle.", on: kindReference, value: namesBundle},
 }
 
-// reference is a row for what a reference may name; the model says which reference.
+// reference returns a row for the allowed targets of a reference; the model says which reference.
 func reference(id string, level Level, section, summary string) Rule {
 	r := Rule{ID: id, Level: level, Severity: Error, Layer: layerSemantic, Section: section, Summary: summary, value: allowedTarget}
 	if id == "S-122" {
@@ -57,7 +57,7 @@ func reference(id string, level Level, section, summary string) Rule {
 
 var pID = prop("id")
 
-// uuid judges the UUID of a well-formed identifier.
+// uuid checks the UUID of a well-formed identifier.
 func (s *subject) uuid(node int) {
 	_, u, ok := splitID(s.str(node))
 	if !ok {
@@ -90,7 +90,7 @@ func ownType(s *subject) {
 	}
 }
 
-// idVersion is the version digit of the object's well-formed identifier, 0 for none.
+// idVersion returns the version digit of the object's identifier, or 0 if the identifier is not well-formed.
 func (s *subject) idVersion() byte {
 	_, u, ok := splitID(s.str(s.get(pID)))
 	if !ok || u[14] == '0' || u[14] > '8' {
@@ -108,7 +108,7 @@ func randomID(s *subject) {
 func nameBasedID(s *subject) {
 	v := s.idVersion()
 	if v == 0 || v == '5' || !s.known || s.typ == "process" {
-		return // of a custom type nobody knows the contributing properties
+		return // the contributing properties of a custom type are unknown
 	}
 	if !s.hasContributing() {
 		return // S-021
@@ -123,7 +123,7 @@ func noNameNoV5(s *subject) {
 	}
 }
 
-// allowedTarget holds a reference to the types it may name.
+// allowedTarget checks that a reference names an allowed type.
 func allowedTarget(s *subject, p *property, node int) {
 	if s.container > 0 {
 		s.containerReference(p, node)
@@ -147,7 +147,7 @@ func namesBundle(s *subject, _ *property, node int) {
 	}
 }
 
-// observedSCO asks for one SCO among the object_refs of observed data. A type that the Standard does not define may be one.
+// observedSCO requires an SCO among the object_refs of observed data. A custom type may be one.
 func observedSCO(s *subject) {
 	refs := s.get(pObjectRefs)
 	if s.t.Kind(refs) != ijson.Array || s.t.Nodes[refs].Count == 0 {

@@ -6,7 +6,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// markingRules are on data markings (section 7.2).
+// markingRules lists the rules on data markings (section 7.2).
 var markingRules = []Rule{
 	seen("S-057", must, layerSchema, "7.2.3", "A granular marking has selectors and exactly one of marking_ref and lang."),
 	{ID: "S-059", Level: must, Severity: Error, Layer: layerSemantic, Section: "7.2.3",
@@ -42,9 +42,9 @@ func selectorTarget(s *subject, _ *property, node int) {
 	}
 }
 
-// isSelector reports whether b has the form of a selector: components without brackets, or a bracketed index, joined by dots.
-// The first is a property name, because it starts at the object; later ones may be dictionary keys with spaces in them, as
-// those of document_info_dict.
+// isSelector reports whether b has the form of a selector: components without brackets, or a bracketed index, joined by
+// dots. The first is a property of the object; later ones may be dictionary keys with spaces, such as those of
+// document_info_dict.
 func isSelector(b []byte) bool {
 	first := true
 	for {
@@ -70,7 +70,7 @@ func isSelector(b []byte) bool {
 	}
 }
 
-// resolve follows a selector of the right form. When it leads nowhere, at is the part that still led somewhere.
+// resolve follows a well-formed selector. If it fails, at is the part of the selector that could be followed.
 func (s *subject) resolve(b []byte) (at string, ok bool) {
 	node, start := s.root, 0
 	for start <= len(b) {
@@ -87,7 +87,7 @@ func (s *subject) resolve(b []byte) (at string, ok bool) {
 	return "", true
 }
 
-// child is the value that one component of a selector leads to from node, -1 for none.
+// child returns the value that one component of a selector selects in node, or -1.
 func (s *subject) child(node int, component []byte) int {
 	t := s.t
 	n := &t.Nodes[node]
@@ -114,8 +114,8 @@ func (s *subject) child(node int, component []byte) int {
 	return s.member(node, component)
 }
 
-// manyChildren is from how many children on a container is indexed before a selector is followed into it: a long list of
-// selectors into a long list would else take the product of both.
+// manyChildren is the number of children from which a container is indexed for selectors: otherwise a long list of
+// selectors into a long list would take the product of both.
 const manyChildren = 32
 
 func (s *subject) item(node, index int) int {

@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// metaRules are on STIX Meta Objects (section 7).
+// metaRules lists the rules on STIX Meta Objects (section 7).
 var metaRules = []Rule{
 	{ID: "S-181", Level: must, Severity: Error, Layer: layerSemantic, Section: "7.1.1",
 		Summary: "The keys of contents are well-formed language tags of RFC 5646; unregistered ones are a warning.", value: translatedLanguages},
@@ -63,7 +63,7 @@ var tlpMarkings = [...]tlpMarking{
 	{stix.TLP1Amber, "amber", "TLP:AMBER"}, {stix.TLP1Red, "red", "TLP:RED"},
 }
 
-// tlpCreated is when all four were created.
+// tlpCreated is the time at which all four were created.
 const tlpCreated = "2017-01-20T00:00:00.000Z"
 
 func fixedTLP(s *subject) {
@@ -92,7 +92,7 @@ func fixedTLP(s *subject) {
 		s.report(created, "created is %s, expected %s on every TLP marking definition", s.show(created), tlpCreated)
 	}
 	if s.legacyTLP() {
-		return // names came with STIX 2.1
+		return // names were added in STIX 2.1
 	}
 	if name := s.get(pName); !s.t.Is(name, want.name) {
 		if name < 0 {
@@ -104,7 +104,7 @@ func fixedTLP(s *subject) {
 	s.furtherProperties()
 }
 
-// furtherProperties warns of what a TLP marking definition of the Standard does not have.
+// furtherProperties warns of properties that the Standard's TLP marking definitions do not have.
 func (s *subject) furtherProperties() {
 	for name, value := range s.t.Members(s.root) {
 		switch string(s.t.Bytes(name)) {

@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// scoRules are on STIX Cyber-observable Objects (section 6), but for addresses and names of hosts.
+// scoRules lists the rules on STIX Cyber-observable Objects (section 6), except for addresses and host names.
 var scoRules = []Rule{
 	seen("S-140", must, layerSchema, "6.1", "An artifact has exactly one of payload_bin and url."),
 	seen("S-141", must, layerSchema, "6.1.1", "An artifact with a url has hashes."),
@@ -101,7 +101,7 @@ func describedTraffic(s *subject) {
 	}
 }
 
-// lists reports whether the list holds a protocol, or a variant of it such as https or icmpv6 (ipv6-icmp).
+// lists reports whether the list contains a protocol, or a variant of it such as https or icmpv6 (ipv6-icmp).
 func (s *subject) lists(protocols int, want string) bool {
 	for item := range s.t.Items(protocols) {
 		if bytes.Contains(s.str(item), []byte(want)) {
@@ -111,8 +111,8 @@ func (s *subject) lists(protocols int, want string) bool {
 	return false
 }
 
-// serviceName is the syntax of RFC 6335, section 5.1, in lower case as the Standard asks: the registry itself has thousands
-// of names and grows.
+// serviceName reports whether b has the syntax of RFC 6335, section 5.1, in lower case as the Standard requires. It
+// does not consult the registry, which has thousands of names and grows.
 func serviceName(b []byte) bool {
 	if len(b) == 0 || len(b) > 15 || b[0] == '-' || b[len(b)-1] == '-' {
 		return false
@@ -131,8 +131,8 @@ func serviceName(b []byte) bool {
 	return letter
 }
 
-// cpeName is `cpe:2.3:` and eleven components (NISTIR 7695, section 6.2): part, then attribute values that are * or - or text
-// in which special characters are escaped by a backslash.
+// cpeName checks for `cpe:2.3:` and eleven components (NISTIR 7695, section 6.2): part, then attribute values that are
+// * or - or text in which special characters are escaped by a backslash.
 func cpeName(s *subject, _ *property, node int) {
 	b := s.str(node)
 	if s.t.Kind(node) != ijson.String || cpeForm(b) {
@@ -170,7 +170,7 @@ func cpeForm(b []byte) bool {
 	return parts == 11 && length > 0 && rest[1] == ':' && (part == 'a' || part == 'o' || part == 'h' || part == '*' || part == '-')
 }
 
-// hives are abbreviations of registry hives and what they stand for.
+// hives maps abbreviations of registry hives to their names.
 var hives = map[string]string{"HKLM": "HKEY_LOCAL_MACHINE", "HKCU": "HKEY_CURRENT_USER", "HKCR": "HKEY_CLASSES_ROOT",
 	"HKU": "HKEY_USERS", "HKCC": "HKEY_CURRENT_CONFIG"}
 
@@ -188,12 +188,12 @@ func fullHive(s *subject, _ *property, node int) {
 	}
 }
 
-// rootKeys are the names of registry hives.
+// rootKeys holds the names of registry hives.
 var rootKeys = map[string]bool{"HKEY_LOCAL_MACHINE": true, "HKEY_CURRENT_USER": true, "HKEY_CLASSES_ROOT": true, "HKEY_USERS": true,
 	"HKEY_CURRENT_CONFIG": true, "HKEY_PERFORMANCE_DATA": true, "HKEY_PERFORMANCE_TEXT": true, "HKEY_PERFORMANCE_NLSTEXT": true,
 	"HKEY_DYN_DATA": true, "HKEY_CURRENT_USER_LOCAL_SETTINGS": true}
 
-// softwareLanguage takes the spelling of locales with a warning: the meaning is plain.
+// softwareLanguage accepts the spelling of locales with a warning, because its meaning is clear.
 func softwareLanguage(s *subject, p *property, node int) {
 	b := s.str(node)
 	if tag := bytes.ReplaceAll(b, []byte("_"), []byte("-")); len(tag) > 0 && !tagForm(b) && tagForm(tag) {
@@ -203,7 +203,7 @@ func softwareLanguage(s *subject, p *property, node int) {
 	languageTag(s, p, node)
 }
 
-// plainHeaders looks at header fields in which RFC 2047 encodes characters: they are to be decoded first.
+// plainHeaders reports header fields with characters encoded as in RFC 2047: they must be decoded.
 func plainHeaders(s *subject) {
 	s.plainHeader(s.get(pSubject))
 	for _, values := range s.t.Members(s.get(pAdditionalHeaderFields)) {
@@ -238,7 +238,7 @@ func encodedWord(b []byte) bool {
 	}
 }
 
-// layers are protocols by how far out they stand; those not here may stand anywhere.
+// layers maps protocols to their layers, the outermost first; others may be anywhere.
 var layers = func() map[string]int {
 	all := map[string]int{}
 	for layer, names := range []string{
@@ -255,10 +255,10 @@ var layers = func() map[string]int {
 	return all
 }()
 
-// networkLayer is the layer with which a tunnel begins anew.
+// networkLayer is the layer with which the protocols inside a tunnel begin again.
 const networkLayer = 2
 
-// orderedProtocols finds an inner protocol in front of an outer one, unless a tunnel carries the outer one.
+// orderedProtocols reports an inner protocol before an outer one, unless a tunnel carries the outer one.
 func orderedProtocols(s *subject) {
 	highest, at, carried := 0, -1, false
 	for item := range s.t.Items(s.get(pProtocols)) {

@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/pattern"
 )
 
-// sdoRules are on STIX Domain Objects (section 4).
+// sdoRules lists the rules on STIX Domain Objects (section 4).
 var sdoRules = []Rule{
 	{ID: "S-109", Level: definition, Severity: Warning, Layer: layerSemantic, Section: "4.7.1",
 		Summary: "pattern_version of a STIX pattern is a version of the STIX patterning language: 2.0 or 2.1.", types: "indicator", object: knownPatternVersion},
@@ -60,7 +60,7 @@ var (
 	pProduct        = prop("product")
 )
 
-// catalogue holds external references to a public catalogue to its name and the form of its identifiers.
+// catalogue checks that external references to a public catalogue have its name and the form of its identifiers.
 func (s *subject) catalogue(source string, form func([]byte) bool, want string) {
 	for ref := range s.t.Items(s.get(pExternalReferences)) {
 		name, id := s.t.Member(ref, "source_name"), s.t.Member(ref, "external_id")
@@ -115,7 +115,7 @@ func knownPatternVersion(s *subject) {
 	}
 }
 
-// instant is a top-level timestamp, zero when the object has none that is one.
+// instant returns a top-level timestamp, or the zero Instant if it is missing or malformed.
 func (s *subject) instant(id nameID) stix.Instant {
 	if node := s.get(id); s.t.Kind(node) == ijson.String {
 		if in, err := stix.ParseInstant(string(s.t.Bytes(node))); err == nil {
@@ -149,7 +149,7 @@ func placeAndProduct(s *subject) {
 	}
 }
 
-// countries are the codes of ISO 3166-1 alpha-2.
+// countries holds the codes of ISO 3166-1 alpha-2.
 var countries = func() map[string]struct{} {
 	all := map[string]struct{}{}
 	for code := range strings.FieldsSeq(`AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ
@@ -169,7 +169,7 @@ func isCountry(b []byte) bool {
 	return ok
 }
 
-// isSubdivision is the form of ISO 3166-2: a country, a hyphen, one to three letters or digits.
+// isSubdivision reports whether b has the form of ISO 3166-2: a country, a hyphen, one to three letters or digits.
 func isSubdivision(b []byte) bool {
 	country, area, ok := bytes.Cut(b, []byte("-"))
 	return ok && isCountry(country) && len(area) >= 1 && len(area) <= 3 && alphanumeric(area)

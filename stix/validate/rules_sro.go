@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// sroRules are on STIX Relationship Objects (section 5).
+// sroRules lists the rules on STIX Relationship Objects (section 5).
 var sroRules = []Rule{
 	seen("S-132", must, layerSchema, "5.1.2", "relationship_type has a-z, 0-9 and hyphen, and is not empty."),
 	{ID: "S-133", Level: should, Severity: Warning, Layer: layerSemantic, Section: "5.1, 3.7",
@@ -20,8 +20,8 @@ var (
 	pTargetRef        = prop("target_ref")
 )
 
-// relationshipText is the relationships that the Standard suggests (sections 4 to 6): source types, then types of relationship
-// with their targets. Commons are derived-from, duplicate-of and related-to.
+// relationshipText lists the relationships that the Standard suggests (sections 4 to 6): source types, then types of
+// relationship with their targets. Every type may also have derived-from, duplicate-of and related-to.
 const relationshipText = `
 attack-pattern: delivers=malware targets=identity,location,vulnerability uses=malware,tool
 campaign: attributed-to=intrusion-set,threat-actor compromises=infrastructure originates-from=location
@@ -51,7 +51,7 @@ ipv4-addr: resolves-to=mac-addr belongs-to=autonomous-system
 ipv6-addr: resolves-to=mac-addr belongs-to=autonomous-system
 `
 
-// relationships is relationshipText by source type and type of relationship.
+// relationships holds relationshipText by source type and type of relationship.
 var relationships = func() map[string]map[string]typeSet {
 	all := map[string]map[string]typeSet{}
 	for _, line := range strings.Split(strings.ReplaceAll(relationshipText, "\n ", " "), "\n") {
@@ -68,7 +68,7 @@ var relationships = func() map[string]map[string]typeSet {
 	return all
 }()
 
-// ends are the object types at the ends of a relationship, ok when both are well-formed identifiers.
+// ends returns the object types at the ends of a relationship. ok reports whether both identifiers are well-formed.
 func (s *subject) ends() (source, target []byte, ok bool) {
 	source, _, okSource := splitID(s.str(s.get(pSourceRef)))
 	target, _, okTarget := splitID(s.str(s.get(pTargetRef)))
@@ -110,7 +110,7 @@ func sameTypeEnds(s *subject) {
 	}
 }
 
-// relationshipForm is what S-132 asks of a type of relationship.
+// relationshipForm reports whether b has the form that S-132 requires of a type of relationship.
 func relationshipForm(b []byte) bool {
 	for _, c := range b {
 		if !('a' <= c && c <= 'z') && !isDigit(c) && c != '-' {

@@ -2,7 +2,7 @@ package validate
 
 import "bytes"
 
-// textRules are on the text and on the shape of JSON values; packages ijson and schemas check most of them.
+// textRules lists the rules on the text and the shape of JSON values; packages ijson and schemas check most of them.
 var textRules = []Rule{
 	seen("S-001", must, layerText, "1.2.10", "The text is JSON in UTF-8, without a byte order mark, and nests within bounds."),
 	seen("S-002", mustNot, layerText, "1.2.10", "Unpaired surrogates in names and strings; noncharacters such as U+FFFE (a warning)."),
@@ -26,8 +26,8 @@ var textRules = []Rule{
 	seen("S-046", must, layerSchema, "2.5.2", "An external reference has source_name and one of description, url, external_id."),
 }
 
-// lowerCaseNames looks at the letters of names of one's own: the schemas take capitals. A name that the Standard has in lower
-// case is an error: whoever wrote it meant that property, and no reader would find it.
+// lowerCaseNames checks the case of custom names, since the schemas accept capitals. A name that the Standard has in
+// lower case is an error: the author meant that property, and readers would not find it.
 func lowerCaseNames(s *subject) {
 	for _, name := range s.custom {
 		s.lowerCaseName(s.def, int(name))
@@ -45,7 +45,7 @@ func lowerCaseNames(s *subject) {
 	}
 }
 
-// lowerCaseName looks at one name; d is the structure whose properties it must not mean, nil for none.
+// lowerCaseName checks one name. d is the structure whose property names it must not equal but for case, or nil.
 func (s *subject) lowerCaseName(d *structure, name int) {
 	b := s.t.Bytes(name)
 	if !hasUpper(b) {

@@ -2,7 +2,7 @@ package validate
 
 import "time"
 
-// timestampRules are on the form of single timestamps.
+// timestampRules lists the rules on the form of single timestamps.
 var timestampRules = []Rule{
 	seen("S-023", must, layerSchema, "2.16", "A timestamp has the form YYYY-MM-DDTHH:mm:ss[.s+]Z: UTC, upper-case T and Z, no empty fraction."),
 	{ID: "S-024", Level: must, Severity: Error, Layer: layerSemantic, Section: "2.16",
@@ -13,7 +13,7 @@ var timestampRules = []Rule{
 		Summary: "time_date_stamp of a Windows PE binary has whole seconds.", value: wholeSeconds},
 }
 
-// orderRules are on two timestamps of one object.
+// orderRules lists the rules on two timestamps of one object.
 var orderRules = []Rule{
 	{ID: "S-051", Level: must, Severity: Error, Layer: layerSemantic, Section: "3.2, 3.6.1",
 		Summary: "modified is not earlier than created; by less than a millisecond: a warning.",
@@ -86,7 +86,7 @@ func wholeSeconds(s *subject, _ *property, node int) {
 	}
 }
 
-// modifiedInOrder lets pass with a warning what programs write that cut one of two equal instants to milliseconds.
+// modifiedInOrder only warns if the two instants differ because a program truncated one of them to milliseconds.
 func modifiedInOrder(s *subject) {
 	if s.timesOf(pCreated, pModified) <= 0 {
 		return
@@ -99,7 +99,7 @@ func modifiedInOrder(s *subject) {
 	s.inOrder(pCreated, pModified, true)
 }
 
-// relationshipInOrder lets pass with a warning one moment that is both ends.
+// relationshipInOrder only warns if both ends are the same instant.
 func relationshipInOrder(s *subject) {
 	if s.has(pStartTime) && s.has(pStopTime) && s.timesOf(pStartTime, pStopTime) == 0 {
 		s.warn(s.get(pStopTime), "stop_time is %s, the same as start_time; it must be later, or be left out", s.show(s.get(pStopTime)))
@@ -108,7 +108,7 @@ func relationshipInOrder(s *subject) {
 	s.inOrder(pStartTime, pStopTime, false)
 }
 
-// timesOf compares two timestamps of the object, -1 when one is missing or malformed.
+// timesOf compares two timestamps of the object. It also returns -1 if one is missing or malformed.
 func (s *subject) timesOf(first, last nameID) int {
 	a, b := s.str(s.get(first)), s.str(s.get(last))
 	if !timestampForm(a) || !timestampForm(b) {
@@ -117,7 +117,7 @@ func (s *subject) timesOf(first, last nameID) int {
 	return compareTimes(a, b)
 }
 
-// inOrder reports the later of two timestamps when it is earlier than the other, or equal where that is not allowed.
+// inOrder reports the second of two timestamps if it is earlier than the first, or equal and that is not allowed.
 func (s *subject) inOrder(first, last nameID, equal bool) {
 	from, until := s.get(first), s.get(last)
 	if from < 0 || until < 0 {

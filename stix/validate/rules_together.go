@@ -8,7 +8,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// togetherRules are on what an object says of another that came with it.
+// togetherRules lists the rules on what an object says about another that came with it.
 var togetherRules = []Rule{
 	between("S-207", must, "7.1.1", "object_modified of language content is the modified of a version of its object, where that is at hand.", translatedVersion),
 	between("S-208", must, "7.1.1", "A translation mirrors its object: a string for a string, a list of the same length for a list, an object for an object.", mirroredTranslation),
@@ -18,7 +18,7 @@ var togetherRules = []Rule{
 	between("S-219", must, "4.11.1", "The samples of a malware instance are one binary: their hashes do not contradict each other.", oneSample),
 }
 
-// languageContent yields the members that are language content, with the text of object_ref.
+// languageContent yields the members of type language-content, with the text of object_ref.
 func (a *across) languageContent(yield func(place int, object []byte)) {
 	for i := range a.members {
 		if m := &a.members[i]; m.is("language-content") {
@@ -55,7 +55,8 @@ func mirroredTranslation(a *across) {
 	})
 }
 
-// mirrors compares a translation with what it translates. What the object does not have, and what is no text, is ignored.
+// mirrors compares the structure of a translation with the original. It ignores what the object does not have and what
+// is not text.
 func (a *across) mirrors(place int, path string, translation, original int) {
 	have, want := a.t.Kind(translation), a.t.Kind(original)
 	switch {
@@ -103,8 +104,8 @@ func variantOfInstance(a *across) {
 	}
 }
 
-// mostExtensions is up to how many extensions with top-level properties on one object the properties are compared: each is
-// looked for in the definition of each.
+// mostExtensions is the largest number of extensions with top-level properties on one object for which the properties
+// are checked, since each is searched for in each definition.
 const mostExtensions = 16
 
 func definedUse(a *across) {
@@ -135,8 +136,8 @@ func definedUse(a *across) {
 	}
 }
 
-// namedProperties reports top-level properties that neither the Standard nor an extension definition names. Those that begin
-// with x_ are custom properties, which need no definition.
+// namedProperties reports top-level properties named in neither the Standard nor an extension definition. Those that
+// begin with x_ are custom properties, which need no definition.
 func (a *across) namedProperties(place int, allowed []map[string]bool) {
 	m := &a.members[place]
 	d, known := a.m.types[string(m.typ)]
@@ -155,10 +156,10 @@ func (a *across) namedProperties(place int, allowed []map[string]bool) {
 	}
 }
 
-// digests are the algorithms that give one binary one digest. Of fuzzy hashes one tool's may differ from another's.
+// digests lists the algorithms that give the same digest for the same binary. Fuzzy hashes may differ between tools.
 var digests = [...]string{"MD5", "SHA-1", "SHA-256", "SHA-512", "SHA3-256", "SHA3-512"}
 
-// oneSample compares the samples of a malware instance that are at hand, algorithm by algorithm.
+// oneSample compares the samples of a malware instance among the objects, algorithm by algorithm.
 func oneSample(a *across) {
 	for i := range a.members {
 		m := &a.members[i]

@@ -7,7 +7,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// valueRules are on single values of the common types.
+// valueRules lists the rules on single values of the common types.
 var valueRules = []Rule{
 	{ID: "S-007", Level: must, Severity: Error, Layer: layerSemantic, Section: "2.10",
 		Summary: "An integer is whole and within -(2^53)+1 and 2^53-1.", on: kindInteger, value: wholeNumber},
@@ -99,9 +99,9 @@ func hashNames(s *subject, _ *property, node int) {
 	}
 }
 
-// spelledAs is the algorithm of the vocabulary that key means, "" for none.
+// spelledAs returns the algorithm of the vocabulary that key seems to mean, or "".
 func spelledAs(key []byte) string {
-	const longest = len("sha3-256") + 4 // with room for a few more hyphens
+	const longest = len("sha3-256") + 4 // with space for a few more hyphens
 	if len(key) > longest {
 		return ""
 	}
@@ -109,7 +109,7 @@ func spelledAs(key []byte) string {
 	return hashSpellings[string(foldAlgorithm(room[:0], key))]
 }
 
-// hashSpellings is the vocabulary by its folded names.
+// hashSpellings maps folded names to those of the vocabulary.
 var hashSpellings = func() map[string]string {
 	all := map[string]string{}
 	for known := range hashAlgorithms.values {
@@ -138,7 +138,7 @@ func hashStrength(s *subject, _ *property, node int) {
 	}
 }
 
-// hashLengths is the hexadecimal digits of each algorithm.
+// hashLengths holds the number of hexadecimal digits of each algorithm.
 var hashLengths = map[string]int{"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA3-256": 64, "SHA-512": 128, "SHA3-512": 128}
 
 func hashForms(s *subject, _ *property, node int) {
@@ -168,7 +168,7 @@ func hashForms(s *subject, _ *property, node int) {
 	}
 }
 
-// ssdeepForm is `digits:base64 characters:base64 characters`.
+// ssdeepForm reports whether b is `digits:base64 characters:base64 characters`.
 func ssdeepForm(b []byte) bool {
 	parts := bytes.Split(b, []byte(":"))
 	if len(parts) != 3 || !digits(parts[0]) {
@@ -276,7 +276,7 @@ func lowerCase(s *subject, p *property, node int) {
 	}
 }
 
-// mediaTrees are the top-level media types of the IANA registry.
+// mediaTrees lists the top-level media types of the IANA registry.
 const mediaTrees = " application audio example font haptics image message model multipart text video "
 
 func mediaType(s *subject, _ *property, node int) {

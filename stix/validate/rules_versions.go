@@ -8,7 +8,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// versionRules are on several versions of one object, and on what one producer names (sections 2.9 and 3.6).
+// versionRules lists the rules on several versions of one object, and on what one producer names (sections 2.9 and 3.6).
 var versionRules = []Rule{
 	refusing(between("S-201", must, "3.6", "Two objects with one id and one modified have one content, but for defaults that are left out; the second content is refused.", sameVersionSameContent)),
 	between("S-202", mustNot, "3.2, 3.6", "created differs between versions of an object.", createdKept),
@@ -18,18 +18,18 @@ var versionRules = []Rule{
 	between("S-206", mustNot, "2.9", "One UUID under two object types from one producer.", oneUUIDOneType),
 }
 
-// between is a row for a rule on several objects that came together.
+// between returns a row for a rule on several objects that came together.
 func between(id string, level Level, section, summary string, check func(*across)) Rule {
 	return Rule{ID: id, Level: level, Severity: Warning, Layer: layerCross, Section: section, Summary: summary, across: check}
 }
 
-// refusing is the row of a rule that the server checks as well, so that breaking it refuses an object.
+// refusing returns the row of a rule that the server also checks, so that breaking it is an error.
 func refusing(r Rule) Rule {
 	r.Severity = Error
 	return r
 }
 
-// versionsOf yields the places of the members that have one id, in the order they came, for each id that several have.
+// versionsOf yields, for each id that several members have, their indexes in the order of the input.
 func (a *across) versionsOf(yield func(places []int)) {
 	var places []int
 	for i := range a.members {
@@ -58,8 +58,8 @@ func sameVersionSameContent(a *across) {
 	})
 }
 
-// oneContent calls conflict for each object whose version an object before has with other content. The first valid one is the
-// one that the server stores.
+// oneContent calls conflict for each object whose version an earlier object has with other content. The server stores
+// the first valid one.
 func (a *across) oneContent(places []int, conflict func(place, node int)) {
 	type version struct{ instant, spec string }
 	first := map[version]int{} // its place
@@ -101,7 +101,7 @@ func (a *across) oneContent(places []int, conflict func(place, node int)) {
 	}
 }
 
-// compareModified orders timestamps, none before any.
+// compareModified compares timestamps. A missing timestamp is less than any other.
 func compareModified(x, y []byte) int {
 	switch {
 	case x == nil && y == nil:

@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// object20 is an object of STIX 2.0 with some members more.
+// object20 returns an object of STIX 2.0 with some further members.
 func object20(typ, more string) string {
 	return fmt.Sprintf(`{"type":"%s","id":"%s--11111111-1111-4111-8111-111111111111","created":"2017-04-05T06:07:08.000Z","modified":"2017-04-05T06:07:08.000Z"%s}`, typ, typ, more)
 }
 
-// minimal20 is what objects of each type of STIX 2.0 must have.
+// minimal20 holds the required members of each type of STIX 2.0.
 var minimal20 = map[string]string{
 	"attack-pattern":   `,"name":"a"`,
 	"campaign":         `,"name":"a"`,
@@ -64,7 +64,7 @@ func TestEveryTypeOfSTIX20HasItsTable(t *testing.T) {
 	}
 }
 
-// without takes a member out of the text of members.
+// without removes a member from the text of members.
 func without(members, name string) string {
 	start := strings.Index(members, `,"`+name+`":`)
 	if start < 0 {

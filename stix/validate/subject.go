@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// subject is one object laid out for the rules: which of its members is which property. It lives for one call of Object.
+// subject is one object prepared for the rules: the nodes of its properties. It lives for one call of Object.
 type subject struct {
 	m    *model
 	o    stix.Object
@@ -21,11 +21,11 @@ type subject struct {
 	def      *structure    // properties of its type, of its category for a custom type
 	category stix.Category // guessed for a custom type
 	known    bool          // the Standard defines the type
-	declared bool          // a custom type whose extension says what it is
+	declared bool          // a custom type whose extension declares its category
 	legacy   bool          // STIX 2.0
 	defanged bool
 
-	at     []int32 // node of the value of each top-level property, by nameID; 0: it has none
+	at     []int32 // node of the value of each top-level property, by nameID; 0 if it has none
 	custom []int32 // nodes of the names of top-level members that its type does not define
 	unapt  []int32 // nodes of the names of common properties that do not apply to its category
 
@@ -57,7 +57,7 @@ func (s *subject) release() {
 	subjects.Put(s)
 }
 
-// commonNames are the properties that are common to some category, so that elsewhere they are no custom properties.
+// commonNames lists the properties that are common to some category and so are not custom properties in others.
 var commonNames = [...]nameID{prop("created_by_ref"), prop("created"), prop("modified"), prop("revoked"), prop("labels"),
 	prop("confidence"), prop("lang"), prop("external_references"), prop("object_marking_refs"), prop("granular_markings"),
 	prop("defanged"), prop("extensions"), prop("type"), prop("id"), prop("spec_version")}
@@ -71,7 +71,7 @@ func isCommonName(id nameID) bool {
 	return false
 }
 
-// layOut finds the members of the object at node root.
+// layOut finds the properties of the object at node root, and the members that its type does not define.
 func (s *subject) layOut(root int) {
 	s.root = root
 	if s.container == 0 {
@@ -86,7 +86,7 @@ func (s *subject) layOut(root int) {
 	s.lay(root)
 }
 
-// lay finds which member of the object at node root is which property of s.def.
+// lay finds the members of the object at node root that are properties of s.def.
 func (s *subject) lay(root int) {
 	clear(s.at)
 	t := s.t
@@ -110,7 +110,7 @@ func (s *subject) lay(root int) {
 
 var pDefanged = prop("defanged")
 
-// prop is the structure's property with that number, nil when it has none.
+// prop returns the structure's property with that number, or nil.
 func (d *structure) prop(id nameID) *property {
 	if int(id) >= len(d.props) {
 		return nil
@@ -123,7 +123,7 @@ func (s *subject) nameID(name int) (nameID, bool) {
 	return id, ok
 }
 
-// get is the node of a top-level property's value, -1 when the object has none.
+// get returns the node of a top-level property's value, or -1 if the object does not have it.
 func (s *subject) get(id nameID) int {
 	if n := s.at[id]; n != 0 {
 		return int(n)
@@ -134,7 +134,7 @@ func (s *subject) get(id nameID) int {
 // has reports whether the object has the property.
 func (s *subject) has(id nameID) bool { return s.at[id] != 0 }
 
-// str is the text of a string value, nil for anything else. It is not a copy unless the string has escapes.
+// str returns the text of a string value, or nil for any other value. It copies the text only if it has escapes.
 func (s *subject) str(node int) []byte {
 	if s.t.Kind(node) != ijson.String {
 		return nil
@@ -142,7 +142,7 @@ func (s *subject) str(node int) []byte {
 	return s.t.Bytes(node)
 }
 
-// declares reports whether an extension of a custom object says which category its type is of.
+// declares reports whether an extension of a custom object declares the category of its type.
 func (s *subject) declares() bool {
 	for _, ext := range s.t.Members(s.t.Member(s.t.Root(), "extensions")) {
 		if kind := s.t.Member(ext, "extension_type"); s.t.Is(kind, "new-sdo") || s.t.Is(kind, "new-sro") || s.t.Is(kind, "new-sco") {
@@ -157,13 +157,13 @@ func (s *subject) report(node int, format string, args ...any) {
 	s.say(s.rule, s.rule.Severity, node, format, args...)
 }
 
-// warn adds a finding of the running rule that is no more than a warning.
+// warn adds a finding of the running rule as a warning.
 func (s *subject) warn(node int, format string, args ...any) {
 	s.say(s.rule, Warning, node, format, args...)
 }
 
-// unlessDefanged adds a finding of the running rule: an error, but a warning where the object says that its values were
-// altered on purpose.
+// unlessDefanged adds a finding of the running rule: a warning if the object says that it is defanged, otherwise an
+// error.
 func (s *subject) unlessDefanged(node int, format string, args ...any) {
 	if s.defanged {
 		s.warn(node, format, args...)
@@ -184,10 +184,10 @@ func (s *subject) put(rule string, sev Severity, node int, format string, args .
 	s.say(s.m.byID[rule], sev, node, format, args...)
 }
 
-// showMost is how many bytes of a value a message repeats.
+// showMost is the number of bytes of a value that a message quotes.
 const showMost = 80
 
-// show is the value at node for a message: its JSON text, shortened.
+// show returns the value at node for a message: its JSON text, shortened.
 func (s *subject) show(node int) string {
 	return shorten(s.t.Raw(node))
 }
@@ -203,5 +203,5 @@ func shorten(raw []byte) string {
 	return string(raw[:cut]) + "..."
 }
 
-// nameOf is the name of the member whose value is at node, for a message.
+// nameOf returns the name of the member whose value is at node, for a message.
 func (s *subject) nameOf(node int) string { return shorten(s.t.Bytes(node - 1)) }

@@ -2,7 +2,7 @@ package validate
 
 import "bytes"
 
-// timestampForm is `YYYY-MM-DDTHH:mm:ss[.s+]Z` with any digits (section 2.16).
+// timestampForm reports whether b is `YYYY-MM-DDTHH:mm:ss[.s+]Z` with any digits (section 2.16).
 func timestampForm(b []byte) bool {
 	const form = "0000-00-00T00:00:00"
 	if len(b) < len(form)+1 || b[len(b)-1] != 'Z' {
@@ -17,7 +17,7 @@ func timestampForm(b []byte) bool {
 	return len(rest) == 0 || rest[0] == '.' && digits(rest[1:])
 }
 
-// timeFault is what is wrong with a timestamp that has the form.
+// timeFault is a fault in a well-formed timestamp.
 type timeFault uint8
 
 const (
@@ -27,8 +27,8 @@ const (
 	noLeap            // second 60 where no leap second can be
 )
 
-// realTime reports whether a timestamp of the right form names a date and time that exist. A leap second is possible at the
-// end of a day only.
+// realTime returns the fault in a well-formed timestamp whose date or time does not exist. A leap second is possible
+// only at the end of a day.
 func realTime(b []byte) timeFault {
 	two := func(i int) int { return int(b[i]-'0')*10 + int(b[i+1]-'0') }
 	year, month, day := two(0)*100+two(2), two(5), two(8)
@@ -57,7 +57,7 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// fraction is the digits behind the decimal point.
+// fraction returns the digits after the decimal point.
 func fraction(b []byte) []byte {
 	if len(b) <= len("0000-00-00T00:00:00Z") {
 		return nil
@@ -65,8 +65,8 @@ func fraction(b []byte) []byte {
 	return b[20 : len(b)-1]
 }
 
-// compareTimes orders two timestamps of the right form in time. Up to the seconds their order is that of the text, a leap
-// second included; fractions compare as digits without trailing zeros.
+// compareTimes compares two well-formed timestamps. Up to the seconds it compares text, including leap seconds; it
+// compares fractions as digits without trailing zeros.
 func compareTimes(a, b []byte) int {
 	if c := bytes.Compare(a[:19], b[:19]); c != 0 {
 		return c

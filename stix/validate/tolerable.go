@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// tolerable are the rules that an agreement may tolerate: errors that concern readers alone. What storing, markings or owners
-// depend on is not among them. The list is closed.
+// tolerable holds the rules that an agreement may tolerate: errors that only concern readers. Rules on which storage,
+// markings or ownership depend are not among them. The list is closed.
 var tolerable = func() map[string]bool {
 	all := map[string]bool{}
 	for rule := range strings.FieldsSeq(`
@@ -21,7 +21,7 @@ var tolerable = func() map[string]bool {
 	return all
 }()
 
-// needed says for rules that no agreement may tolerate what depends on them.
+// needed maps rules that no agreement may tolerate to what depends on them.
 var needed = func() map[string]string {
 	all := map[string]string{}
 	for what, rules := range map[string]string{
@@ -36,8 +36,9 @@ var needed = func() map[string]string {
 	return all
 }()
 
-// Tolerable reports whether an agreement may tolerate a rule: take objects that break it, as if breaking it were a warning. why
-// says why not. A pattern that is refused has S-113 and the pattern's own rule (S-301 and on): each is tolerated on its own.
+// Tolerable reports whether an agreement may tolerate a rule, that is, accept objects that break it as if that were a
+// warning. If not, why is the reason. A refused pattern breaks S-113 and a rule on patterns (S-301 and on): each must
+// be tolerated separately.
 func Tolerable(rule string) (ok bool, why string) {
 	r := the.byID[rule]
 	what, depends := needed[rule]

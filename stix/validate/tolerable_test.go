@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Every rule that can refuse an object may be tolerated, or there is a reason why not.
+// Every rule that can refuse an object is tolerable, or there is a reason why it is not.
 func TestEveryRuleIsTolerableOrNeeded(t *testing.T) {
 	for _, r := range Rules() {
 		ok, why := Tolerable(r.ID)

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// urlForm is a URI of RFC 3986, section 3, with a scheme and something behind it, as the grammar has it: only its characters,
-// percent signs only in front of two hexadecimal digits, brackets only around an IP literal.
+// urlForm reports whether b is a URI as in RFC 3986, section 3, with a scheme and something after it: only the
+// characters of the grammar, percent signs only before two hexadecimal digits, brackets only around an IP literal.
 func urlForm(b []byte) bool {
 	colon := schemeEnd(b)
 	if colon < 0 || colon+1 == len(b) {
@@ -45,8 +45,8 @@ func urlForm(b []byte) bool {
 	return true
 }
 
-// browserURL is a URL but for characters behind its host that browsers encode themselves when they follow it: printable ones,
-// spaces inside included, and percent signs in front of anything. A host may have letters beyond ASCII.
+// browserURL reports whether b is a URL except for characters after its host that browsers encode themselves: printable
+// ones, including inner spaces, and percent signs before anything. A host may have letters beyond ASCII.
 func browserURL(b []byte) bool {
 	colon := schemeEnd(b)
 	if colon < 0 || colon+1 == len(b) || b[len(b)-1] == ' ' {
@@ -74,7 +74,7 @@ func browserURL(b []byte) bool {
 	return !bytes.ContainsFunc(rest, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) })
 }
 
-// schemeEnd is the index of the colon behind a scheme, -1 when there is none.
+// schemeEnd returns the index of the colon after a scheme, or -1 if there is none.
 func schemeEnd(b []byte) int {
 	for i, c := range b {
 		switch {
@@ -89,10 +89,10 @@ func schemeEnd(b []byte) int {
 	return -1
 }
 
-// needsHost are schemes whose URLs name a host; to others the grammar leaves it.
+// needsHost holds schemes whose URLs must have a host; for others it is optional.
 var needsHost = map[string]bool{"http": true, "https": true, "ftp": true, "ws": true, "wss": true}
 
-// authorityForm is `[user@]host[:port]`.
+// authorityForm reports whether b is `[user@]host[:port]`.
 func authorityForm(b, scheme []byte) bool {
 	if at := lastByte(b, '@'); at >= 0 {
 		if !uriText(b[:at]) {
@@ -142,7 +142,8 @@ func lastByte(b []byte, c byte) int {
 	return -1
 }
 
-// uriText is characters of a user or host: unreserved, sub-delimiters, colon and percent-encoded octets.
+// uriText reports whether b has only characters of a user or host: unreserved, sub-delimiters, colon and
+// percent-encoded octets.
 func uriText(b []byte) bool {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -157,7 +158,7 @@ func uriText(b []byte) bool {
 	return true
 }
 
-// uriCharacter marks unreserved and reserved characters of RFC 3986, section 2, but for % and #.
+// uriCharacter marks unreserved and reserved characters of RFC 3986, section 2, except % and #.
 var uriCharacter = func() (t [256]bool) {
 	for c := range 128 {
 		t[c] = isAlphanumeric(byte(c))

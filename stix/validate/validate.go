@@ -11,17 +11,17 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// Options say how strictly to look. Zero values are the defaults.
+// Options control how strict validation is. Zero values are the defaults.
 type Options struct {
-	SpecVersions []string // spec versions that are taken; none: 2.1
-	MaxFindings  int      // most findings of one object; default 100. Warnings never displace errors
+	SpecVersions []string // accepted spec versions; none means 2.1
+	MaxFindings  int      // most findings for one object; default 100. Warnings never displace errors
 }
 
-// DefaultMaxFindings is how many findings of one object are given when Options does not say.
+// DefaultMaxFindings is the default of Options.MaxFindings.
 const DefaultMaxFindings = 100
 
-// Parse reads one object's text into t, which the object keeps. Findings are the faults of the text itself (rules S-001 to
-// S-004); with one of severity Error there is no object to look at.
+// Parse parses one object's text into t, which the object keeps. The findings are the faults of the text itself (rules
+// S-001 to S-004); if one is an Error, there is no object to validate.
 func Parse(raw []byte, t *ijson.Tree, limits ijson.Limits) (stix.Object, []Finding) {
 	if err := t.Parse(raw, limits); err != nil {
 		return stix.Object{}, []Finding{TextFinding(err)}
@@ -37,7 +37,7 @@ func Parse(raw []byte, t *ijson.Tree, limits ijson.Limits) (stix.Object, []Findi
 	return o, nil
 }
 
-// TextFinding is what an error of package ijson means: a finding of rule S-001, S-002 or S-003.
+// TextFinding returns an error of package ijson as a finding of rule S-001, S-002 or S-003.
 func TextFinding(err error) Finding {
 	var fault *ijson.Error
 	if !errors.As(err, &fault) {
@@ -53,7 +53,7 @@ func TextFinding(err error) Finding {
 	return the.finding(rule, Error, fault.Path, fault.Error())
 }
 
-// finding is a finding of a rule by its identifier, made outside the table's own checks.
+// finding returns a finding of a rule, by its identifier, from outside the checks in the table.
 func (m *model) finding(rule string, sev Severity, path, message string) Finding {
 	f := Finding{Rule: rule, Severity: sev, Path: path, Message: message}
 	if r := m.byID[rule]; r != nil {
@@ -62,8 +62,8 @@ func (m *model) finding(rule string, sev Severity, path, message string) Finding
 	return f
 }
 
-// Object holds an object to the Standard. The findings are errors, then warnings, each in the order of the rule table and,
-// within a rule, of the document; nil when there are none.
+// Object checks an object against the Standard. It returns errors, then warnings, each in the order of the rule table
+// and, within a rule, of the document, or nil if there are none.
 func Object(o stix.Object, opts Options) []Finding {
 	if opts.MaxFindings <= 0 {
 		opts.MaxFindings = DefaultMaxFindings
@@ -85,8 +85,8 @@ func Object(o stix.Object, opts Options) []Finding {
 	return s.found.all()
 }
 
-// header settles what decides about everything else: type, identifier and spec version. It reports whether the rest is worth
-// looking at.
+// header checks type, identifier and spec version, on which everything else depends. It reports whether the rest should
+// be checked.
 func (s *subject) header() bool {
 	t, root := s.t, s.t.Root()
 	if t.Kind(root) != ijson.Object {
@@ -112,7 +112,7 @@ func (s *subject) header() bool {
 	return s.specVersion()
 }
 
-// missing names a kind in a sentence about a required member.
+// missing returns the name of a kind for a sentence about a required member.
 func missing(k ijson.Kind) string {
 	if k == 0 {
 		return "missing"
@@ -120,8 +120,8 @@ func missing(k ijson.Kind) string {
 	return k.String()
 }
 
-// specVersion refuses an object of a spec version that is not taken, with one finding (S-050): of such an object everything
-// else would be wrong as well. An object without spec_version that should have one is STIX 2.0.
+// specVersion refuses an object of a spec version that is not accepted, with a single finding (S-050), because
+// everything else in it would be wrong as well. An object that should have a spec_version but does not is STIX 2.0.
 func (s *subject) specVersion() bool {
 	taken := s.opts.SpecVersions
 	if len(taken) == 0 {
@@ -129,7 +129,7 @@ func (s *subject) specVersion() bool {
 	}
 	at := s.t.Member(s.t.Root(), "spec_version")
 	version := s.o.SpecVersion
-	if at < 0 && s.o.Category() == stix.SCO { // also one of a new type that has created
+	if at < 0 && s.o.Category() == stix.SCO { // also one of a custom type that has created
 		version = "2.1"
 	}
 	if at >= 0 && s.t.Kind(at) != ijson.String {
@@ -152,8 +152,9 @@ func (s *subject) specVersion() bool {
 	return false
 }
 
-// merge adds what the schemas say. Where several rules speak about one place, the more telling ones stay: a rule that both
-// layers report is kept once, and a general one (wrong type, nothing in it) yields to one that says what the value is for.
+// merge adds the violations of schemas. If several rules concern one place, it keeps the more specific ones: a rule
+// that both layers report is kept once, and a general one (wrong type, empty value) is dropped in favour of one about
+// the value's purpose.
 func (s *subject) merge(violations []schemas.Violation) {
 	own := s.found.errors
 	for _, v := range violations {
@@ -183,5 +184,5 @@ func said(own []Finding, violations []schemas.Violation, v schemas.Violation) bo
 	return false
 }
 
-// general reports whether a rule is about any value and so says little about one.
+// general reports whether a rule applies to every value and so says little about this one.
 func general(rule string) bool { return rule == "S-014" || rule == "S-026" || rule == "S-027" }

@@ -2,7 +2,7 @@ package validate
 
 import "strings"
 
-// vocabulary is an open vocabulary of section 10: values that one SHOULD use.
+// vocabulary is an open vocabulary of section 10, whose values SHOULD be used.
 type vocabulary struct {
 	name   string
 	values map[string]struct{}
@@ -13,7 +13,7 @@ func (v *vocabulary) has(value []byte) bool {
 	return ok
 }
 
-// vocabularies are the open vocabularies (section 10), with the values that Errata 01 added.
+// vocabularies holds the open vocabularies (section 10), with the values added in Errata 01.
 var vocabularies = func() map[string]*vocabulary {
 	all := map[string]*vocabulary{}
 	for _, line := range strings.Split(strings.ReplaceAll(vocabularyText+vocabulary20, "\n ", " "), "\n") {

@@ -6,7 +6,8 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// judge runs every rule that is about the object: value rules while walking over its values, then the rules on the whole.
+// judge runs every rule that applies to the object: value rules while walking over its values, then the rules on the
+// whole object.
 func (s *subject) judge() {
 	t := s.t
 	if s.container == 0 {
@@ -36,7 +37,7 @@ func (s *subject) objectRules() {
 	}
 }
 
-// nulls finds null anywhere (S-005).
+// nulls reports null values anywhere (S-005).
 func (s *subject) nulls() {
 	for i := range s.t.Nodes {
 		if s.t.Nodes[i].Kind == ijson.Null {
@@ -45,7 +46,7 @@ func (s *subject) nulls() {
 	}
 }
 
-// values walks over the value of a property: one value, or each item where it is a list.
+// values walks over the value of a property: one value, or each item of a list.
 func (s *subject) values(p *property, node int) {
 	if !p.list {
 		s.value(p, node)
@@ -77,7 +78,7 @@ func (s *subject) value(p *property, node int) {
 	}
 }
 
-// members walks over a structure that the Standard nests in an object.
+// members walks over a nested structure of the Standard.
 func (s *subject) members(d *structure, node int) {
 	if s.t.Kind(node) != ijson.Object {
 		return
@@ -96,7 +97,8 @@ func (s *subject) members(d *structure, node int) {
 	}
 }
 
-// extensions walks over the content of each extension: predefined ones as the Standard defines them, others as custom content.
+// extensions walks over the content of each extension: predefined ones by their definition in the Standard, others as
+// custom content.
 func (s *subject) extensions(node int) {
 	if s.t.Kind(node) != ijson.Object {
 		return
@@ -111,7 +113,7 @@ func (s *subject) extensions(node int) {
 	}
 }
 
-// dictionary walks over the values of a dictionary that the Standard defines. Its keys may be anybody's names, so they say
+// dictionary walks over the values of a dictionary that the Standard defines. Its keys may be any names, so they say
 // nothing about the values.
 func (s *subject) dictionary(node int) {
 	for name, value := range s.t.Members(node) {
@@ -121,9 +123,9 @@ func (s *subject) dictionary(node int) {
 	}
 }
 
-// free walks over content that the Standard does not define. name is the nearest member name above node, and depth how far
-// node stands below an extension: the extension itself at depth 0 is the schemas' business, empty lists and objects elsewhere are
-// a warning.
+// free walks over content that the Standard does not define. name is the nearest member name above node, and depth is
+// how far node is below an extension. The schemas check the extension itself, at depth 0; elsewhere empty lists and
+// objects are a warning.
 func (s *subject) free(name, node, depth int) {
 	t := s.t
 	n := &t.Nodes[node]
@@ -151,7 +153,7 @@ func (s *subject) free(name, node, depth int) {
 	}
 }
 
-// freeString holds a custom string to what the end of its property's name says of it.
+// freeString checks a custom string against the suffix of its property's name.
 func (s *subject) freeString(name, node int) {
 	property := s.t.Bytes(name)
 	value := s.t.Bytes(node)
