@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -108,7 +109,7 @@ func objectDeliveries(ctx context.Context, e *env, a *audit.Client, from source,
 
 func receiptText(r delivery.Receipt) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "given to %s", r.Account)
+	fmt.Fprintf(&b, "given to %s", cmp.Or(r.Account, "a member"))
 	if r.Party != "" {
 		fmt.Fprintf(&b, " of %s", r.Party)
 	}

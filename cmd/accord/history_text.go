@@ -36,7 +36,9 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 		line("by %s of %s", r.Account, r.Party)
 	case r.Account != "":
 		line("by %s", r.Account)
-	default:
+	case r.Kind == "added" && r.From != nil:
+		line("by the system")
+	case r.Kind == "withdrawn":
 		line("by the system")
 	}
 	if r.Of != 0 {
@@ -57,7 +59,11 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	if r.Kind == "head" {
 		line("the journal of the collection %s had %d entries with the root hash %s", r.From.Collection, r.From.Position, shortDigest(r.Digest))
 	} else if r.From != nil {
-		line("released here from %s, position %d", elsewhereText(*r.From), r.From.Position)
+		text := "released here from " + elsewhereText(*r.From)
+		if r.From.Position != 0 {
+			text += fmt.Sprintf(", position %d", r.From.Position)
+		}
+		line("%s", text)
 	}
 	if verified && (r.Terms != nil || len(r.Released)+len(r.Received) > 0) {
 		line("not proved, but the server's own account:")
@@ -103,8 +109,11 @@ func markedText(tlp string) string {
 }
 
 func elsewhereText(x audit.Elsewhere) string {
-	if x.Agreement != "" {
+	switch {
+	case x.Agreement != "":
 		return x.Agreement
+	case x.Hidden:
+		return "another agreement"
 	}
 	return "the collection " + x.Collection.String()
 }

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/applyfile"
@@ -64,22 +63,25 @@ type AgreementList struct {
 }
 
 func (s *Service) serveAgreements(c call) (any, error) {
-	list, err := s.Agreements()
-	list = slices.DeleteFunc(list, func(a Agreement) bool { return !s.sees(c, &a) })
+	all, err := s.Agreements()
+	list := make([]Agreement, 0, len(all))
+	for _, a := range all {
+		if a, err := s.shown(a, c.caller); err == nil {
+			list = append(list, a)
+		}
+	}
 	return AgreementList{list}, err
 }
 
 func (s *Service) serveAgreement(c call) (any, error) {
 	a, err := s.Agreement(c.agreement())
-	if err == nil && !s.sees(c, &a) {
-		return nil, notFound("there is no agreement %s", c.name())
+	if err != nil && !c.caller.Operator {
+		err = notFound("there is no agreement %s", c.name())
 	}
-	return a, err
-}
-
-// sees reports whether the caller may know of an agreement.
-func (s *Service) sees(c call, a *Agreement) bool {
-	return agreement.Permit(&a.Agreement, c.caller, agreement.See, s.now()) == nil
+	if err != nil {
+		return nil, err
+	}
+	return s.shown(a, c.caller)
 }
 
 // TermChange is the body of the four acts; each uses some of it.

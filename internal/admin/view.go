@@ -20,7 +20,7 @@ type Agreement struct {
 	State       agreement.State `json:"state,omitempty"` // at the moment of asking
 	Figures     *Figures        `json:"figures,omitempty"`
 	Unavailable string          `json:"unavailable,omitempty"`
-	Releases    []Release       `json:"releases,omitempty"` // how far each of the releases has come
+	Releases    []Release       `json:"releases,omitempty"` // how far each of the releases has come; for operators
 }
 
 // Release is how far a release to another agreement has come.
@@ -42,7 +42,7 @@ type Figures struct {
 	LastAdded time.Time `json:"last_added,omitzero"`
 }
 
-// Agreements lists all agreements by name.
+// Agreements lists all agreements by name, as an operator sees them.
 func (s *Service) Agreements() ([]Agreement, error) {
 	list := make([]Agreement, 0)
 	for _, col := range s.store.Collections() {
@@ -94,6 +94,49 @@ func (s *Service) viewOf(col *store.Collection) (Agreement, error) {
 		Figures: &Figures{Objects: stats.Objects, Versions: stats.Versions, Bytes: stats.Bytes, Entries: stats.Entries,
 			LastAdded: stats.LastAdded},
 	}, nil
+}
+
+// shown returns what a caller may see of an agreement: ErrNotFound when it must not know of it. Nothing of an agreement
+// leaves over the network any other way.
+func (s *Service) shown(a Agreement, caller agreement.Caller) (Agreement, error) {
+	now := s.now()
+	may := func(act agreement.Act) bool { return agreement.Permit(&a.Agreement, caller, act, now) == nil }
+	if !may(agreement.See) {
+		return Agreement{}, notFound("there is no agreement %s", a.Name)
+	}
+	if !may(agreement.SeeMembers) {
+		own, _ := a.Member(caller.Party)
+		a.Parties = []agreement.Membership{own}
+	}
+	if !may(agreement.SeeFigures) {
+		a.Figures = nil
+	}
+	if !may(agreement.SeeOperators) {
+		a.Releases, a.Unavailable = nil, ""
+		a.Suspended, a.Terminated = withoutOperator(a.Suspended), withoutOperator(a.Terminated)
+		a.Release = s.releasesKnown(a.Release, caller)
+	}
+	return a, nil
+}
+
+// withoutOperator is a mark that does not say which operator set it.
+func withoutOperator(m *agreement.Mark) *agreement.Mark {
+	if m == nil {
+		return nil
+	}
+	hidden := *m
+	hidden.By = ""
+	return &hidden
+}
+
+// releasesKnown returns the releases to agreements that the caller may know of.
+func (s *Service) releasesKnown(list []agreement.Release, caller agreement.Caller) (known []agreement.Release) {
+	for _, r := range list {
+		if col, ok := s.store.Collection(r.To); ok && agreement.Permit(col.Agreement(), caller, agreement.See, s.now()) == nil {
+			known = append(known, r)
+		}
+	}
+	return known
 }
 
 func unavailable(u store.Unavailable) Agreement {

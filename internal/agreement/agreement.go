@@ -67,6 +67,7 @@ type Agreement struct {
 	APIRoot     string       `json:"api_root"`
 	Collection  Collection   `json:"collection"`
 	Parties     []Membership `json:"parties"`
+	Members     string       `json:"members,omitempty"` // MembersConfidential (default) or MembersVisible
 	Term        Term         `json:"term"`
 	Accept      Accept       `json:"accept"`
 	Release     []Release    `json:"release,omitempty"`
@@ -101,6 +102,12 @@ type Accept struct {
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 	Tolerate []string  `json:"tolerate,omitempty"` // rules that objects may break; see validate.Tolerable
 }
+
+// Values of Members; the first is the default.
+const (
+	MembersConfidential = "confidential" // a party does not see the others
+	MembersVisible      = "visible"
+)
 
 // Values of Accept's choices; the first of each pair is the default.
 const (
@@ -141,7 +148,7 @@ type Retention struct {
 // Mark records a decision about an agreement.
 type Mark struct {
 	At     time.Time   `json:"at"`
-	By     AccountName `json:"by"`
+	By     AccountName `json:"by,omitempty"` // hidden from parties
 	Reason string      `json:"reason,omitempty"`
 
 	// Withdraw is set by a termination that withdraws what was released onward.

@@ -35,6 +35,7 @@ func Check(a *Agreement) []Fault {
 	}
 	c.collection(a.Collection)
 	c.parties(a.Parties)
+	c.choice("members", a.Members, MembersConfidential, MembersVisible)
 	switch t := a.Term; {
 	case t.From.IsZero() || t.Until.IsZero() || t.From.Before(t.Until):
 	case t.From.Equal(t.Until):

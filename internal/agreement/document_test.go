@@ -52,7 +52,7 @@ func TestDocumentIsWhatIsRecorded(t *testing.T) {
 		`"collection":{"id":"91a7b528-80eb-42ed-a74d-c6fbd5a26116","alias":"gsp"},` +
 		`"parties":[{"party":"all","roles":["producer","consumer","auditor"]},{"party":"auditor","roles":["auditor"]},` +
 		`{"party":"both","roles":["producer","consumer"]},{"party":"consumer","roles":["consumer"]},{"party":"producer","roles":["producer"]}],` +
-		`"term":{"from":"2026-01-01T00:00:00Z","until":"2029-01-01T00:00:00Z"},` +
+		`"members":"confidential","term":{"from":"2026-01-01T00:00:00Z","until":"2029-01-01T00:00:00Z"},` +
 		`"accept":{"types":["indicator","malware"],"spec_versions":["2.0","2.1"],"max_tlp":"amber","default_tlp":"green",` +
 		`"require_marking":true,"warnings":"reject","created_by":"party","future_modified":"reject","versions":"owner","markings":{"carry":["statement"]}},` +
 		`"release":[{"to":"first","markings":{"carry":["statement"]}},{"to":"second","max_tlp":"green","types":["malware","tool"],"markings":{"carry":["statement"]}}],` +

@@ -12,16 +12,20 @@ import (
 type Act uint8
 
 const (
-	See        Act = iota + 1 // know that it exists: the collection resource
-	Read                      // objects, manifest, versions
-	Add                       // add objects
-	Delete                    // delete objects; the store checks that they are the party's own
-	Audit                     // history, deliveries
-	Administer                // change terms, renew, suspend, terminate
-	AuditOwn                  // history and deliveries of what the party itself added
+	See          Act = iota + 1 // know that it exists: the collection resource
+	Read                        // objects, manifest, versions
+	Add                         // add objects
+	Delete                      // delete objects; the store checks that they are the party's own
+	Audit                       // history, deliveries
+	Administer                  // change terms, renew, suspend, terminate
+	AuditOwn                    // history and deliveries of what the party itself added
+	SeeMembers                  // know the other parties, their accounts and their roles
+	SeeFigures                  // know how much it holds
+	SeeOperators                // know which operator did what, and why the server did what it did
 )
 
-var actNames = [...]string{See: "see", Read: "read", Add: "add", Delete: "delete", Audit: "audit", Administer: "administer", AuditOwn: "audit its own"}
+var actNames = [...]string{See: "see", Read: "read", Add: "add", Delete: "delete", Audit: "audit", Administer: "administer", AuditOwn: "audit its own",
+	SeeMembers: "see members", SeeFigures: "see figures", SeeOperators: "see operators"}
 
 func (a Act) String() string {
 	if int(a) < len(actNames) && a > 0 {
@@ -57,7 +61,7 @@ type OutsideError struct {
 	Agreement Name
 	State     State
 	Since     time.Time   // for Scheduled: when it begins
-	By        AccountName // who suspended or terminated it
+	By        AccountName // who suspended or terminated it; the message, which parties read, does not say
 	Reason    string
 }
 
@@ -73,9 +77,6 @@ func (e *OutsideError) Error() string {
 		fmt.Fprintf(&b, "the agreement %s was terminated on %s", e.Agreement, since)
 	default:
 		fmt.Fprintf(&b, "the agreement %s is %s since %s", e.Agreement, e.State, since)
-	}
-	if e.By != "" {
-		fmt.Fprintf(&b, " by %s", e.By)
 	}
 	if e.Reason != "" {
 		fmt.Fprintf(&b, ": %s", e.Reason)
@@ -116,15 +117,21 @@ type permitRule struct {
 	reason   string
 
 	lacksAll bool // of lacks: its party lacks all of them
+
+	confidential bool // the members are not named to each other
 }
 
 // permitRules decides all access; the first row that applies counts. A missing
 // role is reported before an expired term: a renewal would not supply it.
 var permitRules = []permitRule{
-	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer}, verdict: allow, reason: "an operator may do this in every state"},
+	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer, SeeMembers, SeeFigures, SeeOperators}, verdict: allow, reason: "an operator may do this in every state"},
 	{isNot: operator | member, verdict: conceal, reason: "the agreement is hidden from callers without a role"},
 	{acts: []Act{See}, verdict: allow, reason: "a party may always see its agreement"},
 	{acts: []Act{Administer}, verdict: refuse, reason: "only an operator may administer it"},
+	{acts: []Act{SeeMembers}, lacks: []Role{Auditor}, confidential: true, verdict: refuse, reason: "the members are named to auditors and operators, unless the agreement says members: visible"},
+	{acts: []Act{SeeFigures}, lacks: []Role{Consumer, Auditor}, lacksAll: true, verdict: refuse, reason: "figures are for parties that may read or audit"},
+	{acts: []Act{SeeOperators}, verdict: refuse, reason: "only operators see who administers"},
+	{acts: []Act{SeeMembers, SeeFigures}, verdict: allow, reason: "the role allows it"},
 	{acts: []Act{Read}, lacks: []Role{Consumer}, verdict: refuse, reason: "reading needs the role consumer"},
 	{acts: []Act{Add}, lacks: []Role{Producer}, verdict: refuse, reason: "adding needs the role producer"},
 	{acts: []Act{Delete}, lacks: []Role{Producer, Consumer}, verdict: refuse, reason: "deleting needs the roles producer and consumer"},
@@ -158,7 +165,7 @@ func PermitWhy(a *Agreement, c Caller, act Act, now time.Time) (reason string, e
 	state := a.State(now)
 	for i := range permitRules {
 		r := &permitRules[i]
-		if !r.applies(is, m.Roles, act, state) {
+		if !r.applies(is, m.Roles, act, state) || r.confidential && a.Members == MembersVisible {
 			continue
 		}
 		switch r.verdict {

@@ -87,6 +87,38 @@ func TestPermit(t *testing.T) {
 	}
 }
 
+// TestWhatMembersSeeOfAnAgreement holds what of the agreement itself is for whom, in every state.
+func TestWhatMembersSeeOfAnAgreement(t *testing.T) {
+	operator := Caller{Account: "root", Operator: true}
+	for _, row := range []struct {
+		act     Act
+		caller  Caller
+		members string
+		want    string
+	}{
+		{SeeMembers, Caller{Party: "producer"}, "", "role"},
+		{SeeMembers, Caller{Party: "consumer"}, MembersConfidential, "role"},
+		{SeeMembers, Caller{Party: "both"}, MembersVisible, "yes"},
+		{SeeMembers, Caller{Party: "auditor"}, MembersConfidential, "yes"},
+		{SeeMembers, Caller{Party: "stranger"}, MembersVisible, "concealed"},
+		{SeeMembers, operator, MembersConfidential, "yes"},
+		{SeeFigures, Caller{Party: "producer"}, MembersVisible, "role"},
+		{SeeFigures, Caller{Party: "consumer"}, "", "yes"},
+		{SeeFigures, Caller{Party: "auditor"}, "", "yes"},
+		{SeeFigures, Caller{Party: "stranger"}, "", "concealed"},
+		{SeeFigures, operator, "", "yes"},
+		{SeeOperators, Caller{Party: "all"}, MembersVisible, "role"},
+		{SeeOperators, Caller{Party: "stranger"}, "", "concealed"},
+		{SeeOperators, operator, "", "yes"},
+	} {
+		a := sample()
+		a.Members = row.members
+		for _, now := range []time.Time{noon, end} {
+			check(t, row.act.String()+" by "+string(row.caller.Party)+", members "+row.members, row.want, Permit(a, row.caller, row.act, now))
+		}
+	}
+}
+
 func check(t *testing.T, what, want string, err error) {
 	t.Helper()
 	var missing *RoleError
@@ -127,9 +159,9 @@ func TestOutsideSaysSinceWhenAndWhy(t *testing.T) {
 		"before the term": {func(*Agreement) {}, begin.Add(-time.Hour), "the agreement gsp starts on 2026-01-01T00:00:00Z"},
 		"after the term":  {func(*Agreement) {}, end.Add(time.Hour), "the agreement gsp expired on 2029-01-01T00:00:00Z"},
 		"suspended": {func(a *Agreement) { a.Suspended = &Mark{At: noon, By: "root", Reason: "a leak is looked into"} }, noon,
-			"the agreement gsp is suspended since 2027-06-01T12:00:00Z by root: a leak is looked into"},
+			"the agreement gsp is suspended since 2027-06-01T12:00:00Z: a leak is looked into"},
 		"terminated": {func(a *Agreement) { a.Terminated = &Mark{At: noon, By: "root"} }, noon,
-			"the agreement gsp was terminated on 2027-06-01T12:00:00Z by root"},
+			"the agreement gsp was terminated on 2027-06-01T12:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sample()

@@ -117,7 +117,8 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 			Description string `json:"description"`
 			APIRoot     string `json:"api_root"`
 			Public      bool   `json:"public"`
-		}{a.Title, a.Description, a.APIRoot, a.Public}
+			Members     string `json:"members"`
+		}{a.Title, a.Description, a.APIRoot, a.Public, a.Members}
 	}
 	add("", differ(plain(now), plain(want)))
 	add("collection.", differ(now.Collection, want.Collection))

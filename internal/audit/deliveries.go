@@ -177,6 +177,9 @@ func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 	if err != nil {
 		return DeliveryList{}, err
 	}
+	if v.only != "" {
+		lost = nil // it counts what others did
+	}
 	h := &telling{View: v}
 	entries, err := h.entriesOf(stix.ID(id))
 	if err != nil {
@@ -198,7 +201,7 @@ func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 		return DeliveryList{}, err
 	}
 	answer := DeliveryList{Agreement: string(v.Agreement()), Object: id, Lost: lost}
-	answer.page(versions, receipts, after, limit)
+	answer.page(versions, v.receipts(receipts), after, limit)
 	return answer, nil
 }
 

@@ -53,10 +53,11 @@ type TermsRef struct {
 // Elsewhere is an entry of another agreement's journal.
 type Elsewhere struct {
 	Agreement  string           `json:"agreement,omitempty"` // when this server has it
-	Collection uuid.UUID        `json:"collection"`
-	Position   journal.Position `json:"position"`
+	Collection uuid.UUID        `json:"collection,omitzero"`
+	Position   journal.Position `json:"position,omitempty"`
 	At         time.Time        `json:"at,omitzero"`
 	Withdrawn  *Removed         `json:"withdrawn,omitempty"`
+	Hidden     bool             `json:"hidden,omitempty"` // the caller must not know which; the rest is empty
 }
 
 // Removed says when and why something was removed.
@@ -221,7 +222,7 @@ func (h *telling) entriesOf(id stix.ID) ([]positioned, error) {
 func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error) {
 	found := map[journal.Position][]Elsewhere{}
 	for _, col := range h.Store.Collections() {
-		if col == h.col {
+		if col == h.col || !h.sees(col) {
 			continue
 		}
 		list, err := col.EntriesOf(id)
@@ -242,7 +243,7 @@ func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error
 				from[p] = e.Source.Position
 				order = append(order, p)
 			case e.Of != 0 && at[e.Of] != nil:
-				at[e.Of].Withdrawn = &Removed{p, e.At, e.Reason}
+				at[e.Of].Withdrawn = &Removed{p, e.At, h.reason(e)}
 			}
 		}
 		for _, p := range order {
@@ -261,6 +262,7 @@ func (h *telling) receipts(added []journal.Position) error {
 	if err != nil {
 		return err
 	}
+	receipts = h.View.receipts(receipts)
 	for i := range h.answer.Entries {
 		record := &h.answer.Entries[i]
 		for _, receipt := range receipts {
@@ -294,9 +296,8 @@ func (h *telling) tell(one positioned) error {
 			return err
 		}
 	}
-	if !e.Source.IsZero() {
-		record.From.Agreement = h.nameOf(e.Source.Collection)
-	}
+	record.Account, record.Party = h.author(e)
+	record.Reason, record.From = h.reason(e), h.origin(e.Source)
 	h.answer.Entries = append(h.answer.Entries, record)
 	return nil
 }
@@ -318,16 +319,6 @@ func RecordOf(p journal.Position, e journal.Entry) Record {
 		record.From = &Elsewhere{Collection: e.Source.Collection, Position: e.Source.Position}
 	}
 	return record
-}
-
-// nameOf returns the agreement of a collection, "" when this server does not have it.
-func (h *telling) nameOf(id uuid.UUID) string {
-	for _, col := range h.Store.Collections() {
-		if col.ID() == id {
-			return string(col.Agreement().Name)
-		}
-	}
-	return ""
 }
 
 func hexDigest(d journal.Digest) string {
