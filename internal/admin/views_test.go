@@ -140,6 +140,7 @@ func questions(t *testing.T) []string {
 	for _, path := range admin.ReadPaths() {
 		path = strings.ReplaceAll(path, "agreements/{name}", "agreements/middle")
 		path = strings.ReplaceAll(path, "accounts/{name}", "accounts/prod-push")
+		path = strings.ReplaceAll(path, "graph/{id}", "graph/"+accordtest.IndicatorID(1))
 		if strings.Contains(path, "{") {
 			t.Fatalf("the path %s is asked by nothing: say what to put for its names", path)
 		}
