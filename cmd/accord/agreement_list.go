@@ -50,7 +50,11 @@ func writeAgreements(w io.Writer, list []admin.Agreement, now time.Time) error {
 			fmt.Fprintf(table, "%s\tunavailable\t-\t-\t-\t%s\n", a.Name, a.Unavailable)
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s%s\t%s\t%d\t%d\t%s\n", a.Name, a.State, endText(a, now), termText(a.Term), a.Figures.Objects, a.Figures.Versions, a.Title)
+		objects, versions := "-", "-" // figures are for those who may read or audit
+		if f := a.Figures; f != nil {
+			objects, versions = fmt.Sprint(f.Objects), fmt.Sprint(f.Versions)
+		}
+		fmt.Fprintf(table, "%s\t%s%s\t%s\t%s\t%s\t%s\n", a.Name, a.State, endText(a, now), termText(a.Term), objects, versions, a.Title)
 	}
 	return table.Flush()
 }

@@ -61,6 +61,9 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 	if r := a.Retention; r != (agreement.Retention{}) {
 		row("keeps", "%s", retentionText(r))
 	}
+	if a.Figures == nil { // they are for those who may read or audit
+		return table.Flush()
+	}
 	row("holds", "%s in %s, %s; %s", count(a.Figures.Objects, "object"), count(a.Figures.Versions, "version"),
 		count(a.Figures.Bytes, "byte"), count(a.Figures.Entries, "journal entry"))
 	if last := a.Figures.LastAdded; !last.IsZero() {

@@ -38,7 +38,10 @@ func markText(a admin.Agreement) string {
 	if mark == nil {
 		return ""
 	}
-	text := fmt.Sprintf(" since %s by %s", mark.At.UTC().Format(time.RFC3339), mark.By)
+	text := " since " + mark.At.UTC().Format(time.RFC3339)
+	if mark.By != "" { // for operators
+		text += " by " + string(mark.By)
+	}
 	if mark.Reason != "" {
 		text += ": " + mark.Reason
 	}

@@ -84,6 +84,7 @@ var commands = []commandRow{
 	{groupServer, newPartyCommand},
 	{groupServer, newExplainCommand},
 	{groupServer, newFindCommand},
+	{groupServer, newLoginCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},

@@ -12,12 +12,12 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 )
 
-// profile is a login that accord login keeps. It has a token, never a password.
+// profile is a login that accord login keeps. It may have a token, never a password.
 type profile struct {
 	URL       string `json:"url"`
 	User      string `json:"user"`
-	Token     string `json:"token"`
-	TokenID   string `json:"token_id"`
+	Token     string `json:"token,omitempty"` // none: the password comes from ACCORD_PASSWORD
+	TokenID   string `json:"token_id,omitempty"`
 	CA        string `json:"ca,omitempty"` // file
 	PlainHTTP bool   `json:"plain_http,omitempty"`
 }
@@ -113,8 +113,12 @@ func (r *remote) useProfile(e *env, name string) error {
 		r.caFile = p.CA
 	}
 	r.plainHTTP = r.plainHTTP || p.PlainHTTP
-	if r.user == "" && r.tokenFile == "" && r.certFile == "" {
+	switch {
+	case r.user != "" || r.tokenFile != "" || r.certFile != "":
+	case p.Token != "":
 		r.token = p.Token
+	default:
+		r.user = p.User
 	}
 	return nil
 }

@@ -162,7 +162,7 @@ func (s *Service) SetPassword(ctx context.Context, by store.Actor, name, hash st
 		return refuse("the password of the account %s: %v", name, err)
 	}
 	return s.alterAccount(ctx, by, name, "password", "", func(a *auth.Account) error {
-		a.PasswordHash = hash
+		a.PasswordHash, a.PasswordManaged = hash, true
 		return nil
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// aHash is that of "new-password", as cheap as is taken.
+// aHash is that of "vendor-password", as cheap as is taken.
 const aHash = "$argon2id$v=19$m=1024,t=1,p=1$+yw95wvPKuGfs0rTYIu7kA$itKdXcJN2hzFj3rsE6t0BWmrpH0q6147iWJbT9RxOxY"
 
 // A token is accepted at once, is shown once, and is refused once it is revoked or the account disabled;

@@ -61,6 +61,9 @@ func (s *Service) Terminate(ctx context.Context, by store.Actor, name agreement.
 	if was := col.Agreement().Terminated; was != nil && (was.Withdraw || !withdraw) {
 		return refuse("the agreement %s is terminated already, since %s by %s", name, was.At.Format(time.RFC3339), was.By)
 	}
+	if reason == "" {
+		return refuse("the agreement %s is terminated with a reason, which its parties are shown; there is none", name)
+	}
 	return s.change(ctx, by, name, "terminate", reason, func(a *agreement.Agreement) error {
 		if a.Terminated == nil {
 			a.Terminated = &agreement.Mark{At: s.now(), By: by.Account, Reason: reason}

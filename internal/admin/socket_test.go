@@ -115,7 +115,8 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		{"list accounts", func(a *Client) (any, error) { return a.Accounts(ctx) }},
 		{"revoke no token", func(a *Client) (any, error) { return a.RevokeToken(ctx, "fresh", "none") }},
 		{"disable nobody", func(a *Client) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
-		{"terminate", func(a *Client) (any, error) { return a.Terminate(ctx, "vendors", true, "") }},
+		{"terminate", func(a *Client) (any, error) { return a.Terminate(ctx, "vendors", true, "it is over") }},
+		{"terminate without a reason", func(a *Client) (any, error) { return a.Terminate(ctx, "states", true, "") }},
 		{"terminate nothing", func(a *Client) (any, error) { return a.Terminate(ctx, "no where/..", true, "") }},
 	} {
 		here, errHere := step.do(files)

@@ -233,6 +233,11 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 		}),
 		e.words("password_env", &a.passwordEnv), e.words("password_file", &a.passwordFile),
 		e.words("password_hash", &a.passwordHash),
+		e.at("password", func(n *yaml.Node) {
+			if s, ok := r.oneLine(n, "password"); ok && "password: "+s != managedHere {
+				r.add(n.Line, "password is given here, in a file that others may read; want password_file, password_env or password_hash, or \"managed here\" for one that is changed by command")
+			}
+		}),
 		e.items("default_page", &a.defaultPage), e.items("max_page_objects", &a.maxPage),
 		e.at("empty", func(n *yaml.Node) {
 			s, ok := e.oneLine(n, "empty")
@@ -251,7 +256,7 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 		e.add(e.marks.line(""), "the account %s belongs to no party: give it a party, or operator: true", a.name)
 	}
 	var given []string
-	for _, field := range []string{"password_env", "password_file", "password_hash"} {
+	for _, field := range []string{"password_env", "password_file", "password_hash", "password"} {
 		if _, there := e.marks[field]; there {
 			given = append(given, field)
 		}

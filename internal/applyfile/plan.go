@@ -25,6 +25,7 @@ type Line struct {
 	Result  string   `json:"result"`         // Created, Changed or Unchanged
 	Changes []string `json:"changes,omitempty"`
 
+	Notes    []string `json:"notes,omitempty"`    // what stays although the file says otherwise
 	Warnings []string `json:"warnings,omitempty"` // what the thing may break, although it is valid
 }
 
@@ -33,6 +34,9 @@ func (l Line) String() string {
 	s := strings.TrimSpace(l.Kind+" "+l.Name) + ": " + l.Result
 	if len(l.Changes) > 0 {
 		s += " (" + strings.Join(l.Changes, ", ") + ")"
+	}
+	for _, n := range l.Notes {
+		s += "; " + n
 	}
 	for _, w := range l.Warnings {
 		s += "\n  warning: " + w
@@ -231,6 +235,10 @@ func (p *planner) accounts() {
 		p.step("account", a.name, existed, changes, func(st *Step) {
 			st.Registry = &store.RegistryChange{Account: &want, Act: accountAct(existed, changes, want)}
 		})
+		if now.PasswordManaged && a.passwordHash != "" && a.passwordHash != now.PasswordHash {
+			last := &p.steps[len(p.steps)-1]
+			last.Notes = append(last.Notes, managedHere)
+		}
 	}
 	p.certificates()
 }
@@ -244,13 +252,16 @@ func (p *planner) passwordsRead() {
 	}
 }
 
+// managedHere is what a plan says of a password that was changed by command, and what a file may say of it.
+const managedHere = "password: managed here"
+
 // over returns the account as the file wants it. Credentials that the file does not mention stay, and so does Disabled: a
 // login that was turned off is not turned on by applying an older file.
 func (a *accountEntry) over(now auth.Account) auth.Account {
 	want := now
 	want.Name, want.Party, want.Operator = a.name, a.party, a.operator
 	want.DefaultPage, want.MaxPageObjects, want.EmptyList = a.defaultPage, a.maxPage, a.emptyList
-	if a.passwordHash != "" {
+	if a.passwordHash != "" && !now.PasswordManaged {
 		want.PasswordHash = a.passwordHash
 	}
 	if a.disabled != nil {

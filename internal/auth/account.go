@@ -19,6 +19,9 @@ type Account struct {
 	Tokens       []Token  `json:"tokens,omitempty"`
 	Certificates []string `json:"certificates,omitempty"` // as ParseCertificate returns them
 
+	// PasswordManaged says that the password was changed by command: an apply file does not put its own back.
+	PasswordManaged bool `json:"password_managed,omitempty"`
+
 	// How its pages look, beside what its API root and the server say; see the apply file.
 	DefaultPage    int  `json:"default_page,omitempty"`
 	MaxPageObjects int  `json:"max_page_objects,omitempty"`
