@@ -60,7 +60,7 @@ func views(t *testing.T) (*admin.Service, *store.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	deliveries := delivery.Open(s.AgreementsDir(), delivery.Options{Failed: func(err error) { t.Error(err) }})
+	deliveries := delivery.Open(s.AgreementsDir(), delivery.Options{Durable: true, Failed: func(err error) { t.Error(err) }})
 	t.Cleanup(func() { deliveries.Close() })
 	service := admin.New(admin.Config{Store: s, Now: now, Deliveries: deliveries})
 	f, err := applyfile.Parse("f", []byte(hiddenExchange))
@@ -98,10 +98,11 @@ func views(t *testing.T) (*admin.Service, *store.Store) {
 		}
 	}
 	note := func(account, party string) {
-		err := deliveries.NoteDurably(ctx, delivery.Delivery{Collection: middle.ID(), Account: account, Party: party, Filter: "match[id]", Positions: []journal.Position{2}, At: now()})
+		begun, err := deliveries.Begin(ctx, delivery.Delivery{Collection: middle.ID(), Account: account, Party: party, Filter: "match[id]", Positions: []journal.Position{2}, At: now()})
 		if err != nil {
 			t.Fatal(err)
 		}
+		begun.End(true)
 	}
 	note("cons-pull", "cons")
 	note("prod-push", "prod")
