@@ -53,7 +53,7 @@ func logIn(ctx context.Context, e *env, name string, r *remote) error {
 		return hintLogin(err)
 	}
 	p := profile{URL: r.url, User: r.user, CA: r.caFile, PlainHTTP: r.plainHTTP}
-	token, err := c.NewToken(ctx, r.user, "accord login "+name)
+	token, err := c.NewToken(ctx, r.user, "accord login "+name, 0)
 	var refused *admin.AnswerError
 	switch {
 	case err == nil:
