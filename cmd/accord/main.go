@@ -80,6 +80,7 @@ var commands = []commandRow{
 	{groupServer, newServeCommand},
 	{groupServer, newApplyCommand},
 	{groupServer, newAgreementCommand},
+	{groupServer, newObjectCommand},
 	{groupServer, newAccountCommand},
 	{groupServer, newPartyCommand},
 	{groupServer, newExplainCommand},

@@ -61,7 +61,7 @@ type plain struct {
 }
 
 // routes lists all paths, below where the API is mounted. A path without its trailing slash is the same.
-var routes = slices.Concat(agreementRoutes, auditRoutes, witnessRoutes, searchRoutes, accountRoutes)
+var routes = slices.Concat(agreementRoutes, objectRoutes, auditRoutes, witnessRoutes, searchRoutes, accountRoutes)
 
 // handler serves the routes below prefix, which ends in a slash. The context of each request carries its caller; see
 // withCaller. Callers at the machine reach the local routes, and are told all about an error.
@@ -133,7 +133,7 @@ func isPlain(p string) bool { return path.Clean(p) == strings.TrimSuffix(p, "/")
 // unrouted says why a request reaches no route: its path or its method is unknown.
 func unrouted(mux *http.ServeMux, req *http.Request) error {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		other := req.Clone(req.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "" {
