@@ -15,13 +15,13 @@ import (
 	"github.com/accord-taxii/accord/internal/auth"
 )
 
-// passwordFlags are where a new password comes from: never the command line, which every process can read.
+// passwordFlags are the sources of a new password: never the command line, which every process can read.
 type passwordFlags struct {
 	file string
 	hash string // of the password; "" when none is given
 }
 
-// add has cmd read the password before it opens anything.
+// add adds the flags to cmd, which then reads the password before it opens anything.
 func (p *passwordFlags) add(e *env, cmd *cobra.Command) {
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		p.hash, err = p.read(e)

@@ -14,8 +14,8 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// What was delivered is told after the server was killed at the moment of the answer, if it was to be durable; in an orderly
-// end nothing is lost either way.
+// A durable delivery is still recorded after the server was killed at the moment of the answer; an orderly end loses
+// nothing in either mode.
 func TestDeliveriesSurviveTheServersEnd(t *testing.T) {
 	for _, row := range []struct {
 		name       string
@@ -58,7 +58,7 @@ func TestDeliveriesSurviveTheServersEnd(t *testing.T) {
 	}
 }
 
-// An agreement's file verifies by itself, in a folder that is not in use; a byte of an entry that is another is found.
+// An agreement's file verifies by itself, in a folder that is not in use; a changed byte in an entry is found.
 func TestAFileVerifiesByItself(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()

@@ -23,7 +23,7 @@ func newGroup(cmd *cobra.Command) (group *cobra.Command, t *target) {
 	return cmd, t
 }
 
-// hintFolder says what to do about a data folder that does not exist, or belongs to another user.
+// hintFolder adds advice to an error about a data folder that does not exist or belongs to another user.
 func hintFolder(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -34,10 +34,10 @@ func hintFolder(err error) error {
 	return err
 }
 
-// doing is what a command asks of the administration.
+// doing is the work of a command on an administration client.
 type doing[T any] func(ctx context.Context, ad *admin.Client, args []string) (T, error)
 
-// administers has cmd ask the administration of a target, and show the answer.
+// administers makes cmd call do with a client of the target and print the result with show.
 func administers[T any](e *env, t *target, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return t.administer(e, func(ad *admin.Client) error {
@@ -59,8 +59,8 @@ func hintNames(err error) error {
 	return withHint(err, "accord agreement list, account list and party list show the names that are known")
 }
 
-// completeNames has the shell complete the argument NAME of the commands below cmd, except where it is a new one. It asks
-// a running server: a key pressed in a shell opens no files.
+// completeNames adds shell completion for the argument NAME of the commands below cmd, except if it is a new name. It
+// asks a running server, because completion must not open the files.
 func completeNames(e *env, cmd *cobra.Command, t *target, names func(context.Context, *admin.Client) []string) {
 	for _, sub := range cmd.Commands() {
 		if !strings.Contains(sub.Use, " NAME") || sub.Name() == "add" {
@@ -80,7 +80,7 @@ func completeNames(e *env, cmd *cobra.Command, t *target, names func(context.Con
 	}
 }
 
-// reports is administers for what programs read, too: --format json.
+// reports is like administers for commands that also have --format json.
 func reports[T any](e *env, t *target, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
 	var format string
 	addFormat(cmd, &format)
@@ -93,7 +93,7 @@ func reports[T any](e *env, t *target, cmd *cobra.Command, do doing[T], show fun
 	})
 }
 
-// addFormat adds the flag --format of commands that programs read, too.
+// addFormat adds the flag --format.
 func addFormat(cmd *cobra.Command, format *string) {
 	cmd.Flags().StringVar(format, "format", "text", "print `text|json`")
 	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))

@@ -11,13 +11,13 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 )
 
-// writeStep says what came of a step of an agreement's life.
+// writeStep prints the result of a step in an agreement's life cycle.
 func writeStep(w io.Writer, a admin.Agreement) error {
 	_, err := fmt.Fprintf(w, "agreement %s: %s%s, term %s\n", a.Name, a.State, markText(a), termText(a.Term))
 	return err
 }
 
-// termText is such as "2026-01-01 to 2029-01-01", with what is open left out.
+// termText returns a term such as "2026-01-01 to 2029-01-01", without an end that is open.
 func termText(t agreement.Term) string {
 	var parts []string
 	if !t.From.IsZero() {
@@ -29,7 +29,7 @@ func termText(t agreement.Term) string {
 	return cmp.Or(strings.Join(parts, " "), "open")
 }
 
-// markText says by whom and why the state was set, if it was.
+// markText describes the account and the reason that set the state, if any.
 func markText(a admin.Agreement) string {
 	mark := a.Terminated
 	if mark == nil && a.State == agreement.Suspended {

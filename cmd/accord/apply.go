@@ -78,7 +78,7 @@ an API root may say reveal: true. What is left out is not restricted.`,
 	return cmd
 }
 
-// notApplied heads the list of a file's faults.
+// notApplied adds a heading to the list of a file's faults.
 func notApplied(err error) error {
 	var faults *applyfile.Error
 	if !errors.As(err, &faults) {

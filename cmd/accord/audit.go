@@ -63,10 +63,10 @@ func (s *source) addServer(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("agreement", "server")
 }
 
-// agreement returns whose journal is asked for: without a name, the server's own.
+// agreement returns the agreement whose journal is read, or "" for the server's own.
 func (s *source) agreement() agreement.Name { return agreement.Name(s.name) }
 
-// ask opens the source for the time of do.
+// ask opens the source, calls do and closes the source.
 func (s *source) ask(e *env, do func(*audit.Client) error) error {
 	return s.administer(e, func(c *admin.Client) error { return do(c.Audit()) })
 }

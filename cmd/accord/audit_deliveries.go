@@ -152,5 +152,5 @@ func orNone(version string) string {
 	return version
 }
 
-// moment is a time as lists show it.
+// moment returns a time as lists show it.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

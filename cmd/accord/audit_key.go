@@ -92,7 +92,7 @@ func auditKey(ctx context.Context, e *env, from *source, rotate bool, name strin
 	})
 }
 
-// printKeys prints today's key on standard output, and what else there is to know on standard error.
+// printKeys prints the current key on standard output, and everything else on standard error.
 func printKeys(e *env, list audit.KeyList) error {
 	if _, err := fmt.Fprintln(e.stdout, list.Key); err != nil {
 		return err

@@ -130,7 +130,7 @@ func verifyFile(ctx context.Context, e *env, file string, from source, v audit.V
 	return err
 }
 
-// failed makes of what a verification found an error of the command, with advice.
+// failed turns an error of verification into an error of the command, with advice.
 func failed(err error) error {
 	var signature *journal.SignatureError
 	var proof *journal.ProofError

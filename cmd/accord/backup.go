@@ -81,7 +81,7 @@ func backUp(ctx context.Context, e *env, data, to string, check bool) error {
 	return nil
 }
 
-// emptyFolder adds advice when a folder is in the way.
+// emptyFolder adds advice to an error about a folder that is not empty.
 func emptyFolder(err error) error {
 	if errors.Is(err, store.ErrExists) {
 		return withHint(err, "name a folder that does not exist yet")
@@ -114,7 +114,7 @@ func (b *byteBar) done() {
 	}
 }
 
-// bytesText is a size as people read it.
+// bytesText returns a size for people.
 func bytesText(n uint64) string {
 	switch {
 	case n >= 1<<30:

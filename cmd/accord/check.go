@@ -91,7 +91,8 @@ func stopFirst(err error) error {
 	return err
 }
 
-// checkFolder checks and prints what was found. Faults are an error that has been said already.
+// checkFolder checks a folder and prints what it found. If there are faults, it returns an error that is not printed
+// again.
 func checkFolder(ctx context.Context, e *env, k *admin.Client, names []agreement.Name, format string) error {
 	var total store.Checked
 	things, faults := 0, 0

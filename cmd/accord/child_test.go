@@ -17,7 +17,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// buildDir is where the program is built, once, when the first test needs it as a process of its own.
+// buildDir is the folder in which the program is built, once, when the first test needs a separate process.
 var buildDir string
 
 var build = sync.OnceValues(func() (string, error) {
@@ -37,14 +37,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// child is the real program, running; what goes wrong with it ends the test.
+// child is a running process of the real program. Its methods end the test on failure.
 type child struct {
 	*accordtest.Process
 	t      *testing.T
-	stdout string // the file that it prints to: what it prints is there before what it does next
+	stdout string // the file that it prints to, so that output is complete before its next step
 }
 
-// start runs the program with json in its log. The test ends it, whatever happens.
+// start runs the program with a JSON log. It is ended with the test.
 func start(t *testing.T, vars []string, args ...string) *child {
 	t.Helper()
 	path, err := build()
@@ -54,7 +54,7 @@ func start(t *testing.T, vars []string, args ...string) *child {
 	return startCommand(t, vars, append([]string{path}, args...)...)
 }
 
-// startCommand is start with the whole command line.
+// startCommand is like start, with the whole command line.
 func startCommand(t *testing.T, vars []string, args ...string) *child {
 	t.Helper()
 	c := &child{t: t, stdout: filepath.Join(t.TempDir(), "stdout")}
@@ -78,7 +78,7 @@ func startCommand(t *testing.T, vars []string, args ...string) *child {
 	return c
 }
 
-// printed is what the child has printed so far.
+// printed returns what the child has printed so far.
 func (c *child) printed() string {
 	c.t.Helper()
 	text, err := os.ReadFile(c.stdout)
@@ -117,7 +117,7 @@ func (c *child) wait() int {
 	return code
 }
 
-// terminate sends SIGTERM and wants an orderly end.
+// terminate sends SIGTERM and fails the test unless the exit is orderly.
 func (c *child) terminate() {
 	c.t.Helper()
 	if err := c.Terminate(); err != nil {
@@ -162,7 +162,7 @@ func (c *child) ask(account, method, path string, body io.Reader) (answer, error
 	return answer{resp.StatusCode, resp.Header, text}, err
 }
 
-// get reads a resource and wants it served.
+// get reads a resource, which must be served.
 func (c *child) get(account, path string, v any) answer {
 	c.t.Helper()
 	a, err := c.ask(account, http.MethodGet, path, nil)

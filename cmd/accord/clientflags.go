@@ -106,7 +106,7 @@ func firstLine(name string) (string, error) {
 	return line, nil
 }
 
-// explain adds what a person would try next to what a server said.
+// explain adds advice to a server's error.
 func explain(err error) error {
 	var refused *taxii.ResponseError
 	if !errors.As(err, &refused) {

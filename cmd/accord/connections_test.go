@@ -12,7 +12,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// One address whose connections are all at work keeps nobody else out.
+// An address with all its connections busy does not keep other addresses out.
 func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
 	for name, row := range map[string]struct {
 		args []string
@@ -34,7 +34,7 @@ func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
 				}
 				defer conn.Close()
 				conn.SetDeadline(time.Now().Add(accordtest.Patience))
-				// A request that goes on: its body is asked for once it is at work.
+				// A request in progress: the server asks for its body once it has begun.
 				fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic dmVuZG9yLXB1c2g6dmVuZG9yLXB1c2gtcGFzc3dvcmQ=\r\nContent-Type: %s\r\n"+
 					"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n", gsp, taxii.MediaType)
 				line := make([]byte, 12)

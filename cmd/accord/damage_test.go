@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// wantOthersServed wants the agreement beside the damaged one to be as ever.
+// wantOthersServed checks that the agreement beside the damaged one is served as before.
 func wantOthersServed(c *child, how string) {
 	c.t.Helper()
 	var list struct{ Collections []struct{ ID string } }
@@ -26,8 +26,8 @@ func wantOthersServed(c *child, how string) {
 	}
 }
 
-// An agreement's file is cut off under the running server, in the end with nothing left of it. Whatever is asked is
-// answered, the other agreement is served, and the server can be stopped.
+// An agreement's file is truncated under the running server, finally to nothing. Every request is answered, the other
+// agreement is served, and the server can be stopped.
 func TestAFileThatIsCutOffWhileServedHurtsNobodyElse(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
@@ -64,7 +64,7 @@ func TestAFileThatIsCutOffWhileServedHurtsNobodyElse(t *testing.T) {
 }
 
 // The kernel is made to refuse writes, as it does when a file system has been made read-only. bbolt has then changed
-// nothing: writing goes on when it can.
+// nothing, so writing continues once it is possible again.
 func TestADiskThatBecomesReadOnlyAcknowledgesNothing(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()

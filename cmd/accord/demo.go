@@ -21,7 +21,7 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// Where the demo is, unless it is told otherwise.
+// Defaults of the demo's folder and address.
 const (
 	demoData   = "demo-data"
 	demoListen = "127.0.0.1:6100"
@@ -90,14 +90,14 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 	return openError(err)
 }
 
-// demoRun is what the demo knows of its folder once it is prepared.
+// demoRun holds what the demo knows about its folder once it is prepared.
 type demoRun struct {
 	now    func() time.Time
 	object string    // the id of an object that has several versions
 	status uuid.UUID // of the last addition to industry
 }
 
-// prepare brings the folder to what the demo's apply file says, and adds the objects where there are none yet.
+// prepare applies the demo's apply file to the folder, and adds the objects if there are none yet.
 func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *admin.Service) error {
 	file, err := applyfile.Parse("demo", demo.Exchange())
 	if err != nil {
@@ -122,8 +122,8 @@ func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *
 	return nil
 }
 
-// supply adds the objects of one agreement in one go, so that a demo that was killed has all of them or none. When they
-// are there already, one is added again: that changes nothing, and makes a status to look at.
+// supply adds the objects of one agreement in one batch, so that a demo that was killed has all of them or none. If
+// they exist already, it adds one again, which changes nothing but makes a status to look at.
 func (d *demoRun) supply(ctx context.Context, st *store.Store, supply demo.Supply, first bool) error {
 	col, ok := st.Collection(agreement.Name(supply.Agreement))
 	if !ok {
@@ -144,7 +144,7 @@ func (d *demoRun) supply(ctx context.Context, st *store.Store, supply demo.Suppl
 	party, _ := st.Registry().Party(agreement.PartyName(account.Party))
 	caller := agreement.Caller{Account: agreement.AccountName(account.Name), Party: party.Name}
 	if agreement.Permit(col.Agreement(), caller, agreement.Add, d.now()) != nil {
-		return nil // somebody tried out what suspending and terminating do
+		return nil // the agreement was suspended or terminated in the demo
 	}
 	result, err := ingest.Accept(ctx, col, caller, party, texts, ingest.Options{Now: d.now()})
 	if err != nil {

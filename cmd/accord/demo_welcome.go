@@ -13,7 +13,7 @@ import (
 const demoObject = `{"type":"campaign","spec_version":"2.1","id":"campaign--5b8f2c74-9d1e-4f6a-b3c0-7e2a91d4586f",` +
 	`"created":"2026-01-15T09:00:00.000Z","modified":"2026-01-15T09:00:00.000Z","name":"Operation First Light"}`
 
-// welcome is what the demo prints once it serves. Each line that begins with curl works as it stands in a shell.
+// welcome returns what the demo prints once it serves. Each line that begins with curl works in a shell as printed.
 func (d *demoRun) welcome(url, dataDir string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Accord demo at %s/taxii2/ (data folder %s). An interrupt ends it.\n\nLogins:\n", url, dataDir)

@@ -23,7 +23,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// exchangeFile is an apply file with most of what one can hold.
+// exchangeFile is an apply file with most of the possible keys.
 const exchangeFile = `server: {title: Example exchange, description: "", contact: ""}
 api_roots:
   - {name: nicp, title: Industry partnership, description: "", max_content_length: 104857600}
@@ -144,7 +144,7 @@ func TestSIGTERMFinishesWhatIsInFlight(t *testing.T) {
 	req.SetBasicAuth("vendor-push", "vendor-push-password")
 	fmt.Fprintf(conn, "POST %sobjects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nContent-Type: %s\r\nAccept: %[3]s\r\nExpect: 100-continue\r\nContent-Length: %[4]d\r\n\r\n",
 		gsp, req.Header.Get("Authorization"), taxii.MediaType, len(body))
-	// 100 Continue says that the server has begun to read the body.
+	// 100 Continue means that the server has begun to read the body.
 	go100 := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
 	if _, err := io.ReadFull(conn, go100); err != nil || !strings.Contains(string(go100), "100 Continue") {
 		t.Fatalf("got %q, %v, want 100 Continue", go100, err)
@@ -179,7 +179,7 @@ func TestAKillLosesNothingThatWasAnsweredWithSuccess(t *testing.T) {
 	for round := range rounds {
 		c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 		var answered sync.WaitGroup
-		answered.Add(8 + 8*round) // killed after so many answers
+		answered.Add(8 + 8*round) // killed after this many answers
 		var left atomic.Int64
 		left.Store(int64(8 + 8*round))
 		var all sync.WaitGroup

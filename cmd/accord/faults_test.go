@@ -18,7 +18,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// writing adds made-up objects and keeps what was acknowledged.
+// writing adds generated objects and remembers what was acknowledged.
 type writing struct {
 	c            *child
 	from         int
@@ -55,7 +55,7 @@ func (w *writing) add(n int) (int, taxii.Error, http.Header) {
 	return a.status, taxii.Error{}, a.header
 }
 
-// wantAll wants everything that was acknowledged to be there.
+// wantAll checks that everything acknowledged is stored.
 func (w *writing) wantAll(c *child) {
 	w.c.t.Helper()
 	there := c.versionsIn("agency-siem", gsp)
@@ -66,7 +66,7 @@ func (w *writing) wantAll(c *child) {
 	}
 }
 
-// startFrom is start with a command that starts the program.
+// startFrom is like start, with a command that starts the program.
 func startFrom(t *testing.T, vars, before []string, args ...string) *child {
 	t.Helper()
 	path, err := build()
@@ -76,7 +76,7 @@ func startFrom(t *testing.T, vars, before []string, args ...string) *child {
 	return startCommand(t, vars, append(append(append([]string{}, before...), path), args...)...)
 }
 
-// wantHealthy wants the operation listener to be green.
+// wantHealthy checks that the operations listener reports health.
 func wantHealthy(t *testing.T, ops string) {
 	t.Helper()
 	for _, path := range []string{"/healthz", "/readyz"} {
@@ -91,7 +91,7 @@ func wantHealthy(t *testing.T, ops string) {
 	}
 }
 
-// mountSmall mounts a file system of a size, or skips the test where that is not permitted.
+// mountSmall mounts a file system of a given size, or skips the test if that is not permitted.
 func mountSmall(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -166,8 +166,8 @@ func TestALimitOfFileSizesRefusesWrites(t *testing.T) {
 	wantOutcome(t, once(t, nil, "check", "--data", data), 0, "faults: 0")
 }
 
-// injected makes the kernel fail some of a server's system calls, until stop. When it returns, writing fails, with the answer
-// that it should have, the log says what to do, and reads go on. Without strace it skips the test.
+// injected makes the kernel fail some of a server's system calls, until stop. When it returns, writes fail with the
+// expected answer, the log says what to do, and reads continue. Without strace it skips the test.
 func injected(t *testing.T, w *writing, calls, failure string) (stop func()) {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
@@ -203,7 +203,7 @@ func injected(t *testing.T, w *writing, calls, failure string) (stop func()) {
 	return stop
 }
 
-// The kernel is made to fail fdatasync, as a disk that dies does.
+// The kernel is made to fail fdatasync, like a failing disk.
 func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
@@ -222,8 +222,8 @@ func TestAFailingDiskAcknowledgesNothing(t *testing.T) {
 	c.terminate()
 }
 
-// An agreement's file is overwritten under the running server. Whatever is asked is answered, and the other agreement is
-// served as ever.
+// An agreement's file is overwritten under the running server. Every request is answered, and the other agreement is
+// served as before.
 func TestAFileThatIsDamagedWhileServedHurtsNobodyElse(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()

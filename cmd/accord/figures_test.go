@@ -12,7 +12,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// Everything that doc/operations.md has somebody watch is there, and none of it names an account.
+// Every metric in doc/operations.md exists, and none of them names an account.
 func TestTheFiguresAreThoseOfTheManual(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--ops-listen", "127.0.0.1:0")...)

@@ -20,8 +20,8 @@ func hasLines(name string) bool {
 	return ext == ".jsonl" || ext == ".ndjson"
 }
 
-// inputFiles lists the files that paths name, in order: a folder stands for those in it by their names, at any depth, "-" for
-// standard input. What cannot be read is told through failed and skipped.
+// inputFiles lists the files that paths name, in order. A folder means the files in it with an input suffix, at any
+// depth; "-" means standard input. It calls failed and skipped for what cannot be read.
 func inputFiles(ctx context.Context, paths []string, failed func(name string, err error)) ([]string, error) {
 	var files []string
 	for _, path := range paths {
@@ -72,8 +72,8 @@ func filesBelow(ctx context.Context, folder string, failed func(name string, err
 	return files, err
 }
 
-// eachInput calls visit with the text of every file that paths name. One file is held at a time. An error from visit ends the
-// walk.
+// eachInput calls visit with the text of every file that paths name. It holds one file in memory at a time. An error
+// from visit ends the walk.
 func eachInput(ctx context.Context, stdin io.Reader, paths []string, visit func(name string, text []byte) error, failed func(name string, err error)) error {
 	files, err := inputFiles(ctx, paths, failed)
 	if err != nil {

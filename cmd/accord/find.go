@@ -17,7 +17,7 @@ import (
 	"github.com/accord-taxii/accord/internal/index"
 )
 
-// findRun is what a find command was asked.
+// findRun is one run of the find command.
 type findRun struct {
 	target target
 	search admin.Search
@@ -124,7 +124,7 @@ func (f *findRun) readValues(e *env) error {
 	return nil
 }
 
-// ask asks for all pages, of as many values at once as a server takes.
+// ask fetches all pages, for as many values at once as a server accepts.
 func (f *findRun) ask(ctx context.Context, c *admin.Client) (index.Results, error) {
 	all := index.Results{Results: []index.Result{}}
 	seen := make(map[string]int) // of agreement and id, in all.Results
@@ -143,7 +143,7 @@ func (f *findRun) ask(ctx context.Context, c *admin.Client) (index.Results, erro
 			}
 			for _, r := range found.Results {
 				key := r.Agreement + "\x00" + r.ID
-				if i, there := seen[key]; there { // found by values of an earlier question too
+				if i, there := seen[key]; there { // also found by values of an earlier request
 					all.Results[i].Matches = append(all.Results[i].Matches, r.Matches...)
 					all.Total--
 					continue
@@ -180,7 +180,7 @@ func join(a, b map[string][]index.Count) map[string][]index.Count {
 	return a
 }
 
-// write prints a line an object, after a line a value if there are several.
+// write prints a line for each object, below a line for each value if there are several.
 func (f *findRun) write(w io.Writer, found index.Results) error {
 	if len(f.search.Q) > 1 {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

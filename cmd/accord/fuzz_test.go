@@ -10,7 +10,8 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// FuzzObjectsOf finds objects in any text, as push and as validate do: both find the same ones, as they stand in the text.
+// FuzzObjectsOf finds objects in any text as push and as validate do: both must find the same ones, as written in the
+// text.
 func FuzzObjectsOf(f *testing.F) {
 	for _, text := range []string{goodObject, bundleHead + goodObject + "," + badObject + "]}", "[" + goodObject + "]", `{"objects":[` + goodObject + `]}`,
 		goodObject + "\n" + goodObject, `{"objects":null}`, `{"type":"bundle"}`, `{"type":null,"objects":[{}]}`, `[[],1]`, `[]`, "\xef\xbb\xbf{}", `{"a":1,"a":2}`,
@@ -46,7 +47,7 @@ func FuzzObjectsOf(f *testing.F) {
 	})
 }
 
-// compact is a text without white space between its tokens, if it is JSON.
+// compact returns a text without white space between its tokens, if it is JSON.
 func compact(text []byte) []byte {
 	var b bytes.Buffer
 	if json.Compact(&b, text) != nil {

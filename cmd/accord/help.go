@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newHelpCommand explains a command. cobra's own prints the general help for a name it does not know, as if that had
-// been asked.
+// newHelpCommand returns the help command. cobra's own prints the general help for an unknown name, as if that had been
+// requested.
 func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]...",

@@ -104,7 +104,7 @@ func history(ctx context.Context, e *env, a *audit.Client, from source, object, 
 	})
 }
 
-// verifiedHistory prints what is proven to be under the signed head of a server.
+// verifiedHistory prints the entries that are proven to be under the signed head of a server.
 func verifiedHistory(ctx context.Context, e *env, a *audit.Client, v audit.Verification, object, format string) error {
 	out := e.stdout
 	verdict, err := a.VerifiedHistory(ctx, v, object, func(r audit.Record) error {

@@ -50,8 +50,8 @@ func diffVersions(ctx context.Context, e *env, a *audit.Client, from source, obj
 	return nil
 }
 
-// positionOf finds the version that a name stands for: its version text, or the position at which it was added. Of several
-// with one text (deleted and added again) the last counts.
+// positionOf returns the position of the version with the given name: its version text, or the position at which it was
+// added. If several have the same text (deleted and added again), it returns the last.
 func positionOf(ctx context.Context, a *audit.Client, from source, object, name string) (found journal.Position, err error) {
 	number, _ := strconv.ParseUint(name, 10, 63)
 	var known []string
@@ -125,7 +125,7 @@ func compareObjects(list []change, path string, a, b map[string]any) []change {
 	return list
 }
 
-// compareLists compares what lies between the equal items at the beginning and at the end.
+// compareLists compares the items between the equal ones at the beginning and at the end.
 func compareLists(list []change, path string, a, b []any) []change {
 	same := func(x, y any) bool { return bytes.Equal(rawJSON(x), rawJSON(y)) }
 	first := 0
@@ -150,7 +150,7 @@ func compareLists(list []change, path string, a, b []any) []change {
 	return list
 }
 
-// rawJSON is a decoded value as JSON, the same for equal values.
+// rawJSON returns a decoded value as JSON, the same for equal values.
 func rawJSON(v any) json.RawMessage {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

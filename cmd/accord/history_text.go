@@ -9,8 +9,8 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// writeRecord tells one entry in a few lines. With verified, what no entry holds is marked as the server's own account. A line begins
-// with the text of nobody but this program.
+// writeRecord prints one entry in a few lines. If verified is set, it marks what no entry contains as the server's own
+// statement. No line begins with text from outside this program.
 func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	var b strings.Builder
 	r.Object, r.Version, r.SpecVersion = journal.CleanText(r.Object), journal.CleanText(r.Version), journal.CleanText(r.SpecVersion)

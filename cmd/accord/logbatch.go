@@ -8,9 +8,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A line of the log costs a system call, which was 8% of a small answer's processor time. So lines that follow each other
-// closely are written together: one that comes after a pause goes out at once, the rest within batchTime, and whatever
-// warns goes out at once with all that came before it.
+// A line of the log costs a system call, which was 8% of a small answer's processor time. So lines that follow each
+// other closely are written together: a line after a pause is written at once, the rest within batchTime, and a warning
+// or error at once together with all lines before it.
 const (
 	batchTime  = 10 * time.Millisecond
 	batchBytes = 64 << 10
@@ -21,10 +21,10 @@ type batchedLog struct {
 	mu      sync.Mutex
 	lines   []byte    // guarded by mu: not yet written
 	spare   []byte    // guarded by mu
-	written time.Time // guarded by mu: the last time lines were handed on
+	written time.Time // guarded by mu: the last time lines were written
 	waiting bool      // guarded by mu: the timer is set
 
-	out   sync.Mutex // is held while writing, and taken before mu
+	out   sync.Mutex // held while writing; acquired before mu
 	w     io.Writer
 	timer *time.Timer
 }
@@ -50,7 +50,7 @@ func (b *batchedLog) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 		b.timer.Reset(batchTime)
 	}
 	if flush {
-		b.written = now // those who come meanwhile do not wait for the same write
+		b.written = now // lines that come meanwhile do not wait for the same write
 	}
 	b.mu.Unlock()
 	if flush {

@@ -15,8 +15,8 @@ const (
 	logConsole = "console"
 )
 
-// newLogger makes the log of a server. An empty format is console on a terminal and json elsewhere. flush writes what has
-// not been written yet.
+// newLogger makes the log of a server. An empty format is console on a terminal and json elsewhere. flush writes any
+// buffered lines.
 func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() error, err error) {
 	if format == "" {
 		format = logJSON

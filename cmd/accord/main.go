@@ -17,7 +17,7 @@ import (
 	"github.com/accord-taxii/accord/internal/serve"
 )
 
-// env is what a command may touch of the world outside.
+// env is a command's access to the outside world.
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -25,16 +25,16 @@ type env struct {
 	now            func() time.Time
 }
 
-// Exit codes. A command that judges (validate, check, audit verify, push) ends with exitFound when it did its work and found
-// something wrong.
+// Exit codes. A command that checks something (validate, check, audit verify, push) exits with exitFound if it did its
+// work and found something wrong.
 const (
 	exitOK     = 0
-	exitFailed = 1 // it could not do what it was asked
+	exitFailed = 1 // it could not do its work
 	exitFound  = 1
-	exitUsage  = 2 // it was asked wrongly, or (validate, push) could not run
+	exitUsage  = 2 // wrong usage, or (validate, push) it could not run
 )
 
-// exitError is an error that decides the exit code. With a nil err the command has said everything already.
+// exitError is an error that decides the exit code. If err is nil, the command has already printed everything.
 type exitError struct {
 	code int
 	err  error
@@ -49,7 +49,7 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usageError says that a command was asked wrongly.
+// usageError returns an error about wrong usage of a command.
 func usageError(format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
 }
@@ -160,7 +160,7 @@ func newRoot(e *env) *cobra.Command {
 	return root
 }
 
-// onRun has every command below cmd call started when its own work begins: what goes wrong earlier is the command line.
+// onRun makes every command below cmd call started when its own work begins: an error before that is an error of usage.
 func onRun(cmd *cobra.Command, started func()) {
 	if do := cmd.RunE; do != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -189,7 +189,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return usageError("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
 }
 
-// exactArgs wants the arguments that names lists.
+// exactArgs requires exactly the named arguments.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == len(names) {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// outcome is what a command line came to.
+// outcome is the result of a command line.
 type outcome struct {
 	code           int
 	stdout, stderr string
@@ -87,7 +87,7 @@ func TestServeRefusesWhatItCannotRead(t *testing.T) {
 		name      string
 		args      []string
 		want      string
-		fileFault bool // seen without the data folder
+		fileFault bool // found without the data folder
 	}{
 		{"an apply file that is not there", serve("--plain-http", "--apply", filepath.Join(dir, "absent.yaml")), "absent.yaml", true},
 		{"an unknown key in the apply file", serve("--plain-http", "--apply", write("key.yaml", "server: {title: X}\nparteis: []\n")), "key.yaml:2: ", true},

@@ -52,7 +52,7 @@ func writeManuals(cmd *cobra.Command, dir string) (n int, err error) {
 	return n, nil
 }
 
-// manual is a page in the man macros.
+// manual returns a page in the man macros.
 func manual(cmd *cobra.Command) []byte {
 	var b bytes.Buffer
 	title := strings.ReplaceAll(cmd.CommandPath(), " ", "-")

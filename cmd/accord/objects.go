@@ -13,23 +13,23 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// document is one thing in a file: an object's text, or findings about the file or the bundle that are complete.
+// document is one item of a file: an object's text, or complete findings about the file or the bundle.
 type document struct {
 	index    int    // among the objects of the file, from 0
-	raw      []byte // an object to judge; nil when findings has everything
+	raw      []byte // an object to validate; nil if findings is complete
 	id, typ  string
 	findings []validate.Finding
-	across   []validate.Finding // what the other objects of the file give reason to say
+	across   []validate.Finding // findings about the object and others of the file
 
-	aside bool // a bundle whose objects say enough: answered in words only, and not counted
+	aside bool // a bundle whose objects are enough: reported only in text, and not counted
 }
 
 // bundleIndex is the index of a bundle itself among its objects.
 const bundleIndex = -1
 
-// splitDocuments finds the objects in a file: those of a bundle, an envelope or a list, the one object that the text is, or
-// all of these one after the other. In a file of JSON lines each line is read alone, so that a broken line is one document.
-// Text that is not JSON is one document with its finding. The documents hold on to text or a copy of it.
+// splitDocuments finds the objects in a file: those of a bundle, an envelope or a list, a single object, or several of
+// these in sequence. In a file of JSON lines each line is read alone, so that a broken line is one document. Text that
+// is not JSON is one document with its finding. The documents refer to text or a copy of it.
 func splitDocuments(name string, text []byte, opts validate.Options) []document {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if hasLines(name) {
@@ -56,10 +56,10 @@ func splitDocuments(name string, text []byte, opts validate.Options) []document 
 	return documents
 }
 
-// frameLimits leave room for what stands around objects of the greatest depth.
+// frameLimits allow for the levels around objects of the greatest depth.
 var frameLimits = ijson.Limits{Depth: ijson.DefaultDepth + 2}
 
-// splitLines finds the objects of a file of JSON lines. Empty lines say nothing.
+// splitLines finds the objects of a file of JSON lines. It skips empty lines.
 func splitLines(text []byte, opts validate.Options) []document {
 	var documents []document
 	number := 0
@@ -82,9 +82,9 @@ func splitLines(text []byte, opts validate.Options) []document {
 	return documents
 }
 
-// splitValues finds the objects in JSON values that stand one after the other, and in JSON that package ijson refuses (a name
-// twice, a surrogate alone, no UTF-8, too deep), so that only the objects with the fault are refused. It returns nil when text is not
-// JSON, or when it is one object.
+// splitValues finds the objects in a sequence of JSON values, and in JSON that package ijson refuses (a duplicate name,
+// a lone surrogate, invalid UTF-8, too deep), so that only the objects with the fault are refused. It returns nil if
+// text is not JSON or is one object.
 func splitValues(text []byte) []document {
 	var documents []document
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -133,7 +133,7 @@ func appendDocuments(documents, more []document) []document {
 	return documents
 }
 
-// splitTree finds the objects in a value, with the nodes of those that are held to each other.
+// splitTree finds the objects in a value, and the nodes of those to check against each other.
 func splitTree(text []byte, t *ijson.Tree) (documents []document, items []int) {
 	root := t.Root()
 	list := root
@@ -162,7 +162,7 @@ func splitTree(text []byte, t *ijson.Tree) (documents []document, items []int) {
 	return documents, items
 }
 
-// splitFaulty splits a value with a fault in one of several objects. One object alone is a document.
+// splitFaulty splits a value with a fault in one of several objects. A single object is one document.
 func splitFaulty(text []byte) []document {
 	var items []json.RawMessage
 	if json.Unmarshal(text, &items) != nil {
@@ -188,7 +188,7 @@ func splitFaulty(text []byte) []document {
 	return documents
 }
 
-// hold holds objects that stand in one tree to each other.
+// hold checks objects in one tree against each other.
 func hold(documents []document, t *ijson.Tree, items []int, opts validate.Options) {
 	across := validate.Across(t, items, opts)
 	place := 0
@@ -200,7 +200,7 @@ func hold(documents []document, t *ijson.Tree, items []int, opts validate.Option
 	}
 }
 
-// holdAll holds the objects of a file to each other, but for those whose text has a fault, wherever they stand.
+// holdAll checks the objects of a file against each other, except those whose text has a fault.
 func holdAll(documents []document, opts validate.Options) {
 	if len(documents) < 2 {
 		return
@@ -225,7 +225,7 @@ func holdAll(documents []document, opts validate.Options) {
 	}
 }
 
-// item is one object of a file that is sent, as its text stands there.
+// item is one object of a file to send, with its text as in the file.
 type item struct {
 	file  string
 	index int // among the objects of the file, from 0
@@ -234,7 +234,7 @@ type item struct {
 
 func (it item) place() string { return fmt.Sprintf("%s[%d]", it.file, it.index) }
 
-// header is what tells objects apart. Members that are no strings count as absent.
+// header returns the object's identifier and version. Members that are not strings count as absent.
 func (it item) header() (id, version string) {
 	var h struct{ ID, Created, Modified any }
 	if json.Unmarshal(it.raw, &h) != nil {
@@ -248,8 +248,8 @@ func (it item) header() (id, version string) {
 	return id, version
 }
 
-// objectsOf finds the objects in a file's text, as validate does. The error is about the first thing that cannot be sent;
-// the items are those that can. What the objects hold is for the server to judge.
+// objectsOf finds the objects in a file's text, as validate does. The error is about the first thing that cannot be
+// sent; the items are those that can. The server validates the objects.
 func objectsOf(file string, text []byte) (items []item, err error) {
 	for _, d := range splitDocuments(file, text, validate.Options{}) {
 		switch {
@@ -265,7 +265,7 @@ func objectsOf(file string, text []byte) (items []item, err error) {
 	return items, err
 }
 
-// firstError is the first of two errors that is one, if any.
+// firstError returns the first of two errors that is not nil, if any.
 func firstError(first, second error) error {
 	if first != nil {
 		return first

@@ -38,7 +38,7 @@ func profilePath(e *env, name string) (string, error) {
 	return filepath.Join(dir, "accord", name+".json"), nil
 }
 
-// readProfile reads a profile. One that others can read is refused: its token may have been seen.
+// readProfile reads a profile. It refuses a file that others can read, since its token may have been seen.
 func readProfile(e *env, name string) (p profile, err error) {
 	path, err := profilePath(e, name)
 	if err != nil {
@@ -64,7 +64,7 @@ func readProfile(e *env, name string) (p profile, err error) {
 	return p, nil
 }
 
-// writeProfile writes a profile: as a whole, or not at all.
+// writeProfile writes a profile atomically.
 func writeProfile(e *env, name string, p profile) (path string, err error) {
 	if path, err = profilePath(e, name); err != nil {
 		return "", err
@@ -93,7 +93,7 @@ func writeProfile(e *env, name string, p profile) (path string, err error) {
 	return path, nil
 }
 
-// useProfile fills in what the flags leave open from a profile. Its token goes to its own server alone.
+// useProfile fills in from a profile what the flags leave open. The profile's token is only sent to its own server.
 func (r *remote) useProfile(e *env, name string) error {
 	p, err := readProfile(e, name)
 	if err != nil {

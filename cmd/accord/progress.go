@@ -8,10 +8,10 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress shows on a terminal how far a command is, and lets messages pass in between. Elsewhere it shows nothing.
+// progress shows the progress of a command on a terminal, with messages in between. Elsewhere it shows nothing.
 type progress struct {
 	w   io.Writer
-	bar *progressbar.ProgressBar // nil where there is no terminal
+	bar *progressbar.ProgressBar // nil without a terminal
 }
 
 // newProgress begins to show the progress of what, of total bytes, or of an unknown number of objects when total is 0.

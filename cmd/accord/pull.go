@@ -78,11 +78,11 @@ next run goes on where this one stopped. 2: the command line is wrong.`,
 	return cmd
 }
 
-// sink is where pulled objects go. After write returned, its objects survive whatever happens to this process, when the
-// sink was opened to be durable.
+// sink is where pulled objects go. If the sink was opened to be durable, objects survive a crash once write has
+// returned.
 type sink interface {
 	write(objects []json.RawMessage) error
-	size() int64 // octets of a bundle whose end is not written yet; 0 where that means nothing
+	size() int64 // octets of a bundle whose end is not written yet; 0 for other sinks
 	finish() error
 	abandon()
 }
@@ -180,7 +180,7 @@ func (f *pullFlags) open(e *env, state *pullState) (sink, error) {
 	return extendBundle(f.out, state, f.state)
 }
 
-// filtersOf is a text that differs when the match fields do.
+// filtersOf returns a text that differs if the match fields do.
 func filtersOf(q taxii.Query) string {
 	var parts []string
 	for _, field := range []struct {
@@ -229,7 +229,7 @@ func (s *pullState) load(name string) error {
 	return nil
 }
 
-// save writes the state so that after a crash either the old or the new one is there.
+// save writes the state atomically: after a crash there is either the old or the new one.
 func (s *pullState) save(name string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -21,7 +21,7 @@ func add(t *testing.T, s *accordtest.Server, objects ...[]byte) {
 	}
 }
 
-// objectsIn are the objects of a bundle, which must be whole, with commas between them.
+// objectsIn returns the objects of a bundle, which must be whole, with commas between them.
 func objectsIn(t *testing.T, text []byte) string {
 	t.Helper()
 	var b struct {
@@ -148,7 +148,7 @@ func TestPullWritesAFilePerVersion(t *testing.T) {
 	}
 }
 
-// A server's words become file names only when they have the form of identifiers and timestamps.
+// A server's text becomes a file name only if it has the form of identifiers and timestamps.
 func TestPathOfStaysInTheFolder(t *testing.T) {
 	const uuid = "7d3f9c2a-51b4-4e08-9a6d-000000000001"
 	for _, row := range []struct{ name, object, want string }{

@@ -13,11 +13,10 @@ import (
 
 const bundleTail = "\n]}\n"
 
-// bundle writes objects as one STIX bundle. With a file that is extended, what lies on disk is a whole bundle after
-// every page.
+// bundle writes objects as one STIX bundle. A file that is extended is a complete bundle after every page.
 type bundle struct {
 	w       *bufio.Writer
-	file    *os.File // nil: someone else's
+	file    *os.File // nil: not owned
 	at      int64    // octets written, without the tail
 	objects bool     // at least one is written
 	durable bool     // after each page: tail, sync
@@ -38,9 +37,9 @@ func createBundle(name string) (*bundle, error) {
 	return b, nil
 }
 
-// extendBundle goes on with a bundle, of which the state says how many octets are good; what lies behind them was cut
-// off by a crash, or is the tail. A file that is not there begins anew, which the state notes first, so that a crash
-// before the first page is told from a file of someone else's.
+// extendBundle continues a bundle. The state says how many octets are valid; what follows them was left by a crash, or
+// is the tail. If the file does not exist, it starts a new one, which the state records first, so that after a crash
+// before the first page the file is recognised.
 func extendBundle(name string, state *pullState, stateFile string) (*bundle, error) {
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -108,7 +107,7 @@ func (b *bundle) write(objects []json.RawMessage) error {
 	return b.seal()
 }
 
-// seal writes the tail behind the objects, makes the file durable, and stands before the tail again.
+// seal writes the tail after the objects, makes the file durable, and seeks back to before the tail.
 func (b *bundle) seal() error {
 	_, err := b.w.WriteString(bundleTail)
 	if err == nil {
@@ -135,7 +134,7 @@ func (b *bundle) failed(err error) error {
 
 func (b *bundle) size() int64 { return b.at }
 
-// finish ends the bundle. One without objects has no list of them: STIX has no empty lists.
+// finish ends the bundle. A bundle without objects has no list, because STIX has no empty lists.
 func (b *bundle) finish() error {
 	switch {
 	case b.durable && b.objects:
@@ -162,7 +161,7 @@ func (b *bundle) finish() error {
 	return b.failed(err)
 }
 
-// abandon leaves an extended file as the last page left it, and removes one that is not complete.
+// abandon leaves an extended file as of the last page, and removes one that is incomplete.
 func (b *bundle) abandon() {
 	if b.file == nil {
 		b.w.Flush()

@@ -16,8 +16,8 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// folder writes every version of an object into a file of its own. The names come from a server, so nothing but what
-// has the form of an identifier and a timestamp becomes part of a path.
+// folder writes every version of an object into a separate file. The names come from a server, so only what has the
+// form of an identifier or a timestamp becomes part of a path.
 type folder struct {
 	root    string
 	durable bool
@@ -66,11 +66,11 @@ func (f *folder) size() int64   { return 0 }
 func (f *folder) finish() error { return nil }
 func (f *folder) abandon()      {}
 
-// longestName is what every file system takes as the name of a file.
+// longestName is the longest file name that every file system accepts.
 const longestName = 255
 
-// pathOf is TYPE/ID/VERSION.json for an object, TYPE/UUID/VERSION.json when the id is too long for the name of a folder;
-// below "other" when its id has no such form.
+// pathOf returns TYPE/ID/VERSION.json for an object, TYPE/UUID/VERSION.json if the id is too long for the name of a
+// folder, or a path below "other" if the id is malformed.
 func pathOf(object json.RawMessage) string {
 	sum := sha256.Sum256(object)
 	digest := hex.EncodeToString(sum[:8])
@@ -95,8 +95,8 @@ func pathOf(object json.RawMessage) string {
 	return filepath.Join(id.Type(), folder, name+".json")
 }
 
-// replaceFile writes a file so that under its name there is always the old or the new content, whole. When durable, the
-// content is on disk before the name is; the name is after syncFolder.
+// replaceFile writes a file atomically: its name always leads to the complete old or new content. If durable is set,
+// the content is on disk before the name is; the name is durable after syncFolder.
 func replaceFile(name string, text []byte, durable bool) error {
 	temporary := name + ".partial"
 	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
@@ -131,7 +131,7 @@ func syncFolder(dir string) error {
 	return nil
 }
 
-// readIfExists reads a file; one that is not there is nil.
+// readIfExists reads a file. It returns nil if the file does not exist.
 func readIfExists(name string) ([]byte, error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -101,7 +101,7 @@ type push struct {
 	state   *pushState
 	pending []item
 	sums    pushSums
-	unread  int // files that could not be read, or not whole
+	unread  int // files that could not be read completely
 }
 
 func (p *push) run(ctx context.Context, args []string, stateFile string) error {
@@ -137,8 +137,8 @@ func (p *push) run(ctx context.Context, args []string, stateFile string) error {
 	return p.sums.write(p.e.stdout, p.json)
 }
 
-// greet asks the server what it takes. Whether it takes anything from this account is for its answer to the first envelope to
-// say: it knows why not.
+// greet asks the server for its limits. Whether this account may add objects is left to the answer to the first
+// envelope, which says why not.
 func (p *push) greet(ctx context.Context) error {
 	if _, err := p.client.Collection(ctx, p.url); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (p *push) greet(ctx context.Context) error {
 	return nil
 }
 
-// read finds the objects of a file. Beside an error it returns those that can be sent all the same.
+// read finds the objects of a file. With an error it still returns those that can be sent.
 func (p *push) read(file string) ([]item, error) {
 	text, err := readInput(p.e.stdin, file)
 	if err != nil {
@@ -189,7 +189,7 @@ func (p *push) flush(ctx context.Context, end bool) error {
 	return nil
 }
 
-// envelope sends one envelope, unless it is known to be done.
+// envelope sends one envelope, unless an earlier run did.
 func (p *push) envelope(ctx context.Context, items []item, size int64) error {
 	defer func() {
 		for _, it := range items {
@@ -217,8 +217,8 @@ func (p *push) envelope(ctx context.Context, items []item, size int64) error {
 	return p.state.add(raws)
 }
 
-// post sends items and tells what became of them. An envelope that is refused as a whole for what is in it is sent in
-// halves, so that one unreadable object does not stop the others.
+// post sends items and reports the outcomes. If an envelope is refused as a whole for its content, it sends the
+// envelope in halves, so that one unreadable object does not stop the others.
 func (p *push) post(ctx context.Context, items []item) error {
 	status, err := p.client.AddEnvelope(ctx, p.url, rawsOf(items))
 	p.sums.Envelopes++
@@ -247,7 +247,7 @@ func (p *push) post(ctx context.Context, items []item) error {
 	return nil
 }
 
-// stored are the texts that the collection has of an object's version, none where it does not say.
+// stored returns the texts that the collection has for an object's version, or none if it does not say.
 func (p *push) stored(ctx context.Context, it item) (texts [][]byte) {
 	o, ok := objectIn(it.raw)
 	if !ok || o.Version == "" {
@@ -265,7 +265,7 @@ func (p *push) stored(ctx context.Context, it item) (texts [][]byte) {
 	return texts
 }
 
-// tell counts what became of an object, and says it where that is of interest.
+// tell counts the outcome for an object, and prints it if it is of interest.
 func (p *push) tell(a pushAnswer) {
 	a.complete()
 	p.sums.count(a)
@@ -286,7 +286,7 @@ func rawsOf(items []item) [][]byte {
 	return raws
 }
 
-// sizeOf is how many bytes the files have, 0 when that is not known.
+// sizeOf returns the total size of the files, or 0 if unknown.
 func sizeOf(files []string) int64 {
 	total := int64(0)
 	for _, file := range files {
@@ -299,7 +299,7 @@ func sizeOf(files []string) int64 {
 	return total
 }
 
-// count is "1 object" or "2 objects", "1 entry" or "2 entries".
+// count returns a count with its noun, such as "1 object" or "2 entries".
 func count[N int | uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun

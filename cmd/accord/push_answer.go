@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// pushOutcome is what became of an object that was pushed.
+// pushOutcome is the outcome for an object that was pushed.
 type pushOutcome string
 
 const (
@@ -21,7 +21,7 @@ const (
 	pushUnknown   pushOutcome = "unknown" // new or refused: the server does not say which of several
 )
 
-// pushAnswer is what there is to say about one object: a line of --format json.
+// pushAnswer is the answer about one object: a line of --format json.
 type pushAnswer struct {
 	item      item
 	File      string      `json:"file"`
@@ -34,7 +34,7 @@ type pushAnswer struct {
 	WarnedBy  []string    `json:"warned_by"`
 }
 
-// complete fills in what the object and the message say.
+// complete fills in what follows from the object and the message.
 func (a *pushAnswer) complete() {
 	a.File, a.Index = a.item.file, a.item.index
 	if id, version := a.item.header(); id != "" {
@@ -51,7 +51,7 @@ func (a *pushAnswer) complete() {
 	}
 }
 
-// sentence is the line about an object in text: about one that was refused, or that was stored with a warning.
+// sentence returns the line of text about an object that was refused or stored with a warning.
 func (a *pushAnswer) sentence() string {
 	verdict := "warning"
 	switch {
@@ -72,13 +72,13 @@ func (a *pushAnswer) sentence() string {
 	return line + ": " + printable(a.Message)
 }
 
-// noRule stands for the rule of a refusal that names none.
+// noRule is the rule of a refusal that names none.
 const noRule = "none"
 
-// ruleMark is how a message of Accord begins what it says about a rule.
+// ruleMark matches the beginning of a rule's part in a message of Accord.
 var ruleMark = regexp.MustCompile(`(?:^|; )(warning )?([A-Z]-[0-9]{3})(?: at [^:]*)?: `)
 
-// rulesOf are the rules that a message names, each once, in order.
+// rulesOf returns the rules that a message names, each once, in order.
 func rulesOf(message string) (errors, warnings []string) {
 	errors, warnings = []string{}, []string{}
 	for _, found := range ruleMark.FindAllStringSubmatch(message, -1) {
@@ -93,7 +93,7 @@ func rulesOf(message string) (errors, warnings []string) {
 	return errors, warnings
 }
 
-// pushSums counts what became of all objects.
+// pushSums counts the outcomes of all objects.
 type pushSums struct {
 	New       int `json:"new"`
 	Present   int `json:"present"`

@@ -10,9 +10,9 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// answersOf finds what a status says about each item, in the order of the items. A status names objects by identifier and
-// version, not by their place: several with one name are told apart by their content, and by what is stored, which stored
-// fetches.
+// answersOf returns what a status says about each item, in the order of the items. A status names objects by identifier
+// and version, not by index: several with the same name are distinguished by their content, and by what is stored,
+// which stored fetches.
 func answersOf(items []item, status taxii.Status, stored func(item) [][]byte) []pushAnswer {
 	m := matching{items: items, stored: stored, answers: make([]pushAnswer, len(items)), byName: map[[2]string][]int{}}
 	for i, it := range items {
@@ -41,7 +41,7 @@ type matching struct {
 	stored  func(item) [][]byte
 }
 
-// free is the first item that a detail names and that nothing has been said about yet, -1 for none.
+// free returns the first item that a detail names and that has no answer yet, or -1.
 func (m *matching) free(d taxii.StatusDetail) int {
 	for _, name := range [][2]string{{d.ID, d.Version}, {d.ID}} {
 		for _, i := range m.byName[name] {
@@ -53,7 +53,7 @@ func (m *matching) free(d taxii.StatusDetail) int {
 	return -1
 }
 
-// failures assigns the failures, those of one name together.
+// failures assigns the failures to items, those with the same name together.
 func (m *matching) failures(status taxii.Status) {
 	counts := map[[2]string]int{}
 	for _, f := range status.Failures {
@@ -87,9 +87,9 @@ func (m *matching) fail(i int, f taxii.StatusDetail) {
 	a.Outcome, a.ID, a.Version, a.Message = pushRefused, f.ID, f.Version, f.Message
 }
 
-// losers are the n of several items of one identifier and version that a server refused. One text of a version is stored, so
-// all that are not valid, or that do not mean what it says, are refused. Where more than one could be it, the server is asked
-// which is stored; where it does not say, the first is taken to be.
+// losers returns the n items that a server refused among several with the same identifier and version. Only one text of
+// a version is stored, so all that are invalid or differ in content are refused. If more than one could be stored, it
+// asks the server which is; if the server does not say, it assumes the first.
 func (m *matching) losers(places []int, n int) []int {
 	var valid []int
 	for _, i := range places {
@@ -106,7 +106,7 @@ func (m *matching) losers(places []int, n int) []int {
 		}
 	}
 	if len(winners) == 0 {
-		return places[len(places)-n:] // the server has reasons of its own; it stores what comes first
+		return places[len(places)-n:] // the server has other reasons; it stores the first
 	}
 	if len(winners) > 1 {
 		for _, text := range m.stored(m.items[places[0]]) {
@@ -120,7 +120,7 @@ func (m *matching) losers(places []int, n int) []int {
 	return m.lost(places, valid, winners[0])
 }
 
-// lost are the items that are refused when one of them is stored.
+// lost returns the items that are refused if the given one is stored.
 func (m *matching) lost(places, valid []int, stored int) (lost []int) {
 	for _, i := range places {
 		if !slices.Contains(valid, i) && slices.Contains(valid, stored) || !stix.SameContent(m.items[stored].raw, m.items[i].raw) {
@@ -130,8 +130,8 @@ func (m *matching) lost(places, valid []int, stored int) (lost []int) {
 	return lost
 }
 
-// rest completes what the status does not say in so many words. Servers need not list successes, nor all failures; failures of
-// objects without a usable identifier go to what is left, in order.
+// rest completes what the status leaves out. Servers need not list successes, nor all failures; failures of objects
+// without a usable identifier are assigned to the remaining items, in order.
 func (m *matching) rest(status taxii.Status) []pushAnswer {
 	var left []int
 	for i := range m.answers {
@@ -155,14 +155,14 @@ func (m *matching) rest(status taxii.Status) []pushAnswer {
 		}
 		return m.answers
 	}
-	for _, f := range m.unnamed { // which objects they are about cannot be told
+	for _, f := range m.unnamed { // their objects are unknown
 		m.answers = append(m.answers, pushAnswer{Outcome: pushRefused, ID: f.ID, Version: f.Version, Message: f.Message})
 	}
 	refused := len(m.unnamed) + unlisted
 	for _, i := range left {
 		m.answers[i].Outcome = pushNew
 	}
-	// As many of those left as were refused are no news.
+	// Leave as many items without an answer as were refused.
 	for n := len(left) - 1; n >= 0 && refused > 0; n-- {
 		m.answers[left[n]].Outcome = pushUnknown
 		refused--
@@ -173,7 +173,7 @@ func (m *matching) rest(status taxii.Status) []pushAnswer {
 	return m.answers
 }
 
-// outcomeOf reads what Accord says about an object that was taken. Of another server everything is new.
+// outcomeOf reads what Accord says about an accepted object. For another server every object is new.
 func outcomeOf(message string) pushOutcome {
 	switch {
 	case strings.HasPrefix(message, "already present"):

@@ -13,7 +13,7 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// collectionURL is where an agreement of the test exchange is.
+// collectionURL returns the URL of an agreement in the test exchange.
 func collectionURL(s *accordtest.Server, root, alias string) string {
 	return s.URL + "/" + root + "/collections/" + alias + "/"
 }
@@ -50,7 +50,7 @@ func bundleOf(objects ...[]byte) string {
 	return `{"type":"bundle","id":"bundle--2b6e8d10-94c7-4f3a-8e21-000000000000","objects":[` + string(bytes.Join(objects, []byte(",\n"))) + "]}"
 }
 
-// stored is what a collection has, with all versions, as its compact texts.
+// stored returns all versions in a collection, as compact texts.
 func stored(t *testing.T, s *accordtest.Server) string {
 	t.Helper()
 	page, err := s.Collection(accordtest.Programme).Page(store.Query{Versions: store.Versions{All: true}, Limit: 10_000}, nil)

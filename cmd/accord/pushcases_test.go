@@ -16,7 +16,8 @@ func renamed(object []byte, name string) []byte {
 	return bytes.Replace(object, []byte(`"name":"`), []byte(`"name":"`+name), 1)
 }
 
-// A server names a refused object by identifier and version. Of several with one name the line is about the right one.
+// A server names a refused object by identifier and version. If several have the same name, the line is about the right
+// one.
 func TestPushNamesTheRefusedOfSeveralWithOneName(t *testing.T) {
 	s := accordtest.New(t)
 	url := collectionURL(s, accordtest.Industry, "gsp")
@@ -99,7 +100,7 @@ func TestPushAnswersInJSONAndSumsUpByRule(t *testing.T) {
 	}
 }
 
-// Why an account may not add is for the server to say.
+// The server's reason for refusing an account is printed.
 func TestPushPrintsTheServersRefusal(t *testing.T) {
 	s := accordtest.New(t)
 	s.Change("gsp", "suspend", func(a *agreement.Agreement) {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// pushState remembers which envelopes went through, by the digest of their objects, in a file to which lines are
-// added: what a crash cuts off is one envelope, and sending that again is harmless. A nil pushState remembers nothing.
+// pushState records which envelopes were accepted, by the digest of their objects, in a file to which lines are
+// appended. A crash can lose one line, and sending that envelope again is harmless. A nil pushState records nothing.
 type pushState struct {
 	file *os.File
 	done map[string]bool

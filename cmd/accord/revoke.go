@@ -135,8 +135,8 @@ func versionOf(text []byte) stix.Instant {
 	return o.Instant
 }
 
-// revokedVersion is the object with revoked: true and a modified that is now, or a millisecond after the last where the clock
-// is behind it. Everything else stays as it is written.
+// revokedVersion returns the object with revoked: true and modified set to now, or to a millisecond after the old value
+// if the clock is behind it. Everything else stays as written.
 func revokedVersion(text []byte, now time.Time) (revoked []byte, already bool, err error) {
 	o, ok := objectIn(text)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// ruleRow is what there is to say about a rule, of whichever table.
+// ruleRow describes a rule of any table.
 type ruleRow struct {
 	ID        string `json:"rule"`
 	Section   string `json:"section,omitempty"` // of STIX 2.1
@@ -28,7 +28,7 @@ type ruleRow struct {
 	checkedOn string // for the document
 }
 
-// ruleRows is every rule that an object can be refused for, or warned about: of the Standard, of its patterns, of agreements.
+// ruleRows returns every rule that can refuse an object or warn about it: of the Standard, of patterns, of agreements.
 func ruleRows() []ruleRow {
 	var rows []ruleRow
 	on := map[validate.Layer]string{"text": "the text", "schema": "the shape", "semantic": "the meaning", "pattern": "the pattern", "cross": "several objects"}
@@ -119,7 +119,7 @@ func printRules(w io.Writer, ids []string, format string) error {
 	return nil
 }
 
-// page is a rule in words.
+// page returns the text about a rule.
 func (r *ruleRow) page() string {
 	var b strings.Builder
 	what := r.Summary
@@ -155,7 +155,7 @@ func (r *ruleRow) page() string {
 	return b.String()
 }
 
-// indented is an example on lines of its own, an object with a line for each member.
+// indented returns an example on separate lines, with a line for each member of an object.
 func indented(text string) string {
 	if json.Valid([]byte(text)) && strings.HasPrefix(text, "{") {
 		var b strings.Builder

@@ -23,7 +23,7 @@ func (s *ruleSums) add(rule string, severity validate.Severity) {
 	(*s)[ruleKey{rule, severity}]++
 }
 
-// addFindings counts one object for each rule that its findings are of.
+// addFindings counts one object for each rule among its findings.
 func (s *ruleSums) addFindings(findings []validate.Finding) {
 	for i, f := range findings {
 		same := func(o validate.Finding) bool { return o.Rule == f.Rule && o.Severity == f.Severity }
@@ -49,7 +49,7 @@ type ruleSum struct {
 	Objects  int    `json:"objects"`
 }
 
-// rows are the sums: errors first, each kind by how many objects.
+// rows returns the sums: errors first, each severity sorted by the number of objects.
 func (s ruleSums) rows() []ruleSum {
 	keys := make([]ruleKey, 0, len(s))
 	for key := range s {

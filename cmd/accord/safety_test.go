@@ -23,7 +23,7 @@ func wantOutcome(t *testing.T, o outcome, code int, texts ...string) {
 	}
 }
 
-// agreementFile is the only agreement's file that has a given share of the data; here, gsp's.
+// gspFile is the file of the agreement gsp.
 const gspFile = "agreements/91a7b528-80eb-42ed-a74d-c6fbd5a26116.db"
 
 func TestABackupOfARunningServerCanBeRestored(t *testing.T) {
@@ -103,7 +103,7 @@ func TestADamagedAgreementDoesNotTakeTheOthersWithIt(t *testing.T) {
 	wantOutcome(t, once(t, nil, "check", "--data", data, "--agreement", "gsp", "--rebuild"), 1, "backup")
 	wantOutcome(t, once(t, nil, "restore", "--from", backup, "--data", data, "--agreement", "gsp"), 0, "agreement gsp: restored", "before-restore", "faults: 0")
 
-	// Now a harm that a rebuild mends: an index that is not what it should be.
+	// Now damage that a rebuild repairs: a wrong index.
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}

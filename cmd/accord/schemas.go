@@ -57,7 +57,7 @@ func writeSchemas(dir string) (int, error) {
 	return len(paths), nil
 }
 
-// ofSchemas refuses a folder with files that are not ours: a README.md of somebody else must not be lost.
+// ofSchemas refuses a folder with other files: a README.md that Accord did not write must not be lost.
 func ofSchemas(dir string) error {
 	found, err := os.ReadDir(dir)
 	switch {

@@ -22,7 +22,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// The scripts in testdata are read from top to bottom by people who know no Go. Beside testscript's own commands:
+// The scripts in testdata are for readers who do not know Go. Besides testscript's own commands there are:
 //
 //	accord ...                       runs the command; its password variables are the password of every account
 //	serve                            begins to serve the folder data, until the script ends
@@ -38,8 +38,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// The conversations are scripts for readers who know TAXII, see testdata/conversations/README.md. Each runs against a server
-// of its own, which serves the exchange of package accordtest.
+// The conversations are scripts for readers who know TAXII; see testdata/conversations/README.md. Each runs against its
+// own server, which serves the exchange of package accordtest.
 func TestConversations(t *testing.T) {
 	runScripts(t, "../../testdata/conversations/*.txtar", func(t *testing.T) *script {
 		s := accordtest.New(t)
@@ -70,7 +70,7 @@ type script struct {
 	password func(account string) string
 }
 
-// scriptPassword is everybody's.
+// scriptPassword is the password of every account.
 const scriptPassword = "correct horse battery staple"
 
 func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) {
@@ -95,7 +95,7 @@ func (s *script) serve(ts *testscript.TestScript, _ bool, _ []string) {
 	config := accordtest.Config(ts.MkAbs("data"))
 	config.Now, config.NoIndex = s.clock.Now, false
 	running, stop := accordtest.Serve(s.t, config)
-	ts.Defer(stop) // before the script's folder goes
+	ts.Defer(stop) // before the script's folder is removed
 	s.server = &running
 }
 
@@ -170,7 +170,7 @@ func (s *script) keep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], m[1])
 }
 
-// The apply file that doc/agreements.md explains is the one that its script applies.
+// The apply file explained in doc/agreements.md is the one that its script applies.
 func TestTheDocumentedExampleIsTheOneThatIsTested(t *testing.T) {
 	script, err := os.ReadFile("testdata/agreements.txtar")
 	if err != nil {

@@ -25,16 +25,16 @@ func basic(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// secretive is a server that is given secrets in every way there is.
+// secretive is a server that receives secrets in every possible way.
 type secretive struct {
 	*child
 	t    *testing.T
 	data string
-	said strings.Builder // by commands and answers, beside what they are asked to print
+	said strings.Builder // by commands and answers, except for what they are asked to print
 }
 
-// Every way in which a secret reaches a server is gone, right and wrong ones; then its log, which has all levels, its
-// figures, its command line, its answers and the files of its data folder are searched for each of them.
+// Secrets, right and wrong ones, are sent to a server in every possible way. Then its log at all levels, its metrics,
+// its command line, its answers and the files of its data folder are searched for each of them.
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	file, data := exchange(t)
 	hash, err := auth.HashPassword("hashed-account-password")
@@ -74,7 +74,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 			t.Errorf("the log has no %s: it was not searched where secrets could be", want)
 		}
 	}
-	hashes := []string{"argon2id", hash[strings.LastIndex(hash, "$")+1:]} // belong into accord.db, and nowhere else
+	hashes := []string{"argon2id", hash[strings.LastIndex(hash, "$")+1:]} // belong in accord.db and nowhere else
 	for place, text := range map[string]string{"the log": log, "the figures": figures, "the command line": string(commandLine), "what was said": s.said.String()} {
 		for _, secret := range append(hashes, secrets...) {
 			if strings.Contains(text, secret) {
@@ -96,7 +96,7 @@ func (s *secretive) command(vars []string, args ...string) string {
 	return o.stdout
 }
 
-// logIn logs in rightly and wrongly, and returns what it sent.
+// logIn logs in with right and wrong credentials, and returns what it sent.
 func (s *secretive) logIn(token string) (sent []string) {
 	s.t.Helper()
 	for _, l := range []login{
@@ -126,7 +126,7 @@ func (s *secretive) logIn(token string) (sent []string) {
 	return sent
 }
 
-// administer sends passwords to /accord/v1/, in requests that are done and in requests that are refused.
+// administer sends passwords to /accord/v1/, in requests that succeed and in requests that are refused.
 func (s *secretive) administer(hash string) {
 	s.t.Helper()
 	for _, row := range []struct {
@@ -171,7 +171,7 @@ func askWith(t *testing.T, url, method, path, authorization, body string) (int, 
 	return resp.StatusCode, string(text)
 }
 
-// unparsed sends a request that is no HTTP, with a secret in it.
+// unparsed sends a request that is not valid HTTP, with a secret in it.
 func unparsed(t *testing.T, url, secret string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -187,7 +187,7 @@ func unparsed(t *testing.T, url, secret string) string {
 	return string(text)
 }
 
-// wantNoneInFiles searches a data folder, and wants it closed to others.
+// wantNoneInFiles checks that no file of a data folder contains a secret, and that other users cannot read it.
 func wantNoneInFiles(t *testing.T, data string, secrets []string) {
 	t.Helper()
 	err := filepath.WalkDir(data, func(path string, d os.DirEntry, err error) error {

@@ -40,7 +40,7 @@ func addLimits(f *pflag.FlagSet, l *serve.Limits) {
 	f.Var((*byteSize)(&l.AccountMemory), "max-account-memory", "`SIZE` of bodies and answers of one account in memory at once (429)")
 }
 
-// byteSize is a number of bytes as people write it: 512KiB, 16MiB, 2GiB, or plain digits.
+// byteSize is a number of bytes with an optional unit: 512KiB, 16MiB, 2GiB, or plain digits.
 type byteSize int64
 
 var sizeUnits = []struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/accord-taxii/accord/internal/admin"
 )
 
-// target is what a command administers, or asks for history: a data folder, or a server.
+// target is the data folder or server that a command administers or reads history from.
 type target struct {
 	data    string
 	remote  remote
@@ -32,7 +32,7 @@ func (t *target) addFlags(flags *pflag.FlagSet) {
 	t.remote.addCredentials(flags)
 }
 
-// resolve fills in what environment variables and the profile say, and refuses what does not go together.
+// resolve fills in values from environment variables and the profile, and refuses incompatible ones.
 func (t *target) resolve(e *env) error {
 	if t.data != "" && t.remote.url != "" {
 		return usageError("--data and --url are both given, expected one of them")
@@ -60,7 +60,7 @@ func (t *target) resolve(e *env) error {
 	return nil
 }
 
-// open opens the target. An existing data folder is opened through its server, or here.
+// open opens the target. An existing data folder is opened through its server if one runs, otherwise in this process.
 func (t *target) open(e *env) (*admin.Client, error) {
 	if err := t.resolve(e); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (t *target) open(e *env) (*admin.Client, error) {
 	return t.remote.administration(e)
 }
 
-// connect opens the target if a server runs it.
+// connect opens the target if a server runs on it.
 func (t *target) connect(e *env) (*admin.Client, error) {
 	if err := t.resolve(e); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (t *target) connect(e *env) (*admin.Client, error) {
 	return t.remote.administration(e)
 }
 
-// administer opens the target for the time of do.
+// administer opens the target, calls do and closes the target.
 func (t *target) administer(e *env, do func(*admin.Client) error) error {
 	c, err := t.open(e)
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *remote) administration(e *env) (*admin.Client, error) {
 	return admin.NewClient(base, transport), nil
 }
 
-// hintLogin adds, to a refusal by a server, what a person would try next.
+// hintLogin adds advice to a refusal by a server.
 func hintLogin(err error) error {
 	var answer *admin.AnswerError
 	if !errors.As(err, &answer) {

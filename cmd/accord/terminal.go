@@ -10,15 +10,15 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// safeWriter stands in front of everything that commands print. What strangers wrote can hold characters that act on a
-// terminal: control characters move the cursor, change its title or paste commands, bidirectional ones show text in
-// another order than it has. It writes them as JSON does, \u001b, so that JSON that holds them stays the same JSON. New
-// lines and tabs pass: they are the commands' own, and what they print on one line they print with oneLine.
+// safeWriter filters everything that commands print. Text from strangers can contain characters that act on a terminal:
+// control characters move the cursor, change its title or paste commands, bidirectional ones display text in a
+// different order. It writes them as JSON does, \u001b, so that JSON that holds them stays the same JSON. It does not
+// escape new lines and tabs, which commands print themselves; commands use oneLine for text that must stay on one line.
 type safeWriter struct {
 	raw io.Writer
 
 	mu   sync.Mutex
-	tail []byte // guarded by mu: the begin of a character whose end has not been written yet
+	tail []byte // guarded by mu: the beginning of a character whose end has not been written yet
 }
 
 // Write implements io.Writer.
@@ -40,7 +40,7 @@ func (w *safeWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush writes a character that was never finished.
+// Flush writes the bytes of an incomplete character.
 func (w *safeWriter) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +70,7 @@ func unfinished(text []byte) int {
 	return 0
 }
 
-// safeText returns a text with what acts on a terminal escaped; text itself if there is none.
+// safeText returns a text with characters that act on a terminal escaped, or text itself if there are none.
 func safeText(text []byte) []byte {
 	clean := true
 	for i := 0; i < len(text) && clean; i++ {
@@ -105,7 +105,7 @@ func acts(r rune) bool {
 	return false
 }
 
-// oneLine returns what a stranger wrote for a place on one line: with new lines and tabs escaped as well.
+// oneLine returns a stranger's text for use on one line: with new lines and tabs escaped as well.
 func oneLine[T ~string](text T) T {
 	safe := make([]byte, 0, len(text))
 	for _, r := range text {
@@ -118,7 +118,7 @@ func oneLine[T ~string](text T) T {
 	return T(safe)
 }
 
-// guard returns e with safeWriters in front of its output, and what writes their rest.
+// guard returns a copy of e whose output passes through safeWriters, and a function that flushes them.
 func (e *env) guard() (guarded *env, flush func()) {
 	stdout, stderr := &safeWriter{raw: e.stdout}, &safeWriter{raw: e.stderr}
 	copied := *e
@@ -129,7 +129,8 @@ func (e *env) guard() (guarded *env, flush func()) {
 	}
 }
 
-// terminal returns the terminal that a writer of env leads to, for output that is all our own, such as a progress bar.
+// terminal returns the terminal behind a writer of env, for output that contains no text from strangers, such as a
+// progress bar.
 func terminal(w io.Writer) (*os.File, bool) {
 	if safe, ok := w.(*safeWriter); ok {
 		w = safe.raw

@@ -45,7 +45,7 @@ func TestNothingThatIsPrintedActsOnATerminal(t *testing.T) {
 	}
 }
 
-// Every command prints through it.
+// Every command prints through a safeWriter.
 func TestCommandsEscapeWhatTheyPrint(t *testing.T) {
 	got := accord(t, nil, "validate", "--pattern", "\x1b[2Jabsent\u202e")
 	if bytes.ContainsAny([]byte(got.stdout+got.stderr), "\x1b") || bytes.Contains([]byte(got.stderr), []byte("\u202e")) || got.stderr == "" {

@@ -50,7 +50,7 @@ line for each rule
 Exit codes: 0 everything is valid; 1 something is not; 2 it could not run, or
 could not read everything it was asked to.`
 
-// validateFlags is what the command line says.
+// validateFlags holds the flags of `accord validate`.
 type validateFlags struct {
 	format       string
 	pattern      bool
@@ -112,7 +112,7 @@ func newValidateCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// validateAll judges everything the flags name and turns the tally into an exit code.
+// validateAll validates everything that the flags name and turns the tally into an exit code.
 func validateAll(ctx context.Context, e *env, flags validateFlags) error {
 	out := bufio.NewWriterSize(e.stdout, 1<<16)
 	var tally tally
@@ -146,7 +146,7 @@ func validateAll(ctx context.Context, e *env, flags validateFlags) error {
 	return nil
 }
 
-// tally counts what was judged.
+// tally counts what was validated.
 type tally struct {
 	judged, invalid, warned int
 	unread                  int // files that could not be read
@@ -178,7 +178,7 @@ func (t *tally) sentence(patterns bool) string {
 	return fmt.Sprintf("%d %s: %d valid (%d with warnings), %d invalid", t.judged, what, t.judged-t.invalid, t.warned, t.invalid)
 }
 
-// unreadable says on standard error which file could not be read, and goes on.
+// unreadable reports on standard error a file that could not be read.
 func (t *tally) unreadable(bar *progress, name string, err error) {
 	t.unread++
 	var path *os.PathError
@@ -188,5 +188,5 @@ func (t *tally) unreadable(bar *progress, name string, err error) {
 	bar.say("accord: read %s: %v", name, err)
 }
 
-// displayName is how a path is named in answers.
+// displayName returns the name of a path in answers.
 func displayName(path string) string { return strings.TrimPrefix(path, "./") }

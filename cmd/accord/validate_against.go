@@ -21,8 +21,8 @@ type against struct {
 // againstTogether is how many identifiers one request asks for: URLs stay below 4,000 characters.
 const againstTogether = 40
 
-// compare adds a finding to each document whose version is stored with other content. Objects without a version have none
-// that could be.
+// compare adds a finding to each document whose version is stored with other content. Objects without a version are not
+// compared.
 func (a *against) compare(ctx context.Context, documents []document) error {
 	byID := map[string][]int{}
 	var ids []string
@@ -53,7 +53,7 @@ func (a *against) compare(ctx context.Context, documents []document) error {
 	return nil
 }
 
-// hold holds the documents of an object to one stored version.
+// hold compares the documents of an object with one stored version.
 func (a *against) hold(documents []document, places []int, stored stix.Object, text json.RawMessage) {
 	for _, i := range places {
 		d := &documents[i]
@@ -72,7 +72,7 @@ func (a *against) hold(documents []document, places []int, stored stix.Object, t
 	}
 }
 
-// objectIn reads an object whose text has no fault.
+// objectIn parses an object. It reports false if the text has a fault.
 func objectIn(raw []byte) (stix.Object, bool) {
 	if raw == nil {
 		return stix.Object{}, false

@@ -12,7 +12,7 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// batch is some documents of one file that are judged together, and what there is to say about them.
+// batch is a group of documents of one file that are validated together, with their answers.
 type batch struct {
 	file      string
 	documents []document
@@ -21,11 +21,11 @@ type batch struct {
 	done      chan struct{}
 }
 
-// batchSize is how many objects a worker judges at a time.
+// batchSize is the number of objects that a worker validates at a time.
 const batchSize = 64
 
-// judgeObjects judges every object of every input on all cores and writes the answers in the order of the input. At most a
-// few batches a core wait at any time, so that a folder of any size is judged in bounded memory.
+// judgeObjects validates every object of every input on all cores and writes the answers in the order of the input. At
+// most a few batches per core wait at any time, so that a folder of any size takes bounded memory.
 func judgeObjects(ctx context.Context, e *env, flags validateFlags, out *bufio.Writer, total *tally) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -82,7 +82,7 @@ func judgeObjects(ctx context.Context, e *env, flags validateFlags, out *bufio.W
 	return readErr
 }
 
-// send hands documents to the workers, and in the same order to whoever writes the answers.
+// send passes documents to the workers, and in the same order to the goroutine that writes the answers.
 func send(ctx context.Context, file string, documents []document, work, order chan<- *batch) error {
 	for len(documents) > 0 {
 		n := min(batchSize, len(documents))
@@ -98,7 +98,7 @@ func send(ctx context.Context, file string, documents []document, work, order ch
 	return nil
 }
 
-// judge judges one batch after another. It is used by one goroutine.
+// judge validates one batch after another. It is used by one goroutine.
 type judge struct {
 	flags validateFlags
 	tree  ijson.Tree
@@ -119,7 +119,7 @@ func (j *judge) judge(b *batch) {
 	}
 }
 
-// document fills in what there is to say about an object.
+// document fills in the findings about an object.
 func (j *judge) document(d *document) {
 	if d.raw == nil {
 		return
@@ -176,7 +176,7 @@ func appendLine(dst []byte, v any) []byte {
 	return append(append(dst, line...), '\n')
 }
 
-// appendTextAnswer says something about objects with findings only.
+// appendTextAnswer appends text about a document if it has findings.
 func appendTextAnswer(dst []byte, file string, d *document) []byte {
 	if len(d.findings) == 0 {
 		return dst

@@ -93,8 +93,8 @@ func answerPattern(flags validateFlags, name string, number int, line []byte, to
 	return text
 }
 
-// eachLine calls visit with every line, without its end, numbered from 1. Of a line that is longer than any pattern may be it
-// keeps only the beginning.
+// eachLine calls visit with every line, without its end, numbered from 1. It keeps only the beginning of a line that is
+// longer than any valid pattern.
 func eachLine(r io.Reader, visit func(number int, line []byte, tooLong bool) error) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	var line []byte
@@ -128,7 +128,7 @@ func eachLine(r io.Reader, visit func(number int, line []byte, tooLong bool) err
 	}
 }
 
-// printable is s for a terminal: control characters, which a sender could use to play with it, are shown as escapes.
+// printable returns s for a terminal, with control characters escaped because a sender could use them to manipulate it.
 func printable(s string) string {
 	if strings.IndexFunc(s, unicode.IsControl) < 0 && utf8.ValidString(s) {
 		return s

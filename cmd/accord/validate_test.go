@@ -19,7 +19,7 @@ const (
 	bundleHead = `{"type":"bundle","id":"bundle--6f0d2f44-0d0c-4b6c-8f0a-3b7ad1f8b4c1","objects":[`
 )
 
-// validateRun is what one run of accord validate said.
+// validateRun is the result of one run of accord validate.
 type validateRun struct {
 	code           int
 	stdout, stderr string
@@ -33,7 +33,7 @@ func runValidate(stdin string, args ...string) validateRun {
 	return validateRun{code, out.String(), errs.String()}
 }
 
-// answers reads the lines of --format json and puts each in short: index, type, valid, rules of the errors.
+// answers reads the lines of --format json and shortens each: index, type, valid, rules of the errors.
 func (r validateRun) answers(t *testing.T) string {
 	t.Helper()
 	var short []string

@@ -24,7 +24,7 @@ release and platform that it was built with. accord --version prints the same.`,
 	}
 }
 
-// versionText is "accord VERSION (commit C, modified) goX os/arch", as far as the build knows.
+// versionText returns "accord VERSION (commit C, modified) goX os/arch", as far as the build knows.
 func versionText() string {
 	version, commit := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

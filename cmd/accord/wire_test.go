@@ -13,7 +13,8 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// T-016, T-021: net/http would answer a question about the whole server by itself, to anybody and without a type.
+// T-016, T-021: net/http would answer a request about the whole server (OPTIONS *) by itself, to any caller and without
+// a media type.
 func TestNothingIsAnsweredPastTheDoor(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()

@@ -2,6 +2,6 @@
 // small exchange with parties, accounts and agreements, and a clock that can be set. When a test ends, every agreement's
 // file must pass its own check.
 //
-// It makes no statement about TAXII: what an answer should be is for the tests to say. Nothing but tests imports it.
-// Start reading at [New]; exchange.go says who is who.
+// It knows nothing about correct TAXII answers; tests check those. Only tests import it. Start reading at [New];
+// exchange.go lists the parties and accounts.
 package accordtest

@@ -21,7 +21,7 @@ const (
 	Operator = "root"
 )
 
-// Password is an account's password.
+// Password returns an account's password.
 func Password(account string) string { return account + "-password" }
 
 // The agreements. Each one's collection has its name as its alias.
@@ -91,7 +91,7 @@ func populate(ctx context.Context, st *store.Store, roots []store.Root) error {
 	return nil
 }
 
-// agreements are the terms of all agreements.
+// agreements returns the terms of all agreements.
 func agreements() []*agreement.Agreement {
 	const produce, consume, audit = agreement.Producer, agreement.Consumer, agreement.Auditor
 	began := agreement.Term{From: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Patience is how long a process may take for one step before it is given up.
+// Patience is how long a process may take for one step.
 const Patience = 2 * time.Minute
 
 // Build builds the program into a folder and returns its path.
@@ -29,10 +29,10 @@ func Build(dir string) (string, error) {
 	return path, nil
 }
 
-// Process is the program, running. A program that serves must be told --log-format json.
+// Process is a running process of the program. A program that serves needs --log-format json.
 type Process struct {
 	Cmd *exec.Cmd
-	Log *Log   // what it has written to standard error
+	Log *Log   // its standard error so far
 	URL string // of the server, without a path, once Listening has returned
 
 	keep  io.Writer // of the log after "listening"; nil: Log
@@ -41,14 +41,14 @@ type Process struct {
 	err   error // of Wait, once ended is closed
 }
 
-// LogLine is what tests look at in a line of the log.
+// LogLine holds the fields of a log line that tests use.
 type LogLine struct {
 	Message, URL, SHA256 string
 	Level, Advice        string
 }
 
-// StartProcess starts a command whose standard output and environment are set. With keep, the log goes there once the
-// server listens, unread, so that it costs a measurement nothing.
+// StartProcess starts a command whose standard output and environment are set. If keep is not nil, the log is written
+// there once the server listens, without being parsed, so that it costs a measurement nothing.
 func StartProcess(cmd *exec.Cmd, keep io.Writer) (*Process, error) {
 	p := &Process{Cmd: cmd, Log: new(Log), keep: keep, lines: make(chan LogLine, 10_000), ended: make(chan struct{})}
 	logged, w, err := os.Pipe()
@@ -121,10 +121,10 @@ func (p *Process) Listening() error {
 	return err
 }
 
-// Ended is closed when the process has ended.
+// Ended returns a channel that is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Kill ends the process as a power cut would, for all that the file system knows.
+// Kill ends the process with SIGKILL.
 func (p *Process) Kill() {
 	p.Cmd.Process.Kill()
 	<-p.ended
@@ -144,7 +144,7 @@ func (p *Process) Wait() (int, error) {
 	return 0, p.err
 }
 
-// Terminate sends SIGTERM and waits for the orderly end that it asks for.
+// Terminate sends SIGTERM and waits for an orderly exit.
 func (p *Process) Terminate() error {
 	if err := p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (p *Process) Terminate() error {
 	return err
 }
 
-// ServeArgs is a command line of accord serve on a free port of loopback, with plain HTTP unless the flags bring a
+// ServeArgs returns a command line of accord serve on a free port of loopback, with plain HTTP unless the flags bring a
 // certificate.
 func ServeArgs(data string, flags ...string) []string {
 	args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--log-format", "json"}

@@ -11,7 +11,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// Request is one request. What is not said is what a TAXII 2.1 client sends.
+// Request is one request. Fields that are not set default to what a TAXII 2.1 client sends.
 type Request struct {
 	As       string // the account; "" sends no credentials
 	Password string // default Password(As)
@@ -22,10 +22,10 @@ type Request struct {
 	ContentType string      // of a Body, default the TAXII media type; "-" sends none
 	Body        []byte      // nil: none
 	Chunked     bool        // send the Body without Content-Length
-	Header      http.Header // further ones, which win over the others
+	Header      http.Header // further headers, which override the others
 }
 
-// Answer is what came back.
+// Answer is the answer to a Request.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -109,7 +109,7 @@ func (s *Server) Post(as, collection string, objects ...[]byte) Answer {
 	return s.Do(Request{As: as, Method: http.MethodPost, Path: collection + "objects/", Body: Envelope(objects...)})
 }
 
-// JSON decodes the answer's body into v; a body that is something else ends the test.
+// JSON decodes the answer's body into v. It ends the test if the body is not JSON.
 func (s *Server) JSON(a Answer, v any) {
 	s.t.Helper()
 	if err := json.Unmarshal(a.Body, v); err != nil {
@@ -117,7 +117,7 @@ func (s *Server) JSON(a Answer, v any) {
 	}
 }
 
-// Path is the path of a collection, by the agreement's alias.
+// Path returns the path of a collection, by the agreement's alias.
 func Path(agreement string) string {
 	root := Industry
 	switch agreement {
@@ -127,7 +127,7 @@ func Path(agreement string) string {
 	return "/" + root + "/collections/" + agreement + "/"
 }
 
-// Envelope is a TAXII envelope of objects.
+// Envelope returns a TAXII envelope of objects.
 func Envelope(objects ...[]byte) []byte {
 	var b strings.Builder
 	b.WriteString(`{"objects":[`)

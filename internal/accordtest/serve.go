@@ -11,7 +11,7 @@ import (
 	"github.com/accord-taxii/accord/internal/serve"
 )
 
-// Config is that of a server on a free port of loopback, with plain HTTP, default limits and no log.
+// Config returns the configuration of a server on a free loopback port, with plain HTTP, default limits and no log.
 func Config(dataDir string) serve.Config {
 	return serve.Config{
 		DataDir: dataDir, Transport: serve.Transport{Listen: "127.0.0.1:0", PlainHTTP: true},
@@ -20,8 +20,8 @@ func Config(dataDir string) serve.Config {
 	}
 }
 
-// Serve runs the real server inside this process and returns once it accepts connections. It stops when stop is called,
-// and at the end of the test at the latest; a stop that fails fails the test.
+// Serve runs the real server inside this process and returns once it accepts connections. It runs until stop is called
+// or the test ends; an error while stopping fails the test.
 func Serve(t testing.TB, c serve.Config) (running serve.Running, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -41,7 +41,7 @@ type setup struct {
 	index   bool
 }
 
-// WithLimits bounds requests otherwise.
+// WithLimits sets other limits on requests.
 func WithLimits(l server.Limits) Option { return func(s *setup) { s.config.Limits = l } }
 
 // WithConfig changes the configuration of the TAXII server.
@@ -49,7 +49,7 @@ func WithConfig(change func(*server.Config)) Option {
 	return func(s *setup) { s.changes = append(s.changes, change) }
 }
 
-// WithDelivered has f called with each page of objects that was sent whole, in place of the server's own record.
+// WithDelivered calls f with each page of objects that was sent completely, in place of the server's own record.
 func WithDelivered(f func(server.Delivery)) Option {
 	return WithDelivering(func(_ context.Context, d server.Delivery) (func(bool), error) {
 		return func(whole bool) {
@@ -73,7 +73,7 @@ func WithMount(prefix string, h http.Handler) Option {
 // WithRoot replaces or adds an API root.
 func WithRoot(r store.Root) Option { return func(s *setup) { s.roots = append(s.roots, r) } }
 
-// WithIndex keeps a search index, which tests do without otherwise.
+// WithIndex keeps a search index, which tests do not have by default.
 func WithIndex() Option { return func(s *setup) { s.index = true } }
 
 // New starts a Server that ends with the test.
@@ -123,7 +123,7 @@ func (s *Server) check() {
 	}
 }
 
-// Collection is the open collection of an agreement.
+// Collection returns the open collection of an agreement.
 func (s *Server) Collection(name agreement.Name) *store.Collection {
 	s.t.Helper()
 	col, ok := s.Store.Collection(name)
@@ -148,13 +148,13 @@ func (s *Server) Change(name agreement.Name, act string, change func(*agreement.
 	}
 }
 
-// Clock tells the real time until it is set.
+// Clock returns the real time until it is set.
 type Clock struct {
 	mu  sync.Mutex
 	set time.Time
 }
 
-// Now is the time it was set to, or the real one.
+// Now returns the time it was set to, or the real time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,14 +164,14 @@ func (c *Clock) Now() time.Time {
 	return c.set
 }
 
-// Set stops the clock at a moment; the zero time lets it run again.
+// Set stops the clock at a time. The zero time makes it run again.
 func (c *Clock) Set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.set = t
 }
 
-// mostLog is what a Log keeps; then it begins anew.
+// mostLog is the size at which a Log is emptied.
 const mostLog = 16 << 20
 
 // Log collects what a server logs.
@@ -190,7 +190,7 @@ func (l *Log) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
-// String is all that was logged.
+// String returns all that was logged.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
