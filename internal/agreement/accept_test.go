@@ -20,7 +20,7 @@ func object(t *testing.T, text string) stix.Object {
 	return stix.FromTree(&tree)
 }
 
-// indicator is an indicator with some members more.
+// indicator returns an indicator with some members more.
 func indicator(more ...string) string {
 	return `{"type":"indicator","spec_version":"2.1","id":"indicator--31b940d4-6f7f-459a-80ea-9c1f17b5891b",` +
 		`"created":"2027-01-01T00:00:00Z","modified":"2027-01-01T00:00:00Z"` + strings.Join(append([]string{""}, more...), ",") + `}`

@@ -50,7 +50,7 @@ func policy(tlp, start, end, attribution string) string {
 		`"iep_version":2.0,"tlp":%q,"start_date":%q%s,"provider_attribution":%q`, tlp, start, end, attribution))
 }
 
-// definitionID is the id of a definition of definitionTexts; of "unseen" nobody has one.
+// definitionID returns the id of a definition of definitionTexts; of "unseen" nobody has one.
 func definitionID(name string) stix.ID {
 	n := 0
 	for _, r := range name {

@@ -11,7 +11,7 @@ type Rule struct {
 	Example  string // terms, and an object that breaks them
 }
 
-// Rules is the table, in the order the rules are reported.
+// Rules returns the table, in the order the rules are reported.
 func Rules() []Rule {
 	rules := make([]Rule, len(acceptRules))
 	for i, r := range acceptRules {

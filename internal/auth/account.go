@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// Account is one person's or one tool's login. It is what accord.db keeps: no
-// secret in it can be used to log in.
+// Account is one person's or one tool's login. This is what accord.db stores: nothing in it can be used to log in.
 type Account struct {
 	Name         string   `json:"name"`
 	Party        string   `json:"party,omitempty"`         // empty only for an operator
 	Operator     bool     `json:"operator,omitempty"`      // administers and audits everything
-	Disabled     bool     `json:"disabled,omitempty"`      // known, and turned away
+	Disabled     bool     `json:"disabled,omitempty"`      // exists, but cannot log in
 	PasswordHash string   `json:"password_hash,omitempty"` // PHC string, argon2id; empty: no password
 	Tokens       []Token  `json:"tokens,omitempty"`
 	Certificates []string `json:"certificates,omitempty"` // as ParseCertificate returns them
@@ -46,11 +45,10 @@ type Token struct {
 // when they see it.
 const TokenPrefix = "accord_"
 
-// tokenBytes is the random part of a token: 256 bits, which nobody guesses, so
-// a plain SHA-256 is enough to keep it.
+// tokenBytes is the size of a token's random part: 256 bits cannot be guessed, so storing a plain SHA-256 is safe.
 const tokenBytes = 32
 
-// NewToken draws a token. The plain text is for its owner and is kept nowhere.
+// NewToken returns a new random token. The plain text is for its owner and is not stored.
 func NewToken(now time.Time, note string) (plain string, t Token) {
 	var secret [tokenBytes]byte
 	var id [6]byte
@@ -65,14 +63,14 @@ func NewToken(now time.Time, note string) (plain string, t Token) {
 	}
 }
 
-// HashToken returns what is kept of a token: its SHA-256 in hexadecimal.
+// HashToken returns what is stored of a token: its SHA-256 in hexadecimal.
 func HashToken(plain string) string {
 	sum := sha256.Sum256([]byte(plain))
 	return hex.EncodeToString(sum[:])
 }
 
-// Directory finds accounts; the store's snapshot is one. The accounts it gives
-// out are shared: nobody writes to their slices.
+// Directory finds accounts; the store's snapshot is one. The accounts it returns are shared: callers must not write to
+// their slices.
 type Directory interface {
 	Account(name string) (Account, bool)
 	// AccountOfToken finds the account that holds the token with this hash
@@ -83,8 +81,8 @@ type Directory interface {
 	AccountOfCertificate(name string) (Account, bool)
 }
 
-// Current makes a Directory of a function that returns the newest one, asked
-// anew for every question.
+// Current is a function that returns the newest Directory. It is itself a Directory that calls the function for every
+// lookup.
 type Current func() Directory
 
 func (c Current) Account(name string) (Account, bool) { return c().Account(name) }

@@ -23,8 +23,7 @@ var (
 	// ErrWrong: it carries credentials that belong to no account; always a *WrongError.
 	// Answer 401 with Challenge.
 	ErrWrong = errors.New("wrong credentials")
-	// ErrBusy: more passwords wait to be verified than the server takes on.
-	// Answer 503; the credentials may well be right.
+	// ErrBusy: more passwords wait to be verified than the server takes on. Answer 503; the credentials may be right.
 	ErrBusy = errors.New("too many logins at once, try again in a moment")
 )
 
@@ -62,7 +61,7 @@ type Options struct {
 	Failed func(account, address, reason string)
 }
 
-// Authenticator finds out who is calling. It is safe for concurrent use.
+// Authenticator identifies callers. It is safe for concurrent use.
 //
 // A password is expensive to verify on purpose, and TAXII clients send theirs
 // with every request. So the outcome is remembered, good or bad, under a key
@@ -129,7 +128,7 @@ func New(dir Directory, opts Options) *Authenticator {
 	}
 }
 
-// Request is what Authenticate looks at.
+// Request is the part of a request that Authenticate uses.
 type Request struct {
 	Address string // where it comes from, without a port; "" if that is not known
 	Header  http.Header
@@ -192,8 +191,8 @@ func (a *Authenticator) authenticate(ctx context.Context, r Request, wait func()
 	return account, "", err
 }
 
-// byToken looks a token up; the id is empty if the secret is none. Beside a
-// user name, the token must be that user's.
+// byToken looks up a token; the id is empty if the secret is not a token. If the credentials have a user name, the
+// token must be that user's.
 func (a *Authenticator) byToken(c credentials) (_ Account, id string, _ error) {
 	if !strings.HasPrefix(c.secret, TokenPrefix) {
 		return Account{}, "", nil
@@ -214,8 +213,8 @@ func (a *Authenticator) byToken(c credentials) (_ Account, id string, _ error) {
 	return Account{}, "", nil
 }
 
-// byPassword is the cheap way: an outcome remembered for the account as it is
-// now. What is not remembered takes its turn in the queue.
+// byPassword returns the remembered outcome for the account as it is now, if any. Otherwise it verifies the password
+// through the queue.
 func (a *Authenticator) byPassword(ctx context.Context, c credentials, address string, wait func()) (Account, error) {
 	wrong := &WrongError{"the user name or the password is wrong", c.name}
 	if c.secret == "" || len(c.secret) > MaxPassword {
@@ -257,8 +256,8 @@ func (a *Authenticator) verify(key credentialKey, c credentials, account Account
 	return nil
 }
 
-// key stands for credentials and the state of the account that they are
-// verified against. Lengths keep ("ab", "c") and ("a", "bc") apart.
+// key returns the key of credentials and of the account state that they are verified against. Lengths distinguish
+// ("ab", "c") from ("a", "bc").
 func (a *Authenticator) key(c credentials, account Account) (key credentialKey) {
 	m := a.macs.Get().(*macState)
 	m.buf = append(m.buf[:0], byte(c.scheme))
@@ -273,7 +272,7 @@ func (a *Authenticator) key(c credentials, account Account) (key credentialKey) 
 	m.mac.Reset()
 	m.mac.Write(m.buf)
 	m.mac.Sum(key[:0])
-	clear(m.buf) // no password stays behind
+	clear(m.buf) // leave no password in memory
 	a.macs.Put(m)
 	return key
 }

@@ -71,12 +71,12 @@ func (d *directory) AccountOfCertificate(name string) (Account, bool) {
 	})
 }
 
-// login authenticates a request from no address in particular.
+// login authenticates a request without an address.
 func (a *Authenticator) login(ctx context.Context, header http.Header, state *tls.ConnectionState) (Account, error) {
 	return a.Authenticate(ctx, Request{Header: header, TLS: state}, nil)
 }
 
-// hold takes all workers of a queue away until release is called.
+// hold takes all workers of a queue until release is called.
 func (q *queue) hold() (release func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -90,7 +90,7 @@ func (q *queue) hold() (release func()) {
 	}
 }
 
-// cheapHash is a hash at the lowest cost that is accepted, so that tests are quick.
+// cheapHash returns a hash at the lowest cost that is accepted, so that tests are quick.
 func cheapHash(password string) string {
 	h := passwordHash{memory: minMemory, passes: 1, lanes: 1, salt: []byte("salty-salt")}
 	h.key = argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, keyBytes)
@@ -450,7 +450,7 @@ func (a authority) sign(t *testing.T, serial int64, draft *x509.Certificate) *tl
 	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}, VerifiedChains: [][]*x509.Certificate{{cert, a.cert}}}
 }
 
-// A listed authority signs any subject it likes, so a subject alone counts only where one authority can have signed it.
+// A listed authority can sign any subject, so a subject alone counts only if a single authority can have signed it.
 func TestARivalsAuthorityIsNoVendor(t *testing.T) {
 	vendor, rival, own := newAuthority(t, "Vendor CA"), newAuthority(t, "Rival CA"), newAuthority(t, "Agency CA")
 	subject := pkix.Name{CommonName: "feed", Organization: []string{"Vendor Ltd"}}

@@ -31,10 +31,9 @@ var alternatives = []string{"dns:", "email:", "uri:"}
 //   - the subject as RFC 2253 writes it, such as CN=feed,O=Vendor Ltd;
 //   - a subject alternative name: dns:NAME, email:ADDRESS or uri:URI.
 //
-// The last two may be followed by " issuer:" and the subject of the authority
-// that the certificate must come from. Without it, they count only where there
-// is one authority that it can be, see Trust. It returns the one spelling that
-// is stored and looked up.
+// The last two may be followed by " issuer:" and the subject of the authority that the certificate must come from.
+// Without it, they count only if there is a single possible authority; see Trust. It returns the canonical spelling,
+// which is stored and looked up.
 func ParseCertificate(s string) (string, error) {
 	digits, said := cutFold(s, fingerprintPrefix)
 	digits = strings.ToLower(strings.ReplaceAll(digits, ":", ""))
@@ -64,8 +63,8 @@ func ParseCertificate(s string) (string, error) {
 	return s, nil
 }
 
-// checkSubject refuses what can be no subject, and one that repeats an
-// attribute: which of its values is meant would be anyone's guess.
+// checkSubject refuses text that cannot be a subject, and a subject that repeats an attribute, since it would be
+// ambiguous.
 func checkSubject(s string) error {
 	if name, value, ok := strings.Cut(s, "="); !ok || name == "" || value == "" || strings.TrimSpace(s) != s {
 		return errors.New("want sha256: and 64 hexadecimal digits, a subject like CN=feed,O=Vendor Ltd, or dns:, email: or uri: and a name")
@@ -104,7 +103,7 @@ func cutFold(s, prefix string) (string, bool) {
 	return s, false
 }
 
-// Trust says which authorities' client certificates count, and for whom.
+// Trust is the set of authorities whose client certificates are accepted, and for which parties.
 type Trust struct {
 	anchors map[[sha256.Size]byte]anchor
 	shared  int             // anchors of no party
@@ -116,7 +115,7 @@ type Trust struct {
 // anchor is an authority that certificates come from.
 type anchor struct {
 	subject string
-	parties map[string]bool // whose accounts it is for; empty: everyone's
+	parties map[string]bool // whose accounts it is for; empty: all
 }
 
 // NewTrust makes a Trust of the authorities of the server, those of single
@@ -170,8 +169,8 @@ func (t *Trust) Holds(state *tls.ConnectionState, now time.Time) bool {
 	return false
 }
 
-// revoked says why a chain does not count: one of its certificates is revoked,
-// or the list that would say so is out of date. "" means that it counts.
+// revoked returns why a chain is not accepted: one of its certificates is revoked, or the list of revoked certificates
+// is out of date. It returns "" if the chain is accepted.
 func (t *Trust) revoked(chain []*x509.Certificate, now time.Time) string {
 	for i, cert := range chain[:len(chain)-1] {
 		for _, list := range t.lists {
@@ -222,7 +221,7 @@ func (a *Authenticator) byCertificate(state *tls.ConnectionState) (_ Account, sh
 	return Account{}, true, &WrongError{Reason: reason}
 }
 
-// currentTrust is Options.Trust, or the authorities that TLS verified with.
+// currentTrust returns Options.Trust, or else the authorities that TLS verified with.
 func (a *Authenticator) currentTrust(state *tls.ConnectionState) *Trust {
 	if a.trust != nil {
 		return a.trust()
@@ -275,7 +274,7 @@ func certificateNames(cert *x509.Certificate) []string {
 	for _, uri := range cert.URIs {
 		names = append(names, "uri:"+uri.String())
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, issuerMark) }) // not what a name says about itself
+	return slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, issuerMark) }) // a certificate must not name its own issuer mark
 }
 
 // repeats reports whether a subject has an attribute twice.
@@ -291,9 +290,8 @@ func repeats(subject pkix.Name) bool {
 	return false
 }
 
-// verifiedCertificate returns the client's certificate if it was checked
-// against the CA the server trusts for clients. One that was merely shown
-// proves no subject and counts for nothing.
+// verifiedCertificate returns the client's certificate if it was checked against the CA the server trusts for clients.
+// An unverified certificate proves nothing and is ignored.
 func verifiedCertificate(state *tls.ConnectionState) *x509.Certificate {
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
 		return nil

@@ -12,10 +12,10 @@ type scheme uint8
 
 const (
 	basic  scheme = iota + 1 // a name and a password, or a token as the password
-	bearer                   // a token; "Token" is the same by another word
+	bearer                   // a token; "Token" is a synonym
 )
 
-// credentials are what an Authorization header says, not yet believed.
+// credentials is the content of an Authorization header, not yet verified.
 type credentials struct {
 	scheme scheme
 	name   string // of a basic scheme
@@ -25,8 +25,8 @@ type credentials struct {
 // maxHeader bounds the Authorization header: MaxPassword and a name, in base64.
 const maxHeader = 2048
 
-// parseCredentials reads the Authorization header. It returns ErrMissing when
-// there is none and a *WrongError when it cannot be understood.
+// parseCredentials reads the Authorization header. It returns ErrMissing if there is none and a *WrongError if it is
+// malformed.
 func parseCredentials(header http.Header) (credentials, error) {
 	values := header["Authorization"]
 	switch {
@@ -90,9 +90,8 @@ func utf8Text(raw []byte) string {
 // realm names the protection space of every challenge (RFC 9110, section 11.5).
 const realm = "accord"
 
-// Challenge returns the values of WWW-Authenticate for a 401 (TAXII 2.1,
-// section 1.6.9; RFC 7617). Only registered schemes are named: "Token" is
-// understood, never offered.
+// Challenge returns the values of WWW-Authenticate for a 401 (TAXII 2.1, section 1.6.9; RFC 7617). It names only
+// registered schemes: "Token" is accepted but not offered.
 func Challenge() []string {
 	return []string{`Basic realm="` + realm + `", charset="UTF-8"`, `Bearer realm="` + realm + `"`}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// credentials are those of a request: its Authorization header, or a token in one of the key headers. Two of them, or a
-// key beside a client certificate, are refused: which one counts must not depend on who looks.
+// credentials returns the credentials of a request: its Authorization header, or a token in one of the key headers. Two
+// of these, or a key header together with a client certificate, are refused as ambiguous.
 func (a *Authenticator) credentials(header http.Header, state *tls.ConnectionState) (credentials, error) {
 	c, err := parseCredentials(header)
 	for _, name := range a.keyHeaders {

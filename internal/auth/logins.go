@@ -20,11 +20,11 @@ const (
 )
 
 // Logins is what an Authenticator knows about logins: which credentials were verified, and for each account the last
-// success and failure, the addresses that it has logged in from, and the last use of each token. With a folder it outlives
-// the process.
+// success and failure, the addresses that it has logged in from, and the last use of each token. With a folder they
+// outlive the process.
 //
-// The folder has two files, for their owner alone: "key", drawn once, and "logins.json". Verified credentials are in it as
-// HMACs under that key, bound to the account's password hash. Whoever reads both files can test guesses against them
+// The folder has two files, for their owner alone: "key", drawn once, and "logins.json". Verified credentials are in it
+// as HMACs under that key, bound to the account's password hash. A reader of both files can test guesses against them
 // faster than against the hash, so a backup has neither.
 type Logins struct {
 	dir      string // "" keeps them in memory only
@@ -68,8 +68,8 @@ func NewLogins() *Logins {
 	return l
 }
 
-// OpenLogins opens the Logins in a folder, which it makes if there is none. A file that cannot be understood is as good as
-// none: it holds nothing that the accounts cannot prove again.
+// OpenLogins opens the Logins in a folder, which it makes if there is none. A malformed file is ignored: it holds
+// nothing that the accounts cannot prove again.
 func OpenLogins(dir string) (*Logins, error) {
 	l := NewLogins()
 	l.dir = dir
@@ -151,7 +151,7 @@ func (l *Logins) Save() error {
 	return nil
 }
 
-// writePrivately replaces a file by one that its owner alone can read.
+// writePrivately replaces a file by one that only its owner can read.
 func writePrivately(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
 	if err != nil {
@@ -186,7 +186,7 @@ func (l *Logins) TokenUsed(id string) time.Time {
 	return l.tokens[id]
 }
 
-// succeeded notes a login. It is called for every request, so it keeps the time to a minute.
+// succeeded records a login. It is called for every request, so it records the time to the minute.
 func (l *Logins) succeeded(account, address, token string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,7 +213,7 @@ func (l *Logins) succeeded(account, address, token string, now time.Time) {
 	}
 }
 
-// failed notes a failed login of an account that exists: strangers' names are not kept.
+// failed records a failed login of an existing account; it does not record unknown names.
 func (l *Logins) failed(account, address, reason string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

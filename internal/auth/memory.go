@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// credentialKey stands for a name, a secret and the state of the account that they were verified against, without
-// revealing any of them: an HMAC under a secret key.
+// credentialKey identifies a name, a secret and the account state that they were verified against, without revealing
+// any of them: an HMAC under a secret key.
 type credentialKey [32]byte
 
-// memory is a bounded set of credentials that had one outcome; the least recently used go first.
+// memory is a bounded set of credentials with the same outcome. It evicts the least recently used.
 type memory struct {
 	limit int
 

@@ -13,11 +13,9 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// The cost of a new hash: the first configuration of OWASP's password storage
-// advice for argon2id. Of its equally strong settings it is the one with a
-// single lane and moderate memory, which suits a server that may verify as
-// many passwords at once as it has processors; verified passwords are then
-// remembered, so it is paid seldom.
+// The cost of a new hash: the first configuration of OWASP's password storage advice for argon2id. Of its equally
+// strong settings it has a single lane and moderate memory, which suits a server that verifies as many passwords at
+// once as it has processors. Verified passwords are remembered, so the cost is rare.
 const (
 	hashMemory = 19 * 1024 // KiB
 	hashPasses = 2
@@ -26,8 +24,8 @@ const (
 	keyBytes   = 32
 )
 
-// Bounds of a hash that is brought along. Below, it protects nobody; above,
-// one login would be an attack on the server.
+// Limits for an imported hash. A weaker one does not protect; with a stronger one, a single login would be an attack on
+// the server.
 const (
 	minMemory, maxMemory = 1024, 256 * 1024 // KiB
 	maxPasses            = 16
@@ -59,20 +57,20 @@ func HashPassword(password string) (string, error) {
 	return h.String(), nil
 }
 
-// CheckHash says whether a PHC string is one this package can verify.
+// CheckHash returns an error unless this package can verify the PHC string.
 func CheckHash(phc string) error {
 	_, err := parseHash(phc)
 	return err
 }
 
-// VerifyPassword says whether a PHC string is the hash of a password. It costs
-// what the hash's parameters ask for, some tens of milliseconds.
+// VerifyPassword reports whether a PHC string is the hash of a password. It takes as long as the hash's parameters
+// require, some tens of milliseconds.
 func VerifyPassword(phc, password string) bool {
 	h, err := parseHash(phc)
 	return err == nil && h.verify(password)
 }
 
-// passwordHash is an argon2id hash taken apart.
+// passwordHash is a parsed argon2id hash.
 type passwordHash struct {
 	memory uint32 // KiB
 	passes uint32
@@ -98,9 +96,8 @@ func (h passwordHash) String() string {
 		argon2.Version, h.memory, h.passes, h.lanes, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
 }
 
-// parseHash reads $argon2id$v=19$m=…,t=…,p=…$salt$key. Only that spelling is
-// accepted, so that what parses writes back as the same text. No error quotes
-// the hash.
+// parseHash reads $argon2id$v=19$m=…,t=…,p=…$salt$key. It accepts only that spelling, so that a parsed hash is written
+// as the same text. No error quotes the hash.
 func parseHash(phc string) (passwordHash, error) {
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[0] != "" {
@@ -129,7 +126,7 @@ func parseHash(phc string) (passwordHash, error) {
 	return h, nil
 }
 
-// parseCost reads m=…,t=…,p=… and holds it to the bounds.
+// parseCost reads m=…,t=…,p=… and checks the limits.
 func parseCost(s string) (passwordHash, error) {
 	cost := strings.Split(s, ",")
 	if len(cost) != 3 {

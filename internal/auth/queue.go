@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// Wrong passwords slow down later attempts: of the same account from the same address, from the address over all names, and
-// for the account over all addresses. An account is never locked. The last two do not count where the account has logged in
-// before, and none of them counts credentials that are remembered, which never come here.
+// Wrong passwords slow down later attempts: of the same account from the same address, from the address over all names,
+// and for the account over all addresses. An account is never locked. The last two do not apply to an address from
+// which the account has logged in before. Remembered credentials are not affected, since they never come here.
 const (
 	pairFree, pairGap       = 10, time.Second / 2  // wrong passwords without effect; then the time between attempts
 	addressFree, addressGap = 50, time.Second / 10 // over all names
 	accountFree, accountGap = 100, time.Second / 2 // over all addresses
 	longestWait             = 30 * time.Second     // then an attempt is refused unverified
-	refusedAfter            = time.Second          // a refusal for a full queue is held back so long: repeating it at once gains nothing
-	restFactor              = 4                    // a worker rests so many times what a wrong password took: guessing takes at most a fifth of the processors
+	refusedAfter            = time.Second          // a refusal for a full queue is delayed this long, so that immediate retries gain nothing
+	restFactor              = 4                    // a worker rests this many times as long as a wrong password took, so that guessing takes at most a fifth of the processors
 )
 
-// SlowError says that an attempt waited for so long behind wrong passwords that it was refused: answer 429. The credentials
-// were not verified.
+// SlowError means that an attempt was refused because it waited too long behind wrong passwords: answer 429. The
+// credentials were not verified.
 type SlowError struct{ After time.Duration }
 
 func (e *SlowError) Error() string {
 	return fmt.Sprintf("too many wrong passwords came for this user name or from this address; try again in %v, with the right one", e.After.Round(time.Second))
 }
 
-// AddressKey returns what counts as one address: an IPv4 address, or the /64 of an IPv6 address, which is what one customer
-// or one machine usually has.
+// AddressKey returns the unit that counts as one address: an IPv4 address, or the /64 of an IPv6 address, which usually
+// belongs to one customer or machine.
 func AddressKey(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -47,7 +47,7 @@ func AddressKey(address string) string {
 // origin is the account that an attempt names and the address that it comes from.
 type origin struct{ account, address string }
 
-// attempt is one verification that waits, for every request that brought the same credentials.
+// attempt is one verification, on behalf of every request with the same credentials.
 type attempt struct {
 	origin
 	key     credentialKey
@@ -60,9 +60,9 @@ type attempt struct {
 	err     error // once done is closed
 }
 
-// queue is the way in for passwords that are not remembered. Attempts wait in it apart from the requests of identified
-// callers. A free worker takes them fairly: first those of accounts that have logged in from where they come from, then
-// by turns from each address, and there by turns for each name.
+// queue verifies passwords that are not remembered. Attempts wait in it separately from the requests of identified
+// callers. A free worker takes them fairly: first those of accounts that have logged in from the same address before,
+// then in turn from each address, and within an address in turn for each name.
 type queue struct {
 	limit int // requests that may wait
 
@@ -122,8 +122,8 @@ func hold(ctx context.Context, d time.Duration) {
 	}
 }
 
-// enter adds a request to the attempt with its credentials, or makes one. A request that finds the queue full takes the
-// place of the newest one from the address that has most of them, if that has more than its own.
+// enter adds a request to the attempt with its credentials, or makes one. If the queue is full, the request replaces
+// the newest one from the address with the most requests, if that address has more than its own.
 func (q *queue) enter(key credentialKey, from origin, known bool, verify func() error) (*attempt, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -144,8 +144,8 @@ func (q *queue) enter(key credentialKey, from origin, known bool, verify func() 
 	return a, nil
 }
 
-// evictFor refuses the newest waiting attempt of the address that has most of them, unless that is address itself or has
-// no more than it; mu is held.
+// evictFor refuses the newest waiting attempt of the address with the most of them, unless that is address itself or
+// has no more than it. The caller holds mu.
 func (q *queue) evictFor(address string) bool {
 	count := map[string]int{}
 	for _, a := range q.waiting {
@@ -164,7 +164,7 @@ func (q *queue) evictFor(address string) bool {
 	return true
 }
 
-// leave ends a request's wait. An attempt that nothing waits for any more gives up its place.
+// leave ends a request's wait. An attempt for which no request waits gives up its place.
 func (q *queue) leave(a *attempt) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// verification is a queue's work that takes a while, as argon2id does.
+// verification returns a queue's work that takes a while, as argon2id does.
 func verification(right bool) func() error {
 	return func() error {
 		time.Sleep(30 * time.Millisecond)
@@ -22,7 +22,8 @@ func verification(right bool) func() error {
 	}
 }
 
-// guess has clients guess in a queue until the context ends: each sends its next attempt as soon as it has an answer.
+// guess runs clients that guess passwords in a queue until the context ends: each sends its next attempt as soon as it
+// has an answer.
 func guess(ctx context.Context, q *queue, clients int, of func(n int) origin) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for c := range clients {
@@ -35,8 +36,8 @@ func guess(ctx context.Context, q *queue, clients int, of func(n int) origin) *s
 	return &all
 }
 
-// A right password gets in beside any of these, within the time that clients wait for an answer: the first login of its
-// account, from the same address.
+// A right password is verified despite any of these attacks, within the time that clients wait for an answer: the first
+// login of its account, from the same address.
 func TestGuessingKeepsNoRightPasswordOut(t *testing.T) {
 	for _, row := range []struct {
 		name    string
@@ -110,7 +111,7 @@ func TestGuessesAreSlowed(t *testing.T) {
 	}
 }
 
-// An account that has logged in from an address gets in there, whatever is guessed about it elsewhere.
+// An account that has logged in from an address can log in there again, despite guesses from elsewhere.
 func TestAKnownAddressHasAWayThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(2, defaultWaiting)
@@ -159,7 +160,8 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	}
 }
 
-// After a restart the right password needs no verification; the files hold no password and are their owner's alone.
+// After a restart the right password needs no verification. The files contain no password and only their owner can read
+// them.
 func TestVerifiedCredentialsOutliveTheProcess(t *testing.T) {
 	dir := t.TempDir() + "/logins"
 	account := Account{Name: "push", PasswordHash: cheapHash("a long password"), Revision: 1}
@@ -186,7 +188,7 @@ func TestVerifiedCredentialsOutliveTheProcess(t *testing.T) {
 	second.queue.hold()
 	try := func(h http.Header) error {
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := second.Authenticate(ctx, Request{Address: "192.0.2.1", Header: h}, cancel) // nothing is waited for
+		_, err := second.Authenticate(ctx, Request{Address: "192.0.2.1", Header: h}, cancel) // it does not wait
 		return err
 	}
 	if err := try(basicHeader("push", "a long password")); err != nil {

@@ -99,8 +99,8 @@ func startExchange(ctx context.Context, bin, data, description string, flags ...
 	return a, nil
 }
 
-// child is a process that is told to end when ctx does, with all that it started, and killed when it has not ended after
-// five seconds more.
+// child returns a process that is told to end when ctx does, with all that it started, and killed when it has not ended
+// after five seconds more.
 func child(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -111,7 +111,7 @@ func child(ctx context.Context, name string, args ...string) *exec.Cmd {
 
 func (a *accord) stop() error { return a.process.Terminate() }
 
-// fileSize is the size of the agreement's file.
+// fileSize returns the size of the agreement's file.
 func (a *accord) fileSize() int64 {
 	list, _ := filepath.Glob(filepath.Join(a.data, "agreements", "*.db"))
 	var size int64
@@ -125,7 +125,7 @@ func (a *accord) fileSize() int64 {
 	return size
 }
 
-// peer is where connections of our own go to.
+// peer returns where connections of our own go to.
 func (a *accord) peer() peer {
 	scheme, rest, _ := strings.Cut(a.url, "://")
 	return peer{rest, scheme == "https"}
@@ -136,7 +136,7 @@ var credentials = "Basic " + base64.StdEncoding.EncodeToString([]byte("tool:"+pa
 // nothing is how long a page without an object is.
 const nothing = len("{}")
 
-// headers are those of every request.
+// headers returns those of every request.
 func headers() map[string]string {
 	return map[string]string{"Authorization": credentials, "Accept": mediaType}
 }
@@ -165,17 +165,17 @@ func get(ctx context.Context, url string) (body []byte, header http.Header, err 
 	return body, answer.Header, nil
 }
 
-// getRequest is a GET as it goes over a connection.
+// getRequest returns a GET as it goes over a connection.
 func getRequest(path string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\n\r\n", path, credentials, mediaType)
 }
 
-// envelope is the body of a POST.
+// envelope returns the body of a POST.
 func envelope(objects [][]byte) []byte {
 	return slices.Concat([]byte(`{"objects":[`), bytes.Join(objects, []byte(",")), []byte(`]}`))
 }
 
-// postRequest is the POST of an envelope as it goes over a connection.
+// postRequest returns the POST of an envelope as it goes over a connection.
 func postRequest(to string, body []byte) []byte {
 	b := make([]byte, 0, len(body)+300)
 	b = fmt.Appendf(b, "POST %sobjects/ HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
@@ -183,7 +183,7 @@ func postRequest(to string, body []byte) []byte {
 	return append(b, body...)
 }
 
-// heldBy is how many versions of objects a collection has.
+// heldBy returns how many versions of objects a collection has.
 func heldBy(ctx context.Context, a *accord, path string) (int, error) {
 	held, next := 0, ""
 	for {

@@ -47,8 +47,8 @@ const (
 	twoVersions    = 6
 )
 
-// kilobyte is the n-th of objects that have 1 kB each. Their identifiers are scattered as those of real ones are, so that
-// what is added lands everywhere in an index.
+// kilobyte returns the n-th of objects that have 1 kB each. Their identifiers are scattered as those of real ones are,
+// so that what is added lands everywhere in an index.
 func kilobyte(n int) []byte {
 	object, modified := n, "2025-03-01T08:00:00.000Z"
 	if n%cycle == secondVersion {
@@ -69,7 +69,7 @@ func kilobyte(n int) []byte {
 	return append(b, `"}`...)
 }
 
-// distinct is how many objects the first n of them are versions of, n being a multiple of eight.
+// distinct returns how many objects the first n of them are versions of, n being a multiple of eight.
 func distinct(n int) int { return n / cycle * (cycle - 1) }
 
 func isMalware(object int) bool { return object%cycle == 1 || object%cycle == 5 }
@@ -81,7 +81,7 @@ func typeOf(object int) string {
 	return "indicator"
 }
 
-// kilobyteID is the identifier of the object that the n-th kilobyte is a version of.
+// kilobyteID returns the identifier of the object that the n-th kilobyte is a version of.
 func kilobyteID(n int) string {
 	if n%cycle == secondVersion {
 		n--
@@ -110,7 +110,7 @@ func fill(ctx context.Context, a *accord, from, to int) error {
 	return err
 }
 
-// realData is the folder of published bundles that some machines have beside the sources.
+// realData returns the folder of published bundles that some machines have beside the sources.
 func realData() string {
 	if root := os.Getenv("ACCORD_REAL_DATA"); root != "" {
 		return root
@@ -118,7 +118,8 @@ func realData() string {
 	return filepath.FromSlash("../shared/data")
 }
 
-// realObjects are the objects of the bundles in the folders of a folder, oldest release first; none where it is not there.
+// realObjects returns the objects of the bundles in the folders of a folder, oldest release first; none where it is not
+// there.
 func realObjects(root string) ([][]byte, error) {
 	var files []string
 	for _, pattern := range []string{"*/*.json", "*/*.stix2"} {
@@ -144,7 +145,7 @@ func realObjects(root string) ([][]byte, error) {
 	return list, nil
 }
 
-// releaseOf is the number at the end of a file's name; 0 for one that has none.
+// releaseOf returns the number at the end of a file's name; 0 for one that has none.
 func releaseOf(file string) float64 {
 	name := filepath.Base(file)
 	var release float64

@@ -26,7 +26,7 @@ type load struct {
 
 func (l *load) rate() float64 { return float64(l.answers) / l.took.Seconds() }
 
-// quantile is the wait that a part of all answers, between 0 and 1, did not exceed.
+// quantile returns the wait that a part of all answers, between 0 and 1, did not exceed.
 func (l *load) quantile(part float64) time.Duration {
 	if len(l.waits) == 0 {
 		return 0
@@ -171,7 +171,7 @@ func skipAnswer(r *bufio.Reader) (a answer, err error) {
 	return a, unexpected(err)
 }
 
-// unexpected is the error of an answer that ends too early.
+// unexpected returns the error of an answer that ends too early.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

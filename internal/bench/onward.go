@@ -172,7 +172,7 @@ func awaitReleased(ctx context.Context, ops string, want int) error {
 	}
 }
 
-// released is how many objects the targets have, from the figures of the server.
+// released returns how many objects the targets have, from the figures of the server.
 func released(ctx context.Context, ops string) (int, error) {
 	body, _, err := get(ctx, "http://"+ops+"/metrics")
 	if err != nil {

@@ -17,7 +17,7 @@ type question struct {
 	again            bool    // the same is asked each time; otherwise no two requests are the same
 }
 
-// both is a list with every question twice: asked anew, and again.
+// both returns a list with every question twice: asked anew, and again.
 func both(list []question) []question {
 	var all []question
 	for _, q := range list {
@@ -36,18 +36,19 @@ func (q *question) headers() map[string]string {
 	return h
 }
 
-// ask is a subject that asks a server of ours.
+// ask returns a subject that asks a server of ours.
 func (q *question) ask(name string, a *accord) subject {
 	return subject{name, a.url + q.path, q.headers(), a.cmd.Process.Pid, !q.again}
 }
 
-// askReference is a subject that asks a reference the same, with as long an URL.
+// askReference returns a subject that asks a reference the same, with as long an URL.
 func (q *question) askReference(name string, p *process) subject {
 	_, query, _ := strings.Cut(q.path, "?")
 	return subject{name, p.url + "/" + q.file + "?" + query, q.headers(), p.pid, !q.again}
 }
 
-// questions are what readers ask of a collection that is filled with held objects of 1 kB, and of the real one, if it has any.
+// questions returns what readers ask of a collection that is filled with held objects of 1 kB, and of the real one, if
+// it has any.
 func questions(ctx context.Context, a *accord, held, real int) ([]question, error) {
 	objects := collection + "objects/"
 	single, double := kilobyteID(held/2/cycle*cycle+aSingleVersion), kilobyteID(held/2/cycle*cycle+twoVersions)
@@ -69,7 +70,7 @@ func questions(ctx context.Context, a *accord, held, real int) ([]question, erro
 	return list, nil
 }
 
-// filters are the combinations of filters, each answered with a page of 100.
+// filters returns the combinations of filters, each answered with a page of 100.
 func filters(ctx context.Context, a *accord, held int) ([]question, error) {
 	middle, err := addedLast(ctx, a, collection, held/2)
 	if err != nil {
@@ -103,7 +104,7 @@ func filters(ctx context.Context, a *accord, held int) ([]question, error) {
 	return list, nil
 }
 
-// addedLast is the date_added of the n-th object of a collection, ready for a query.
+// addedLast returns the date_added of the n-th object of a collection, ready for a query.
 func addedLast(ctx context.Context, a *accord, path string, n int) (string, error) {
 	var header http.Header
 	after := ""
@@ -119,7 +120,7 @@ func addedLast(ctx context.Context, a *accord, path string, n int) (string, erro
 	return strings.TrimPrefix(after, "&added_after="), nil
 }
 
-// nextOf is the cursor of a page.
+// nextOf returns the cursor of a page.
 func nextOf(body []byte) string {
 	var page struct{ Next string }
 	if json.Unmarshal(body, &page) != nil {

@@ -52,7 +52,7 @@ func (r *raw) write(ctx context.Context, b batch) error {
 	return context.Cause(ctx)
 }
 
-// put is one transaction.
+// put returns one transaction.
 func (r *raw) put(objects [][]byte) error {
 	return r.db.Update(func(tx *bolt.Tx) error {
 		texts, byID, byType, byVersion := tx.Bucket(rawObjects), tx.Bucket(rawByID), tx.Bucket(rawByType), tx.Bucket(rawByVersion)

@@ -85,7 +85,7 @@ func (j *job) fillReal(ctx context.Context, a *accord, s *section) (held int, er
 	return held, nil
 }
 
-// wanted are those questions that were asked for with -rows.
+// wanted returns those questions that were asked for with -rows.
 func (j *job) wanted(list []question) []question {
 	var some []question
 	for _, q := range list {

@@ -71,7 +71,7 @@ func recordings(dir string) (map[string]recorded, error) {
 	return list, nil
 }
 
-// write is all that a reference does for an answer.
+// write returns all that a reference does for an answer.
 func (r *recorded) write(w http.ResponseWriter) error {
 	h := w.Header()
 	for name, values := range r.header {
@@ -114,7 +114,7 @@ const (
 	kindEcho    = "echo"
 )
 
-// serveReference is the child process. It ends when its input does, which is when whoever started it has ended.
+// serveReference returns the child process. It ends when its input does, which is when whoever started it has ended.
 func serveReference(kind, dir, cert, key string) error {
 	answers, err := recordings(dir)
 	if err != nil {

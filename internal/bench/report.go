@@ -116,7 +116,7 @@ func replaceMarked(document []byte, name, by string) ([]byte, error) {
 	return slices.Concat(before, opening, []byte(by), closing, after), nil
 }
 
-// command is the command line of the run, quoted for a shell.
+// command returns the command line of the run, quoted for a shell.
 func command(args []string) string {
 	words := []string{"go", "run", "./internal/bench"}
 	for _, a := range args {
@@ -155,7 +155,7 @@ func commit(ctx context.Context) string {
 	return name
 }
 
-// loadAverage is the average number of runnable processes in the last minute.
+// loadAverage returns the average number of runnable processes in the last minute.
 func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

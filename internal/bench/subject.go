@@ -43,7 +43,7 @@ func (t turns) rate() string {
 	return count(median(t.rates()))
 }
 
-// cpu is the median of the processor time of an answer.
+// cpu returns the median of the processor time of an answer.
 func (t turns) cpu() string {
 	var list []float64
 	for _, m := range t {
@@ -84,7 +84,7 @@ func compare(ctx context.Context, o options, subjects []subject) ([]turns, error
 	return got, nil
 }
 
-// turn is how often a second a subject answers, and how many answers that were.
+// turn returns how often a second a subject answers, and how many answers that were.
 func (s *subject) turn(ctx context.Context, last time.Duration) (rate, answers float64, err error) {
 	if installed("wrk") {
 		return wrk(ctx, s, last)
@@ -130,8 +130,8 @@ func (s *subject) driven(ctx context.Context, last time.Duration) (*load, error)
 	return l, nil
 }
 
-// processorTime is how long a process and its children have had a processor since they were started. What it took for an
-// answer depends less on who else is busy than how many answers a second there were.
+// processorTime returns how long a process and its children have had a processor since they were started. What it took
+// for an answer depends less on who else is busy than how many answers a second there were.
 func processorTime(pid int) time.Duration {
 	if pid == 0 {
 		return 0

@@ -49,7 +49,7 @@ func ratios(a, b []float64) []float64 {
 	return list
 }
 
-// spread is the smallest and the largest of a list, as people write it.
+// spread returns the smallest and the largest of a list, as people write it.
 func spread(list []float64) string {
 	if len(list) == 0 {
 		return ""
@@ -57,7 +57,7 @@ func spread(list []float64) string {
 	return fmt.Sprintf("%.2f–%.2f", slices.Min(list), slices.Max(list))
 }
 
-// ratio is the median of a list of ratios; "" of none.
+// ratio returns the median of a list of ratios; "" of none.
 func ratio(list []float64) string {
 	if len(list) == 0 {
 		return ""

@@ -42,7 +42,7 @@ func (w *watcher) end() []int64 {
 	return <-w.samples
 }
 
-// resident is the memory of the process that is its own, in bytes, page cache aside.
+// resident returns the memory of the process that is its own, in bytes, page cache aside.
 func (a *accord) resident() int64 {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
 	if err != nil {

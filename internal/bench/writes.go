@@ -137,7 +137,7 @@ func (j *job) envelopes(ctx context.Context, s *section, a *accord) error {
 	return nil
 }
 
-// counts is the smallest and the largest of a list.
+// counts returns the smallest and the largest of a list.
 func counts(list []float64) string {
 	return count(slices.Min(list)) + "–" + count(slices.Max(list))
 }
@@ -162,7 +162,7 @@ func post(ctx context.Context, a *accord, clients int, b batch, all *load) error
 	return nil
 }
 
-// decode is what reading objects costs in the way most programs do.
+// decode returns what reading objects costs in the way most programs do.
 func decode(_ context.Context, b batch) error {
 	for _, body := range b.bodies {
 		objects, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{})

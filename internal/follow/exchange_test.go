@@ -145,7 +145,7 @@ func (x *exchange) settle() {
 	x.must(x.manager(follow.Config{}).Settle(context.Background()))
 }
 
-// holds are the names and versions in an agreement, sorted: "a@1" is what object("…", "a", 1, …) made.
+// holds returns the names and versions in an agreement, sorted: "a@1" is what object("…", "a", 1, …) made.
 func (x *exchange) holds(name agreement.Name) []string {
 	x.t.Helper()
 	page, err := x.col(name).Page(store.Query{Versions: store.Versions{All: true}, Limit: 100_000}, nil)
@@ -179,7 +179,7 @@ func (x *exchange) want(name agreement.Name, want ...string) {
 	}
 }
 
-// withdrawals are the reasons for which versions were withdrawn from an agreement, in order.
+// withdrawals returns the reasons for which versions were withdrawn from an agreement, in order.
 func (x *exchange) withdrawals(name agreement.Name) []string {
 	x.t.Helper()
 	var got []string

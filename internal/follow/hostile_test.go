@@ -36,7 +36,7 @@ func (x *exchange) deleteAs(name agreement.Name, party agreement.PartyName, id s
 	x.must(err)
 }
 
-// verdicts are those of a preview from source to target, in order, and their reasons.
+// verdicts returns those of a preview from source to target, in order, and their reasons.
 func (x *exchange) verdicts() (list string, reasons []string) {
 	x.t.Helper()
 	ds, err := follow.Preview(x.t.Context(), x.store, "source", "target", "")

@@ -25,7 +25,7 @@ func statement(id, text string) string {
 		`"definition_type":"statement","definition":{"statement":%q}}`, id, text, text)
 }
 
-// iep is a policy of TLP:GREEN from one day of 2026 to another.
+// iep returns a policy of TLP:GREEN from one day of 2026 to another.
 func iep(id, start, end string) string {
 	return fmt.Sprintf(`{"type":"marking-definition","spec_version":"2.1","id":%q,"created":"2026-01-01T00:00:00.000Z","name":"iep","extensions":{`+
 		`"extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a":{"extension_type":"property-extension","iep_version":2.0,"tlp":"green",`+

@@ -155,7 +155,7 @@ func releaseToMany(targets int) func(*agreement.Agreement) {
 	}
 }
 
-// openFull is an exchange with a source full of objects that nobody has released yet to its targets.
+// openFull returns an exchange with a source full of objects that nobody has released yet to its targets.
 func openFull(b *testing.B, targets, objects int) *exchange {
 	x := open(b, b.TempDir())
 	for i := range targets {
@@ -192,7 +192,7 @@ func BenchmarkRelease(b *testing.B) {
 	}
 }
 
-// processor is how much time the process has had of the processors.
+// processor returns how much time the process has had of the processors.
 func processor(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

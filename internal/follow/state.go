@@ -178,7 +178,7 @@ func conflictList(id stix.ID) string { return prefixConflict + string(id) + "\x0
 
 func unsureList(id stix.ID) string { return prefixUnsure + string(id) + "\x00" }
 
-// timeWord is a word of prefixTime.
+// timeWord returns a word of prefixTime.
 func timeWord(t time.Time, definition stix.ID) string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(max(t.UnixMicro(), 0)))) + string(definition)
 }

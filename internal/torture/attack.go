@@ -162,7 +162,7 @@ func flood(ctx context.Context, p *process, clients int, make func(int) *http.Re
 	}
 }
 
-// honest is what clients get that do nothing unusual: answers a second, and the slowest one.
+// honest returns what clients get that do nothing unusual: answers a second, and the slowest one.
 func honest(p *process, during time.Duration) (rate float64, slowest time.Duration, refused int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), during)
 	defer cancel()
@@ -201,7 +201,7 @@ func honest(p *process, during time.Duration) (rate float64, slowest time.Durati
 	return float64(answers.Load()) / during.Seconds(), time.Duration(worst.Load()), bad.Load()
 }
 
-// resident is the memory of a process, in MiB.
+// resident returns the memory of a process, in MiB.
 func resident(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -43,7 +43,7 @@ func hiddenTakesAsLong(p *process) error {
 	return nil
 }
 
-// trimmed is the mean of the faster four fifths of times, and its standard error.
+// trimmed returns the mean of the faster four fifths of times, and its standard error.
 func trimmed(times []float64) (mean, standardError float64) {
 	slices.Sort(times)
 	times = times[:len(times)*4/5]

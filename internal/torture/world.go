@@ -70,7 +70,7 @@ func newWorld(t *torture, data string) (*world, error) {
 	return w, os.WriteFile(w.apply, []byte(applied), 0o600)
 }
 
-// object is the n-th object in a version. Its name and id are all that tells it apart.
+// object returns the n-th object in a version. Its name and id are all that tells it apart.
 func object(n int, modified time.Time) (id, at string, text string) {
 	id = fmt.Sprintf("indicator--7d3f9c2a-51b4-4e08-9a6d-%012x", n)
 	at = modified.UTC().Format("2006-01-02T15:04:05.000Z")
