@@ -18,18 +18,18 @@ func TestTheDocumentOfRulesIsCurrent(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(`# What STIX objects are held to
 
-Each row is a rule that ` + "`accord validate`" + ` and the server check on every object, by the identifier that findings carry. The S-rules restate
-STIX 2.1 (OASIS Standard, 10 June 2021, with Errata 01); the section says where. Objects of STIX 2.0 are held to STIX 2.0 under the same
-identifiers, as far as it has the rule, with the tables, vocabularies and patterns of 2.0. The A-rules are terms of an agreement, which
-the server alone checks.
+Each row is a rule that ` + "`accord validate`" + ` and the server check on every object, under the identifier that findings have. The S-rules
+restate STIX 2.1 (OASIS Standard, 10 June 2021, with Errata 01); the second column gives the section. Objects of STIX 2.0 are checked
+against STIX 2.0 under the same identifiers, as far as it has the rule, with the tables, vocabularies and patterns of 2.0. The A-rules are
+terms of an agreement, which only the server checks.
 
-An error refuses the object. A warning is kept with it and told to its sender: it stands for every SHOULD, and for a MUST that content in
-daily use breaks without harm ([decision 6](decisions/0006-what-a-finding-refuses.md)). Where a row says so, one and the same rule can be
-either. Errors marked * are those that an agreement may tolerate (` + "`accept.tolerate`" + `).
+An error refuses the object. A warning is stored with the object and reported to its sender. Every SHOULD is a warning, and so is a MUST
+that content in daily use breaks without harm ([decision 6](decisions/0006-what-a-finding-refuses.md)). Some rules can be either; their
+rows say so. An agreement may tolerate errors marked * (` + "`accept.tolerate`" + `).
 
-In rows of MUST NOT and SHOULD NOT the last column says what is forbidden. Rules on several objects (S-201 to S-212, S-219) hold between
-the objects of one file in ` + "`accord validate`" + `. Of them the server checks S-201 and S-205: it stores one text of a version. References to
-objects that are not at hand are never looked up and never a finding.
+For MUST NOT and SHOULD NOT the last column says what is forbidden. Rules on several objects (S-201 to S-212, S-219) apply to the objects
+of one file in ` + "`accord validate`" + `. Of these the server checks only S-201 and S-205, because it stores one text of each version. References
+to objects that are not at hand are neither looked up nor reported.
 
 ` + "`accord rule S-051`" + ` prints one rule with its example; all examples follow the table.
 
