@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write the vectors anew")
 
 const historyVectors = "testdata/vectors/history"
 
-// vectorKey makes a signer of a key whose seed is one byte, repeated: nobody should trust it.
+// vectorKey returns the signer of a key whose seed is one byte, repeated. The key must not be trusted.
 func vectorKey(t *testing.T, seed byte) (note.Signer, string) {
 	t.Helper()
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))

@@ -202,7 +202,7 @@ func TestArrowsBetweenPackagesPointDown(t *testing.T) {
 	}
 }
 
-// A row whose package is gone, or a library that nothing imports, would let in what nobody decided.
+// A row for a package that no longer exists, or a library that nothing imports, would allow imports without a decision.
 func TestEveryRowOfTheTablesNamesSomethingAndSaysWhy(t *testing.T) {
 	folders, imported := map[string]bool{}, map[string]bool{}
 	for _, s := range sources(t) {

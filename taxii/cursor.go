@@ -11,7 +11,7 @@ import (
 )
 
 // Cursor is what next carries (section 3.5): a place in the answer to one query. It needs no memory in the server and
-// stays good while objects come and go. It grants nothing: whoever presents it is judged afresh, and so is every filter.
+// stays good while objects come and go. It grants nothing: the caller's rights and every filter are checked again.
 //
 // As text it is base64url without padding of: a format byte, the collection, the position, the filters in the form of
 // encodeFilters (or a digest of them when they are long), and a checksum that recognises what was cut or mistyped.

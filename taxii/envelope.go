@@ -58,8 +58,8 @@ func (e *SplitError) Error() string {
 }
 
 // SplitEnvelope finds the objects of an envelope (section 3.7) as slices of body, in one pass and without decoding
-// them: within an object only strings and brackets are followed, so whoever parses it judges the rest. A STIX bundle is
-// an envelope too; members other than "objects" must be JSON and are passed over (section 7.1.1). The error is a
+// them: within an object only strings and brackets are followed, so its parser must check the rest. A STIX bundle is an
+// envelope too; members other than "objects" must be JSON and are passed over (section 7.1.1). The error is a
 // [*SplitError].
 func SplitEnvelope(body []byte, limits EnvelopeLimits) ([][]byte, error) {
 	s := splitter{body: body, limits: limits.orDefault()}

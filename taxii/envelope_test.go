@@ -179,7 +179,7 @@ func FuzzSplitEnvelope(f *testing.F) {
 			whole = whole && json.Valid(object)
 		}
 		if !whole {
-			return // whoever parses that object refuses the body
+			return // the parser of that object refuses the body
 		}
 		if !valid {
 			t.Fatalf("%q is no envelope but is accepted", body)

@@ -25,11 +25,10 @@ type submission struct {
 	markings  markings
 }
 
-// acceptRule is one term of acceptance. check returns what it does not allow,
-// and where, or "".
+// acceptRule is one term of acceptance. check returns what it refuses, and where, or "".
 type acceptRule struct {
 	id       string
-	term     string // as the apply file has it
+	term     string // as in the apply file
 	severity validate.Severity
 	check    func(*submission) (path, message string)
 }
@@ -48,21 +47,20 @@ var acceptRules = []acceptRule{
 	{"A-009", "accept.max_pap", validate.Error, (*submission).maxPAP},
 }
 
-// Acceptance is what an agreement's terms make of an object that a party adds.
+// Acceptance is the decision of an agreement's terms about an object that a party adds.
 type Acceptance struct {
-	Findings []validate.Finding // of the terms; errors for what they do not allow
+	Findings []validate.Finding // of the terms; errors for what they refuse
 
-	// Level is the TLP level that the object counts as and that is recorded with it: that of its markings, or
+	// Level is the TLP level that the object counts as, which is recorded with it: that of its markings, or
 	// accept.default_tlp.
 	Level stix.TLP
 
-	// Missing lists markings whose definition would decide and is not at hand.
+	// Missing lists markings whose definition would decide and is unknown.
 	Missing []stix.ID
 }
 
-// Accepts checks an object that a party adds at a moment against the agreement's
-// terms. found are validation's findings, which a term may depend on; defs has
-// the marking definitions of the agreement.
+// Accepts checks an object that a party adds at the given time against the agreement's terms. found holds validation's
+// findings, on which a term may depend; defs returns the marking definitions of the agreement.
 func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding, defs Definitions, now time.Time) Acceptance {
 	return a.accepts(o, party, found, a.acceptMarkings().judge(o, defs, now), now)
 }
@@ -118,8 +116,7 @@ func (s *submission) maxTLP() (string, string) { return s.markings.overTLP() }
 
 func (s *submission) maxPAP() (string, string) { return s.markings.overPAP() }
 
-// requireMarking asks for a marking that says who may receive the object. It
-// exempts marking definitions.
+// requireMarking requires a marking that restricts the receivers of the object. It exempts marking definitions.
 func (s *submission) requireMarking() (string, string) {
 	if !s.accept.RequireMarking || s.markings.restricts || s.Type == "marking-definition" {
 		return "", ""
@@ -149,7 +146,7 @@ func (s *submission) createdBy() (string, string) {
 	return "", fmt.Sprintf("the object has no created_by_ref, the agreement takes only what the party %s itself created, as %s", s.party.Name, s.party.Identity)
 }
 
-// sameID reports whether text spells an identifier, in whatever case of its UUID.
+// sameID reports whether text is the identifier, ignoring the case of its UUID.
 func sameID(text string, id stix.ID) bool {
 	parsed, err := stix.ParseID(text)
 	return err == nil && parsed == id

@@ -44,7 +44,7 @@ const (
 	them      stix.ID = "identity--311b2d2d-f010-4473-83ec-1edf84858f4c"
 )
 
-// TestTermsOfAcceptance goes through every term: what it refuses, what it lets in, and what the sender reads.
+// TestTermsOfAcceptance tests every term: what it refuses, what it accepts, and what the sender reads.
 func TestTermsOfAcceptance(t *testing.T) {
 	granular := func(id stix.ID) string {
 		return fmt.Sprintf(`"granular_markings":[{"selectors":["type"],"lang":"en"},{"selectors":["id"],"marking_ref":"%s"}]`, id)

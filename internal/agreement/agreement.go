@@ -52,8 +52,8 @@ type Membership struct {
 	Party PartyName `json:"party"`
 	Roles []Role    `json:"roles"`
 
-	// Identity is the party's declared STIX identity. It stands in the terms,
-	// and not only among the parties, because it decides who owns an object.
+	// Identity is the party's declared STIX identity. It is part of the terms, and not only of the party, because it
+	// decides the owner of an object.
 	Identity stix.ID `json:"identity,omitempty"`
 }
 
@@ -121,7 +121,7 @@ const (
 	VersionsAny    = "any"
 )
 
-// Release passes objects on to another agreement.
+// Release is a rule by which objects are released to another agreement.
 type Release struct {
 	To     Name     `json:"to"`
 	MaxTLP stix.TLP `json:"max_tlp,omitempty"` // none: any
@@ -131,7 +131,7 @@ type Release struct {
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 }
 
-// Equal reports whether two releases say the same.
+// Equal reports whether two releases are the same.
 func (r Release) Equal(other Release) bool {
 	if r.To != other.To || r.MaxTLP != other.MaxTLP || r.MaxPAP != other.MaxPAP || !slices.Equal(r.Types, other.Types) {
 		return false

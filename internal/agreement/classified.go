@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// A statement is meant for people: a copyright, a licence. Some publishers also classify by statements ("NATO SECRET"), for
-// want of an extension. A word of classification in a statement says that it is no mere licence.
+// A statement is meant for people: a copyright, a licence. Some publishers also classify by statements ("NATO SECRET"),
+// for want of an extension. A word of classification shows that a statement is more than a licence.
 
 // classifyingWords are words and phrases of classification, in lower case and without accents, as plain writes them: the
 // levels of NATO, the EU and their members, and common controls on dissemination.
@@ -30,14 +30,14 @@ var classifyingWords = wordSet(`
 	секретно, строго секретно, поверително, совершенно секретно, конфиденциально, дсп, таємно, цілком таємно, для службового користування, для служебного пользования
 `)
 
-// classifyingParts classify wherever they stand: languages without spaces between words.
+// classifyingParts classify anywhere in a text, for languages without spaces between words.
 var classifyingParts = []string{"机密", "绝密", "秘密", "機密", "極秘", "絕密", "取扱注意", "비밀", "기밀", "سري"}
 
 // licencePhrases contain such a word and do not classify: "all rights reserved".
 var licencePhrases = []string{"prawa zastrzezone", "prava vyhrazena", "prava vyhradene", "derechos reservados", "direitos reservados", "diritti riservati",
 	"derecho reservado", "diritto riservato"}
 
-// portionMarks stand before a double slash in portion markings such as TS//SI or U//FOUO.
+// portionMarks precede a double slash in portion markings such as TS//SI or U//FOUO.
 var portionMarks = []string{"ts", "s", "c", "u", "cui", "r"}
 
 func wordSet(list string) map[string]bool {

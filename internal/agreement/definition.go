@@ -40,7 +40,7 @@ var extensionKinds = map[string]MarkingKind{
 	cuiExtension:               MarkingCUI,
 }
 
-// Definition is what agreements judge of a marking definition.
+// Definition is the part of a marking definition that matters to agreements.
 type Definition struct {
 	ID   stix.ID
 	Kind MarkingKind
@@ -57,11 +57,12 @@ type Definition struct {
 	Controls       []string // ACS, CUI: dissemination controls that a person should see
 }
 
-// Definitions returns the marking definition that counts under an id where an object is judged: the first one that came.
-// ok is false if none is there.
+// Definitions returns the marking definition with the given id that counts in an agreement: the first one added. ok is
+// false if there is none.
 type Definitions func(id stix.ID) (d Definition, ok bool)
 
-// DefinitionOf reads a marking definition. What is malformed, or of several kinds at once, is of no known kind.
+// DefinitionOf reads a marking definition. A definition that is malformed, or of several kinds at once, is of an
+// unknown kind.
 func DefinitionOf(o stix.Object) Definition {
 	d := Definition{ID: o.ID, Kind: markingOther}
 	t := o.Tree
@@ -172,14 +173,14 @@ func NeedsDefinition(id stix.ID) bool {
 	return !tlp && !pap
 }
 
-// Markings says which markings an agreement or a release understands beside TLP.
+// Markings lists the markings that an agreement or a release understands besides TLP.
 type Markings struct {
 	// Carry lists kinds of markings and ids of marking definitions. Objects with such a marking go along with its
 	// definition; the marking is no ceiling.
 	Carry []string `json:"carry"`
 }
 
-// defaultCarried is carried where terms do not say.
+// defaultCarried is carried by default.
 var defaultCarried = []string{string(MarkingStatement)}
 
 func (m *Markings) carried() []string {

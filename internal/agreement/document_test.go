@@ -46,7 +46,8 @@ func TestDocumentRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDocumentIsWhatIsRecorded holds the bytes that journal entries have digests of: they must not change.
+// TestDocumentIsWhatIsRecorded tests the exact bytes of a document: journal entries have digests of them, so they must
+// not change.
 func TestDocumentIsWhatIsRecorded(t *testing.T) {
 	const want = `{"name":"gsp","title":"Government programme","description":"what <both> sides & all agree on","api_root":"nicp",` +
 		`"collection":{"id":"91a7b528-80eb-42ed-a74d-c6fbd5a26116","alias":"gsp"},` +

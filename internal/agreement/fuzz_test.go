@@ -39,7 +39,7 @@ func FuzzParseDate(f *testing.F) {
 	})
 }
 
-// FuzzParseDocument reads what may be found in an agreement's file: what is read has one canonical form.
+// FuzzParseDocument parses arbitrary documents: what parses has one canonical form.
 func FuzzParseDocument(f *testing.F) {
 	for _, a := range []*Agreement{full(), sample(), {Name: "gsp"}} {
 		doc, err := a.Document()
@@ -58,7 +58,7 @@ func FuzzParseDocument(f *testing.F) {
 		}
 		doc, err := a.Document()
 		if err != nil {
-			return // a time that no document has
+			return // a time that a document cannot have
 		}
 		again, err := ParseDocument(doc)
 		if err != nil {
@@ -70,8 +70,8 @@ func FuzzParseDocument(f *testing.F) {
 	})
 }
 
-// FuzzAccepts holds any object against the strictest terms: what bears a level above the ceiling never comes in, and what
-// is released onward has the level that its markings say.
+// FuzzAccepts checks any object against the strictest terms: an object with a level above the ceiling is never
+// accepted, and a released object has the level of its markings.
 func FuzzAccepts(f *testing.F) {
 	for _, id := range []stix.ID{stix.TLP1Red, stix.TLP2AmberStrict, stix.TLP1Green, statement} {
 		f.Add([]byte(indicator(marked(id))), uint8(2))

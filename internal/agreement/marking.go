@@ -9,7 +9,7 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
-// markingTerms are the terms on markings that one decision is made under: those of acceptance, or of a release.
+// markingTerms are the terms on markings that apply to a decision: those of acceptance, or of a release.
 type markingTerms struct {
 	prefix  string // of the terms' names: "accept" or "release"
 	subject string // "the object" or "it"
@@ -23,7 +23,7 @@ type markingTerms struct {
 	onward   bool     // the object leaves its agreement
 }
 
-// placed is a marking and where it stands on an object: a JSON pointer as a format and an index.
+// placed is a marking and its place in an object: a JSON pointer as a format and an index.
 type placed struct {
 	id     stix.ID
 	format string
@@ -37,36 +37,36 @@ func (p placed) path() string {
 	return fmt.Sprintf(p.format, p.index)
 }
 
-// markings is the judgement of an object's markings under some terms. A marking on a part of an object counts for all of
-// it, since an object goes whole or not at all.
+// markings is the result of judging an object's markings under some terms. A marking on a part of an object counts for
+// the whole object, since objects are not split.
 type markings struct {
 	terms *markingTerms
 
-	level   stix.TLP // most restrictive of TLP markings and policies, else what unmarked objects count as; 0 if nothing says
+	level   stix.TLP // most restrictive of TLP markings and policies, else what unmarked objects count as; 0 if undefined
 	levelAt placed   // the marking that decides level; zero for an unmarked object
 	policy  bool     // levelAt is an IEP policy
-	exempt  bool     // a marking definition without a level: it is not information
+	exempt  bool     // a marking definition without a level, which is not information itself
 
 	pap   stix.PAP // most restrictive level of PAP markings that are understood
 	papAt placed
 
-	restricts bool // some understood marking says who may receive the object
+	restricts bool // some understood marking restricts the receivers
 	unknown   []unknown
 	outdated  []unknown // IEP policies that are not in force
 	hideAt    placed    // an IEP policy that hides the provider
 
 	depends []stix.ID // definitions that the judgement depends on
-	missing []stix.ID // of these, those that are not at hand
+	missing []stix.ID // those of depends that are unknown
 	changes time.Time // next moment at which a policy begins or ends
 }
 
-// unknown is a marking that is not understood, and why.
+// unknown is a marking that is not understood, and the reason.
 type unknown struct {
 	placed
 	why string
 }
 
-// judge judges an object's markings. It is the only code that does: acceptance, release, preview and explanation ask it.
+// judge judges an object's markings. Acceptance, release, preview and explanation all use it.
 func (terms *markingTerms) judge(o stix.Object, defs Definitions, now time.Time) markings {
 	m := markings{terms: terms}
 	t := o.Tree
@@ -174,7 +174,7 @@ func (m *markings) seePolicy(d *Definition, at placed, now time.Time) {
 	}
 }
 
-// notCarried says why terms do not understand a marking that they do not name by its id; "" if they do.
+// notCarried returns why the terms do not carry a marking that they do not name by its id, or "" if they do.
 func (terms *markingTerms) notCarried(d *Definition) string {
 	carried := slices.Contains(terms.carry, string(d.Kind))
 	switch d.Kind {
@@ -206,8 +206,7 @@ func (terms *markingTerms) notCarried(d *Definition) string {
 	return why
 }
 
-// counts returns the level that the object counts as: red for one with a marking that is not understood, or that nothing
-// marks.
+// counts returns the level that the object counts as: red if it has a marking that is not understood, or no marking.
 func (m *markings) counts() stix.TLP {
 	if len(m.unknown) > 0 || m.level == 0 && !m.exempt {
 		return stix.Red
@@ -215,7 +214,7 @@ func (m *markings) counts() stix.TLP {
 	return m.level
 }
 
-// overTLP says where and why the object is above the ceiling; message is "" if it is not.
+// overTLP returns where and why the object is above the ceiling; message is "" if it is not.
 func (m *markings) overTLP() (path, message string) {
 	terms := m.terms
 	if terms.most == 0 || m.counts() <= terms.most {
@@ -240,7 +239,7 @@ func (m *markings) overTLP() (path, message string) {
 	return "", fmt.Sprintf("%s has no TLP marking and so counts as TLP:%s (%s)", terms.subject, m.level, terms.because) + most
 }
 
-// overPAP says where and why the object is above the PAP ceiling.
+// overPAP returns where and why the object is above the PAP ceiling.
 func (m *markings) overPAP() (path, message string) {
 	terms := m.terms
 	if terms.mostPAP == 0 || m.pap <= terms.mostPAP {
@@ -249,7 +248,7 @@ func (m *markings) overPAP() (path, message string) {
 	return m.papAt.path(), fmt.Sprintf("%s is marked PAP:%s, %s at most PAP:%s", terms.subject, m.pap, terms.taker, terms.mostPAP)
 }
 
-// refusals lists why the object does not leave its agreement because of its markings.
+// refusals returns the reasons why its markings keep the object in its agreement.
 func (m *markings) refusals(authored bool) (list []Refusal) {
 	add := func(term, message string) {
 		if message != "" {

@@ -50,7 +50,7 @@ func policy(tlp, start, end, attribution string) string {
 		`"iep_version":2.0,"tlp":%q,"start_date":%q%s,"provider_attribution":%q`, tlp, start, end, attribution))
 }
 
-// definitionID returns the id of a definition of definitionTexts; of "unseen" nobody has one.
+// definitionID returns the id of a definition of definitionTexts; there is none for "unseen".
 func definitionID(name string) stix.ID {
 	n := 0
 	for _, r := range name {
@@ -68,7 +68,7 @@ func testDefinitions(t *testing.T) Definitions {
 	return func(id stix.ID) (Definition, bool) { d, ok := found[id]; return d, ok }
 }
 
-// namedMarkings are what the cases call markings.
+// namedMarkings maps the names of markings in the cases to their ids.
 var namedMarkings = map[string]stix.ID{
 	"TLP:CLEAR": stix.TLP2Clear, "TLP:WHITE": stix.TLP1White, "TLP:GREEN": stix.TLP2Green, "TLP:AMBER": stix.TLP2Amber, "TLP:RED": stix.TLP1Red,
 	"PAP:CLEAR": stix.PAPMarkingClear, "PAP:WHITE": stix.PAPMarkingWhite, "PAP:GREEN": stix.PAPMarkingGreen, "PAP:AMBER": stix.PAPMarkingAmber, "PAP:RED": stix.PAPMarkingRed,
@@ -85,13 +85,14 @@ func markingNamed(name string) string {
 	return string(definitionID(name))
 }
 
-// TestMarkings is the table of doc/agreements.md: what stands on an object, and whether it may come in and go on.
+// TestMarkings tests the table of doc/agreements.md: the markings of an object, and whether it may be added and
+// released.
 func TestMarkings(t *testing.T) {
 	defs := testDefinitions(t)
 	nato, acsSecret, unseen := string(definitionID("nato")), string(definitionID("acs secret")), string(definitionID("unseen"))
 	for _, row := range []struct {
 		name     string
-		markings string   // names, by commas; with "part:" in front on the description alone
+		markings string   // names, separated by commas; with the prefix "part:" on the description only
 		fallback stix.TLP // accept.default_tlp
 		carry    []string // nil: the default
 		maxPAP   stix.PAP
@@ -249,7 +250,7 @@ func TestADecisionSaysWhenItChanges(t *testing.T) {
 	}
 }
 
-// Licences carry no word of classification; what classifies is found in any spelling.
+// Licences contain no word of classification; such words are found in any spelling.
 func TestWordsOfClassification(t *testing.T) {
 	for _, text := range []string{
 		"Copyright 2015-2027, The Example Corporation. Example and EX&CK are registered trademarks of The Example Corporation.",

@@ -8,10 +8,9 @@ import (
 // MaxName is the longest name, in bytes.
 const MaxName = 64
 
-// CheckName returns an error unless s can name a party, an account, an API root
-// or an agreement: lower-case letters, digits, hyphen, dot and underscore, the first
-// a letter or digit. Such a name stands in a URL, a file name and a log line
-// as it is.
+// CheckName returns an error unless s can name a party, an account, an API root or an agreement: lower-case letters,
+// digits, hyphen, dot and underscore, the first a letter or digit. Such a name needs no escaping in a URL, a file name
+// or a log line.
 func CheckName(s string) error {
 	if s == "" {
 		return errors.New("the name is empty")

@@ -205,7 +205,7 @@ func (r *permitRule) applies(is standing, roles []Role, act Act, state State) bo
 	return has < len(r.lacks)
 }
 
-// inactiveError says why the agreement is not active.
+// inactiveError returns an error that says why the agreement is not active.
 func (a *Agreement) inactiveError(now time.Time) error {
 	state, since, mark := a.stateAt(now)
 	e := &OutsideError{Agreement: a.Name, State: state, Since: since}

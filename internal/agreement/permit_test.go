@@ -28,12 +28,12 @@ func sample() *Agreement {
 	}
 }
 
-// TestPermit is the whole table: who may do what, inside the term and outside.
+// TestPermit tests the whole table: the rights of each role, inside the term and outside.
 func TestPermit(t *testing.T) {
 	const (
 		yes     = "yes"
 		concd   = "concealed"
-		role    = "role"    // refused for want of a role
+		role    = "role"    // refused because a role is missing
 		outside = "outside" // refused for the term
 	)
 	acts := []Act{See, Read, Add, Delete, Audit, Administer, AuditOwn}

@@ -20,7 +20,7 @@ type Candidate struct {
 
 	Definitions       Definitions // of the source
 	TargetDefinitions Definitions // of the target: there they count first
-	Now               time.Time   // the moment that dates in its markings are judged at
+	Now               time.Time   // the time at which dates in its markings are judged
 }
 
 // Refusal is one reason why an object is not released.
@@ -37,14 +37,14 @@ type Decision struct {
 	Refusals []Refusal
 	Level    stix.TLP // that is recorded with it in the target
 
-	// Depends lists the markings whose definition decides, at hand or not: when one comes or goes, or at Changes, the
-	// decision may change.
+	// Depends lists the markings whose definition decides, known or not: when one is added or removed, or at Changes,
+	// the decision may change.
 	Depends []stix.ID
 	Changes time.Time // zero: never by itself
 }
 
-// Judge decides whether a release into target passes a candidate on. aid means that a released object needs this one: then
-// its type does not matter.
+// Judge decides whether a candidate is released to target. aid means that a released object needs this one, so its type
+// does not matter.
 func (r Release) Judge(target *Agreement, c Candidate, aid bool) Decision {
 	marked := r.markingTerms(c.Level).judge(c.Object, c.Definitions, c.Now)
 	d := Decision{Depends: marked.depends, Changes: marked.changes}
@@ -90,7 +90,7 @@ func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 	d.Level = max(c.Level, accepted.Level)
 }
 
-// definitionsThere has the definitions that count in the target: its own, and those that go along.
+// definitionsThere returns the definitions that count in the target: its own, and those released with the object.
 func (c *Candidate) definitionsThere(id stix.ID) (Definition, bool) {
 	for _, defs := range []Definitions{c.TargetDefinitions, c.Definitions} {
 		if defs == nil {
@@ -148,7 +148,7 @@ func (a *Agreement) NextChange(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// CheckActive returns an *OutsideError unless objects move under the agreement at a moment.
+// CheckActive returns an *OutsideError unless the agreement is active at the given time.
 func (a *Agreement) CheckActive(now time.Time) error {
 	if a.State(now) == Active {
 		return nil

@@ -2,12 +2,12 @@ package agreement
 
 import "github.com/accord-taxii/accord/stix/validate"
 
-// Rule is one row of the table of terms that objects are held to when they come in.
+// Rule is one row of the table of terms that objects are checked against when they are added.
 type Rule struct {
 	ID       string
 	Term     string // as it is written in the apply file, "" for a rule that holds always
 	Severity validate.Severity
-	Summary  string // what is asked
+	Summary  string // what is required
 	Example  string // terms, and an object that breaks them
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
-// applyFile describes the exchange that is measured. Nothing is restricted, so that only validation refuses.
+// applyFile describes the measured exchange. It restricts nothing, so that only validation can refuse objects.
 const applyFile = `server: {title: Measured, description: "", contact: ""}
 api_roots:
   - {name: bench, title: Measured, description: "", max_content_length: 104857600}
@@ -53,10 +53,10 @@ const (
 	mediaType      = "application/taxii+json;version=2.1"
 )
 
-// unlimited are the flags that keep the limits of one account out of what is measured.
+// unlimited lists the flags that lift the limits of an account for measurements.
 var unlimited = []string{"--max-account-rate", "1000000000", "--max-account-requests", "2048", "--max-account-memory", "512MiB"}
 
-// accord is the real program, serving a folder of its own.
+// accord is a running server process with its own data folder.
 type accord struct {
 	process *accordtest.Process
 	cmd     *exec.Cmd
@@ -70,7 +70,7 @@ func startAccord(ctx context.Context, bin, data string, flags ...string) (*accor
 	return startExchange(ctx, bin, data, applyFile, flags...)
 }
 
-// startExchange is startAccord for an exchange that is described by another apply file.
+// startExchange is like startAccord with another apply file.
 func startExchange(ctx context.Context, bin, data, description string, flags ...string) (*accord, error) {
 	file := data + ".yaml"
 	if err := os.WriteFile(file, []byte(description), 0o600); err != nil {
@@ -99,8 +99,8 @@ func startExchange(ctx context.Context, bin, data, description string, flags ...
 	return a, nil
 }
 
-// child returns a process that is told to end when ctx does, with all that it started, and killed when it has not ended
-// after five seconds more.
+// child returns a command that is terminated with all its children when ctx ends, and killed if it has not ended five
+// seconds later.
 func child(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

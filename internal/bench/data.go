@@ -69,7 +69,7 @@ func kilobyte(n int) []byte {
 	return append(b, `"}`...)
 }
 
-// distinct returns how many objects the first n of them are versions of, n being a multiple of eight.
+// distinct returns how many different objects the first n have, where n is a multiple of eight.
 func distinct(n int) int { return n / cycle * (cycle - 1) }
 
 func isMalware(object int) bool { return object%cycle == 1 || object%cycle == 5 }
@@ -110,7 +110,7 @@ func fill(ctx context.Context, a *accord, from, to int) error {
 	return err
 }
 
-// realData returns the folder of published bundles that some machines have beside the sources.
+// realData returns the folder of published bundles beside the sources, if it exists.
 func realData() string {
 	if root := os.Getenv("ACCORD_REAL_DATA"); root != "" {
 		return root
@@ -153,8 +153,8 @@ func releaseOf(file string) float64 {
 	return release
 }
 
-// fillReal adds real objects, in envelopes of 100 from one client, and says how many of them the collection has then and
-// how many a second were judged.
+// fillReal adds real objects, in envelopes of 100 from one client. It returns how many of them the collection then has
+// and how many were validated per second.
 func fillReal(ctx context.Context, a *accord, objects [][]byte) (held int, rate float64, err error) {
 	const each = 100
 	l, err := drive(ctx, a.peer(), 1, time.Hour, func(_, n int, _ answer) []byte {

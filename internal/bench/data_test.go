@@ -8,7 +8,7 @@ import (
 	"github.com/accord-taxii/accord/stix/validate"
 )
 
-// Whatever refuses one of these spoils a measurement; whatever is not 1 kB spoils a comparison.
+// A refused object would spoil a measurement, and an object of another size a comparison.
 func TestKilobytesAreValidObjectsOfThatSize(t *testing.T) {
 	type version struct{ id, version string }
 	seen := map[version]int{}

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// load is what a number of connections did in a time.
+// load is the result of a number of connections over a time.
 type load struct {
 	took    time.Duration
 	answers int
@@ -34,23 +34,22 @@ func (l *load) quantile(part float64) time.Duration {
 	return l.waits[min(len(l.waits)-1, int(part*float64(len(l.waits))))]
 }
 
-// answer is what a connection knows of the answer before.
+// answer describes the previous answer on a connection.
 type answer struct {
 	status, size int
 	last         string // X-TAXII-Date-Added-Last
 }
 
-// asker makes the request that a connection sends as its n-th, knowing the answer to the one before; nil ends that
-// connection's work.
+// asker returns the n-th request of a connection, given the previous answer. nil ends the connection's work.
 type asker func(connection, n int, before answer) []byte
 
-// always asks the same.
+// always returns an asker that repeats one request.
 func always(request []byte) asker { return func(int, int, answer) []byte { return request } }
 
-// peer is whom connections go to.
+// peer is the server that connections go to.
 type peer struct {
 	address string
-	secure  bool // TLS; the certificate is not looked at
+	secure  bool // TLS, without checking the certificate
 }
 
 func (p peer) dial(ctx context.Context) (net.Conn, error) {
@@ -64,8 +63,8 @@ func (p peer) dial(ctx context.Context) (net.Conn, error) {
 // patience is how long an answer may take after the time of a turn is over.
 const patience = 2 * time.Minute
 
-// drive keeps connections busy until a time has passed, ctx ends or next has no more. Each connection asks at least
-// once, and has one request under way at a time.
+// drive keeps connections busy until a time has passed, ctx ends or next returns nil. Each connection sends at least
+// one request, and one at a time.
 func drive(ctx context.Context, to peer, connections int, last time.Duration, next asker) (*load, error) {
 	var mu sync.Mutex
 	all := load{each: make([]int, connections)}

@@ -17,8 +17,8 @@ const (
 	mixedObjects = 20_000
 )
 
-// mixed lets pollers follow a collection while writers add single objects and envelopes, and compares what the pollers
-// wait with what they wait when nobody writes.
+// mixed runs pollers that follow a collection while writers add single objects and envelopes, and compares the pollers'
+// waits with those without writers.
 func mixed(ctx context.Context, j job) error {
 	a, err := startAccord(ctx, j.bin, filepath.Join(j.scratch, "data"))
 	if err != nil {
@@ -73,8 +73,8 @@ func mixed(ctx context.Context, j job) error {
 	return nil
 }
 
-// follow asks as a poller does: what was added after the last it has, once a second or so. As many as wait for their
-// answers at once would measure nothing but their queue.
+// follow asks as a poller does: what was added after the last it has, once a second or so. With every poller always
+// waiting for an answer, only their queue would be measured.
 func follow(connection, n int, before answer) []byte {
 	time.Sleep(time.Duration(500+connection%10*100) * time.Millisecond)
 	path := collection + "objects/?limit=100"
@@ -97,7 +97,7 @@ func add(connection, n int, _ answer) []byte {
 	return postRequest(collection, envelope(list))
 }
 
-// fairness says how much slower the slowest writer of each kind was than the fastest.
+// fairness reports how much slower the slowest writer of each kind was than the fastest.
 func (s *section) fairness(l *load) {
 	var single, many []int
 	for i, n := range l.each {

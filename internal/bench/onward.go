@@ -42,7 +42,7 @@ func onward(ctx context.Context, j job) error {
 	page := getRequest(collection + "objects/?limit=100")
 	var pushing atomic.Bool
 	pushing.Store(true)
-	// A poller that is always in flight would itself be the load.
+	// A poller without pauses would itself be the load.
 	poll := func(_, n int, _ answer) []byte {
 		if n > 0 {
 			time.Sleep(10 * time.Millisecond)

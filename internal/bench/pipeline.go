@@ -28,7 +28,7 @@ var (
 	pipelineCaller = agreement.Caller{Account: "tool", Party: pipelineParty.Name}
 )
 
-// newPipeline makes the folder. Unjudged objects are not held to the rules and the terms.
+// newPipeline makes the folder. If unjudged is set, objects are not checked against the rules and the terms.
 func newPipeline(ctx context.Context, dir string, unjudged bool) (_ *pipeline, err error) {
 	opened, err := store.Open(dir, store.Options{})
 	if err != nil {
@@ -83,7 +83,7 @@ func (p *pipeline) write(ctx context.Context, b batch) error {
 	return errors.Join(errs...)
 }
 
-// accept takes one envelope in. That objects are refused is a fault of the measurement.
+// accept adds one envelope. A refused object is an error of the measurement.
 func (p *pipeline) accept(ctx context.Context, body []byte) error {
 	raws, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/accord-taxii/accord/stix/ijson"
 )
 
-// raw is what can be had of bbolt when nothing else is done: each object is parsed and put under a number, with an index key for its
-// identifier, one for its type and one for its version, durable at the end of each transaction.
+// raw measures bbolt alone: each object is parsed and put under a number, with an index key for its identifier, one for
+// its type and one for its version, durable at the end of each transaction.
 type raw struct {
 	db   *bolt.DB
 	last uint64

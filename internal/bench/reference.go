@@ -19,8 +19,9 @@ import (
 	"github.com/accord-taxii/accord/internal/tlsconf"
 )
 
-// A reference answers /NAME with the bytes of the file NAME in a folder, and with the headers beside it: what sending them
-// costs when nothing is asked, checked or looked up. It runs in a process of its own, as the server does.
+// A reference answers /NAME with the bytes of the file NAME in a folder, and with the headers in the file beside it. It
+// measures the cost of sending alone, without parsing, checks or lookups. It runs in its own process, as the server
+// does.
 
 // recorded is an answer of the server that references repeat.
 type recorded struct {
@@ -114,7 +115,7 @@ const (
 	kindEcho    = "echo"
 )
 
-// serveReference returns the child process. It ends when its input does, which is when whoever started it has ended.
+// serveReference runs in the child process. It ends at the end of its standard input, that is, when its parent ends.
 func serveReference(kind, dir, cert, key string) error {
 	answers, err := recordings(dir)
 	if err != nil {
@@ -142,7 +143,7 @@ func serveReference(kind, dir, cert, key string) error {
 		return http.Serve(l, h)
 	}
 	fmt.Println("https://" + l.Addr().String())
-	// HTTP/1.1 alone, as everybody else here.
+	// HTTP/1.1 only, like all other subjects.
 	s := http.Server{Handler: h, Protocols: new(http.Protocols), ErrorLog: log.New(io.Discard, "", 0)} // wrk tries connections that it drops
 	s.Protocols.SetHTTP1(true)
 	return s.ServeTLS(l, cert, key)
@@ -182,7 +183,7 @@ func startReference(ctx context.Context, kind, dir string, cert tlsconf.Files) (
 	return p, nil
 }
 
-// await waits until somebody listens at an address.
+// await waits until a server listens at an address.
 func await(ctx context.Context, address string, patience time.Duration) error {
 	until := time.Now().Add(patience)
 	for {

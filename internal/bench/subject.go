@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// subject is what takes part in a comparison: an URL, and the headers of a request for it.
+// subject is a participant in a comparison: a URL, and the headers of a request for it.
 type subject struct {
 	name    string
 	url     string
 	headers map[string]string
-	pid     int  // whose processor time is counted, with that of its children; 0: nobody's
+	pid     int  // whose processor time is counted, with that of its children; 0: none
 	anew    bool // no two requests are the same, so that no answer is given again
 }
 
@@ -60,8 +60,8 @@ func (t turns) cpu() string {
 // warmUp is how long each subject is asked before it is measured.
 const warmUp = 300 * time.Millisecond
 
-// compare lets subjects take turns, after each has been warmed up, and returns what each did. In every round another one
-// is first, so that nobody always follows the same one.
+// compare lets subjects take turns, after each has been warmed up, and returns what each did. Every round begins with
+// another one, so that no subject always follows the same one.
 func compare(ctx context.Context, o options, subjects []subject) ([]turns, error) {
 	got := make([]turns, len(subjects))
 	for _, s := range subjects {

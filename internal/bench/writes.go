@@ -15,7 +15,7 @@ import (
 // perEnvelope is how many objects the envelopes of a batch have.
 const perEnvelope = 100
 
-// batch is what every writer gets in a turn: the same objects, as envelopes. No turn has objects of another.
+// batch is the work of every writer in a turn: the same objects, as envelopes. Each turn has new objects.
 type batch struct {
 	bodies  [][]byte
 	objects [][]byte

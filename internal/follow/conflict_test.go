@@ -9,8 +9,9 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// A member of the target that adds other content under a released version first does not pass for the release: the conflict
-// is counted and shown, nothing goes because of it, and it ends with the removal of what is in the way.
+// A member of the target may first add other content under a released version. That content is not taken for the
+// release: the conflict is counted and shown, nothing is released because of it, and it ends when the other content is
+// removed.
 func TestAConflictWithAMemberIsNeverTakenAsThere(t *testing.T) {
 	x := open(t, t.TempDir())
 	x.agreement("source", releaseTo("target", 0))

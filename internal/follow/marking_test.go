@@ -67,7 +67,8 @@ func TestMarkingsInARelease(t *testing.T) {
 	}
 }
 
-// In whatever order definitions and what they mark arrive, one after the other or all at once, the same goes in the end.
+// In whatever order definitions and marked objects arrive, one by one or all at once, the same objects are released in
+// the end.
 func TestTheOrderOfArrivalMakesNoDifference(t *testing.T) {
 	a, b, c := idOf("campaign", "a"), idOf("campaign", "b"), idOf("campaign", "c")
 	texts := []string{
@@ -108,7 +109,7 @@ func report(name string, day int, mark string, about ...stix.ID) string {
 	return write(map[string]any{"type": "report", "id": idOf("report", name), "name": name, "published": "2026-01-01T00:00:00Z", "object_refs": about}, day, mark)
 }
 
-// What speaks of an object goes no further than the object.
+// An object that refers to another is released no further than that object.
 func TestReferencesInARelease(t *testing.T) {
 	a, red := idOf("campaign", "a"), idOf("campaign", "red")
 	speaks := func(typ string, more map[string]any) string {

@@ -42,8 +42,8 @@ func (x *exchange) stored(name string) stored {
 	return s
 }
 
-// What a release promises, whatever happened while it ran: nothing is in the target that may not be there, nothing refers
-// to what is not there, and all that may go has gone, unless the target lost it before.
+// The promises of a release, whatever happens while it runs: the target holds nothing that it must not hold, nothing in
+// it refers to a missing object, and everything that may be released has been, unless the target removed it before.
 func TestAReleaseThatRunsWhileTheSourceChangesKeepsItsPromises(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {

@@ -166,7 +166,7 @@ func child(dir string) {
 	os.Exit(0)
 }
 
-// A release that is killed at any instant ends with the target that it would have had anyway.
+// A release that is killed at any instant ends with the same target as without the kill.
 func TestAKillChangesNothing(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)

@@ -104,7 +104,7 @@ func eachObject(l *store.Snapshot, from []byte, visit func(vs []store.StoredVers
 // whatever its age.
 func dropped(rule agreement.Retention, vs []store.StoredVersion, now time.Time, referred bool) []store.Change {
 	var changes []store.Change
-	newer := make(map[store.Owner]int) // versions by the same contributor, so that nobody's count pushes another's out
+	newer := make(map[store.Owner]int) // newer versions by contributor, so that one contributor's versions do not displace another's
 	for _, v := range slices.Backward(vs) {
 		by := store.Owner{Party: agreement.PartyName(v.Entry.Party), Source: v.Entry.Source.Collection}
 		later := newer[by]

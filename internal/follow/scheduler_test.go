@@ -85,7 +85,7 @@ func TestARunningReleaseNoticesEverything(t *testing.T) {
 	}
 }
 
-// While requests are answered a release goes in short bursts; where nobody waits, in long ones.
+// While requests are answered a release runs in short bursts; if none are, in long ones.
 func TestAReleaseGoesEasyOnThoseWhoWait(t *testing.T) {
 	for _, row := range []struct {
 		name        string
@@ -117,7 +117,8 @@ func TestAReleaseGoesEasyOnThoseWhoWait(t *testing.T) {
 	}
 }
 
-// BenchmarkLatency is how long an object that is added to an idle exchange takes until it can be read in every target.
+// BenchmarkLatency measures the time from the addition of an object to an idle exchange until it can be read in every
+// target.
 func BenchmarkLatency(b *testing.B) {
 	for _, targets := range []int{1, 40} {
 		b.Run(fmt.Sprintf("targets=%d", targets), func(b *testing.B) {
@@ -155,7 +156,7 @@ func releaseToMany(targets int) func(*agreement.Agreement) {
 	}
 }
 
-// openFull returns an exchange with a source full of objects that nobody has released yet to its targets.
+// openFull returns an exchange with a source full of objects that have not been released to its targets yet.
 func openFull(b *testing.B, targets, objects int) *exchange {
 	x := open(b, b.TempDir())
 	for i := range targets {
@@ -173,7 +174,7 @@ func openFull(b *testing.B, targets, objects int) *exchange {
 	return x
 }
 
-// BenchmarkRelease is what it costs the processor to release an object into one of forty targets.
+// BenchmarkRelease measures the processor time to release an object into one of forty targets.
 func BenchmarkRelease(b *testing.B) {
 	const targets, objects = 40, 5_000
 	for b.Loop() {
@@ -192,7 +193,7 @@ func BenchmarkRelease(b *testing.B) {
 	}
 }
 
-// processor returns how much time the process has had of the processors.
+// processor returns the processor time of the process.
 func processor(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -201,8 +202,8 @@ func processor(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkFortyTargets is how long 10,000 objects take to reach forty targets, and how long a page of the source takes
-// meanwhile.
+// BenchmarkFortyTargets measures how long 10,000 objects take to reach forty targets, and how long a page of the source
+// takes meanwhile.
 func BenchmarkFortyTargets(b *testing.B) {
 	const targets, objects = 40, 10_000
 	for b.Loop() {

@@ -22,8 +22,8 @@ const (
 	selfSignedRenew = 30 * 24 * time.Hour
 )
 
-// SelfSigned returns the files of a certificate for localhost, 127.0.0.1 and ::1, kept in dir and made when there is none
-// that is still good. Nobody's client trusts it by itself: it is for trying things out on one machine.
+// SelfSigned returns the files of a certificate for localhost, 127.0.0.1 and ::1, kept in dir and made when there is
+// none that is still good. No client trusts it by default: it is for trials on one machine.
 func SelfSigned(dir string, now time.Time) (Files, error) {
 	f := Files{Cert: filepath.Join(dir, "selfsigned.crt"), Key: filepath.Join(dir, "selfsigned.key")}
 	if stillGood(f, now) {

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// attack is something that clients do to harm others. It goes on until its context ends.
+// attack is something that clients do to harm others. It runs until its context ends.
 type attack struct {
 	name string
 	do   func(context.Context, *process)
@@ -162,7 +162,7 @@ func flood(ctx context.Context, p *process, clients int, make func(int) *http.Re
 	}
 }
 
-// honest returns what clients get that do nothing unusual: answers a second, and the slowest one.
+// honest measures ordinary clients: answers per second, and the slowest answer.
 func honest(p *process, during time.Duration) (rate float64, slowest time.Duration, refused int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), during)
 	defer cancel()

@@ -61,7 +61,7 @@ func (o *poller) poll(ctx context.Context, p *process) error {
 	return nil
 }
 
-// complete polls to the end, and wants to have seen everything that is there, with the date_added it has.
+// complete polls to the end, and checks that the poller has seen every version with its date_added.
 func (o *poller) complete(p *process) error {
 	for before := ""; ; before = o.after {
 		if err := o.poll(context.Background(), p); err != nil {

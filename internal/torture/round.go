@@ -16,7 +16,7 @@ import (
 	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
-// round starts the server, looks for everything that was acknowledged, works it, and kills it.
+// round starts the server, checks that everything acknowledged is there, loads it, and kills it.
 func (w *world) round() error {
 	p, err := startServer(w.t.program, w.data, w.apply)
 	if err != nil {
@@ -109,8 +109,8 @@ func (w *world) write(ctx context.Context, p *process, random *rand.Rand) error 
 	return nil
 }
 
-// remove deletes an object with all its versions. Writers may add to it again meanwhile, so from then on nothing is said
-// about that object.
+// remove deletes an object with all its versions. Writers may add to it again meanwhile, so from then on nothing is
+// expected of that object.
 func (w *world) remove(ctx context.Context, p *process, random *rand.Rand) error {
 	select {
 	case <-ctx.Done():
@@ -169,7 +169,8 @@ func (w *world) look(p *process) error {
 	return nil
 }
 
-// finish lets the releases come to rest, compares target with source and the pollers with both, and restores a backup.
+// finish waits until the releases are done, compares target with source and the pollers with both, and restores a
+// backup.
 func (w *world) finish() error {
 	p, err := startServer(w.t.program, w.data, w.apply)
 	if err != nil {

@@ -46,13 +46,13 @@ func (p *process) log() string {
 	return strings.Join(tail[max(0, len(tail)-50):], "")
 }
 
-// kill ends the server as a power cut would, for all that the file system knows.
+// kill ends the server with SIGKILL.
 func (p *process) kill() {
 	p.Kill()
 	p.http.CloseIdleConnections()
 }
 
-// errGone says that no answer came: the server was killed.
+// errGone means that no answer came because the server was killed.
 var errGone = errors.New("no answer")
 
 // ask sends a request. Without an answer the error is errGone: what was asked may have been done, or not.
@@ -78,7 +78,7 @@ func (p *process) ask(ctx context.Context, method, path string, body []byte) (in
 	return resp.StatusCode, resp.Header, text, nil
 }
 
-// command runs the program to its end and wants it to end well.
+// command runs the program to its end and returns an error unless it succeeds.
 func command(program string, args ...string) error {
 	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {

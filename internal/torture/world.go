@@ -15,7 +15,7 @@ const (
 	alone  = "/x/collections/33333333-3333-4333-8333-333333333333/"
 )
 
-// password is everybody's.
+// password is the password of every account.
 const password = "torture password"
 
 const applied = `
@@ -56,7 +56,7 @@ type world struct {
 
 	mu           sync.Mutex
 	acknowledged map[version]bool // guarded by mu: answered with success
-	deleted      map[version]bool // guarded by mu: a deletion of the whole object was asked for, whatever was answered
+	deleted      map[version]bool // guarded by mu: deletion of the whole object was requested, whatever the answer
 	objects      []string         // guarded by mu: ids that exist, for new versions and deletions
 	next         int              // guarded by mu
 	pollers      []*poller
@@ -70,7 +70,7 @@ func newWorld(t *torture, data string) (*world, error) {
 	return w, os.WriteFile(w.apply, []byte(applied), 0o600)
 }
 
-// object returns the n-th object in a version. Its name and id are all that tells it apart.
+// object returns the n-th object in a version. Only its name and id distinguish it.
 func object(n int, modified time.Time) (id, at string, text string) {
 	id = fmt.Sprintf("indicator--7d3f9c2a-51b4-4e08-9a6d-%012x", n)
 	at = modified.UTC().Format("2006-01-02T15:04:05.000Z")

@@ -90,8 +90,8 @@ func FuzzCheckpoint(f *testing.F) {
 	})
 }
 
-// FuzzSuccession reads notes in which a key claims to name its successor: what is read is what whoever trusts the key comes
-// to trust, and who trusts another key trusts nothing more.
+// FuzzSuccession reads notes in which a key claims to name its successor: what is read is what a holder of the key
+// comes to trust, and who trusts another key trusts nothing more.
 func FuzzSuccession(f *testing.F) {
 	signer, verifier, key := signerFor(f, "accord.example")
 	_, stranger, next := signerFor(f, "other.example")

@@ -14,8 +14,8 @@ import (
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
-// Whoever asks right after a change finds it, however often the same was asked before: additions, versions, deletions, and what
-// a manifest says of media types.
+// A request right after a change sees it, however often the same was requested before: additions, versions, deletions,
+// and what a manifest says of media types.
 func TestAnswersThatAreGivenAgainAreNeverOld(t *testing.T) {
 	s := accordtest.New(t, accordtest.WithLimits(unlimited))
 	base := accordtest.Path("gsp")

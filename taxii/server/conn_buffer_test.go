@@ -68,7 +68,7 @@ func TestAHeadIsHeldBack(t *testing.T) {
 	expect("what is no head", 10+headBuffers.size+100_000+100+7+headBuffers.size+1)
 }
 
-// Whatever is buffered when, the bytes are those that were written, in their order; and whoever writes learns how many of
+// Whatever is buffered when, the bytes are those that were written, in their order; and the writer learns how many of
 // those just given were written, and of errors.
 func TestHeldWritesAreTheSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 2))

@@ -243,7 +243,7 @@ func flipped(c byte) string {
 	return "A"
 }
 
-// T-101: the dates of an empty answer lose nobody anything.
+// T-101: the dates of an empty answer make no client lose anything.
 func TestDatesOfAnEmptyAnswer(t *testing.T) {
 	s := accordtest.New(t)
 	path := accordtest.Path("gsp") + "objects/"
