@@ -12,7 +12,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 )
 
-// profile is a login that accord login keeps. It may have a token, never a password.
+// profile is a login saved by accord login. It may have a token, but never a password.
 type profile struct {
 	URL       string `json:"url"`
 	User      string `json:"user"`
