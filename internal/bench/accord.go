@@ -125,7 +125,7 @@ func (a *accord) fileSize() int64 {
 	return size
 }
 
-// peer returns where connections of our own go to.
+// peer returns the server as the target of the load generator's connections.
 func (a *accord) peer() peer {
 	scheme, rest, _ := strings.Cut(a.url, "://")
 	return peer{rest, scheme == "https"}

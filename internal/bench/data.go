@@ -118,8 +118,8 @@ func realData() string {
 	return filepath.FromSlash("../shared/data")
 }
 
-// realObjects returns the objects of the bundles in the folders of a folder, oldest release first; none where it is not
-// there.
+// realObjects returns the objects of the bundles in the folders of a folder, oldest release first, or none if root does
+// not exist.
 func realObjects(root string) ([][]byte, error) {
 	var files []string
 	for _, pattern := range []string{"*/*.json", "*/*.stix2"} {
@@ -145,7 +145,7 @@ func realObjects(root string) ([][]byte, error) {
 	return list, nil
 }
 
-// releaseOf returns the number at the end of a file's name; 0 for one that has none.
+// releaseOf returns the number at the end of a file's name, or 0 if there is none.
 func releaseOf(file string) float64 {
 	name := filepath.Base(file)
 	var release float64

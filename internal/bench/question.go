@@ -47,8 +47,8 @@ func (q *question) askReference(name string, p *process) subject {
 	return subject{name, p.url + "/" + q.file + "?" + query, q.headers(), p.pid, !q.again}
 }
 
-// questions returns what readers ask of a collection that is filled with held objects of 1 kB, and of the real one, if
-// it has any.
+// questions returns the questions of readers to the collection of held objects of 1 kB, and to the collection of real
+// objects, if it has any.
 func questions(ctx context.Context, a *accord, held, real int) ([]question, error) {
 	objects := collection + "objects/"
 	single, double := kilobyteID(held/2/cycle*cycle+aSingleVersion), kilobyteID(held/2/cycle*cycle+twoVersions)

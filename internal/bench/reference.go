@@ -72,7 +72,7 @@ func recordings(dir string) (map[string]recorded, error) {
 	return list, nil
 }
 
-// write returns all that a reference does for an answer.
+// write sends the answer.
 func (r *recorded) write(w http.ResponseWriter) error {
 	h := w.Header()
 	for name, values := range r.header {

@@ -84,7 +84,7 @@ func compare(ctx context.Context, o options, subjects []subject) ([]turns, error
 	return got, nil
 }
 
-// turn returns how often a second a subject answers, and how many answers that were.
+// turn measures a subject: answers per second, and their number.
 func (s *subject) turn(ctx context.Context, last time.Duration) (rate, answers float64, err error) {
 	if installed("wrk") {
 		return wrk(ctx, s, last)
@@ -130,8 +130,8 @@ func (s *subject) driven(ctx context.Context, last time.Duration) (*load, error)
 	return l, nil
 }
 
-// processorTime returns how long a process and its children have had a processor since they were started. What it took
-// for an answer depends less on who else is busy than how many answers a second there were.
+// processorTime returns the processor time of a process and its children since they were started. Processor time per
+// answer depends less on other load than answers per second do.
 func processorTime(pid int) time.Duration {
 	if pid == 0 {
 		return 0

@@ -57,7 +57,7 @@ func spread(list []float64) string {
 	return fmt.Sprintf("%.2f–%.2f", slices.Min(list), slices.Max(list))
 }
 
-// ratio returns the median of a list of ratios; "" of none.
+// ratio returns the median of a list of ratios, or "" if it is empty.
 func ratio(list []float64) string {
 	if len(list) == 0 {
 		return ""

@@ -162,7 +162,7 @@ func post(ctx context.Context, a *accord, clients int, b batch, all *load) error
 	return nil
 }
 
-// decode returns what reading objects costs in the way most programs do.
+// decode decodes the objects in the way most programs do, to measure what that costs.
 func decode(_ context.Context, b batch) error {
 	for _, body := range b.bodies {
 		objects, err := taxii.SplitEnvelope(body, taxii.EnvelopeLimits{})
