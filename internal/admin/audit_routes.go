@@ -48,7 +48,7 @@ var auditRoutes = []route{
 		query: []string{"entry", "size", "from", "to"}, answer: audit.Proof{},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/entries/", reach: accounts, do: (*Service).serveEntries, memory: largeAnswer,
+		method: http.MethodGet, path: "agreements/{name}/entries/", reach: accounts, do: (*Service).serveEntries, memory: largeAnswer, long: true,
 		summary: "Get entries as they are hashed", note: "Canonical bytes, for verifiers. For auditors and operators.",
 		query: []string{"after", "limit"}, answer: audit.RawEntries{},
 	},
@@ -68,12 +68,12 @@ var auditRoutes = []route{
 		query: []string{"entry"}, answer: plain{mediaType: "application/json"},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/history/", reach: accounts, do: (*Service).serveHistory, memory: largeAnswer,
+		method: http.MethodGet, path: "agreements/{name}/history/", reach: accounts, do: (*Service).serveHistory, memory: largeAnswer, long: true,
 		summary: "Get history", note: "Of one object: its versions, what removed them, where each was released to and who received it. Without object: the whole journal, or for a producer what its party added and what became of that.",
 		query: []string{"object", "after", "limit"}, answer: audit.History{},
 	},
 	{
-		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer,
+		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer, long: true,
 		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
 		query: []string{"object", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
 	},

@@ -1,7 +1,10 @@
 package admin
 
 import (
+	"bytes"
 	"cmp"
+	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -29,7 +32,8 @@ func (c call) agreement() agreement.Name { return agreement.Name(c.name()) }
 type route struct {
 	method, path string
 	reach        reach
-	memory       int // bytes that the answer may take while it is made; 0: it is small
+	memory       int  // bytes that the answer may take while it is made; 0: it is small
+	long         bool // the answer takes more than about a millisecond to make, and is made in a turn (see budget.Turns)
 	do           func(*Service, call) (any, error)
 
 	summary string
@@ -39,10 +43,12 @@ type route struct {
 	answer  any      // a value of the answer's type; a plain has its media type
 }
 
-// smallAnswer is the memory of an answer that is small, and largeAnswer that of one with many rows or a whole object.
+// smallAnswer is the memory of an answer that is small, searchAnswer that of one with up to a thousand rows, and largeAnswer
+// that of one with many rows or a whole object.
 const (
-	smallAnswer = 64 << 10
-	largeAnswer = 16 << 20
+	smallAnswer  = 64 << 10
+	searchAnswer = 2 << 20
+	largeAnswer  = 16 << 20
 )
 
 // reach says which callers a route is for.
@@ -73,7 +79,7 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 		}
 		serve := func(w http.ResponseWriter, req *http.Request) {
 			reserved := budget.From(req.Context())
-			answer, err := s.ask(r, req)
+			p, ended, err := s.make(r, req)
 			if err != nil {
 				if !atTheMachine {
 					err = s.outward(req, err)
@@ -81,17 +87,9 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 				writeError(w, err)
 				return
 			}
-			whole := false
-			if n, ok := answer.(noted); ok {
-				defer func() { n.ended(whole) }()
-				answer = n.answer
-			}
-			p, ok := answer.(plain)
-			if !ok {
-				p = jsonOf(answer)
-			}
-			answer = nil // what it was made from may go
 			reserved.Adjust(len(p.body))
+			whole := false
+			defer func() { ended(whole) }()
 			whole = write(w, http.StatusOK, p) == nil
 		}
 		mux.HandleFunc(r.method+" "+prefix+r.path+"{$}", serve)
@@ -112,19 +110,62 @@ type noted struct {
 	ended  func(whole bool)
 }
 
-// ask has a route answer, if the caller reaches it.
-func (s *Service) ask(r route, req *http.Request) (any, error) {
+// make has a route answer, if the caller reaches it. ended must be called with whether the whole answer was sent.
+func (s *Service) make(r route, req *http.Request) (p plain, ended func(whole bool), err error) {
 	c, err := callOf(req)
 	if err != nil {
-		return nil, err
+		return plain{}, nil, err
 	}
 	if r.reach == operators && !c.caller.Operator {
-		return nil, errOperatorsOnly
+		return plain{}, nil, errOperatorsOnly
 	}
-	if err := budget.From(req.Context()).Grow(req.Context(), cmp.Or(r.memory, smallAnswer)); err != nil {
-		return nil, err
+	reserved := budget.From(req.Context())
+	if err := reserved.Grow(req.Context(), cmp.Or(r.memory, smallAnswer)); err != nil {
+		return plain{}, nil, err
 	}
-	return r.do(s, c)
+	if r.long && req.Body != nil {
+		if err := readAhead(req, reserved); err != nil {
+			return plain{}, nil, err
+		}
+	}
+	if r.long {
+		done, err := reserved.Long(req.Context())
+		if err != nil {
+			return plain{}, nil, err
+		}
+		defer done() // before the client is waited for
+	}
+	answer, err := r.do(s, c)
+	if err != nil {
+		return plain{}, nil, err
+	}
+	ended = func(bool) {}
+	if n, ok := answer.(noted); ok {
+		answer, ended = n.answer, n.ended
+	}
+	p, ok := answer.(plain)
+	if !ok {
+		p = jsonOf(answer)
+	}
+	return p, ended, nil
+}
+
+// mostQuestion bounds the body of a question that takes long to answer: a search for ten thousand values.
+const mostQuestion = 4 << 20
+
+// readAhead reads the body of a request, whose client may be slow, before the request is answered in a turn.
+func readAhead(req *http.Request, reserved *budget.Reservation) error {
+	if req.ContentLength != 0 {
+		if err := reserved.Add(req.Context(), mostQuestion); err != nil {
+			return err
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, req.Body, mostQuestion))
+	if err != nil {
+		return &badRequest{fmt.Errorf("read the request: %w", err)}
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 // isPlain reports whether a path has no empty segment, "." or "..": the mux would redirect those.

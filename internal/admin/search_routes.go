@@ -22,22 +22,22 @@ import (
 // searchRoutes find objects over all agreements that the caller may read, by the index.
 var searchRoutes = []route{
 	{
-		method: http.MethodGet, path: "search/", reach: accounts, do: (*Service).serveSearch,
+		method: http.MethodGet, path: "search/", reach: accounts, do: (*Service).serveSearch, memory: searchAnswer, long: true,
 		summary: "Find objects", note: "Among all that the account may read, the newest first. What is shown of an object is a delivery. total counts all that was found; next is missing on the last page.",
 		query: searchParameters, answer: index.Results{},
 	},
 	{
-		method: http.MethodPost, path: "search/", reach: accounts, do: (*Service).servePostedSearch,
+		method: http.MethodPost, path: "search/", reach: accounts, do: (*Service).servePostedSearch, memory: searchAnswer, long: true,
 		summary: "Find objects by many values", note: "As GET, with up to 10,000 values of q. With more than one, facets.value counts the objects that each has.",
 		body: Search{}, answer: index.Results{},
 	},
 	{
-		method: http.MethodGet, path: "graph/{id}/", reach: accounts, do: (*Service).serveGraph,
+		method: http.MethodGet, path: "graph/{id}/", reach: accounts, do: (*Service).serveGraph, memory: searchAnswer, long: true,
 		summary: "Get an object with its neighbours", note: "What it refers to and what refers to it, step by step. What a relationship or sighting joins is one step apart.",
 		query: []string{"depth"}, answer: index.Graph{},
 	},
 	{
-		method: http.MethodGet, path: "stats/", reach: accounts, do: (*Service).serveStats,
+		method: http.MethodGet, path: "stats/", reach: accounts, do: (*Service).serveStats, memory: searchAnswer, long: true,
 		summary: "Count what the account could pull", note: "By type, TLP, author, label, agreement and time of arrival.",
 		query: []string{"agreement"}, answer: Stats{},
 	},

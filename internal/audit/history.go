@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/hex"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"time"
 
@@ -96,6 +97,34 @@ func (v *View) History(object string, after journal.Position, limit int) (Histor
 type telling struct {
 	*View
 	answer History
+
+	walks   bool               // it walks the journal, so that renewed is complete
+	renewed []journal.Position // where the terms changed, as far as it has walked
+	known   termsAt            // those of the last entry told
+}
+
+// termsAt are the terms in force at a position.
+type termsAt struct {
+	at, since journal.Position
+	digest    string
+	document  json.RawMessage
+}
+
+// termsOf returns the terms in force at a position. Most entries of a walk have those of the entry before.
+func (h *telling) termsOf(p journal.Position) (termsAt, error) {
+	changed := !h.walks || h.known.at == 0
+	for i := len(h.renewed) - 1; i >= 0 && h.renewed[i] >= h.known.at && !changed; i-- {
+		changed = h.renewed[i] <= p
+	}
+	if !changed {
+		return h.known, nil
+	}
+	since, digest, document, err := h.col.TermsAt(p)
+	if err != nil {
+		return termsAt{}, err
+	}
+	h.known = termsAt{at: p, since: since, digest: hex.EncodeToString(digest[:]), document: document}
+	return h.known, nil
 }
 
 // scanMost bounds how many entries one request looks through for those that concern a producer.
@@ -122,6 +151,9 @@ func (h *telling) journal(after journal.Position, limit int) error {
 				break
 			}
 			looked, last = looked+1, one.p
+			if one.e.Kind == journal.Terms {
+				h.renewed = append(h.renewed, one.p)
+			}
 			ok, err := h.concerns(one.p, one.e)
 			if err != nil {
 				return err
@@ -138,13 +170,20 @@ func (h *telling) journal(after journal.Position, limit int) error {
 	if h.answer.More = uint64(last) < size; h.answer.More {
 		h.answer.Next = last
 	}
-	for _, one := range entries {
+	h.walks = true
+	for i, one := range entries {
+		if i%breath == 0 {
+			runtime.Gosched()
+		}
 		if err := h.tell(one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// breath is after how many entries a long answer lets short requests have the processor.
+const breath = 64
 
 // positioned is an entry and where it is.
 type positioned struct {
@@ -281,18 +320,17 @@ var kindNames = map[journal.Kind]string{
 // tell adds an entry.
 func (h *telling) tell(one positioned) error {
 	e := one.e
-	since, digest, document, err := h.col.TermsAt(one.p)
+	terms, err := h.termsOf(one.p)
 	if err != nil {
 		return err
 	}
-	terms := hex.EncodeToString(digest[:])
 	if h.only == "" {
-		h.answer.Terms[terms] = document
+		h.answer.Terms[terms.digest] = terms.document
 	}
 	record := RecordOf(one.p, e)
-	record.Terms = &TermsRef{since, terms}
+	record.Terms = &TermsRef{terms.since, terms.digest}
 	if e.Kind == journal.Terms && h.only == "" && e.Before != (journal.Digest{}) {
-		if record.Changes, err = h.changes(one.p, document); err != nil {
+		if record.Changes, err = h.changes(one.p, terms.document); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ type Reservation struct {
 	budgets [mostBudgets]*Budget // in the order in which they are asked
 	taken   [mostBudgets]int64   // of each, at most its size unless it was overdrawn
 	held    int64
+	share   *Share // of the processors; nil: without bound
 }
 
 // Reserve returns an empty reservation. The narrowest budget comes first: a request that its account cannot pay for
@@ -25,6 +26,20 @@ func Reserve(budgets ...*Budget) Reservation {
 	var r Reservation
 	copy(r.budgets[:], budgets)
 	return r
+}
+
+// In returns the reservation with a share of the processors.
+func (r Reservation) In(s *Share) Reservation {
+	r.share = s
+	return r
+}
+
+// Long waits for a turn for long work; see Share.Long.
+func (r *Reservation) Long(ctx context.Context) (done func(), err error) {
+	if r == nil || r.share == nil {
+		return func() {}, nil
+	}
+	return r.share.Long(ctx)
 }
 
 // Held is how many bytes it holds.

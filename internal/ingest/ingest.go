@@ -24,6 +24,10 @@ type Options struct {
 	Limits  ijson.Limits // of each object's text
 	Refused func(Detail) // if set, called for each refused object, in order, once the outcome is durable
 
+	// Turn, if set, waits for a turn to judge some objects, about a millisecond's work; done ends it. Without it, the
+	// whole process judges as many at once as there are processors.
+	Turn func(context.Context) (done func(), err error)
+
 	// Unjudged skips rules and terms: everything that the store can keep passes. It lets internal/bench measure the cost
 	// of judging; no server sets it.
 	Unjudged bool
@@ -67,7 +71,7 @@ const mostAttempts = 4
 // attempt judges an envelope by the terms in force and appends it, if they are still in force then: else store.ErrStale.
 func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller, party agreement.Party, raws [][]byte, opts Options, id uuid.UUID, at time.Time) (*Result, error) {
 	terms, digest := col.Terms()
-	j := judge{terms: terms, party: party, limits: opts.Limits, now: at, idle: opts.Unjudged, definitions: &definitions{col: col}}
+	j := judge{terms: terms, party: party, limits: opts.Limits, now: at, idle: opts.Unjudged, wait: opts.Turn, definitions: &definitions{col: col}}
 	verdicts, err := j.all(ctx, raws)
 	if err != nil {
 		return nil, err
@@ -135,6 +139,7 @@ type judge struct {
 	limits ijson.Limits
 	now    time.Time
 	idle   bool // see Options.Unjudged
+	wait   func(context.Context) (done func(), err error)
 
 	definitions *definitions
 

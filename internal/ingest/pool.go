@@ -13,6 +13,16 @@ import (
 // the processors.
 var workers = make(chan struct{}, runtime.GOMAXPROCS(0))
 
+// slot waits for one of workers.
+func slot(ctx context.Context) (done func(), err error) {
+	select {
+	case workers <- struct{}{}:
+		return func() { <-workers }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // turn is how many objects a worker judges before it yields its slot to other requests.
 const turn = 16
 
@@ -22,23 +32,25 @@ func (j *judge) all(ctx context.Context, raws [][]byte) ([]verdict, error) {
 	errs := make([]error, (len(raws)+turn-1)/turn) // the first error of each turn
 	var next atomic.Int64
 	var failed atomic.Bool
+	wait := j.wait
+	if wait == nil {
+		wait = slot
+	}
 	work := func() {
 		for {
 			t := int(next.Add(1)) - 1
 			if t >= len(errs) || failed.Load() {
 				return
 			}
-			select {
-			case workers <- struct{}{}:
-			case <-ctx.Done():
-				errs[t] = context.Cause(ctx)
+			done, err := wait(ctx)
+			if err == nil {
+				err = j.turn(raws, verdicts, t*turn)
+				done()
+				runtime.Gosched() // a short request that waits for the processor goes first
+			}
+			if errs[t] = err; err != nil {
 				failed.Store(true)
 				return
-			}
-			errs[t] = j.turn(raws, verdicts, t*turn)
-			<-workers
-			if errs[t] != nil {
-				failed.Store(true)
 			}
 		}
 	}

@@ -157,7 +157,7 @@ func pending(draft *Result) (n int) {
 
 // finish fills a draft in with the store's outcomes of the objects that passed, in order.
 func finish(r *Result, outcomes []store.Outcome) *Result {
-	next := 0
+	next, now := 0, stamp(r.At)
 	for i := range r.Details {
 		d := &r.Details[i]
 		if d.Outcome == "" {
@@ -165,7 +165,7 @@ func finish(r *Result, outcomes []store.Outcome) *Result {
 			next++
 		}
 		if d.Version == "" {
-			d.Version = stamp(r.At) // it has none; TAXII 2.1, section 4.3.1, requires one
+			d.Version = now // it has none; TAXII 2.1, section 4.3.1, requires one
 		}
 	}
 	return r

@@ -45,7 +45,7 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 		return nil, err
 	}
 	x, ctx := requestOf(c), c.Request().Context()
-	raws, err := s.split(ctx, x.usage, body)
+	raws, err := s.split(ctx, x, body)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +61,13 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 	return ingest.Accept(ctx, col, caller, party, raws, ingest.Options{
 		Now:     s.now(),
 		Limits:  ijson.Limits{Bytes: s.limits.ObjectBytes, Depth: s.limits.Depth, StringBytes: s.limits.StringBytes},
-		Refused: s.refusals(x, col),
+		Refused: s.refusals(x, col), Turn: x.usage.share.Short,
 	})
 }
 
-// split finds the objects of a body, in one of the account's worker slots.
-func (s *Server) split(ctx context.Context, usage *accountUsage, body []byte) ([][]byte, error) {
-	done, err := usage.work(ctx)
+// split finds the objects of a body.
+func (s *Server) split(ctx context.Context, x *request, body []byte) ([][]byte, error) {
+	done, err := x.memory.Long(ctx)
 	if err != nil {
 		return nil, err
 	}

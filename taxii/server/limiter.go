@@ -50,6 +50,7 @@ type limiter struct {
 	now      func() time.Time
 	requests atomic.Int64
 	memory   *budget.Budget
+	turns    *budget.Turns
 
 	accounts sync.Map // agreement.AccountName -> *accountUsage; operators make accounts, so they are few
 	parties  sync.Map // agreement.PartyName -> *usage
@@ -61,18 +62,18 @@ type limiter struct {
 type usage struct {
 	requests atomic.Int64
 	memory   *budget.Budget
+	share    *budget.Share // of the processors
 }
 
 // accountUsage is what one account has in progress.
 type accountUsage struct {
 	usage
-	party   *usage // nil: the account has no party
-	rate    gcra
-	workers chan struct{} // a slot for each body that is being split: as many as there are processors
+	party *usage // nil: the account has no party
+	rate  gcra
 }
 
 func newLimiter(l Limits) *limiter {
-	return &limiter{limits: l, now: time.Now, strangers: newStrangers(l.PublicRate), memory: budget.New(l.Memory,
+	return &limiter{limits: l, now: time.Now, turns: budget.NewTurns(runtime.GOMAXPROCS(0)), strangers: newStrangers(l.PublicRate), memory: budget.New(l.Memory,
 		busy("bodies and answers fill the memory that they may use, %d bytes; try again in a moment", l.Memory))}
 }
 
@@ -94,18 +95,21 @@ func (l *limiter) usageOf(caller agreement.Caller) *accountUsage {
 	if a, ok := l.accounts.Load(caller.Account); ok {
 		return a.(*accountUsage)
 	}
-	a := &accountUsage{workers: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	a := &accountUsage{}
 	a.memory = budget.New(l.limits.AccountMemory, tooMany(time.Second,
 		"the bodies and answers of this account's requests fill the %d bytes that they may use; wait for an answer before sending more", l.limits.AccountMemory))
 	if caller.Party != "" {
 		a.party = l.partyOf(caller.Party)
+		a.share = a.party.share
+	} else {
+		a.share = l.turns.Share()
 	}
 	kept, _ := l.accounts.LoadOrStore(caller.Account, a)
 	return kept.(*accountUsage)
 }
 
 func (l *limiter) partyOf(name agreement.PartyName) *usage {
-	kept, _ := l.parties.LoadOrStore(name, &usage{memory: budget.New(l.limits.PartyMemory, tooMany(time.Second,
+	kept, _ := l.parties.LoadOrStore(name, &usage{share: l.turns.Share(), memory: budget.New(l.limits.PartyMemory, tooMany(time.Second,
 		"the bodies and answers of this party's requests fill the %d bytes that they may use; wait for an answer before sending more", l.limits.PartyMemory))})
 	return kept.(*usage)
 }
@@ -141,19 +145,9 @@ func (a *accountUsage) leave() {
 // reserve returns an empty reservation of memory for one request of the account.
 func (l *limiter) reserve(a *accountUsage) budget.Reservation {
 	if a.party == nil {
-		return budget.Reserve(a.memory, l.memory)
+		return budget.Reserve(a.memory, l.memory).In(a.share)
 	}
-	return budget.Reserve(a.memory, a.party.memory, l.memory)
-}
-
-// work waits for one of the account's worker slots; done gives it back.
-func (a *accountUsage) work(ctx context.Context) (done func(), err error) {
-	select {
-	case a.workers <- struct{}{}:
-		return func() { <-a.workers }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return budget.Reserve(a.memory, a.party.memory, l.memory).In(a.share)
 }
 
 // longestPause is how long a request is delayed before it is refused.

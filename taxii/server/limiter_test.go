@@ -99,27 +99,3 @@ func TestAPartyIsBoundedOverItsAccounts(t *testing.T) {
 		t.Error("something is still taken after everybody has left")
 	}
 }
-
-// A request that is given up while it waits for a worker leaves the slots to others.
-func TestAWorkerSlotIsTakenWithTheContext(t *testing.T) {
-	a := newLimiter(Limits{}.withDefaults()).usageOf(agreement.Caller{Account: "one"})
-	var ends []func()
-	for range cap(a.workers) {
-		done, err := a.work(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ends = append(ends, done)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := a.work(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that the request was given up", err)
-	}
-	for _, done := range ends {
-		done()
-	}
-	if len(a.workers) != 0 {
-		t.Errorf("%d slots are still taken", len(a.workers))
-	}
-}

@@ -32,26 +32,39 @@ func (s *Server) getStatus(c echo.Context) error {
 	if err := x.memory.Grow(c.Request().Context(), statusMemory); err != nil {
 		return err
 	}
-	done, err := x.usage.work(c.Request().Context())
-	if err != nil {
+	found, err := s.readStatus(c, root.Name, id)
+	switch {
+	case err != nil:
 		return err
+	case found == nil:
+		return gone
+	}
+	return writeStatus(x, http.StatusOK, found)
+}
+
+// readStatus reads a status under an API root; nil if there is none for the caller.
+func (s *Server) readStatus(c echo.Context, root string, id uuid.UUID) (*ingest.Result, error) {
+	x := requestOf(c)
+	done, err := x.memory.Long(c.Request().Context())
+	if err != nil {
+		return nil, err
 	}
 	defer done()
-	for _, col := range s.store.CollectionsIn(root.Name) {
+	for _, col := range s.store.CollectionsIn(root) {
 		result, by, ok, err := ingest.Load(col, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			continue
 		}
 		theirs := by.Party != "" && by.Party == x.caller.Party
 		if !theirs && !x.caller.Operator || s.now().Sub(result.At) > ingest.Lifetime {
-			return gone
+			return nil, nil
 		}
-		return writeStatus(x, http.StatusOK, result)
+		return result, nil
 	}
-	return gone
+	return nil, nil
 }
 
 // statusMemory is what a status of unusual size takes while it is read, in bytes.
