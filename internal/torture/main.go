@@ -18,11 +18,12 @@ func main() {
 	life := flag.Int("life", 25, "rounds with one data folder")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
 	attack := flag.Duration("attack", 0, "instead of killing, measure honest clients for so long during each of several attacks")
+	only := flag.String("only", "", "with -attack: only the attacks whose names contain this, beside none")
 	flag.Parse()
 	t.random = rand.New(rand.NewPCG(*seed, 1))
 	log.Printf("seed %d", *seed)
 	if *attack > 0 {
-		if err := t.attacked(*attack); err != nil {
+		if err := t.attacked(*attack, *only); err != nil {
 			log.Fatal(err)
 		}
 		return

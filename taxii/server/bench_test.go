@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
@@ -39,6 +40,7 @@ func BenchmarkGetObjects(b *testing.B) {
 			}
 			b.Run(name, func(b *testing.B) {
 				r := httptest.NewRequest("GET", row.path, nil)
+				r.Host = strings.TrimPrefix(s.URL, "http://")
 				r.SetBasicAuth("agency", accordtest.Password("agency"))
 				if row.coding != "" {
 					r.Header.Set("Accept-Encoding", row.coding)

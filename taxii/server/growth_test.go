@@ -29,17 +29,18 @@ func BenchmarkGrowth(b *testing.B) {
 		return strings.Join(items, ",")
 	}
 	for _, input := range []struct {
-		name string
-		make func(n int) *http.Request
+		name   string
+		status int // of the answer
+		make   func(n int) *http.Request
 	}{
-		{"empty objects", func(n int) *http.Request { return post(`{"objects":[` + list(n, `{"n":%d}`) + `]}`) }},
-		{"names in one object", func(n int) *http.Request { return post(`{"objects":[{"id":"x",` + list(n, `"m%d":1`) + `}]}`) }},
-		{"names in the envelope", func(n int) *http.Request { return post(`{` + list(n, `"m%d":1`) + `,"objects":[{}]}`) }},
-		{"slashes in a path", func(n int) *http.Request { return httptest.NewRequest("GET", objects+strings.Repeat("/", n), nil) }},
-		{"unknown parameters", func(n int) *http.Request {
+		{"empty objects", 202, func(n int) *http.Request { return post(`{"objects":[` + list(n, `{"n":%d}`) + `]}`) }},
+		{"names in one object", 202, func(n int) *http.Request { return post(`{"objects":[{"id":"x",` + list(n, `"m%d":1`) + `}]}`) }},
+		{"names in the envelope", 202, func(n int) *http.Request { return post(`{` + list(n, `"m%d":1`) + `,"objects":[{}]}`) }},
+		{"slashes in a path", 200, func(n int) *http.Request { return httptest.NewRequest("GET", objects+strings.Repeat("/", n), nil) }},
+		{"unknown parameters", 200, func(n int) *http.Request {
 			return httptest.NewRequest("GET", objects+"?limit=1&"+strings.ReplaceAll(list(n, "p%d=1"), ",", "&"), nil)
 		}},
-		{"values of a filter", func(n int) *http.Request {
+		{"values of a filter", 200, func(n int) *http.Request {
 			return httptest.NewRequest("GET", objects+"?limit=1&match[type]="+list(n, "t%d"), nil)
 		}},
 	} {
@@ -52,10 +53,14 @@ func BenchmarkGrowth(b *testing.B) {
 				for b.Loop() {
 					b.StopTimer()
 					r := input.make(n)
+					r.Host = strings.TrimPrefix(s.URL, "http://")
 					r.SetBasicAuth("vendor", accordtest.Password("vendor"))
 					w := &sink{header: http.Header{}}
 					b.StartTimer()
 					h.ServeHTTP(w, r)
+					if w.status != input.status { // or something else is measured
+						b.Fatalf("got %d, want %d", w.status, input.status)
+					}
 				}
 			})
 		}
