@@ -102,7 +102,11 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 		// The trees are not reused: a writer may still read them.
 		return nil, fmt.Errorf("add %d objects: %w", len(batch.Changes), err)
 	}
-	result := finish(draft, appended.Outcomes)
+	outcomes, err := hide(col, caller.Party, appended.Outcomes)
+	if err != nil {
+		return nil, err
+	}
+	result := finish(draft, outcomes)
 	for i := range verdicts {
 		releaseTree(verdicts[i].object.Tree)
 	}

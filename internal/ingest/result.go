@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
 )
@@ -126,6 +127,9 @@ func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bo
 	if pending(draft) > len(outcomes) {
 		return nil, store.Actor{}, false, fmt.Errorf("read status %s: it has %d outcomes, expected %d", id, len(outcomes), pending(draft))
 	}
+	if outcomes, err = hide(col, by.Party, outcomes); err != nil {
+		return nil, store.Actor{}, false, err
+	}
 	r = finish(draft, outcomes)
 	if r.Successes+r.Failures == 0 { // else it was kept, finished and bounded, before statuses were drafts
 		r.bound()
@@ -171,6 +175,34 @@ func finish(r *Result, outcomes []store.Outcome) *Result {
 	return r
 }
 
+// hide takes from the outcomes what tells a party that neither reads nor audits about objects that others have added: that and
+// when they did. What was already present is then like what was added.
+func hide(col *store.Collection, party agreement.PartyName, outcomes []store.Outcome) ([]store.Outcome, error) {
+	member, _ := col.Agreement().Member(party)
+	if party == "" || slices.Contains(member.Roles, agreement.Consumer) || slices.Contains(member.Roles, agreement.Auditor) {
+		return outcomes, nil
+	}
+	shown := slices.Clone(outcomes)
+	for i := range shown {
+		o := &shown[i]
+		if o.Kind != store.Already && o.Kind != store.Conflict {
+			continue
+		}
+		e, _, err := col.Entry(o.Position)
+		if err != nil {
+			return nil, err
+		}
+		if e.Party == string(party) {
+			continue
+		}
+		o.At = time.Time{}
+		if o.Kind == store.Already {
+			o.Version = "" // of an object without versions, the time
+		}
+	}
+	return shown, nil
+}
+
 // withOutcome adds the store's outcome to a detail.
 func withOutcome(d Detail, o store.Outcome) Detail {
 	if d.Version == "" { // an unversioned object counts by when it was added
@@ -182,10 +214,17 @@ func withOutcome(d Detail, o store.Outcome) Detail {
 		d.Outcome = Added
 	case store.Already:
 		d.Outcome = Already
+		if o.At.IsZero() {
+			break // see hide
+		}
 		d.Message = join("already present, added "+stamp(o.At), d.Message)
 	case store.Conflict:
-		d.Message = fmt.Sprintf("version %s of this object is stored with other content, added %s; the stored one stays. "+
-			"A change needs a later `modified`", o.Version, stamp(o.At))
+		added := ""
+		if !o.At.IsZero() {
+			added = ", added " + stamp(o.At)
+		}
+		d.Message = fmt.Sprintf("version %s of this object is stored with other content%s; the stored one stays. "+
+			"A change needs a later `modified`", o.Version, added)
 	case store.NotOwner:
 		d.Message = "this object belongs to somebody else in this agreement: only its owner adds versions, revokes it or changes its markings"
 	case store.NotCreator:
