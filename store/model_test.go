@@ -284,6 +284,13 @@ var declared = map[stix.ID]string{testID("identity", 1): "vendor", testID("ident
 // declare gives the agreement of a collection these identities.
 func declare(t testing.TB, col *Collection) {
 	t.Helper()
+	if err := tryDeclare(col); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tryDeclare is declare for a collection that may be damaged.
+func tryDeclare(col *Collection) error {
 	a := col.Agreement().Clone()
 	for id, party := range declared {
 		for i := range a.Parties {
@@ -293,9 +300,7 @@ func declare(t testing.TB, col *Collection) {
 		}
 	}
 	_, err := col.Append(context.Background(), Batch{Changes: []Change{{Terms: &TermsChange{Agreement: a, Act: "change"}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return err
 }
 
 // apply compares an outcome with the model's and then makes the change in it.

@@ -224,11 +224,16 @@ func TestACrashBeforeListingLeavesTheWayOpen(t *testing.T) {
 	if _, err := col.Append(context.Background(), Batch{Changes: []Change{{Terms: &TermsChange{Agreement: a, Act: "renew"}}}}); err != nil {
 		t.Fatal(err)
 	}
+	path := s.collectionPath(Listed{a.Name, a.Collection.ID})
 	s.Close()
-	if err := os.Remove(filepath.Join(dir, "accord.db")); err != nil {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	s = openFolder(t, dir, Options{})
+	s = openFolder(t, t.TempDir(), Options{})
+	if err := os.WriteFile(s.collectionPath(Listed{a.Name, a.Collection.ID}), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.CreateAgreement(context.Background(), operatorActor, a); err == nil || !strings.Contains(err.Error(), "unlisted") {
 		t.Errorf("create over an agreement in use: got %v, want a refusal", err)
 	}

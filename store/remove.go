@@ -126,11 +126,24 @@ func actOf(r *Removal) string {
 	return ""
 }
 
-// selectVersions picks from an object's versions, which are given in order.
-func selectVersions(held []version, r *Removal) []version {
-	held = slices.DeleteFunc(slices.Clone(held), func(v version) bool {
-		return len(r.Specs) > 0 && !slices.Contains(r.Specs, v.form().spec())
-	})
+// selectVersions picks from an object's versions, which are given in order. First and last are those of the object's owner,
+// also where only some spec versions are selected.
+func selectVersions(all []version, r *Removal) []version {
+	own := ownOf(all) // nil: all are
+	var held []version
+	first, last := -1, -1
+	for i, v := range all {
+		if len(r.Specs) > 0 && !slices.Contains(r.Specs, v.form().spec()) {
+			continue
+		}
+		if own == nil || own[i] {
+			if first < 0 {
+				first = len(held)
+			}
+			last = len(held)
+		}
+		held = append(held, v)
+	}
 	w := r.Versions
 	if w.All || !w.First && !w.Last && len(w.Exact) == 0 {
 		return held
@@ -140,13 +153,6 @@ func selectVersions(held []version, r *Removal) []version {
 		exact[string(in.AppendKey(nil))] = true
 	}
 	var selected []version
-	first, last := 0, len(held)-1
-	if own := ownOf(held); own != nil {
-		first, last = slices.Index(own, true), len(own)-1
-		for !own[last] {
-			last--
-		}
-	}
 	for i, v := range held {
 		if w.First && i == first || w.Last && i == last || exact[string(v.instant())] {
 			selected = append(selected, v)
