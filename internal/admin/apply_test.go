@@ -318,11 +318,11 @@ func TestWhatIsTurnedOffStaysOff(t *testing.T) {
 // A password that was changed by command is not put back by the file, which says so, and which may say so itself.
 func TestAPasswordChangedByCommandStays(t *testing.T) {
 	s := open(t, t.TempDir())
-	applied(t, s, example, "s3cret")
+	applied(t, s, example, "a long secret")
 	if err := s.SetPassword(context.Background(), root, "vendor-push", aHash); err != nil {
 		t.Fatal(err)
 	}
-	if got := applied(t, s, example, "s3cret"); !strings.Contains(got, "account vendor-push: unchanged; password: managed here") {
+	if got := applied(t, s, example, "a long secret"); !strings.Contains(got, "account vendor-push: unchanged; password: managed here") {
 		t.Errorf("got\n%s\nwant the account unchanged, with a note", got)
 	}
 	if got := applied(t, s, example, "vendor-password"); strings.Contains(got, "managed") {
@@ -335,7 +335,7 @@ func TestAPasswordChangedByCommandStays(t *testing.T) {
 	if a, _ := s.store.Registry().Account("vendor-push"); a.PasswordHash != aHash {
 		t.Error("the password was put back")
 	}
-	if _, err := applyfile.Parse("f", []byte("accounts: [{name: a, operator: true, password: s3cret}]\n")); err == nil || !strings.Contains(err.Error(), "f:1: password is given here") || strings.Contains(err.Error(), "s3cret") {
+	if _, err := applyfile.Parse("f", []byte("accounts: [{name: a, operator: true, password: s3cret}]\n")); err == nil || !strings.Contains(err.Error(), "f:1: password is given here") || strings.Contains(err.Error(), "a long secret") {
 		t.Errorf("a password in the file itself: got %v", err)
 	}
 }

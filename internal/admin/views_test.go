@@ -60,6 +60,9 @@ func views(t *testing.T) (*admin.Service, *store.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	if _, err := s.Keys(""); err != nil { // as a server makes them, before anything is signed
+		t.Fatal(err)
+	}
 	deliveries := delivery.Open(s.AgreementsDir(), delivery.Options{Durable: true, Failed: func(err error) { t.Error(err) }})
 	t.Cleanup(func() { deliveries.Close() })
 	service := admin.New(admin.Config{Store: s, Now: now, Deliveries: deliveries})

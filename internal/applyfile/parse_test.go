@@ -125,7 +125,7 @@ func TestEveryFaultOfAFile(t *testing.T) {
 		"an account of nobody":       {"accounts:\n  - {name: a}\n", line(2, "belongs to no party")},
 		"two passwords":              {"accounts:\n  - {name: a, party: p,\n     password_env: X,\n     password_file: y}\n", line(4, "has password_env and password_file, want one of them")},
 		"a hash that is none":        {"accounts:\n  - {name: a, party: p, password_hash: secret}\n", line(2, "password_hash: not a PHC string")},
-		"a password in plain":        {"accounts:\n  - {name: a, party: p, password: secret}\n", line(2, `unknown key "password"`)},
+		"a password in plain":        {"accounts:\n  - {name: a, party: p, password: secret}\n", line(2, "password is given here, in a file that others may read")},
 		"a certificate that is none": {"accounts:\n  - {name: a, party: p, certificates: [feed]}\n", line(2, `"feed": want sha256:`)},
 
 		"an agreement without a root":      {"agreements:\n  - name: gsp\n", line(2, "an agreement has no api_root")},
