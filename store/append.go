@@ -41,11 +41,13 @@ type preparedBatch struct {
 	actor   Actor
 	terms   journal.Digest
 	status  *StatusDraft
+	refused *RefusalDraft
 	follow  *FollowerUpdate
 	changes []preparedChange
 	bytes   int // of the objects' texts
 
 	adds, deletes, administers bool // what the actor needs the right to
+	onBehalf                   bool
 }
 
 type preparedChange struct {
@@ -67,7 +69,7 @@ type Facts struct {
 
 // prepare checks a batch and hashes its objects. It runs in the caller's goroutine, in parallel with other callers.
 func (c *Collection) prepare(b Batch) (preparedBatch, error) {
-	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, follow: b.Follower, changes: make([]preparedChange, len(b.Changes)), adds: b.Status != nil}
+	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, refused: b.Refused, onBehalf: b.OnBehalf, follow: b.Follower, changes: make([]preparedChange, len(b.Changes)), adds: b.Status != nil}
 	for i, ch := range b.Changes {
 		change, err := c.prepareChange(ch)
 		if err != nil {
@@ -82,6 +84,11 @@ func (c *Collection) prepare(b Batch) (preparedBatch, error) {
 			p.administers = true
 		default:
 			p.deletes = true
+		}
+	}
+	if b.Refused != nil {
+		for _, o := range b.Refused.Objects {
+			p.bytes += len(o.Text)
 		}
 	}
 	if b.Follower != nil {

@@ -341,5 +341,10 @@ func (a *applier) putExtras(b *preparedBatch, outcomes []Outcome, now uint64) er
 	if b.status == nil {
 		return nil
 	}
+	if b.refused != nil {
+		if err := a.keepRefused(b, outcomes, now); err != nil {
+			return err
+		}
+	}
 	return a.putStatus(b.status, b.actor, now, outcomes)
 }

@@ -11,7 +11,7 @@ import (
 
 // authorize says why the author of a batch may not make it, by accord.db as it is now. Authors that are no accounts, such as
 // the operator at the machine, were given their rights elsewhere.
-func (s *Store) authorize(by Actor, administers bool) error {
+func (s *Store) authorize(by Actor, administers, onBehalf bool) error {
 	contents := s.now.Load()
 	if by.Account == "" || contents == nil {
 		return nil
@@ -22,9 +22,9 @@ func (s *Store) authorize(by Actor, administers bool) error {
 		return nil
 	case account.Disabled:
 		return &RejectedError{by.Account, "is disabled"}
-	case administers && !account.Operator:
+	case (administers || onBehalf) && !account.Operator:
 		return &RejectedError{by.Account, "is no operator"}
-	case by.Party != "" && account.Party != string(by.Party):
+	case by.Party != "" && !onBehalf && account.Party != string(by.Party):
 		return &RejectedError{by.Account, "no longer belongs to the party " + string(by.Party)}
 	}
 	return nil

@@ -45,6 +45,12 @@ type Batch struct {
 	// to add even if nothing in it passed.
 	Status *StatusDraft
 
+	// Refused, when set beside Status, keeps what is refused of the submission.
+	Refused *RefusalDraft
+
+	// OnBehalf says that the account is an operator's, who acts for the party.
+	OnBehalf bool
+
 	// Follower, when set, is the progress of a follower, stored in the same transaction.
 	Follower *FollowerUpdate
 }

@@ -16,7 +16,7 @@ type buckets struct {
 	removals, termed                                             *bolt.Bucket
 	versions, order, byType, byVersion, byID                     *bolt.Bucket
 	statuses, statusAge, cursors, followers, sources             *bolt.Bucket
-	contributors, formerOwners                                   *bolt.Bucket
+	contributors, formerOwners, refused, refusedAge              *bolt.Bucket
 
 	stats   stats
 	deletes bool   // the transaction deletes something: see markDeletion
@@ -95,6 +95,8 @@ func (t *buckets) layout() []bucketLayout {
 		{&t.sources, bucketSources, fillAny, 0},
 		{&t.contributors, bucketContributors, fillAny, ownerFormat},
 		{&t.formerOwners, bucketFormerOwners, fillAny, ownerFormat},
+		{&t.refused, bucketRefused, fillAny, refusedFormat},
+		{&t.refusedAge, bucketRefusedAge, fillAny, refusedFormat},
 	}
 }
 

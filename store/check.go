@@ -89,6 +89,9 @@ func (k *checking) all(db *verifiedbolt.DB) error {
 	if err := k.statuses(); err != nil {
 		return err
 	}
+	if err := k.refused(); err != nil {
+		return err
+	}
 	if _, _, err := readSweepCounts(k.tx.Bucket(bucketMeta)); err != nil {
 		k.fault("%v", err)
 	}

@@ -25,7 +25,7 @@ import (
 // collectionFormat is the version of the layout of an agreement's file that this program writes. It reads all before: of
 // what it opens for writing it makes a file of this one. In format 1 what followers keep has no checksums, in formats 1 and
 // 2 versions have no origin: see upgrade.
-const collectionFormat = 3
+const collectionFormat = 4
 
 const (
 	// pageSize is the size of a page of a new file. STIX objects of one or two kilobytes leave a third of a page of
@@ -69,7 +69,7 @@ type collectionOptions struct {
 
 	// Authorize says why the author of a batch may not make it, as accord.db knows; nil: everyone may. It is asked right
 	// before the batch goes into a transaction, and must not wait for anything.
-	Authorize func(by Actor, administers bool) error
+	Authorize func(by Actor, administers, onBehalf bool) error
 
 	// Identities returns the identity that a party declares; nil: none does.
 	Identities func(agreement.PartyName) stix.ID

@@ -171,7 +171,7 @@ func (q *commitQueue) authorized(ps []*pendingBatch) []*pendingBatch {
 	}
 	rest := ps[:0]
 	for _, p := range ps {
-		if err := ask(p.batch.actor, p.batch.administers); err != nil {
+		if err := ask(p.batch.actor, p.batch.administers, p.batch.onBehalf); err != nil {
 			p.finish(nil, err)
 			continue
 		}

@@ -31,6 +31,8 @@ var (
 	bucketTermed       = []byte("termed")       // position of a Terms entry -> SHA-256 of the agreement document
 	bucketStatuses     = []byte("statuses")     // status id -> time, actor, body
 	bucketStatusAge    = []byte("statusage")    // time, status id -> nothing
+	bucketRefused      = []byte("refused")      // RefusedKey -> refused object
+	bucketRefusedAge   = []byte("refusedage")   // party, time, RefusedKey -> how many bytes count
 	bucketCursors      = []byte("cursors")      // follower -> position, turn
 	bucketFollowers    = []byte("followers")    // follower, 0, key -> what it remembers
 	bucketContributors = []byte("contributors") // party, collection or identity, see contributorKey -> number

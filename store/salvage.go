@@ -139,7 +139,7 @@ func salvageInto(ctx context.Context, path, fresh string, l Listed) (skipped []s
 	}
 	if err == nil {
 		err = db.Update(func(tx *bolt.Tx) error {
-			if err := forgetHalf(tx); err != nil {
+			if err := errors.Join(forgetHalf(tx), forgetHalfRefused(tx)); err != nil {
 				return err
 			}
 			return rebuild(ctx, tx)
@@ -161,10 +161,15 @@ func salvaged() (names [][]byte) {
 	return names
 }
 
-// forgettable reports whether an agreement is complete without part of a bucket. Statuses are dropped after a month
-// anyway, and without recorded sources only an entry's own source counts.
+// forgettable reports whether an agreement is complete without part of a bucket. Statuses and refused objects are dropped
+// after a time anyway, and without recorded sources only an entry's own source counts.
 func forgettable(bucket []byte) bool {
-	return bytes.Equal(bucket, bucketStatuses) || bytes.Equal(bucket, bucketStatusAge) || bytes.Equal(bucket, bucketSources)
+	for _, name := range [][]byte{bucketStatuses, bucketStatusAge, bucketRefused, bucketRefusedAge, bucketSources} {
+		if bytes.Equal(bucket, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // copyBucket copies a bucket in several transactions: an agreement may be larger than memory. On a damaged page it

@@ -28,11 +28,13 @@ func upgrade(tx *bolt.Tx, format uint64) error {
 			return err
 		}
 	}
-	if err := dropAccountSources(tx); err != nil {
-		return err
-	}
-	if err := rebuild(context.Background(), tx); err != nil {
-		return err
+	if format < ownerFormat {
+		if err := dropAccountSources(tx); err != nil {
+			return err
+		}
+		if err := rebuild(context.Background(), tx); err != nil {
+			return err
+		}
 	}
 	return tx.Bucket(bucketMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, collectionFormat))
 }

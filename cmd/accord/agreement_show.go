@@ -89,6 +89,9 @@ func acceptText(a agreement.Accept) string {
 	if len(a.Tolerate) > 0 {
 		parts = append(parts, "tolerating "+strings.Join(a.Tolerate, ", "))
 	}
+	if a.KeepRefusedDays > 0 {
+		parts = append(parts, fmt.Sprintf("what is refused is kept for %d days", a.KeepRefusedDays))
+	}
 	if a.RequireMarking {
 		parts = append(parts, "marked objects only")
 	}

@@ -86,6 +86,7 @@ var commands = []commandRow{
 	{groupServer, newExplainCommand},
 	{groupServer, newFindCommand},
 	{groupServer, newLoginCommand},
+	{groupServer, newRefusedCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},

@@ -131,6 +131,7 @@ func statusOf(err error) int {
 	var slow *auth.SlowError
 	var limit limited
 	var large *http.MaxBytesError
+	var rejected *store.RejectedError
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return http.StatusRequestTimeout
@@ -146,7 +147,7 @@ func statusOf(err error) int {
 		return http.StatusMethodNotAllowed
 	case errors.Is(err, ErrNotFound), errors.Is(err, audit.ErrNotFound), errors.Is(err, agreement.ErrNoRole):
 		return http.StatusNotFound
-	case errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly), errors.Is(err, errCrossOrigin):
+	case errors.As(err, &rejected), errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, errOperatorsOnly), errors.Is(err, errCrossOrigin):
 		return http.StatusForbidden
 	case errors.Is(err, errNotJSON):
 		return http.StatusUnsupportedMediaType

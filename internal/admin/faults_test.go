@@ -81,7 +81,7 @@ var wantFaults = []string{
 	`34: the title "Same" of the agreement three is taken in the API root nicp, by the agreement two; want another`,
 	`37: the alias "same" of the agreement three is taken`,
 	`38: collection.id is "12" here, want a UUIDv4`,
-	`40: max_age is "3w" here, want a number of days such as 90d`,
+	`40: max_age is "3w" here, want a number of days such as 30d`,
 	`41: an agreement has no name`,
 	`41: an agreement without a name names the party "ghost", which is unknown`,
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -34,6 +35,9 @@ type Config struct {
 	// Logins, if set, knows when accounts logged in, and from where.
 	Logins *auth.Logins
 
+	// Limits of an object's text, when a refused one is tried again.
+	Limits ijson.Limits
+
 	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
 
@@ -49,6 +53,7 @@ type Service struct {
 	audit  audit.Source
 	index  func() (*index.Index, error)
 	logins *auth.Logins
+	limits ijson.Limits
 
 	openAPI func() ([]byte, error)
 
@@ -65,7 +70,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: theIndex(c.Index),
+	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: theIndex(c.Index), limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }

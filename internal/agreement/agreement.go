@@ -101,6 +101,8 @@ type Accept struct {
 
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 	Tolerate []string  `json:"tolerate,omitempty"` // rules that objects may break; see validate.Tolerable
+
+	KeepRefusedDays int `json:"keep_refused_days,omitempty"` // how long refused objects are kept; 0: not at all
 }
 
 // Values of Members; the first is the default.

@@ -142,6 +142,9 @@ func (c *checker) accept(a Accept) {
 			c.fault(fmt.Sprintf("accept.tolerate[%d]", i), "%s", why)
 		}
 	}
+	if a.KeepRefusedDays < 0 {
+		c.fault("accept.keep_refused", "%d days are no time, want 1d or more, or nothing to keep none", a.KeepRefusedDays)
+	}
 	c.choice("accept.warnings", a.Warnings, WarningsAccept, WarningsReject)
 	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
 	c.choice("accept.future_modified", a.FutureModified, FutureReject, FutureWarn)

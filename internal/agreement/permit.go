@@ -22,10 +22,11 @@ const (
 	SeeMembers                  // know the other parties, their accounts and their roles
 	SeeFigures                  // know how much it holds
 	SeeOperators                // know which operator did what, and why the server did what it did
+	Refusals                    // what the party itself was refused
 )
 
 var actNames = [...]string{See: "see", Read: "read", Add: "add", Delete: "delete", Audit: "audit", Administer: "administer", AuditOwn: "audit its own",
-	SeeMembers: "see members", SeeFigures: "see figures", SeeOperators: "see operators"}
+	SeeMembers: "see members", SeeFigures: "see figures", SeeOperators: "see operators", Refusals: "see what it was refused"}
 
 func (a Act) String() string {
 	if int(a) < len(actNames) && a > 0 {
@@ -124,7 +125,7 @@ type permitRule struct {
 // permitRules decides all access; the first row that applies counts. A missing
 // role is reported before an expired term: a renewal would not supply it.
 var permitRules = []permitRule{
-	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer, SeeMembers, SeeFigures, SeeOperators}, verdict: allow, reason: "an operator may do this in every state"},
+	{is: operator, acts: []Act{See, Read, Audit, AuditOwn, Administer, SeeMembers, SeeFigures, SeeOperators, Refusals}, verdict: allow, reason: "an operator may do this in every state"},
 	{isNot: operator | member, verdict: conceal, reason: "the agreement is hidden from callers without a role"},
 	{acts: []Act{See}, verdict: allow, reason: "a party may always see its agreement"},
 	{acts: []Act{Administer}, verdict: refuse, reason: "only an operator may administer it"},
@@ -137,6 +138,8 @@ var permitRules = []permitRule{
 	{acts: []Act{Delete}, lacks: []Role{Producer, Consumer}, verdict: refuse, reason: "deleting needs the roles producer and consumer"},
 	{acts: []Act{Audit}, lacks: []Role{Auditor}, verdict: refuse, reason: "reading history and deliveries needs the role auditor"},
 	{acts: []Act{AuditOwn}, lacks: []Role{Producer, Auditor}, lacksAll: true, verdict: refuse, reason: "reading history and deliveries needs the role auditor, or producer for its own objects"},
+	{acts: []Act{Refusals}, lacks: []Role{Producer}, verdict: refuse, reason: "what was refused is for the producer that sent it"},
+	{acts: []Act{Refusals}, verdict: allow, reason: "a producer sees what it was refused, after the end too"},
 	{acts: []Act{Audit, AuditOwn}, verdict: allow, reason: "auditing is allowed after the end"},
 	{inactive: true, verdict: refuseInactive, reason: "objects move only while the agreement is active"},
 	{acts: []Act{Read, Add, Delete}, verdict: allow, reason: "the role allows it and the agreement is active"},

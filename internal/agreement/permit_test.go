@@ -36,31 +36,31 @@ func TestPermit(t *testing.T) {
 		role    = "role"    // refused because a role is missing
 		outside = "outside" // refused for the term
 	)
-	acts := []Act{See, Read, Add, Delete, Audit, Administer, AuditOwn}
+	acts := []Act{See, Read, Add, Delete, Audit, Administer, AuditOwn, Refusals}
 	for name, tc := range map[string]struct {
 		caller         Caller
-		inside, beyond [7]string // see, read, add, delete, audit, administer, audit its own
+		inside, beyond [8]string // see, read, add, delete, audit, administer, audit its own, what it was refused
 	}{
 		"a producer adds": {Caller{Account: "a", Party: "producer"},
-			[7]string{yes, role, yes, role, role, role, yes}, [7]string{yes, role, outside, role, role, role, yes}},
+			[8]string{yes, role, yes, role, role, role, yes, yes}, [8]string{yes, role, outside, role, role, role, yes, yes}},
 		"a consumer reads": {Caller{Account: "a", Party: "consumer"},
-			[7]string{yes, yes, role, role, role, role, role}, [7]string{yes, outside, role, role, role, role, role}},
+			[8]string{yes, yes, role, role, role, role, role, role}, [8]string{yes, outside, role, role, role, role, role, role}},
 		"a producer and consumer deletes too": {Caller{Account: "a", Party: "both"},
-			[7]string{yes, yes, yes, yes, role, role, yes}, [7]string{yes, outside, outside, outside, role, role, yes}},
+			[8]string{yes, yes, yes, yes, role, role, yes, yes}, [8]string{yes, outside, outside, outside, role, role, yes, yes}},
 		"an auditor reads history, after the end too": {Caller{Account: "a", Party: "auditor"},
-			[7]string{yes, role, role, role, yes, role, yes}, [7]string{yes, role, role, role, yes, role, yes}},
+			[8]string{yes, role, role, role, yes, role, yes, role}, [8]string{yes, role, role, role, yes, role, yes, role}},
 		"a party with all roles is still no operator": {Caller{Account: "a", Party: "all"},
-			[7]string{yes, yes, yes, yes, yes, role, yes}, [7]string{yes, outside, outside, outside, yes, role, yes}},
+			[8]string{yes, yes, yes, yes, yes, role, yes, yes}, [8]string{yes, outside, outside, outside, yes, role, yes, yes}},
 		"to a party without roles it does not exist": {Caller{Account: "a", Party: "roleless"},
-			[7]string{concd, concd, concd, concd, concd, concd, concd}, [7]string{concd, concd, concd, concd, concd, concd, concd}},
+			[8]string{concd, concd, concd, concd, concd, concd, concd, concd}, [8]string{concd, concd, concd, concd, concd, concd, concd, concd}},
 		"to a stranger it does not exist": {Caller{Account: "a", Party: "stranger"},
-			[7]string{concd, concd, concd, concd, concd, concd, concd}, [7]string{concd, concd, concd, concd, concd, concd, concd}},
+			[8]string{concd, concd, concd, concd, concd, concd, concd, concd}, [8]string{concd, concd, concd, concd, concd, concd, concd, concd}},
 		"to an account without a party it does not exist": {Caller{Account: "a"},
-			[7]string{concd, concd, concd, concd, concd, concd, concd}, [7]string{concd, concd, concd, concd, concd, concd, concd}},
+			[8]string{concd, concd, concd, concd, concd, concd, concd, concd}, [8]string{concd, concd, concd, concd, concd, concd, concd, concd}},
 		"an operator sees and administers, in any state, and gives nothing": {Caller{Account: "root", Operator: true},
-			[7]string{yes, yes, role, role, yes, yes, yes}, [7]string{yes, yes, role, role, yes, yes, yes}},
+			[8]string{yes, yes, role, role, yes, yes, yes, yes}, [8]string{yes, yes, role, role, yes, yes, yes, yes}},
 		"an operator of a producing party adds in the term": {Caller{Account: "root", Party: "both", Operator: true},
-			[7]string{yes, yes, yes, yes, yes, yes, yes}, [7]string{yes, yes, outside, outside, yes, yes, yes}},
+			[8]string{yes, yes, yes, yes, yes, yes, yes, yes}, [8]string{yes, yes, outside, outside, yes, yes, yes, yes}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sample()

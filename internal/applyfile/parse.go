@@ -374,6 +374,7 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.words("accept.created_by", &a.CreatedBy), e.words("accept.future_modified", &a.FutureModified),
 		e.pap("accept.max_pap", &a.MaxPAP), e.markings("accept.markings", &a.Markings),
 		e.texts("accept.tolerate", func(s string) { a.Tolerate = append(a.Tolerate, s) }),
+		e.lifetime("accept.keep_refused", maxRefusedDays, &a.KeepRefusedDays),
 		e.words("accept.versions", &a.Versions), e.flag("accept.relay", &a.Relay))
 }
 
@@ -390,6 +391,9 @@ func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
 	}
 }
 
+// maxRefusedDays is a year: what was refused waits to be mended, it is no archive.
+const maxRefusedDays = 366
+
 // maxRetentionDays is a century. To keep objects longer, leave max_age out.
 const maxRetentionDays = 36525
 
@@ -400,17 +404,23 @@ func (e entry) retention(n *yaml.Node, ret *agreement.Retention) {
 				ret.Versions = int(v)
 			}
 		}),
-		e.at("retention.max_age", func(n *yaml.Node) {
-			s, ok := e.oneLine(n, "max_age")
-			if !ok {
-				return
-			}
-			digits, hasUnit := strings.CutSuffix(s, "d")
-			days, err := strconv.Atoi(digits)
-			if !hasUnit || err != nil || days < 1 || days > maxRetentionDays {
-				e.add(n.Line, "max_age is %q here, want a number of days such as 90d, %d at most", s, maxRetentionDays)
-				return
-			}
-			ret.MaxAgeDays = days
-		}))
+		e.lifetime("retention.max_age", maxRetentionDays, &ret.MaxAgeDays))
+}
+
+// lifetime reads a number of days such as 90d.
+func (e entry) lifetime(field string, most int, set *int) key {
+	return e.at(field, func(n *yaml.Node) {
+		name := field[strings.LastIndexByte(field, '.')+1:]
+		s, ok := e.oneLine(n, name)
+		if !ok {
+			return
+		}
+		digits, hasUnit := strings.CutSuffix(s, "d")
+		days, err := strconv.Atoi(digits)
+		if !hasUnit || err != nil || days < 1 || days > most {
+			e.add(n.Line, "%s is %q here, want a number of days such as 30d, %d at most", name, s, most)
+			return
+		}
+		*set = days
+	})
 }

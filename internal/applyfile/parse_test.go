@@ -46,7 +46,7 @@ agreements:
       - {party: vendor, roles: [producer, consumer]}
       - {party: agency, roles: [consumer, auditor]}
     term: {from: 2026-01-01, until: 2029-01-01T12:00:00Z}
-    accept: {types: [indicator, x-acme], spec_versions: [2.1, '2.0'], max_tlp: AMBER+STRICT, default_tlp: white, require_marking: true, warnings: reject, created_by: party, future_modified: reject, max_pap: amber, markings: {carry: [statement, pap]}}
+    accept: {types: [indicator, x-acme], spec_versions: [2.1, '2.0'], max_tlp: AMBER+STRICT, default_tlp: white, require_marking: true, warnings: reject, keep_refused: 30d, created_by: party, future_modified: reject, max_pap: amber, markings: {carry: [statement, pap]}}
     release:
       - {to: members, max_tlp: green, types: [indicator], max_pap: WHITE, markings: {carry: []}}
     retention: {versions: 10, max_age: 90d}
@@ -76,7 +76,7 @@ func TestParseEverything(t *testing.T) {
 	}
 	a := f.agreements[0].Agreement
 	want := agreement.Accept{Types: []string{"indicator", "x-acme"}, SpecVersions: []string{"2.1", "2.0"}, MaxTLP: stix.AmberStrict, DefaultTLP: stix.Clear,
-		RequireMarking: true, Warnings: "reject", CreatedBy: "party", FutureModified: "reject", MaxPAP: stix.PAPAmber, Markings: &agreement.Markings{Carry: []string{"statement", "pap"}}}
+		RequireMarking: true, Warnings: "reject", KeepRefusedDays: 30, CreatedBy: "party", FutureModified: "reject", MaxPAP: stix.PAPAmber, Markings: &agreement.Markings{Carry: []string{"statement", "pap"}}}
 	if !reflect.DeepEqual(a.Accept, want) {
 		t.Errorf("accept: got %+v, want %+v", a.Accept, want)
 	}
@@ -152,7 +152,7 @@ func TestEveryFaultOfAFile(t *testing.T) {
 		"a page of nothing":                {"api_roots:\n  - {name: r, default_page: 0}\n", line(2, "default_page is 0 here, want 1")},
 		"a listing without a unit":         {"api_roots:\n  - {name: r, list_ended: 30}\n", line(2, "such as 30d")},
 		"an empty page of another kind":    {"accounts:\n  - {name: a, party: p, empty: nothing}\n", line(2, "want object")},
-		"an age without a unit":            {agreementWith("    retention: {max_age: 90}\n"), line(4, "such as 90d")},
+		"an age without a unit":            {agreementWith("    retention: {max_age: 90}\n"), line(4, "such as 30d")},
 		"no versions to keep":              {agreementWith("    retention: {versions: 0}\n"), line(4, "versions is 0 here, want 1")},
 		"anchors that go round":            {"a: &a\n  b: *a\n", "exchange.yaml"},
 		"anchors that unfold for ever":     {bomb(), "unfold"},

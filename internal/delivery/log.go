@@ -36,6 +36,7 @@ const (
 	Content Way = "content" // the text of one version, for an audit, evidence or a comparison
 	Search  Way = "search"  // what a search found, with or without texts
 	Graph   Way = "graph"   // what lies around an object
+	Refused Way = "refused" // a refused object that is kept, which has no position: Filter names it
 )
 
 // How deliveries are written.

@@ -28,6 +28,9 @@ type Options struct {
 	// whole process judges as many at once as there are processors.
 	Turn func(context.Context) (done func(), err error)
 
+	// OnBehalf says that the caller's account is an operator's, who acts for the caller's party.
+	OnBehalf bool
+
 	// Unjudged skips rules and terms: everything that the store can keep passes. It lets internal/bench measure the cost
 	// of judging; no server sets it.
 	Unjudged bool
@@ -89,6 +92,11 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 		Actor:  store.Actor{Account: caller.Account, Party: caller.Party},
 		Terms:  digest,
 		Status: &store.StatusDraft{ID: id, Text: text},
+
+		OnBehalf: opts.OnBehalf,
+	}
+	if terms.Accept.KeepRefusedDays > 0 {
+		batch.Refused = &store.RefusalDraft{Objects: refusedOf(raws, verdicts)}
 	}
 	for i := range verdicts {
 		if v := &verdicts[i]; v.passed {

@@ -3,6 +3,9 @@ package serve
 import (
 	"context"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/store"
 )
 
 const (
@@ -41,20 +44,26 @@ func (s *srv) every(interval time.Duration, do func(context.Context)) stop {
 	})
 }
 
-// dropStatuses drops old status resources. Each call of the store drops a bounded number, so that writers get in between.
+// dropStatuses drops old status resources, and refused objects that were kept for as long as their agreement says.
 func (s *srv) dropStatuses(context.Context) (stop, error) {
 	return s.every(statusInterval, func(ctx context.Context) {
-		before := s.config.Now().Add(-statusLifetime)
+		now := s.config.Now()
 		for _, col := range s.store.Collections() {
-			for ctx.Err() == nil {
-				n, err := col.ForgetStatuses(ctx, before)
-				if err != nil && ctx.Err() == nil {
-					s.config.Log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg("old statuses could not be dropped")
-				}
-				if err != nil || n == 0 {
-					break
-				}
-			}
+			s.drop(ctx, col, now.Add(-statusLifetime), "old statuses", col.ForgetStatuses)
+			s.drop(ctx, col, ingest.RefusedSince(col.Agreement(), now), "old refused objects", col.ForgetRefused)
 		}
 	}), nil
+}
+
+// drop calls forget until it has dropped everything. Each call drops a bounded number, so that writers get in between.
+func (s *srv) drop(ctx context.Context, col *store.Collection, before time.Time, what string, forget func(context.Context, time.Time) (int, error)) {
+	for ctx.Err() == nil {
+		n, err := forget(ctx, before)
+		if err != nil && ctx.Err() == nil {
+			s.config.Log.Error().Str("agreement", string(col.Agreement().Name)).Err(err).Msg(what + " could not be dropped")
+		}
+		if err != nil || n == 0 {
+			return
+		}
+	}
 }

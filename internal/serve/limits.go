@@ -82,6 +82,11 @@ func (l *Limits) Check() error {
 	return nil
 }
 
+// objectLimits are those of an object's text.
+func (l Limits) objectLimits() ijson.Limits {
+	return ijson.Limits{Bytes: int(l.ObjectBytes), Depth: l.Depth, StringBytes: int(l.StringBytes)}
+}
+
 // requestLimits are those that the TAXII server enforces.
 func (l Limits) requestLimits() server.Limits {
 	return server.Limits{

@@ -207,7 +207,7 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed})
+	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Limits: s.config.Limits.objectLimits()})
 	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err
