@@ -15,6 +15,12 @@ const mostFaults = 1000
 // Check reads the whole file: every digest, every index, the tree. It returns the faults it found, a sentence each. It
 // reads one snapshot, so writers may go on meanwhile.
 func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
+	faults, _, err = c.check(ctx)
+	return faults, err
+}
+
+// check is Check that also returns remarks: what an older version of this program left, and this one would not do.
+func (c *Collection) check(ctx context.Context) (faults, remarks []string, err error) {
 	err = c.view(func(tx *bolt.Tx) (err error) {
 		k := &checking{collection: c, tx: tx, ctx: ctx}
 		defer func() {
@@ -22,15 +28,15 @@ func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
 			if p := recover(); p != nil {
 				k.fault("the file's pages are damaged: %v", p)
 			}
-			faults = k.faults
+			faults, remarks = k.faults, k.remarks
 		}()
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 		return k.all(c.db)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("check collection %s: %w", c.id, err)
+		return nil, nil, fmt.Errorf("check collection %s: %w", c.id, err)
 	}
-	return faults, nil
+	return faults, remarks, nil
 }
 
 // checking is one check in progress.
@@ -40,6 +46,7 @@ type checking struct {
 	ctx        context.Context
 	steps      int
 	faults     []string
+	remarks    []string
 	stats      stats // as the walk counts them
 	read       byte  // of all values, so that the compiler cannot drop the reads
 }
@@ -47,6 +54,12 @@ type checking struct {
 func (k *checking) fault(format string, args ...any) {
 	if len(k.faults) < mostFaults {
 		k.faults = append(k.faults, fmt.Sprintf(format, args...))
+	}
+}
+
+func (k *checking) remark(format string, args ...any) {
+	if len(k.remarks) < mostFaults {
+		k.remarks = append(k.remarks, fmt.Sprintf(format, args...))
 	}
 }
 

@@ -21,6 +21,7 @@ type Checked struct {
 	Versions uint64   `json:"versions"`
 	Bytes    uint64   `json:"bytes"` // of objects
 	Faults   []string `json:"faults"`
+	Remarks  []string `json:"remarks,omitempty"` // what an older version of this program left, and this one would not do
 }
 
 // CheckAll checks accord.db, then every agreement: each file by itself, and that no follower is ahead of the journal
@@ -62,11 +63,11 @@ func (s *Store) CheckAll(ctx context.Context, names []agreement.Name, report fun
 
 func (s *Store) checkCollection(ctx context.Context, col *Collection) (Checked, error) {
 	c := Checked{Name: string(col.Agreement().Name)}
-	faults, err := col.Check(ctx)
+	faults, remarks, err := col.check(ctx)
 	if err != nil {
 		return c, err
 	}
-	c.Faults = append(faults, s.checkCursors(col)...)
+	c.Faults, c.Remarks = append(faults, s.checkCursors(col)...), remarks
 	if stats, err := col.Stats(); err == nil {
 		c.Entries, c.Versions, c.Bytes = stats.Entries, stats.Versions, stats.Bytes
 	}

@@ -15,7 +15,7 @@ import (
 // journal checks that entries have no gaps, increase in time and hash to the stored tree, and that objects, terms and
 // tombstones match them.
 func (k *checking) journal() error {
-	w := journalWalk{checking: k, removed: map[journal.Position]bool{}, tombstones: map[string]journal.Position{}}
+	w := journalWalk{checking: k, removed: map[journal.Position]bool{}, tombstones: map[string]journal.Position{}, upgraded: k.collection.upgradedIn(k.tx)}
 	c := k.tx.Bucket(bucketJournal).Cursor()
 	for key, b := c.First(); key != nil; key, b = c.Next() {
 		if err := k.step(); err != nil {
@@ -44,6 +44,8 @@ func (k *checking) journal() error {
 type journalWalk struct {
 	*checking
 	terms        journal.Digest
+	rights       Rights
+	upgraded     journal.Position          // up to here programs of older formats may have let in acts without a right
 	removed      map[journal.Position]bool // positions named by Deleted and Withdrawn entries
 	missing      []journal.Position        // Added, but without a stored object
 	present      uint64
@@ -104,6 +106,7 @@ func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
 	if err := e.Check(); err != nil {
 		w.fault("the entry at %d is malformed: %v", p, err)
 	}
+	w.judge(p, e)
 	switch e.Kind {
 	case journal.Added:
 		w.stats.lastAdded = max(w.stats.lastAdded, at)
@@ -186,6 +189,20 @@ func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 	document := w.tx.Bucket(bucketDocuments).Get(e.Digest[:])
 	if document == nil || sha256.Sum256(document) != e.Digest {
 		w.fault("the terms of the entry at %d are missing or not those whose digest the entry has", p)
+	} else if err := w.rights.Terms(document); err != nil {
+		w.fault("the terms of the entry at %d: %v", p, err)
+	}
+}
+
+// judge checks that the terms allowed what a party did.
+func (w *journalWalk) judge(p journal.Position, e journal.Entry) {
+	problem := w.rights.Judge(e)
+	switch {
+	case problem == "":
+	case p <= w.upgraded:
+		w.remark("the entry at %d, made by an older version of this program: %s", p, problem)
+	default:
+		w.fault("the entry at %d: %s", p, problem)
 	}
 }
 

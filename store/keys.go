@@ -46,6 +46,8 @@ var (
 	keyStats = []byte("figures")
 	keyHead  = []byte("head")  // root of the tree
 	keyTerms = []byte("terms") // SHA-256 of the agreement's document in force
+
+	keyUpgraded = []byte("upgraded") // entries that older formats have left, in whose programs terms did not hold at commit
 )
 
 // idKey is an object's identifier as a key: its type, then 0 and the UUID's 16 bytes: identifiers are equal whatever the

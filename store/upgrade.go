@@ -6,9 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // ownerFormat is the first format in which versions have an origin, and followers turns.
@@ -34,6 +37,12 @@ func upgrade(tx *bolt.Tx, format uint64) error {
 		}
 		if err := rebuild(context.Background(), tx); err != nil {
 			return err
+		}
+	}
+	if format < ownerFormat {
+		key, _ := tx.Bucket(bucketJournal).Cursor().Last()
+		if err := tx.Bucket(bucketMeta).Put(keyUpgraded, bytes.Clone(key)); err != nil {
+			return fmt.Errorf("keep where the upgrade was: %w", err)
 		}
 	}
 	return tx.Bucket(bucketMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, collectionFormat))
@@ -91,4 +100,15 @@ func dropAccountSources(tx *bolt.Tx) error {
 		return fmt.Errorf("upgrade sources: %w", err)
 	}
 	return nil
+}
+
+// upgradedIn is the last position of what older formats have left; all, in a file that still has an older one.
+func (c *Collection) upgradedIn(tx *bolt.Tx) journal.Position {
+	if c.format < ownerFormat {
+		return math.MaxUint64
+	}
+	if key := tx.Bucket(bucketMeta).Get(keyUpgraded); len(key) == 8 {
+		return journal.Position(binary.BigEndian.Uint64(key))
+	}
+	return 0
 }

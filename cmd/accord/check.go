@@ -134,4 +134,7 @@ func printChecked(e *env, c store.Checked) {
 	for _, fault := range c.Faults {
 		fmt.Fprintf(e.stdout, "%s: FAULT: %s\n", name, fault)
 	}
+	for _, remark := range c.Remarks {
+		fmt.Fprintf(e.stdout, "%s: remark: %s\n", name, remark)
+	}
 }

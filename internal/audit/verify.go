@@ -112,8 +112,12 @@ func (c *Client) Verify(ctx context.Context, v Verification) (Verdict, error) {
 		return verdict, nil
 	}
 	check := &journal.Verification{Server: v.Agreement == ServerJournal, Until: c.now().Add(maxAhead)}
+	rights := rightsCheck{client: c, name: v.Agreement}
 	err = c.walk(ctx, v, h.now, func(raw []byte) error {
 		e, err := addChecked(check, raw, h.kept)
+		if err == nil && !check.Server {
+			err = rights.add(ctx, journal.Position(check.Size()), e)
+		}
 		if err == nil && v.Visit != nil {
 			v.Visit(journal.Position(check.Size()), e, raw)
 		}
