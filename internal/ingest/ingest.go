@@ -84,7 +84,8 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 		return nil, fmt.Errorf("read marking definitions: %w", err)
 	}
 	draft := draftOf(id, at, verdicts)
-	text, err := json.Marshal(draft)
+	kept := draft.shortened()
+	text, err := json.Marshal(kept)
 	if err != nil {
 		return nil, fmt.Errorf("write status: %w", err)
 	}
@@ -114,12 +115,15 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 	if err != nil {
 		return nil, err
 	}
-	result := finish(draft, outcomes)
 	for i := range verdicts {
 		releaseTree(verdicts[i].object.Tree)
 	}
+	result := finish(kept, outcomes)
 	if opts.Refused != nil {
-		for _, d := range result.Details {
+		if kept != draft {
+			finish(draft, outcomes)
+		}
+		for _, d := range draft.Details {
 			if d.Outcome == Refused {
 				opts.Refused(d)
 			}

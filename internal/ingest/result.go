@@ -41,7 +41,17 @@ type Result struct {
 	ID uuid.UUID `json:"id"` // of the status resource, a version 4 UUID
 	At time.Time `json:"at"` // when the submission came
 	Counts
-	Details []Detail `json:"details"` // of a large submission, see Bound
+	Details []Detail `json:"details"` // of a large submission, see MostDetails
+
+	Left *leftOut `json:"left,omitempty"` // of a draft
+}
+
+// leftOut is what a draft has numbers of instead of details.
+type leftOut struct {
+	Passed  int            `json:"passed,omitempty"`  // objects that await the store's outcomes; then none of the details does
+	Refused map[string]int `json:"refused,omitempty"` // by rule
+
+	taken int // of Passed, by the store
 }
 
 // Counts are the numbers of a result. They are exact, whatever Details has left.
@@ -65,6 +75,17 @@ const MostDetails = 3 << 20
 func (r *Result) bound() {
 	var size [2]int // of the successes, of the failures
 	rules := map[string]int{}
+	if left := r.Left; left != nil {
+		r.Left = nil
+		if r.Successes = left.taken; left.taken > 0 {
+			size[0] = MostDetails + 1
+		}
+		for rule, count := range left.Refused {
+			rules[rule] = count
+			r.Failures += count
+			size[1] = MostDetails + 1
+		}
+	}
 	for i := range r.Details {
 		d := &r.Details[i]
 		if d.Outcome == Refused {
@@ -150,7 +171,46 @@ func draftOf(id uuid.UUID, at time.Time, verdicts []verdict) *Result {
 	return r
 }
 
+// mostPassed bounds the details of the objects that passed, in a draft. It is more than MostDetails, for the store may refuse
+// some of them.
+const mostPassed = MostDetails + MostDetails/2
+
+// shortened is a draft as it is kept: less than 8 MiB of JSON, whatever came.
+func (r *Result) shortened() *Result {
+	var passed, refused int
+	left := &leftOut{Refused: map[string]int{}}
+	for i := range r.Details {
+		d := &r.Details[i]
+		if d.Outcome == Refused {
+			refused += d.size()
+			left.Refused[d.Rule]++
+		} else {
+			passed += d.size()
+			left.Passed++
+		}
+	}
+	if passed <= mostPassed && refused <= MostDetails {
+		return r
+	}
+	short := &Result{ID: r.ID, At: r.At, Left: left}
+	for _, d := range r.Details {
+		if failed := d.Outcome == Refused; failed && refused <= MostDetails || !failed && passed <= mostPassed {
+			short.Details = append(short.Details, d)
+		}
+	}
+	if refused <= MostDetails {
+		left.Refused = nil
+	}
+	if passed <= mostPassed {
+		left.Passed = 0
+	}
+	return short
+}
+
 func pending(draft *Result) (n int) {
+	if draft.Left != nil {
+		n = draft.Left.Passed
+	}
 	for i := range draft.Details {
 		if draft.Details[i].Outcome == "" {
 			n++
@@ -162,6 +222,18 @@ func pending(draft *Result) (n int) {
 // finish fills a draft in with the store's outcomes of the objects that passed, in order.
 func finish(r *Result, outcomes []store.Outcome) *Result {
 	next, now := 0, stamp(r.At)
+	if left := r.Left; left != nil {
+		for ; next < left.Passed; next++ {
+			if withOutcome(Detail{}, outcomes[next]).Outcome != Refused {
+				left.taken++
+				continue
+			}
+			if left.Refused == nil {
+				left.Refused = map[string]int{}
+			}
+			left.Refused[""]++
+		}
+	}
 	for i := range r.Details {
 		d := &r.Details[i]
 		if d.Outcome == "" {
