@@ -105,10 +105,14 @@ func (s *Service) Apply(ctx context.Context, by store.Actor, f *applyfile.File) 
 }
 
 func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.Plan) error {
-	var changes []store.RegistryChange
+	var changes, own []store.RegistryChange
 	for _, st := range plan.Steps {
-		if st.Registry != nil {
-			changes = append(changes, *st.Registry)
+		switch r := st.Registry; {
+		case r == nil:
+		case r.Account != nil && by.Account != "" && r.Account.Name == string(by.Account):
+			own = append(own, *r) // last: it may take the right to do the rest
+		default:
+			changes = append(changes, *r)
 		}
 	}
 	if len(changes) > 0 {
@@ -127,6 +131,9 @@ func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.
 		if err != nil {
 			return err
 		}
+	}
+	if len(own) > 0 {
+		return s.store.Change(ctx, by, own)
 	}
 	return nil
 }
