@@ -93,6 +93,11 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, deliveries Deliveries) 
 	if err := b.all(m); err != nil {
 		return fmt.Errorf("back up %s: %w", s.dir, err)
 	}
+	run := UpkeepRun{At: m.made}
+	for _, f := range b.files {
+		run.Bytes += f.Size
+	}
+	s.noteUpkeep(func(u *Upkeep) { u.Backup = &run })
 	return nil
 }
 

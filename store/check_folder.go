@@ -40,7 +40,12 @@ func (s *Store) CheckAll(ctx context.Context, names []agreement.Name, report fun
 		}
 		wanted[name] = true
 	}
-	if len(names) == 0 {
+	run := UpkeepRun{At: s.opts.Now().UTC()}
+	if tell := report; len(names) == 0 {
+		report = func(c Checked) {
+			run.Faults += len(c.Faults)
+			tell(c)
+		}
 		report(s.checkRegistry())
 	}
 	for _, u := range now.unavailable {
@@ -57,6 +62,9 @@ func (s *Store) CheckAll(ctx context.Context, names []agreement.Name, report fun
 			return err
 		}
 		report(c)
+	}
+	if len(names) == 0 {
+		s.noteUpkeep(func(u *Upkeep) { u.Check = &run })
 	}
 	return nil
 }

@@ -328,6 +328,7 @@ type Stats struct {
 	Bytes     uint64 // of the stored texts
 	Entries   uint64 // size of the journal
 	LastAdded time.Time
+	LastEntry time.Time // of any kind, by the journal's clock
 }
 
 // Stats returns the collection's counts.
@@ -341,6 +342,9 @@ func (c *Collection) Stats() (Stats, error) {
 		s = Stats{Objects: f.objects, Versions: f.versions, Bytes: f.bytes, Entries: f.entries}
 		if f.lastAdded > 0 {
 			s.LastAdded = timeOf(f.lastAdded)
+		}
+		if f.lastAt > 0 {
+			s.LastEntry = timeOf(f.lastAt)
 		}
 		return nil
 	})

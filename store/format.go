@@ -20,3 +20,8 @@ func formatIn(meta *bolt.Bucket, newest uint64) (uint64, error) {
 	}
 	return n, nil
 }
+
+// Formats are the layouts that this program writes, by kind of file.
+func Formats() map[string]int {
+	return map[string]int{"accord.db": registryFormat, "agreement": collectionFormat, "backup": backupFormat}
+}

@@ -112,3 +112,19 @@ func (s *Store) ReplaceLostKeys(name string) (*Keyring, error) {
 	s.keyring.open = k
 	return k, nil
 }
+
+// ErrRegistryDamaged says that accord.db is there and cannot be read.
+var ErrRegistryDamaged = errors.New("accord.db is damaged; accord restore --registry brings it back from a backup")
+
+// SigningKey returns the folder's keyring and makes none: nil without an error if it never had one, a *LostError if it lost it.
+func (s *Store) SigningKey() (*Keyring, error) {
+	k, err := s.signing()
+	if err != nil || k != nil {
+		return k, err
+	}
+	signed, err := s.hasSigned()
+	if err == nil && signed {
+		err = &LostError{s.dir, keysName}
+	}
+	return nil, err
+}

@@ -51,17 +51,23 @@ func openRegistry(path string, readOnly bool) (*verifiedbolt.DB, error) {
 	}
 	if err := db.Load(checkRegistryFormat, bucketRegistryMeta); err != nil {
 		db.Close()
+		if errors.Is(err, verifiedbolt.ErrDamaged) {
+			err = fmt.Errorf("%w: %w", ErrRegistryDamaged, err)
+		}
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return db, nil
 }
 
 func registryFault(err error) error {
+	if errors.Is(err, verifiedbolt.ErrDamaged) {
+		return fmt.Errorf("%w: %w", ErrRegistryDamaged, err)
+	}
 	switch err {
 	case bolterrors.ErrTimeout:
 		return fmt.Errorf("another program holds the file: %w", err)
 	case bolterrors.ErrInvalid, bolterrors.ErrChecksum, bolterrors.ErrVersionMismatch:
-		return fmt.Errorf("the file is damaged or no accord.db; restore it from a backup: %w", err)
+		return fmt.Errorf("%w: %w", ErrRegistryDamaged, err)
 	}
 	if os.IsPermission(err) {
 		return fmt.Errorf("%w: the account that runs Accord must own it", fs.ErrPermission)

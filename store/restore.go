@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,5 +82,5 @@ func replaceFile(ctx context.Context, backup, dir string, f BackupFile) (kept st
 	if err := os.Rename(filepath.Join(fresh, filepath.FromSlash(f.Name)), path); err != nil {
 		return kept, err
 	}
-	return kept, syncFolder(filepath.Dir(path), false)
+	return kept, errors.Join(syncFolder(filepath.Dir(path), false), giveToOwner(dir))
 }

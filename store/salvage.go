@@ -31,7 +31,7 @@ type Rebuilt struct {
 //
 // An agreement whose journal, objects or terms cannot be read completely is left unchanged and reported with an error:
 // it must be restored from a backup. The others are still rebuilt.
-func RebuildFolder(ctx context.Context, dir string, names []agreement.Name, report func(Rebuilt)) error {
+func RebuildFolder(ctx context.Context, dir string, names []agreement.Name, report func(Rebuilt)) (err error) {
 	lock, err := lockFolder(dir, false)
 	if err != nil {
 		return fmt.Errorf("rebuild %s: %w", dir, err)
@@ -47,6 +47,7 @@ func RebuildFolder(ctx context.Context, dir string, names []agreement.Name, repo
 		}
 	}
 	var errs []error
+	defer func() { err = errors.Join(err, giveToOwner(dir)) }()
 	for _, l := range listed {
 		if len(names) > 0 && !slices.Contains(names, l.Name) {
 			continue

@@ -34,6 +34,7 @@ type Store struct {
 	db   *verifiedbolt.DB // accord.db
 
 	keyring  keyring
+	upkeep   sync.Mutex // held while upkeep.json is replaced
 	recorded recordedHeads
 
 	changing sync.Mutex // held by whoever changes accord.db or the list of open files
@@ -91,6 +92,11 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	}
 	if s.lock, err = lockFolder(dir, opts.ReadOnly); err != nil {
 		return nil, err
+	}
+	if !opts.ReadOnly {
+		if err := giveToOwner(dir); err != nil { // what a command that was killed left
+			return nil, fmt.Errorf("give the files of %s to its owner: %w", dir, err)
+		}
 	}
 	path := filepath.Join(dir, registryName)
 	if s.db, err = openRegistry(path, opts.ReadOnly); err != nil {
@@ -230,6 +236,9 @@ func (s *Store) closeFiles() error {
 		errs = append(errs, s.db.Close())
 	}
 	if s.lock != nil {
+		if !s.opts.ReadOnly {
+			errs = append(errs, giveToOwner(s.dir))
+		}
 		errs = append(errs, unlockFolder(s.lock, s.opts.ReadOnly))
 	}
 	return errors.Join(errs...)

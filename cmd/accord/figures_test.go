@@ -49,6 +49,9 @@ func TestTheFiguresAreThoseOfTheManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range regexp.MustCompile("`(accord_[a-z_]+)").FindAllStringSubmatch(string(manual), -1) {
+		if name[1] == "accord_certificate_expires_seconds" {
+			continue // this server speaks plain HTTP; see TestACertificateThatHasEndedIsSaid
+		}
 		if !strings.Contains(figures, "\n"+name[1]+"{") && !strings.Contains(figures, "\n"+name[1]+" ") && !strings.Contains(figures, "\n"+name[1]+"_count{") {
 			t.Errorf("the manual speaks of %s, the figures do not", name[1])
 		}

@@ -79,6 +79,8 @@ var commands = []commandRow{
 	{groupServer, newDemoCommand},
 	{groupServer, newServeCommand},
 	{groupServer, newApplyCommand},
+	{groupServer, newStatusCommand},
+	{groupServer, newDoctorCommand},
 	{groupServer, newAgreementCommand},
 	{groupServer, newObjectCommand},
 	{groupServer, newAccountCommand},

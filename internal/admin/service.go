@@ -38,6 +38,9 @@ type Config struct {
 	// Limits of an object's text, when a refused one is tried again.
 	Limits ijson.Limits
 
+	// Running is set by the server that serves the store; nil: it is stopped.
+	Running *Running
+
 	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
 
@@ -55,6 +58,8 @@ type Service struct {
 	logins *auth.Logins
 	limits ijson.Limits
 
+	running *Running // nil: no server serves the store
+
 	openAPI func() ([]byte, error)
 
 	// changing is held from reading what a change is made of until the change is in the store: a plan, or an account
@@ -70,7 +75,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	return &Service{store: c.Store, now: c.Now, logins: c.Logins, failed: c.Failed, index: theIndex(c.Index), limits: c.Limits,
+	return &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, index: theIndex(c.Index), limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }

@@ -53,6 +53,7 @@ func (o *operations) observed(r server.Observation) {
 
 // refused is the server's Config.Refused.
 func (o *operations) refused(to agreement.Name, rule string) {
+	o.counted.count(to)
 	if rule == "" {
 		rule = "none" // other content under an existing version
 	}

@@ -3,12 +3,18 @@ package serve
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
 )
 
 // operations is the listener for those who run the server: whether it lives, whether it is ready, and metrics.
@@ -20,16 +26,41 @@ type operations struct {
 	requests  *prometheus.HistogramVec
 	refusals  *prometheus.CounterVec
 	unknown   prometheus.Counter
+	expired   func() (c admin.NamedCertificate, past bool)
+
+	counted *refusedObjects
+}
+
+// refusedObjects counts the objects that were refused since the start, by agreement.
+type refusedObjects struct {
+	mu sync.Mutex
+	by map[agreement.Name]int // guarded by mu
+}
+
+func (r *refusedObjects) count(to agreement.Name) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by = map[agreement.Name]int{}
+	}
+	r.by[to]++
+}
+
+func (r *refusedObjects) counts() map[agreement.Name]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.by)
 }
 
 // makeOperations makes the metrics. They name agreements unless strangers may read them.
 func (s *srv) makeOperations() {
-	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics(), unknown: unknownMetrics()}
+	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics(), unknown: unknownMetrics(),
+		expired: s.expired, counted: &s.refused}
 	if host, _, err := net.SplitHostPort(s.config.OperationsListen); err == nil {
 		o.anonymous = !isLoopback(host) && !s.config.OperationsNames
 	}
 	o.registry.MustRegister(processMetrics(s.config.Version)...)
-	o.registry.MustRegister(o.requests, o.refusals, o.unknown, s.refusedLogins, storeMetrics{s.store, s.deliveries, o.anonymous}, connectionMetrics{s.connections})
+	o.registry.MustRegister(o.requests, o.refusals, o.unknown, s.refusedLogins, storeMetrics{s.store, s.deliveries, o.anonymous}, connectionMetrics{s.connections}, certificateMetrics{s.certificates, s.config.Now})
 	s.operations = o
 }
 
@@ -41,6 +72,11 @@ func (o *operations) handler() http.Handler {
 		if !o.ready.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, "not ready")
+			return
+		}
+		if c, past := o.expired(); past {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintf(w, "not ready: the certificate %s ended on %s\n", c.File, c.Certificate.NotAfter.UTC().Format(time.DateOnly))
 			return
 		}
 		fmt.Fprintln(w, "ready")

@@ -116,13 +116,16 @@ type srv struct {
 
 	connections *connections
 	operations  *operations
+	refused     refusedObjects
 	taxii       *server.Server
 
 	certificate *tlsconf.Current // nil: plain HTTP
 	selfSigned  bool
-	clients     net.Listener
-	monitors    net.Listener // of the operations; nil: none
-	running     Running
+
+	certificateFile string // where the server's own certificate is from
+	clients         net.Listener
+	monitors        net.Listener // of the operations; nil: none
+	running         Running
 
 	failed chan error // a listener that ended by itself
 }
@@ -153,6 +156,7 @@ var parts = []part{
 	{"retention", (*srv).runRetention},
 	{"witnesses", (*srv).runWitnesses},
 	{"certificate renewal", (*srv).followCertificate},
+	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
 	{"clients", (*srv).serveClients},
 	{"readiness", (*srv).announce},
@@ -207,7 +211,8 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Limits: s.config.Limits.objectLimits()})
+	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Limits: s.config.Limits.objectLimits(),
+		Running: &admin.Running{Version: s.config.Version, Certificates: s.certificates, Refused: s.refused.counts}})
 	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err

@@ -75,6 +75,7 @@ func (s *srv) readCertificate(context.Context) (stop, error) {
 		}
 		files.Cert, files.Key, s.selfSigned = made.Cert, made.Key, true
 	}
+	s.certificateFile = files.Cert
 	var err error
 	s.certificate, err = tlsconf.NewCurrent(files)
 	return nil, err

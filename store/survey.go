@@ -1,0 +1,155 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Trouble is what a Survey found about one file or folder, by its name below the data folder ("." is the folder itself).
+type Trouble struct {
+	File    string
+	Kind    TroubleKind
+	Message string
+}
+
+// TroubleKind says what is wrong with a file.
+type TroubleKind int
+
+const (
+	Unlisted   TroubleKind = iota // a file of an agreement that accord.db does not list
+	WrongOwner                    // it belongs to another user than the folder
+	WrongMode                     // other users may read or change it
+	Leftover                      // a restore or a rebuild kept it, or was broken off
+)
+
+// mostTroubles bounds what a Survey reports.
+const mostTroubles = 200
+
+// guarded are the files that no one else may read, beside the folder itself: its mode keeps others out of the rest.
+var guarded = regexp.MustCompile(`^(accord\.db|agreements(/[^/]*\.db)?|keys(/.*)?|logins(/.*)?|tls/[^/]*\.key)$`)
+
+// Survey looks at the names, owners and modes of the files in the data folder. It opens none of them.
+func (s *Store) Survey() (list []Trouble, err error) {
+	listed := map[string]bool{}
+	for _, l := range s.Registry().Agreements {
+		id := path.Join(agreementsName, l.Collection.String())
+		listed[id+".db"], listed[id+".deliveries.db"] = true, true
+	}
+	owner, err := ownerOf(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("survey %s: %w", s.dir, err)
+	}
+	found := func(name string, kind TroubleKind, format string, args ...any) {
+		if len(list) < mostTroubles {
+			list = append(list, Trouble{name, kind, fmt.Sprintf(format, args...)})
+		}
+	}
+	err = filepath.WalkDir(s.dir, func(at string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil
+		}
+		name, err := filepath.Rel(s.dir, at)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != owner.uid {
+			found(name, WrongOwner, "belongs to user %d, the folder to user %d", st.Uid, owner.uid)
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 && d.Type()&fs.ModeSymlink == 0 && (name == "." || guarded.MatchString(name)) {
+			found(name, WrongMode, "has mode %04o: others than its owner may use it", mode)
+		}
+		switch base := path.Base(name); {
+		case strings.HasPrefix(base, ".restore."), strings.Contains(base, ".before-re"), strings.HasSuffix(base, ".db.rebuilt"), strings.HasSuffix(base, ".db.compacted"):
+			found(name, Leftover, "is left over from a restore or a rebuild, and may hold what was deleted since")
+		case path.Dir(name) == agreementsName && strings.HasSuffix(base, ".db") && !listed[name]:
+			found(name, Unlisted, "is the file of an agreement that accord.db does not list")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("survey %s: %w", s.dir, err)
+	}
+	return list, nil
+}
+
+// owner is the user and the group that a file belongs to.
+type owner struct{ uid, gid uint32 }
+
+func ownerOf(path string) (owner, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return owner{}, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return owner{}, fmt.Errorf("the owner of %s is not known", path)
+	}
+	return owner{st.Uid, st.Gid}, nil
+}
+
+// giveToOwner gives the files that root made in a data folder to the folder's owner, so that the server that runs as that user can
+// go on using it. Only root can, and only what belongs to root and has one name is given away: a second name may lead anywhere.
+func giveToOwner(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	to, err := ownerOf(dir)
+	if err != nil || to.uid == 0 {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || name == "." || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		info, err := root.Lstat(name)
+		if err != nil {
+			return err
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || st.Uid != 0 || info.Mode().IsRegular() && st.Nlink != 1 {
+			return nil
+		}
+		return root.Lchown(name, int(to.uid), int(to.gid))
+	})
+}
+
+// Disk is the room where the data folder lies, in bytes.
+type Disk struct {
+	Free  uint64 `json:"free"`
+	Total uint64 `json:"total"`
+}
+
+// Disk returns how much room there is for files of this user.
+func (s *Store) Disk() (Disk, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(s.dir, &fs); err != nil {
+		return Disk{}, fmt.Errorf("ask for the room of %s: %w", s.dir, err)
+	}
+	size := uint64(fs.Bsize)
+	return Disk{Free: uint64(fs.Bavail) * size, Total: fs.Blocks * size}, nil
+}
