@@ -41,7 +41,7 @@ func TestEveryRouteTakesFromTheBudget(t *testing.T) {
 		t.Skip("it takes half a minute")
 	}
 	const memory = 32 << 20
-	s := accordtest.New(t, accordtest.WithLimits(server.Limits{Memory: memory, AccountMemory: memory / 2, AccountRate: 1e9, AnswerTime: 2 * time.Second, AnswerRate: 1 << 30}))
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{Memory: memory, AccountMemory: memory / 2, AccountRate: 1e9, AnswerTime: 2 * time.Second, AnswerRate: 1 << 30}), accordtest.WithIndex())
 	large := bytes.Replace(accordtest.Indicator(9999, 0), []byte(`"description":"`), []byte(`"description":"`+strings.Repeat("x", 6<<20)), 1)
 	if a := s.Post("vendor", accordtest.Path("gsp"), large); a.Status != 202 || strings.Contains(string(a.Body), "failures") {
 		t.Fatalf("got %d %s", a.Status, a.Body)
@@ -59,6 +59,7 @@ func TestEveryRouteTakesFromTheBudget(t *testing.T) {
 		"/accord/v1/openapi.json", "/accord/v1/agreements/", "/accord/v1/agreements/gsp/", "/accord/v1/agreements/gsp/content/?entry=2",
 		"/accord/v1/agreements/gsp/history/?limit=10000", "/accord/v1/agreements/gsp/deliveries/", "/accord/v1/agreements/gsp/entries/?limit=10000",
 		"/accord/v1/agreements/gsp/checkpoint/", "/accord/v1/keys/",
+		"/accord/v1/search/?limit=1000", "/accord/v1/search/?limit=1000&content", "/accord/v1/graph/" + accordtest.IndicatorID(1) + "/", "/accord/v1/stats/",
 	} {
 		requests["GET "+path] = "GET " + path
 	}
@@ -107,7 +108,7 @@ func ask(s *accordtest.Server, parts []string, account, body string, slowly bool
 	conn.(*net.TCPConn).SetReadBuffer(4 << 10) // or the system takes the answer for it
 	r := http.Request{Header: http.Header{}}
 	r.SetBasicAuth(account, accordtest.Password(account))
-	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\n", parts[0], parts[1], r.Header.Get("Authorization"))
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: %s\r\n", parts[0], parts[1], r.Header.Get("Authorization"))
 	conn.SetDeadline(time.Now().Add(3 * time.Second))
 	switch {
 	case parts[0] == "GET":
