@@ -160,14 +160,20 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	return "", false
 }
 
-// oneLine reads text that is one line without control characters.
+// oneLine reads text that is one line without control characters: C0, C1, those that end a line, and those that change the
+// direction in which text is shown.
 func (r *reader) oneLine(n *yaml.Node, what string) (string, bool) {
 	s, ok := r.text(n, what)
-	if ok && strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+	if ok && strings.ContainsFunc(s, acts) {
 		r.add(n.Line, "%s has a line break or another control character in it, want one line", what)
 		return "", false
 	}
 	return s, ok
+}
+
+// acts reports whether a character acts on what is shown instead of being shown.
+func acts(c rune) bool {
+	return c < ' ' || c >= 0x7f && c < 0xa0 || c == 0x061c || c == 0x200e || c == 0x200f || c >= 0x2028 && c <= 0x202e || c >= 0x2066 && c <= 0x2069
 }
 
 func (r *reader) boolean(n *yaml.Node, what string) (value, ok bool) {
