@@ -146,6 +146,7 @@ func questions(t *testing.T) []string {
 		path = strings.ReplaceAll(path, "accounts/{name}", "accounts/prod-push")
 		path = strings.ReplaceAll(path, "graph/{id}", "graph/"+accordtest.IndicatorID(1))
 		path = strings.ReplaceAll(path, "objects/{id}", "objects/"+accordtest.IndicatorID(1))
+		path = strings.ReplaceAll(path, "refused/{id}", "refused/"+strings.Repeat("0", 32))
 		if strings.Contains(path, "{") {
 			t.Fatalf("the path %s is asked by nothing: say what to put for its names", path)
 		}
