@@ -130,14 +130,19 @@ func TestWhatARemovalBars(t *testing.T) {
 	remove(operator, Removal{Operator: true, Reason: "r"})
 	wantKinds(t, add(t, col, versioned, plain), "added, added")
 	remove(vendor, Removal{OnlyBy: "vendor"})
-	wantKinds(t, follower(fromB), "not owner, added") // the version is the vendor's, deleted or not; the content anybody's
-	wantKinds(t, add(t, col, versioned), "added")
-	remove(Actor{}, Removal{Reason: "retention"})
-	wantKinds(t, follower(fromB), "not owner, gone")
+	wantKinds(t, follower(fromB), "added, added") // what a member deleted bars no release
+	wantKinds(t, add(t, col, versioned), "already")
+	remove(operator, Removal{Operator: true, Reason: "r"})
 	wantKinds(t, add(t, col, versioned, plain), "added, added")
 	remove(operator, Removal{Operator: true, Bar: true, Reason: "r"})
 	wantKinds(t, follower(fromB), "gone, gone")
 	wantKinds(t, add(t, col, versioned, plain), "barred, barred")
+
+	col = newCollection(t, collectionOptions{})
+	wantKinds(t, add(t, col, versioned, plain), "added, added")
+	remove(Actor{}, Removal{Reason: "retention"})
+	wantKinds(t, follower(fromB), "gone, gone")
+	wantKinds(t, add(t, col, versioned, plain), "added, added")
 }
 
 func TestRemovalLeavesItsEntryAndNothingElse(t *testing.T) { // T-115

@@ -398,7 +398,7 @@ func (m *model) mayVersion(s *stored, party string) bool {
 	source := m.source(s.id)
 	if source == nil {
 		owner := m.former[s.id]
-		return owner == "" || owner == s.by || owner == party || s.creator != "" && s.creator == party
+		return len(s.sources) > 0 || owner == "" || owner == s.by || owner == party || s.creator != "" && s.creator == party
 	}
 	from := source.origin
 	owner := from.adder
