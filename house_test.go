@@ -31,11 +31,12 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
-	{"internal/serve", "internal/admin internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/serve", "internal/admin internal/live internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
-	{"internal/admin", "internal/budget internal/index internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
+	{"internal/admin", "internal/budget internal/index internal/live internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix stix/ijson", "history, read and proved"},
+	{"internal/live", "internal/budget internal/agreement internal/delivery store store/journal stix taxii", "what happens, as it happens; taxii: filters and times as a poll has them; budget: memory of each stream"},
 	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts"},
 	{"internal/ingest", "stix/validate internal/agreement store stix stix/ijson", "the way of a POST below HTTP"},
 

@@ -72,47 +72,52 @@ func (c *Collection) query(q Query, page *Page, texts bool, take func(r record, 
 	if c.nothingAfter(q) {
 		return nil
 	}
-	limit := max(q.Limit, 1)
 	return c.view(func(tx *bolt.Tx) error {
 		in := &readTx{tx: tx, collection: c}
 		if err := known(in, q, page); err != nil {
 			return err
 		}
-		s, err := newMerge(in, q)
+		return in.query(q, page, texts, take)
+	})
+}
+
+// query is Collection.query within a transaction, without what is known of an identifier.
+func (r *readTx) query(q Query, page *Page, texts bool, take func(r record, added uint64) bool) error {
+	limit := max(q.Limit, 1)
+	s, err := newMerge(r, q)
+	if err != nil {
+		return err
+	}
+	var first uint64
+	for s.next() {
+		if page.Count == limit {
+			page.More = true
+			break
+		}
+		found, err := s.record()
 		if err != nil {
 			return err
 		}
-		var first uint64
-		for s.next() {
-			if page.Count == limit {
-				page.More = true
-				break
-			}
-			r, err := s.record()
-			if err != nil {
+		if page.Count == 0 {
+			if err := growPage(r, q, page, limit, texts); err != nil {
 				return err
 			}
-			if page.Count == 0 {
-				if err := growPage(in, q, page, limit, texts); err != nil {
-					return err
-				}
-			}
-			if !take(r, s.added) {
-				page.More = true
-				break
-			}
-			if page.Count == 0 {
-				first = s.added
-			}
-			page.Count++
-			page.Positions = append(page.Positions, r.position)
-			page.Last = timeOf(s.added)
 		}
-		if page.Count > 0 {
-			page.First = timeOf(first)
+		if !take(found, s.added) {
+			page.More = true
+			break
 		}
-		return nil
-	})
+		if page.Count == 0 {
+			first = s.added
+		}
+		page.Count++
+		page.Positions = append(page.Positions, found.position)
+		page.Last = timeOf(s.added)
+	}
+	if page.Count > 0 {
+		page.First = timeOf(first)
+	}
+	return nil
 }
 
 // growPage makes the page large enough for what it will probably hold, so that it is not copied as it grows.

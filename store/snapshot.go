@@ -145,6 +145,13 @@ func (l *Snapshot) Entry(p journal.Position) (journal.Entry, error) {
 	return e, nil
 }
 
+// Positions answers a query with the positions of the versions that it selects. MaxBytes does not apply.
+func (l *Snapshot) Positions(q Query) ([]journal.Position, error) {
+	var page Page
+	err := (&readTx{tx: l.tx, collection: l.collection}).query(q, &page, false, func(record, uint64) bool { return true })
+	return page.Positions, err
+}
+
 // Text is the text of the version that an entry added, nil when it is no longer there.
 func (l *Snapshot) Text(p journal.Position, e journal.Entry) ([]byte, error) {
 	b := l.tx.Bucket(bucketObjects).Get(addedKey(uint64(e.At.UnixMicro())))

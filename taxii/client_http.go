@@ -95,10 +95,15 @@ func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) 
 	if body != nil {
 		request.Header.Set("Content-Type", MediaType)
 	}
-	return c.exchange(request)
+	response, answer, err := c.exchange(request)
+	if err == nil && answer == nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s %s: the answer is a stream of events", method, quote(url)), response.Body.Close())
+	}
+	return response, answer, err
 }
 
-// exchange sends a request with the client's credentials and reads the answer.
+// exchange sends a request with the client's credentials and reads the answer. That of a stream of events is nil: its body is
+// left to the caller.
 func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error) {
 	request.Header.Set("User-Agent", c.options.UserAgent)
 	if c.options.Token != "" || c.options.User != "" {
@@ -114,6 +119,9 @@ func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, nil, err // *url.Error has the method and the URL
+	}
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/event-stream" && response.StatusCode == http.StatusOK {
+		return response, nil, nil
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxResponse+1))
@@ -138,6 +146,9 @@ func (c *Client) RoundTrip(request *http.Request) (*http.Response, error) {
 				err = failed.Err
 			}
 			return nil, err
+		}
+		if answer == nil {
+			return response, nil
 		}
 		response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(answer)), int64(len(answer))
 		busy := response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable

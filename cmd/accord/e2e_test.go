@@ -327,7 +327,7 @@ func TestCommandsReachARunningServerAndStoppedFiles(t *testing.T) {
 	line := 1 + strings.Count(wrong[:strings.Index(wrong, "titel")], "\n")
 	want(once(t, exchangeVars, "apply", "-f", file, "--data", data), exitFailed, fmt.Sprintf("exchange.yaml:%d: ", line), "titel")
 
-	want(once(t, nil, "agreement", "terminate", "gsp", "--data", data), 0, "agreement gsp: terminated")
+	want(once(t, nil, "agreement", "terminate", "gsp", "--reason", "the programme ends", "--data", data), 0, "agreement gsp: terminated")
 	if got := status(); got != http.StatusForbidden {
 		t.Errorf("terminated: got %d, want 403", got)
 	}

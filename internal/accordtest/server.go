@@ -3,6 +3,7 @@ package accordtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -25,9 +26,13 @@ type Server struct {
 	Log    *Log // what the server logged, as JSON lines
 	Client *http.Client
 
-	dir string
-	t   testing.TB
+	dir  string
+	stop func()
+	t    testing.TB
 }
+
+// Stop stops the server, which the end of the test does otherwise.
+func (s *Server) Stop() { s.stop() }
 
 // Option changes how a Server is made.
 type Option func(*setup)
@@ -99,7 +104,7 @@ func New(t testing.TB, options ...Option) *Server {
 			change(c)
 		}
 	}
-	s.Running, _ = Serve(t, config)
+	s.Running, s.stop = Serve(t, config)
 	for prefix, h := range set.mounts {
 		s.TAXII.Mount(prefix, h)
 	}
@@ -114,6 +119,9 @@ func New(t testing.TB, options ...Option) *Server {
 func (s *Server) check() {
 	for _, col := range s.Store.Collections() {
 		faults, err := col.Check(context.Background())
+		if errors.Is(err, store.ErrClosed) {
+			continue // the test stopped the server
+		}
 		if err != nil {
 			s.t.Errorf("check %s: %v", col.Agreement().Name, err)
 		}

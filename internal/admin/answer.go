@@ -17,6 +17,7 @@ import (
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/index"
+	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -101,6 +102,10 @@ func writeError(w http.ResponseWriter, err error) {
 	status := statusOf(err)
 	body := errorBody{Title: err.Error(), Status: strconv.Itoa(status)}
 	errors.As(err, &body.File)
+	var outside *agreement.OutsideError
+	if errors.As(err, &outside) {
+		body.Details = map[string]any{"state": outside.State}
+	}
 	var method *wrongMethod
 	var slow *auth.SlowError
 	var limit limited
@@ -127,6 +132,7 @@ func statusOf(err error) int {
 	var file *applyfile.Error
 	var bad *badRequest
 	var query *audit.QueryError
+	var events *live.QueryError
 	var method *wrongMethod
 	var slow *auth.SlowError
 	var limit limited
@@ -141,7 +147,7 @@ func statusOf(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, index.ErrUnavailable):
 		return http.StatusServiceUnavailable
-	case errors.As(err, &bad), errors.As(err, &query), errors.Is(err, index.ErrQuery):
+	case errors.As(err, &bad), errors.As(err, &query), errors.As(err, &events), errors.Is(err, index.ErrQuery):
 		return http.StatusBadRequest
 	case errors.As(err, &method):
 		return http.StatusMethodNotAllowed
@@ -153,7 +159,7 @@ func statusOf(err error) int {
 		return http.StatusUnsupportedMediaType
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
 		return http.StatusUnauthorized
-	case errors.Is(err, auth.ErrBusy), errors.Is(err, store.ErrClosed):
+	case errors.Is(err, auth.ErrBusy), errors.Is(err, live.ErrBusy), errors.Is(err, store.ErrClosed):
 		return http.StatusServiceUnavailable
 	case errors.As(err, &slow), errors.As(err, &limit):
 		return http.StatusTooManyRequests

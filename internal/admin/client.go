@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/audit"
 )
 
@@ -105,6 +106,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any, read f
 type AnswerError struct {
 	Status  int
 	Message string
+	State   agreement.State // of the agreement, when that is why
 }
 
 func (e *AnswerError) Error() string { return e.Message }
@@ -113,7 +115,7 @@ func (e *AnswerError) Error() string { return e.Message }
 func readError(resp *http.Response) error {
 	var body errorBody
 	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || body.Title == "" {
-		return &AnswerError{resp.StatusCode, "the server answered " + resp.Status}
+		return &AnswerError{Status: resp.StatusCode, Message: "the server answered " + resp.Status}
 	}
 	switch {
 	case body.File != nil:
@@ -123,5 +125,6 @@ func readError(resp *http.Response) error {
 	case resp.StatusCode == http.StatusConflict:
 		return &refusal{is: ErrRefused, message: body.Title}
 	}
-	return &AnswerError{resp.StatusCode, body.Title}
+	state, _ := body.Details["state"].(string)
+	return &AnswerError{Status: resp.StatusCode, Message: body.Title, State: agreement.State(state)}
 }

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -11,6 +13,15 @@ import (
 	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/stix"
 )
+
+// Events has read take the events of an agreement, as they come, after a position; nil: from now on.
+func (c *Client) Events(ctx context.Context, name agreement.Name, after *uint64, read func(io.Reader) error) error {
+	path := "agreements/" + url.PathEscape(string(name)) + "/events/"
+	if after != nil {
+		path += "?after=" + strconv.FormatUint(*after, 10)
+	}
+	return c.send(ctx, http.MethodGet, path, nil, func(resp *http.Response) error { return read(resp.Body) })
+}
 
 // Apply has a file applied whose passwords are resolved.
 func (c *Client) Apply(ctx context.Context, f *applyfile.File) ([]applyfile.Line, error) {

@@ -40,6 +40,13 @@ var queryNotes = map[string]object{
 	"object":         {"description": "A STIX identifier.", "schema": object{"type": "string"}},
 	"size":           {"description": "Entries of the tree; the whole journal when left out.", "schema": object{"type": "integer", "minimum": 0}},
 	"to":             {"description": "Entries of the later tree; the whole journal when left out. Of a release: the name of its target; all when left out.", "schema": object{"type": "string"}},
+
+	"agreements/{name}/events/ after":   {"description": "Position after which the events begin; 0 shows what is there now, and then what happens. The header Last-Event-ID beats it.", "schema": object{"type": "integer", "minimum": 0}},
+	"agreements/{name}/events/ content": {"description": "Whether events of added objects carry the objects, which is a delivery.", "schema": object{"type": "boolean", "default": false}},
+	"match[id]":                         {"description": "As in TAXII: identifiers, separated by commas.", "schema": object{"type": "string"}},
+	"match[spec_version]":               {"description": "As in TAXII: 2.0 or 2.1.", "schema": object{"type": "string"}},
+	"match[type]":                       {"description": "As in TAXII: types, separated by commas.", "schema": object{"type": "string"}},
+	"match[version]":                    {"description": "As in TAXII: last, first, all or timestamps.", "schema": object{"type": "string"}},
 }
 
 // propertyNotes describes properties whose names do not say enough, by type and name.

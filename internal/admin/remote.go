@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
@@ -21,6 +23,29 @@ type Remote struct {
 	// Enter admits a request, and returns what is called once it is answered; nil: all are admitted. An error that has a
 	// method RetryAfter says that the account has reached a limit (429).
 	Enter func(http.ResponseWriter, *http.Request, agreement.Caller) (leave func(), err error)
+
+	// Stream, if set, is called when an answer has become a stream, which package live bounds: it no longer counts among the
+	// requests in progress until the function that it returns is called. What Enter returned has been called by then.
+	Stream func() (ended func())
+}
+
+// streamKey is the key, in the context of a request, of what a stream needs of the Remote that it came by.
+type streamKey struct{}
+
+// remoteStream is how a stream identifies its caller again, and what it calls when it begins.
+type remoteStream struct {
+	again func(*http.Request) (agreement.Caller, error)
+	began func() (ended func())
+}
+
+// caller identifies the account that sent a request.
+func (r Remote) caller(req *http.Request) (agreement.Caller, error) {
+	account, err := r.Identify(req)
+	return agreement.Caller{
+		Account:  agreement.AccountName(account.Name),
+		Party:    agreement.PartyName(account.Party),
+		Operator: account.Operator,
+	}, err
 }
 
 // Remote serves accounts over the network, below Prefix. Operators reach everything but what is for the machine itself;
@@ -28,15 +53,14 @@ type Remote struct {
 func (s *Service) Remote(r Remote) http.Handler {
 	routed := againstForgery(s.handler(Prefix, false))
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		account, err := r.Identify(req)
+		caller, err := r.caller(req)
 		if err != nil {
 			writeError(w, err)
 			return
 		}
-		caller := agreement.Caller{
-			Account:  agreement.AccountName(account.Name),
-			Party:    agreement.PartyName(account.Party),
-			Operator: account.Operator,
+		stream := remoteStream{again: r.caller, began: func() func() { return func() {} }}
+		if r.Stream != nil {
+			stream.began = r.Stream
 		}
 		if r.Enter != nil {
 			leave, err := r.Enter(w, req, caller)
@@ -44,8 +68,14 @@ func (s *Service) Remote(r Remote) http.Handler {
 				writeError(w, err)
 				return
 			}
-			defer leave()
+			once, began := sync.OnceFunc(leave), stream.began
+			defer once()
+			stream.began = func() func() {
+				once()
+				return began()
+			}
 		}
+		req = req.WithContext(context.WithValue(req.Context(), streamKey{}, stream))
 		routed.ServeHTTP(w, withCaller(req, caller))
 	})
 }

@@ -35,6 +35,7 @@ type route struct {
 	memory       int  // bytes that the answer may take while it is made; 0: it is small
 	long         bool // the answer takes more than about a millisecond to make, and is made in a turn (see budget.Turns)
 	do           func(*Service, call) (any, error)
+	stream       func(*Service, call, http.ResponseWriter) error // instead of do; its error means that nothing was written
 
 	summary string
 	note    string   // what the summary does not say
@@ -67,7 +68,7 @@ type plain struct {
 }
 
 // routes lists all paths, below where the API is mounted. A path without its trailing slash is the same.
-var routes = slices.Concat(agreementRoutes, objectRoutes, auditRoutes, witnessRoutes, searchRoutes, accountRoutes, refusedRoutes, statusRoutes)
+var routes = slices.Concat(agreementRoutes, objectRoutes, auditRoutes, witnessRoutes, liveRoutes, searchRoutes, accountRoutes, refusedRoutes, statusRoutes)
 
 // handler serves the routes below prefix, which ends in a slash. The context of each request carries its caller; see
 // withCaller. Callers at the machine reach the local routes, and are told all about an error.
@@ -78,6 +79,15 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 			continue
 		}
 		serve := func(w http.ResponseWriter, req *http.Request) {
+			if r.stream != nil {
+				if err := s.streamed(r, w, req); err != nil {
+					if !atTheMachine {
+						err = s.outward(req, err)
+					}
+					writeError(w, err)
+				}
+				return
+			}
 			reserved := budget.From(req.Context())
 			p, ended, err := s.make(r, req)
 			if err != nil {
@@ -108,6 +118,18 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 type noted struct {
 	answer any
 	ended  func(whole bool)
+}
+
+// streamed has a route answer with a stream, if the caller reaches it. An error means that nothing was written.
+func (s *Service) streamed(r route, w http.ResponseWriter, req *http.Request) error {
+	c, err := callOf(req)
+	if err == nil && r.reach == operators && !c.caller.Operator {
+		err = errOperatorsOnly
+	}
+	if err != nil {
+		return err
+	}
+	return r.stream(s, c, w)
 }
 
 // make has a route answer, if the caller reaches it. ended must be called with whether the whole answer was sent.

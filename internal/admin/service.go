@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
+	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 )
@@ -31,6 +32,9 @@ type Config struct {
 
 	// Index, if set, answers searches.
 	Index *index.Index
+
+	// Live, if set, answers with events.
+	Live *live.Service
 
 	// Logins, if set, knows when accounts logged in, and from where.
 	Logins *auth.Logins
@@ -55,6 +59,7 @@ type Service struct {
 	failed func(*http.Request, error)
 	audit  audit.Source
 	index  func() (*index.Index, error)
+	live   *live.Service // nil: none
 	logins *auth.Logins
 	limits ijson.Limits
 
@@ -75,7 +80,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	return &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, index: theIndex(c.Index), limits: c.Limits,
+	return &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, index: theIndex(c.Index), live: c.Live, limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 }

@@ -37,6 +37,7 @@ const (
 	Search  Way = "search"  // what a search found, with or without texts
 	Graph   Way = "graph"   // what lies around an object
 	Refused Way = "refused" // a refused object that is kept, which has no position: Filter names it
+	Stream  Way = "stream"  // an event with the text
 )
 
 // How deliveries are written.

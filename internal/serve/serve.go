@@ -16,6 +16,7 @@ import (
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
+	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
@@ -106,6 +107,7 @@ type srv struct {
 	deliveries *delivery.Log
 
 	index          *index.Index // nil: none
+	live           *live.Service
 	administration *admin.Service
 	cosigner       *cosigner
 
@@ -159,6 +161,7 @@ var parts = []part{
 	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
 	{"clients", (*srv).serveClients},
+	{"streams of events", (*srv).endStreams}, // before the clients, whose requests would not end by themselves
 	{"readiness", (*srv).announce},
 	{"validation tables", (*srv).warmUp},
 }
@@ -211,13 +214,23 @@ func (s *srv) openStore(context.Context) (stop, error) {
 
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
-	s.administration = admin.New(admin.Config{Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Limits: s.config.Limits.objectLimits(),
+	s.live = live.New(live.Config{Store: s.store, Deliveries: s.deliveries, Now: s.config.Now, Limits: live.Limits{Streams: max(1, s.config.Limits.Connections/2)},
+		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a stream of events ended") }})
+	s.administration = admin.New(admin.Config{Live: s.live, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Limits: s.config.Limits.objectLimits(),
 		Running: &admin.Running{Version: s.config.Version, Certificates: s.certificates, Refused: s.refused.counts}})
 	socket, err := s.administration.Listen()
 	if err != nil {
 		return nil, err
 	}
 	return socket.Close, nil
+}
+
+// endStreams is there to be stopped: each stream of events gets its last one.
+func (s *srv) endStreams(context.Context) (stop, error) {
+	return func(context.Context) error {
+		s.live.Stop()
+		return nil
+	}, nil
 }
 
 func (s *srv) prepare(ctx context.Context) (stop, error) {

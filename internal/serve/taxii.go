@@ -40,7 +40,7 @@ func (s *srv) makeTAXII(context.Context) (stop, error) {
 
 // mountAdministration serves /accord/v1/ beside TAXII.
 func (s *srv) mountAdministration() {
-	s.taxii.Mount(admin.Prefix, s.administration.Remote(admin.Remote{Identify: s.taxii.Identify, Enter: s.taxii.Enter}))
+	s.taxii.Mount(admin.Prefix, s.administration.Remote(admin.Remote{Identify: s.taxii.Identify, Enter: s.taxii.Enter, Stream: s.taxii.Stream}))
 }
 
 // requestFailed logs a failure of the server that the caller is not told of.

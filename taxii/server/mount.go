@@ -26,6 +26,13 @@ func (s *Server) serveMounted(h http.Handler, x *request, r *http.Request) {
 	connection.SetReadDeadline(time.Now().Add(drainTime))
 }
 
+// Stream is called when the answer of a mounted package has become a stream, which the package bounds: it no longer counts
+// among the requests in progress until ended is called.
+func (s *Server) Stream() (ended func()) {
+	s.limiter.leave()
+	return s.limiter.enterAgain
+}
+
 // Enter admits an account's request to a mounted package, which has found out who is calling: it is held to the limits of
 // the account and its party, and logged under the account's name. w is what the package was given. leave must be called
 // when the request is answered. The error has a method RetryAfter when a limit is reached (429).

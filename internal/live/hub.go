@@ -1,0 +1,111 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// tick is how often a hub looks whether its agreement's term has begun or ended.
+const tick = 200 * time.Millisecond
+
+// hub wakes the streams of one agreement: when its journal has grown, when accounts or anything else that is registered has
+// changed, and when its term has begun or ended. It lives as long as it has a stream.
+type hub struct {
+	col    *store.Collection
+	store  *store.Store
+	now    func() time.Time
+	users  int // guarded by Service.mu
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+
+	mu      sync.Mutex
+	changed chan struct{} // guarded by mu; closed and replaced at each change
+}
+
+// join returns the hub of a collection; leave must be called when the stream ends.
+func (s *Service) join(col *store.Collection) (h *hub, leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h = s.hubs[col.ID()]
+	if h == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		h = &hub{col: col, store: s.config.Store, now: s.config.Now, cancel: cancel, changed: make(chan struct{})}
+		h.group.Go(func() { h.followJournal(ctx) })
+		h.group.Go(func() { h.followRegistry(ctx) })
+		h.group.Go(func() { h.followTerm(ctx) })
+		s.hubs[col.ID()] = h
+	}
+	h.users++
+	return h, func() { s.leave(col.ID(), h) }
+}
+
+// leave ends a hub with its last stream, and waits for its goroutines.
+func (s *Service) leave(id uuid.UUID, h *hub) {
+	s.mu.Lock()
+	h.users--
+	last := h.users == 0
+	if last {
+		delete(s.hubs, id)
+	}
+	s.mu.Unlock()
+	if last {
+		h.cancel()
+		h.group.Wait()
+	}
+}
+
+// change returns a channel that is closed at the next change.
+func (h *hub) change() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+func (h *hub) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+func (h *hub) followJournal(ctx context.Context) {
+	for {
+		stats, err := h.col.Stats()
+		h.wake()
+		if err != nil || h.col.Wait(ctx, journal.Position(stats.Entries)) != nil {
+			return // the stream that reads on finds the same error
+		}
+	}
+}
+
+func (h *hub) followRegistry(ctx context.Context) {
+	for {
+		revision := h.store.Registry().Revision
+		h.wake()
+		if h.store.Wait(ctx, revision) != nil {
+			return
+		}
+	}
+}
+
+func (h *hub) followTerm(ctx context.Context) {
+	clock := time.NewTicker(tick)
+	defer clock.Stop()
+	for state := h.col.Agreement().State(h.now()); ; {
+		select {
+		case <-clock.C:
+		case <-ctx.Done():
+			return
+		}
+		if now := h.col.Agreement().State(h.now()); now != state {
+			state = now
+			h.wake()
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package live
+
+import (
+	"time"
+
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// What one step reads.
+const (
+	stepEntries = 256
+	stepBytes   = 1 << 20 // of texts; one at least
+)
+
+// reading is how far a stream has read a journal, and what it has to know of the way.
+type reading struct {
+	col    *store.Collection
+	query  query
+	cursor journal.Position // everything up to here was shown
+	quiet  journal.Position // terms up to here are not shown: the reader asked for what is there, not for how it came
+
+	// passed says how long the journal was when some entries were read: what was removed up to that length had not been shown
+	// when its turn came. Spans end where removals that it is about have all been read.
+	passed []span
+}
+
+// span is the entries after start, up to end, that were read when the journal had length entries.
+type span struct{ start, end, length journal.Position }
+
+// begin finds where the stream starts.
+func (r *reading) begin() error {
+	return r.col.Snapshot(func(s *store.Snapshot) error {
+		length, err := s.Length()
+		switch {
+		case err != nil:
+			return err
+		case !r.query.given:
+			r.cursor = length
+		case r.query.after > length:
+			return badQuery("the journal has %d entries, so none after %d: it may have been restored from a backup; begin with after=0", length, r.query.after)
+		default:
+			r.cursor = r.query.after
+		}
+		if r.query.given && r.query.after == 0 {
+			r.quiet = length
+		}
+		return nil
+	})
+}
+
+// step reads on and returns the events; end is how far it came. All is read in one transaction.
+func (r *reading) step(now time.Time) (events []event, end journal.Position, err error) {
+	end = r.cursor
+	err = r.col.Snapshot(func(s *store.Snapshot) error {
+		length, err := s.Length()
+		if err != nil || length <= r.cursor {
+			return err
+		}
+		events, end, err = r.read(s, length, min(length, r.cursor+stepEntries), now)
+		return err
+	})
+	return events, end, err
+}
+
+// read reads the entries up to to.
+func (r *reading) read(s *store.Snapshot, length, to journal.Position, now time.Time) (events []event, end journal.Position, err error) {
+	selected, err := r.selected(s, to)
+	if err != nil {
+		return nil, 0, err
+	}
+	size, exposed := 0, exposures{}
+	add := func(id, at journal.Position, e journal.Entry) (err error) {
+		var text []byte
+		if r.query.content {
+			if text, err = s.Text(at, e); err != nil {
+				return err
+			}
+		}
+		size += len(text)
+		events = append(events, added(id, at, e, text))
+		return nil
+	}
+	for p := r.cursor + 1; p <= to; p++ {
+		e, err := s.Entry(p)
+		if err != nil {
+			return nil, 0, err
+		}
+		switch {
+		case e.Kind == journal.Added && selected[p]:
+			err = add(p, p, e)
+		case e.Of > 0 && r.query.object(e):
+			if err = r.expose(s, exposed, e, add); err == nil && r.query.removal(e) && r.shown(e.Of, p) {
+				events = append(events, removed(p, e))
+			}
+		case e.Kind == journal.Terms && p > r.quiet:
+			events = append(events, event{id: p, name: EventTerms, data: encode(Change{Position: p, Act: e.Act, State: string(r.col.Agreement().State(now))})})
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if size >= stepBytes {
+			to = p
+		}
+	}
+	r.pass(to, length)
+	return events, to, nil
+}
+
+// selected are the positions, of those read now, whose versions a poll would show.
+func (r *reading) selected(s *store.Snapshot, to journal.Position) (map[journal.Position]bool, error) {
+	if r.query.none {
+		return nil, nil
+	}
+	q := r.query.filter
+	q.Limit = int(to - r.cursor)
+	if r.cursor > 0 {
+		e, err := s.Entry(r.cursor)
+		if err != nil {
+			return nil, err
+		}
+		q.After = e.At // no version that is added later has this date_added
+	}
+	list, err := s.Positions(q)
+	if err != nil {
+		return nil, err
+	}
+	selected := make(map[journal.Position]bool, len(list))
+	for _, p := range list {
+		selected[p] = true
+	}
+	return selected, nil
+}
+
+// exposures are, for objects of which something was removed, the versions read earlier that a poll shows now and that the
+// reader has not been told of again.
+type exposures map[string][]exposure
+
+type exposure struct {
+	at    journal.Position
+	entry journal.Entry
+}
+
+// expose adds the versions that a poll may show since a removal: the last but one is the last when that is gone. They get no
+// id, for they come before the event that has it.
+func (r *reading) expose(s *store.Snapshot, known exposures, gone journal.Entry, add func(id, at journal.Position, e journal.Entry) error) error {
+	if r.query.filter.Versions.All {
+		return nil
+	}
+	list, ok := known[gone.Object]
+	if !ok {
+		q := r.query.filter
+		q.IDs, q.Limit = []stix.ID{stix.ID(gone.Object)}, stepEntries
+		positions, err := s.Positions(q)
+		if err != nil {
+			return err
+		}
+		for _, at := range positions {
+			if at > r.cursor {
+				break // it has its own turn
+			}
+			e, err := s.Entry(at)
+			if err != nil {
+				return err
+			}
+			list = append(list, exposure{at, e})
+		}
+	}
+	var left []exposure
+	for _, x := range list {
+		if !r.query.exposes(gone, x.entry, x.at) {
+			left = append(left, x)
+		} else if err := add(0, x.at, x.entry); err != nil {
+			return err
+		}
+	}
+	known[gone.Object] = left
+	return nil
+}
+
+// shown reports whether the version that was added at of, and removed at p, may have been shown to the reader.
+func (r *reading) shown(of, p journal.Position) bool {
+	if of > r.cursor {
+		return false // it is read now, and is not there
+	}
+	for _, s := range r.passed {
+		if of > s.start && of <= s.end {
+			return p > s.length
+		}
+	}
+	return true
+}
+
+// pass notes that the entries up to end were read when the journal had length entries.
+func (r *reading) pass(end, length journal.Position) {
+	for len(r.passed) > 0 && r.passed[0].length <= end {
+		r.passed = r.passed[1:]
+	}
+	if n := len(r.passed); n > 0 && r.passed[n-1].length == length {
+		r.passed[n-1].end = end
+	} else if end < length {
+		r.passed = append(r.passed, span{r.cursor, end, length})
+	}
+}

@@ -1,0 +1,317 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/budget"
+	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// Memory that a stream holds of its budgets: while it waits, and while it makes a step.
+const (
+	idleMemory    = 16 << 10
+	stepMemory    = 128 << 10
+	contentMemory = 2*stepBytes + stepMemory
+)
+
+// How a reader must read.
+const (
+	piece    = 16 << 10        // bytes that are written at once
+	slowTime = 3 * time.Second // for a piece; then the stream ends with its last event
+)
+
+// Reader is who reads a stream.
+type Reader struct {
+	Caller     agreement.Caller
+	Collection *store.Collection
+
+	// Again finds out anew who sent the request: its account may have changed. nil: the caller needs no credentials.
+	Again func(*http.Request) (agreement.Caller, error)
+
+	// Noted says that texts are noted as deliveries to the caller.
+	Noted bool
+
+	// Began is called when the stream begins: until then the request is one like any other. It returns what is called when
+	// the stream has ended. nil: nothing.
+	Began func() (ended func())
+}
+
+// stream is one request that is being answered.
+type stream struct {
+	reading
+	service  *Service
+	reader   Reader
+	request  *http.Request
+	w        http.ResponseWriter
+	rc       *http.ResponseController
+	memory   *budget.Reservation
+	revision uint64 // of the registry, when the caller was last identified
+	slow     bool   // a piece took long
+
+	told journal.Position // the id of the last event
+}
+
+// errGone says that the reader cannot be written to.
+var errGone = errors.New("the reader is gone")
+
+// Serve answers a request with the events of a collection, until the reader goes, its rights end, or the service stops. An
+// error means that nothing was written. Whether the caller may read is judged by agreement.Permit, as for a page of TAXII.
+func (s *Service) Serve(w http.ResponseWriter, r *http.Request, reader Reader) error {
+	revision := s.config.Store.Registry().Revision
+	if reader.Again != nil { // what changed since the request was identified counts
+		if caller, err := reader.Again(r); err != nil {
+			return err
+		} else if caller != reader.Caller {
+			return fmt.Errorf("%w: the account has just been changed", ErrBusy)
+		}
+	}
+	if err := agreement.Permit(reader.Collection.Agreement(), reader.Caller, agreement.Read, s.config.Now()); err != nil {
+		return err
+	}
+	q, err := parseQuery(r)
+	if err != nil {
+		return err
+	}
+	t := &stream{reading: reading{col: reader.Collection, query: q}, service: s, reader: reader, request: r, w: w,
+		rc: http.NewResponseController(w), memory: budget.From(r.Context()), revision: revision}
+	if err := t.memory.Grow(r.Context(), idleMemory); err != nil {
+		return err
+	}
+	if err := t.begin(); err != nil {
+		return err
+	}
+	leave, err := s.enter(reader.Caller, r.RemoteAddr)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if reader.Began != nil {
+		defer reader.Began()()
+	}
+	t.answer()
+	return nil
+}
+
+// answer writes the stream, and its end where the reader can still be told.
+func (t *stream) answer() {
+	h := t.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx hands each event on as it comes
+	t.w.WriteHeader(http.StatusOK)
+	hub, leave := t.service.join(t.col)
+	defer leave()
+	if t.request.Method == http.MethodHead {
+		return
+	}
+	err := t.write(append([]byte("retry: 2000\n\n"), t.heartbeat()...))
+	if err == nil {
+		err = t.follow(hub)
+	}
+	var end *End
+	if !errors.As(err, &end) {
+		return
+	}
+	end.After = t.cursor
+	last := event{id: t.cursor, name: EventEnd, data: encode(end)}
+	t.write(last.appendTo(nil))
+	t.rc.SetWriteDeadline(time.Now().Add(t.service.config.WriteTime)) // for the end of the answer itself
+}
+
+// follow writes what happens until it must not, and says why: an *End, or errGone.
+func (t *stream) follow(hub *hub) error {
+	beat := time.NewTicker(t.service.config.Heartbeat)
+	defer beat.Stop()
+	for caughtUp := false; ; {
+		changed := hub.change() // before anything is read: what comes later wakes the stream
+		if err := t.judge(false); err != nil {
+			return err
+		}
+		more, err := t.advance()
+		if err != nil {
+			return err
+		}
+		if t.slow {
+			return &End{Cause: Slow, Reason: fmt.Sprintf("the reader took longer than %v for %d bytes; it can go on after the last position", slowTime, piece)}
+		}
+		if more {
+			select {
+			case <-t.service.stopping:
+				return stopping()
+			case <-t.request.Context().Done():
+				return errGone
+			default:
+			}
+			continue
+		}
+		if !caughtUp && t.told < t.cursor { // so that a reader knows, and need not read all that again
+			if err := t.write(t.heartbeat()); err != nil {
+				return err
+			}
+		}
+		caughtUp = true
+		select {
+		case <-changed:
+		case <-beat.C:
+			if err := t.judge(true); err != nil {
+				return err
+			}
+			if err := t.write(t.heartbeat()); err != nil {
+				return err
+			}
+		case <-t.service.stopping:
+			return stopping()
+		case <-t.request.Context().Done():
+			return errGone
+		}
+	}
+}
+
+func stopping() *End { return &End{Cause: Stopping, Reason: "the server is stopping"} }
+
+func (t *stream) heartbeat() []byte {
+	t.told = t.cursor
+	e := heartbeat(t.cursor, t.service.config.Now())
+	return e.appendTo(nil)
+}
+
+// judge says whether the reader may read now; identified anew when accounts have changed, or when again says so.
+func (t *stream) judge(again bool) error {
+	if t.reader.Again != nil {
+		revision := t.service.config.Store.Registry().Revision
+		if again || revision != t.revision {
+			caller, err := t.reader.Again(t.request)
+			if err != nil {
+				return &End{Cause: Account, Reason: "the account's credentials are no longer accepted: " + err.Error()}
+			}
+			if caller != t.reader.Caller {
+				return &End{Cause: Account, Reason: "the account was changed"}
+			}
+			t.revision = revision
+		}
+	}
+	err := agreement.Permit(t.col.Agreement(), t.reader.Caller, agreement.Read, t.service.config.Now())
+	var outside *agreement.OutsideError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &outside) && (outside.State == agreement.Suspended || outside.State == agreement.Scheduled):
+		return &End{Cause: Suspended, Reason: err.Error()}
+	case errors.As(err, &outside):
+		return &End{Cause: Ended, Reason: err.Error()}
+	case errors.Is(err, agreement.ErrNoRole):
+		return &End{Cause: Rights, Reason: "this account has no role in the agreement any more"}
+	}
+	return &End{Cause: Rights, Reason: err.Error()}
+}
+
+// advance takes a step and writes its events; more is false when there was nothing to read.
+func (t *stream) advance() (more bool, err error) {
+	if length, err := t.length(); err == nil && length <= t.cursor {
+		return false, nil
+	}
+	memory := stepMemory
+	if t.query.content {
+		memory = contentMemory
+	}
+	if err := t.memory.Grow(t.request.Context(), memory); err != nil {
+		return false, &End{Cause: Busy, Reason: err.Error()}
+	}
+	defer t.memory.Adjust(idleMemory)
+	events, end, err := t.step(t.service.config.Now())
+	if errors.Is(err, store.ErrClosed) {
+		return false, stopping()
+	}
+	if err != nil {
+		t.service.config.Failed(fmt.Errorf("events of the agreement %s: %w", t.col.Agreement().Name, err))
+		return false, &End{Cause: Failed, Reason: "the journal could not be read; the operator finds the cause in the log"}
+	}
+	if end == t.cursor {
+		return false, nil
+	}
+	if err := t.deliver(events); err != nil {
+		return false, err
+	}
+	t.cursor = end
+	return true, nil
+}
+
+func (t *stream) length() (journal.Position, error) {
+	stats, err := t.col.Stats()
+	return journal.Position(stats.Entries), err
+}
+
+// deliver writes events. Texts in them are noted as a delivery before the first byte.
+func (t *stream) deliver(events []event) error {
+	size := 0
+	var positions []journal.Position
+	for i := range events {
+		size += len(events[i].data)
+		if events[i].position > 0 {
+			positions = append(positions, events[i].position)
+		}
+	}
+	if t.query.content {
+		t.memory.Adjust(max(contentMemory, 2*size))
+	}
+	whole := false
+	if len(positions) > 0 && t.reader.Noted && t.service.config.Deliveries != nil {
+		slices.Sort(positions)
+		begun, err := t.service.config.Deliveries.Begin(t.request.Context(), delivery.Delivery{Collection: t.col.ID(), Account: string(t.reader.Caller.Account),
+			Party: string(t.reader.Caller.Party), Way: delivery.Stream, Positions: slices.Compact(positions), At: t.service.config.Now()})
+		if errors.Is(err, context.Canceled) {
+			return errGone
+		}
+		if err != nil {
+			t.service.config.Failed(fmt.Errorf("note a delivery of events: %w", err))
+			return &End{Cause: Failed, Reason: "the delivery could not be noted; the operator finds the cause in the log"}
+		}
+		defer func() { begun.End(whole) }()
+	}
+	var pending []byte
+	last := t.cursor
+	for i := range events {
+		pending = events[i].appendTo(pending)
+		last = max(last, events[i].id)
+		if len(pending) < piece && i < len(events)-1 {
+			continue
+		}
+		if err := t.judge(false); err != nil {
+			return err
+		}
+		if err := t.write(pending); err != nil {
+			return err
+		}
+		pending, t.cursor, t.told = pending[:0], last, last
+	}
+	whole = true
+	return nil
+}
+
+// write writes in pieces and sends them off. Each has its own time, whatever else the server bounds an answer by.
+func (t *stream) write(b []byte) error {
+	for len(b) > 0 {
+		n := min(len(b), piece)
+		began := time.Now()
+		t.rc.SetWriteDeadline(began.Add(t.service.config.WriteTime)) // an answer within the process has none
+		if _, err := t.w.Write(b[:n]); err != nil {
+			return errGone
+		}
+		if b = b[n:]; len(b) == 0 {
+			if err := t.rc.Flush(); err != nil {
+				return errGone
+			}
+		}
+		t.slow = t.slow || time.Since(began) > slowTime
+	}
+	t.rc.SetWriteDeadline(time.Time{}) // HTTP/2 ends a stream whose deadline passes while nothing is written
+	return nil
+}
