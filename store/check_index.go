@@ -78,13 +78,16 @@ func (k *checking) types() {
 		}
 		numbered[typ] = string(name)
 	}
-	for typ := uint64(1); typ <= types.Sequence(); typ++ {
+	// A damaged sequence may be any number: beyond the first gap there is nothing more to say.
+	for typ := uint64(1); typ <= min(types.Sequence(), uint64(len(numbered))+1); typ++ {
 		if numbered[typ] == "" {
 			k.fault("no object type has the number %d, though %d have been given", typ, types.Sequence())
 		}
-		delete(numbered, typ)
 	}
 	for typ, name := range numbered {
+		if typ > 0 && typ <= types.Sequence() {
+			continue
+		}
 		k.fault("the object type %s has the number %d, though only %d have been given", name, typ, types.Sequence())
 	}
 }

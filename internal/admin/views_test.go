@@ -142,6 +142,9 @@ var viewers = []struct {
 func questions(t *testing.T) []string {
 	var list []string
 	for _, path := range admin.ReadPaths() {
+		if path == "agreements/{name}/events/" {
+			continue // a stream: what it shows is what polls show, which package live holds
+		}
 		path = strings.ReplaceAll(path, "agreements/{name}", "agreements/middle")
 		path = strings.ReplaceAll(path, "accounts/{name}", "accounts/prod-push")
 		path = strings.ReplaceAll(path, "graph/{id}", "graph/"+accordtest.IndicatorID(1))
