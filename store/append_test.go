@@ -177,15 +177,6 @@ func TestRemovalLeavesItsEntryAndNothingElse(t *testing.T) { // T-115
 	}
 }
 
-func mustAppendBy(t *testing.T, col *Collection, by Actor, list ...string) []Outcome {
-	t.Helper()
-	r, err := col.Append(context.Background(), Batch{Actor: by, Changes: additions(t, list...)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Outcomes
-}
-
 func TestTermsAreInForceOnceRecorded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	id := uuid.New()

@@ -63,11 +63,6 @@ func (s *secret) hash(f field, text string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// hashed reports whether a field's terms are hashes of texts; those of the others are numbers.
-func (f field) hashed() bool {
-	return !strings.ContainsRune("cuUwWx", rune(f))
-}
-
 // reader takes one object apart.
 type reader struct {
 	secret *secret

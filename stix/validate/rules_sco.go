@@ -179,11 +179,11 @@ func fullHive(s *subject, _ *property, node int) {
 		return
 	}
 	hive, _, _ := bytes.Cut(s.t.Bytes(node), []byte{'\\'})
-	name := string(bytes.ToUpper(hive))
-	switch full := hives[name]; {
+	name := bytes.ToUpper(hive)
+	switch full := hives[string(name)]; {
 	case full != "":
 		s.report(node, "the key begins with the abbreviation %s, expected %s", hive, full)
-	case !rootKeys[name]:
+	case !rootKeys[string(name)]:
 		s.warn(node, "%s does not begin with a hive, expected the whole key, such as HKEY_LOCAL_MACHINE\\SOFTWARE", s.show(node))
 	}
 }
