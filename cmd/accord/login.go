@@ -64,7 +64,7 @@ func logIn(ctx context.Context, e *env, name string, r *remote) error {
 	path, err := writeProfile(e, name, p)
 	if err != nil {
 		if p.Token != "" {
-			_, revoked := c.RevokeToken(ctx, r.user, p.TokenID) // nobody has it
+			_, revoked := c.RevokeToken(ctx, r.user, p.TokenID) // the profile that would hold it was not written
 			err = errors.Join(err, revoked)
 		}
 		return err

@@ -21,7 +21,7 @@ func newObjectCommand(e *env) *cobra.Command {
 		Use:   "object",
 		Short: "Show whose an object is, and remove it as an operator",
 		Long: `Shows who owns an object in an agreement and who added what of it, and removes
-it as an operator, whoever owns it.`,
+it as an operator, whatever party owns it.`,
 	})
 	cmd.AddCommand(newObjectShow(e, t), newObjectRemove(e, t))
 	return cmd
@@ -46,8 +46,8 @@ func newObjectRemove(e *env, t *target) *cobra.Command {
 	var r admin.ObjectRemoval
 	cmd := reports(e, t, &cobra.Command{
 		Use:   "remove AGREEMENT OBJECT-ID --reason TEXT [--version V] [--bar]",
-		Short: "Remove an object, whoever owns it",
-		Long: `Removes an object from an agreement, whoever owns it and in whatever state the
+		Short: "Remove an object, whatever party owns it",
+		Long: `Removes an object from an agreement, any party's and in whatever state the
 agreement is: all versions, or the one that --version names. What was released
 onward from it is taken back. The journal keeps who did it, and why. An object
 of which nothing is left is free for a new owner; with --bar nobody can add the

@@ -136,7 +136,7 @@ func (s *Service) search(c call, q Search) (any, error) {
 		return nil, err
 	}
 	asked := index.Query{Values: q.Q, Types: q.Type, Producers: q.Producer, Labels: q.Label, Confidence: q.Confidence, Valid: q.Valid,
-		Limit: q.Limit, Next: q.Next, Facets: q.Next == ""}
+		Limit: q.Limit, Next: q.Next, Facets: q.Next == "", Content: q.Content}
 	if asked.Since, err = readSince(q.Since); err != nil {
 		return nil, err
 	}
@@ -158,9 +158,6 @@ func (s *Service) search(c call, q Search) (any, error) {
 	for i := range answer.Results {
 		r := &answer.Results[i]
 		shown.add(r.Source())
-		if !q.Content {
-			r.Object = nil
-		}
 	}
 	return s.deliver(c, answer, shown, delivery.Search)
 }

@@ -116,7 +116,9 @@ func (x *Index) result(h *head, tree *ijson.Tree, q Query) (r Result, ok bool, e
 			r.Matches = append(r.Matches, q.Values[i])
 		}
 	}
-	r.Object = text
+	if q.Content {
+		r.Object = text
+	}
 	return r, true, nil
 }
 

@@ -48,6 +48,7 @@ type Query struct {
 	Limit      int        // most results; 0: DefaultLimit
 	Next       string     // from an earlier answer to the same query
 	Facets     bool       // count them
+	Content    bool       `json:"-"` // results carry the objects: it does not change which there are
 }
 
 // Result is one object in one agreement: its last version there.
