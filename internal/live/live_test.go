@@ -283,7 +283,8 @@ func TestAStreamEndsWithTheRights(t *testing.T) {
 			s := accordtest.New(t)
 			l := listen(t, s, accordtest.Agency, accordtest.Programme, "after=0")
 			row.do(s)
-			if e := l.ends(row.cause); e.data.Reason == "" || e.data.After == 0 {
+			// The stream may end before its first event: then it goes on where it began.
+			if e := l.ends(row.cause); e.data.Reason == "" || !strings.Contains(e.text, `"after":`) {
 				t.Errorf("got %s, want a reason and where to go on", e.text)
 			}
 		})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -50,7 +51,7 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 		return nil, err
 	}
 	// Small objects take more beside their text than the text.
-	if err := x.memory.Add(ctx, len(raws)*objectMemory); err != nil {
+	if err := x.memory.Grow(ctx, cap(body)+len(raws)*(rawMemory+objectMemory)); err != nil {
 		return nil, err
 	}
 	caller := x.caller
@@ -65,8 +66,13 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 	})
 }
 
-// split finds the objects of a body.
+// split finds the objects of a body. It reserves memory for the list of them before it makes it: many requests may wait
+// with one.
 func (s *Server) split(ctx context.Context, x *request, body []byte) ([][]byte, error) {
+	most := min(bytes.Count(body, []byte("{"))+1, s.limits.Objects)
+	if err := x.memory.Add(ctx, most*rawMemory); err != nil {
+		return nil, err
+	}
 	done, err := x.memory.Long(ctx)
 	if err != nil {
 		return nil, err
@@ -75,8 +81,12 @@ func (s *Server) split(ctx context.Context, x *request, body []byte) ([][]byte, 
 	return taxii.SplitEnvelope(body, taxii.EnvelopeLimits{Objects: s.limits.Objects, Depth: envelopeDepth})
 }
 
-// objectMemory is what an object of an envelope takes beside its text while it is judged, in bytes.
-const objectMemory = 512
+// What an object of an envelope takes beside its text, in bytes: in the list of the objects, which grows by doubling, and
+// while it is judged.
+const (
+	rawMemory    = 64
+	objectMemory = 512
+)
 
 // envelopeDepth is the depth at which splitting an envelope gives up: an object that nests deeper than Limits.Depth is a
 // failure of its own, not of its envelope.

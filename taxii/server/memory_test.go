@@ -91,7 +91,8 @@ func TestEveryRouteTakesFromTheBudget(t *testing.T) {
 			clients.Wait()
 			close(stop)
 			watch.Wait()
-			if grown := most - before; grown > 3*memory+64<<20 {
+			// The collector lets the heap double, later on a busy machine; a route outside the budget grows by a gigabyte.
+			if grown := most - before; grown > 6*memory+64<<20 {
 				t.Errorf("the process grew by %d MiB with a budget of %d MiB", grown>>20, memory>>20)
 			}
 		})

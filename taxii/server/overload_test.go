@@ -188,11 +188,12 @@ func TestWrongPasswordsSlowDownAndLockNobodyOut(t *testing.T) {
 
 func TestPagesBeyondTheMemoryOfTheServerAreRefused(t *testing.T) {
 	s := accordtest.New(t, accordtest.WithLimits(server.Limits{AccountMemory: 100 << 10, Memory: 100 << 10}))
-	_, finish := slowPost(t, s, accordtest.Vendor) // holds 64 KiB
+	answered, finish := slowPost(t, s, accordtest.Vendor) // holds 64 KiB
 	path := accordtest.Path(accordtest.Programme) + "objects/"
 	wantRefused(t, do(t, s, request(t, s, accordtest.Agency, "GET", path, nil)), http.StatusServiceUnavailable)
 	finish()
-	// Once the body is taken in, there is room again: who asks meanwhile waits for it.
+	(<-answered).Body.Close()
+	// Once the body is stored there is room again; a request that comes a moment earlier waits for it.
 	resp := do(t, s, request(t, s, accordtest.Agency, "GET", path, nil))
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
