@@ -167,7 +167,7 @@ func get(ctx context.Context, url string) (body []byte, header http.Header, err 
 
 // getRequest returns a GET as it goes over a connection.
 func getRequest(path string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\n\r\n", path, credentials, mediaType)
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nAccept: %s\r\n\r\n", path, credentials, mediaType)
 }
 
 // envelope returns the body of a POST.
@@ -178,7 +178,7 @@ func envelope(objects [][]byte) []byte {
 // postRequest returns the POST of an envelope as it goes over a connection.
 func postRequest(to string, body []byte) []byte {
 	b := make([]byte, 0, len(body)+300)
-	b = fmt.Appendf(b, "POST %sobjects/ HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nAccept: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+	b = fmt.Appendf(b, "POST %sobjects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nAccept: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
 		to, credentials, mediaType, mediaType, len(body))
 	return append(b, body...)
 }
