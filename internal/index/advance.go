@@ -16,13 +16,14 @@ import (
 )
 
 // advance reads the next entries of a journal into the index. The new state is in the same batch as its effects.
-func (x *Index) advance(db *pebble.DB, col *store.Collection, tree *ijson.Tree) (more bool, err error) {
+func (x *Index) advance(db *pebble.DB, col *store.Collection, r *reader) (more bool, err error) {
 	s, err := x.load(db, col)
 	if err != nil {
 		return false, err
 	}
-	a := &advancing{index: x, db: db, batch: db.NewBatch(), col: col, tree: tree, state: s, postings: make(map[string][]uint16), freed: make(map[string]*roaring.Bitmap), found: make(map[journal.Position]added)}
+	a := &advancing{index: x, db: db, batch: db.NewBatch(), col: col, reader: r, state: s, postings: make(map[string][]uint16), freed: make(map[string]*roaring.Bitmap), found: make(map[journal.Position]added)}
 	defer func() { a.batch.Close() }()
+	r.under(x.secret)
 	a.live = s.live.Clone()
 	n, err := a.read()
 	if err != nil {
@@ -54,8 +55,9 @@ type advancing struct {
 	db    *pebble.DB
 	batch *pebble.Batch
 	col   *store.Collection
-	tree  *ijson.Tree
 	state state
+
+	reader *reader
 
 	ids      []stix.ID // whose versions came or went
 	found    map[journal.Position]added
@@ -203,7 +205,7 @@ func (a *advancing) retire(p uint32) error {
 
 // enter adds a version's terms.
 func (a *advancing) enter(p journal.Position, text []byte) error {
-	if err := a.tree.Parse(text, ijson.Limits{}); err != nil {
+	if err := a.reader.tree.Parse(text, ijson.Limits{}); err != nil {
 		return nil // what is stored was parsed when it came: there is nothing to find in what no longer can be
 	}
 	of, ok := a.found[p]
@@ -214,7 +216,7 @@ func (a *advancing) enter(p journal.Position, text []byte) error {
 		}
 		of = added{stix.TLP(e.TLP), e.Party}
 	}
-	doc := a.index.secret.read(stix.FromTree(a.tree), of.tlp, of.party)
+	doc := a.reader.read(stix.FromTree(&a.reader.tree), of.tlp, of.party)
 	n, chunk, low := a.state.number, uint32(p)>>chunkBits, uint16(p)
 	for _, t := range doc.terms {
 		k := string(withChunk(termKey(n, t), chunk))

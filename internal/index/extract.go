@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
@@ -63,11 +64,32 @@ func (s *secret) hash(f field, text string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// reader takes one object apart.
+// reader takes objects apart, one after the other. It is not safe for concurrent use.
 type reader struct {
-	secret *secret
+	tree   ijson.Tree // room for the objects that are parsed
+	secret secret
 	doc    document
 	text   int // bytes of words so far
+
+	// words are the hashes of words that were read lately: texts repeat their words, and a hash costs more than a look here.
+	words  map[string]hashedWord
+	object uint64 // counts the objects
+}
+
+// hashedWord is a word's hash, and the object that has it already.
+type hashedWord struct {
+	hash uint64
+	last uint64
+}
+
+// mostWords bounds reader.words; beyond it they are forgotten.
+const mostWords = 1 << 15
+
+// under makes the reader hash with a secret; a new index has a new one.
+func (r *reader) under(s secret) {
+	if r.words == nil || r.secret != s {
+		r.secret, r.words = s, make(map[string]hashedWord)
+	}
 }
 
 func (r *reader) add(f field, text string) {
@@ -81,8 +103,9 @@ func (r *reader) number(f field, n int64) {
 }
 
 // read is what the index keeps of an object that a party added under a marking.
-func (s *secret) read(o stix.Object, tlp stix.TLP, party string) document {
-	r := reader{secret: s}
+func (r *reader) read(o stix.Object, tlp stix.TLP, party string) document {
+	r.object++
+	r.doc, r.text = document{}, 0
 	r.add(fieldType, o.Type)
 	r.add(fieldTLP, tlp.String())
 	r.add(fieldParty, party)
@@ -289,7 +312,7 @@ func (r *reader) walk(t *ijson.Tree, at int, name string, depth int) {
 		if name == "name" || name == "aliases" || name == "external_id" || strings.HasSuffix(name, "_aliases") {
 			r.add(fieldValue, fold(strings.TrimSpace(text)))
 		}
-		r.words(text)
+		r.addWords(text)
 	}
 }
 
@@ -306,26 +329,63 @@ func (r *reader) references(t *ijson.Tree, at int) {
 	}
 }
 
-// words adds the words of a text, and the CVE ids in it.
-func (r *reader) words(text string) {
+// addWords adds the words of a text, and the CVE ids in it.
+func (r *reader) addWords(text string) {
 	if r.text += len(text); r.text > mostText {
 		return
 	}
-	for _, id := range cveInText.FindAllString(text, 100) {
-		r.add(fieldValue, strings.ToUpper(id))
+	folded := fold(text)
+	if strings.Contains(folded, "cve-") {
+		for _, id := range cveInText.FindAllString(text, 100) {
+			r.add(fieldValue, strings.ToUpper(id))
+		}
 	}
-	for _, w := range wordsOf(text) {
-		r.add(fieldWord, w)
+	eachWord(folded, r.word)
+}
+
+// word adds a word, once for each object.
+func (r *reader) word(w string) {
+	known, ok := r.words[w]
+	if ok && known.last == r.object || len(r.doc.terms) >= mostTerms {
+		return
 	}
+	if !ok {
+		if len(r.words) >= mostWords {
+			clear(r.words)
+		}
+		w = strings.Clone(w) // not the whole text that it stands in
+		known.hash = r.secret.hash(fieldWord, w)
+	}
+	r.words[w] = hashedWord{known.hash, r.object}
+	r.doc.terms = append(r.doc.terms, term{fieldWord, known.hash})
 }
 
 // longestWord bounds a word in bytes: what is longer is no word that a person would type.
 const longestWord = 100
 
-// wordsOf are the runs of letters, marks and digits of a text, folded.
-func wordsOf(text string) []string {
-	words := strings.FieldsFunc(fold(text), func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !unicode.IsMark(c)
-	})
-	return slices.DeleteFunc(words, func(w string) bool { return len(w) > longestWord })
+// eachWord calls do with the runs of letters, marks and digits of a folded text.
+func eachWord(folded string, do func(word string)) {
+	start := -1
+	for i, c := range folded {
+		if c < utf8.RuneSelf && ('a' <= c && c <= 'z' || '0' <= c && c <= '9') ||
+			c >= utf8.RuneSelf && (unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c)) {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 && i-start <= longestWord {
+			do(folded[start:i])
+		}
+		start = -1
+	}
+	if start >= 0 && len(folded)-start <= longestWord {
+		do(folded[start:])
+	}
+}
+
+// wordsOf lists the words of a text.
+func wordsOf(text string) (words []string) {
+	eachWord(fold(text), func(w string) { words = append(words, w) })
+	return words
 }

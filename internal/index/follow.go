@@ -15,7 +15,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 
-	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -23,8 +22,12 @@ import (
 // step is how many entries the index reads at once. A search that waits for the index waits for a step at most.
 const step = 500
 
-// longestRest bounds how long the index rests after a step that was taken beside writers.
-const longestRest = 100 * time.Millisecond
+// The index rests after a step that was taken beside writers, so that it leaves them the processors and finds more to read
+// at once. A search that waits for it ends the rest.
+const (
+	shortestRest = 20 * time.Millisecond
+	longestRest  = 100 * time.Millisecond
+)
 
 // retry is how long the index leaves an agreement alone that it could not read.
 const retry = 5 * time.Second
@@ -33,7 +36,7 @@ const retry = 5 * time.Second
 func (x *Index) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
-	w := &work{index: x, wake: make(chan struct{}, 1), trees: new(ijson.Tree)}
+	w := &work{index: x, wake: make(chan struct{}, 1), batches: make(map[uuid.UUID]uint64)}
 	group.Go(func() { w.run(ctx) })
 	known := make(map[uuid.UUID]bool)
 	for {
@@ -52,9 +55,11 @@ func (x *Index) Run(ctx context.Context) error {
 
 // work is the one goroutine that writes to the index.
 type work struct {
-	index *Index
-	wake  chan struct{}
-	trees *ijson.Tree
+	index  *Index
+	wake   chan struct{}
+	reader reader
+
+	batches map[uuid.UUID]uint64 // how many each agreement had at its last step
 
 	mu     sync.Mutex
 	behind map[uuid.UUID]*store.Collection // guarded by mu: their journals have grown
@@ -155,21 +160,23 @@ func (w *work) sleep(ctx context.Context, soonest time.Time) bool {
 	return true
 }
 
-// step reads some entries of an agreement's journal and rests if somebody writes to it.
+// step reads some entries of an agreement's journal, and rests if there are writers.
 func (w *work) step(ctx context.Context, col *store.Collection) (more bool, err error) {
-	before, start := col.Batches(), time.Now()
+	start := time.Now()
 	err = w.index.use(func(db *pebble.DB) error {
-		more, err = w.index.advance(db, col, w.trees)
+		more, err = w.index.advance(db, col, &w.reader)
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
-	if more && col.Batches() != before {
-		rest := time.NewTimer(min(2*time.Since(start), longestRest))
+	if now := col.Batches(); now != w.batches[col.ID()] {
+		w.batches[col.ID()] = now
+		rest := time.NewTimer(min(max(3*time.Since(start), shortestRest), longestRest))
 		defer rest.Stop()
 		select {
 		case <-rest.C:
+		case <-w.index.hurry:
 		case <-ctx.Done():
 		}
 	}

@@ -54,6 +54,8 @@ type Index struct {
 	db     *pebble.DB   // nil when it could not be made: every search answers ErrUnavailable
 	secret secret
 
+	hurry chan struct{} // a search waits for the index; room for one
+
 	states struct {
 		sync.Mutex
 		of    map[uuid.UUID]*state
@@ -75,7 +77,7 @@ func Open(s *store.Store, opts Options) (*Index, error) {
 	if opts.Failed == nil {
 		opts.Failed = func(error) {}
 	}
-	x := &Index{store: s, dir: Folder(s.Dir()), opts: opts}
+	x := &Index{store: s, dir: Folder(s.Dir()), opts: opts, hurry: make(chan struct{}, 1)}
 	x.states.of = make(map[uuid.UUID]*state)
 	x.states.moved = make(chan struct{})
 	if err := x.open(); err != nil {
@@ -333,6 +335,10 @@ func (x *Index) wait(ctx context.Context, id uuid.UUID, entries uint64) {
 		x.states.Unlock()
 		if s != nil && s.cursor >= entries {
 			return
+		}
+		select {
+		case x.hurry <- struct{}{}:
+		default:
 		}
 		select {
 		case <-moved:

@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -200,7 +201,14 @@ func readURL(s string) (Value, bool) {
 }
 
 // fold is the form in which texts without letter case are compared.
-func fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
+func fold(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return strings.ToLower(norm.NFKC.String(s))
+		}
+	}
+	return strings.ToLower(s) // ASCII is its own normal form
+}
 
 // parents are a domain and the domains above it, without the top-level one.
 func parents(domain string) []string {
