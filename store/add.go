@@ -98,7 +98,7 @@ func (a *applier) store(id idKey, ch *preparedChange, near neighbours, of *versi
 	position := a.addEntry(journal.Entry{
 		Kind: journal.Added, Object: string(o.ID), Version: o.Version, SpecVersion: o.SpecVersion,
 		Size: uint64(len(o.Raw())), TLP: uint8(ch.Add.TLP), Status: a.status, Warnings: ch.Add.Warnings,
-		Source: ch.Add.Source, Digest: ch.digest,
+		Source: ch.Add.Source, Digest: ch.digest, Before: ch.Add.Original,
 	}, ch)
 	a.stats.versions++
 	a.stats.bytes += uint64(len(o.Raw()))

@@ -80,6 +80,10 @@ type Addition struct {
 	// of the object, or that the system or an operator barred.
 	Source journal.Source
 
+	// Original, of a follower's addition, is set if the follower changed the text on the way: a keyed digest of the
+	// original's digest, which is recorded.
+	Original journal.Digest
+
 	// Owner, of a follower's addition, is the party that owns the object where it was first added, if known. A version that
 	// names a member's identity as its creator is taken only from that member, unless accept.relay is set.
 	Owner agreement.PartyName

@@ -56,7 +56,7 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 	}
 	row("accepts", "%s", acceptText(a.Accept))
 	for _, r := range a.Release {
-		row("releases", "to %s%s%s%s%s", r.To, ceilingText(r.MaxTLP), typesText(r.Types), markingsText(r.MaxPAP, r.Markings), lagText(a.Releases, r.To))
+		row("releases", "to %s%s%s", r.To, releaseText(r), lagText(a.Releases, r.To))
 	}
 	if r := a.Retention; r != (agreement.Retention{}) {
 		row("keeps", "%s", retentionText(r))
@@ -120,6 +120,15 @@ func markingsText(most stix.PAP, m *agreement.Markings) (text string) {
 	}
 	if carried := m.String(); carried != "" {
 		text += ", carrying markings " + carried
+	}
+	return text
+}
+
+// releaseText describes the terms of a release.
+func releaseText(r agreement.Release) string {
+	text := ceilingText(r.MaxTLP) + typesText(r.Types) + markingsText(r.MaxPAP, r.Markings)
+	if r.Cuts() {
+		text += ", without references to what is not there"
 	}
 	return text
 }

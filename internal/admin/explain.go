@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -134,9 +135,9 @@ func whyNotHere(ctx context.Context, s *store.Store, col *store.Collection, obje
 func DecisionText(d follow.Decision) string {
 	switch d.Verdict {
 	case follow.Goes:
-		return "it goes"
+		return "it goes" + notesText(d.Reasons)
 	case follow.There:
-		return "it is there"
+		return "it is there" + notesText(d.Reasons)
 	case follow.Waits:
 		return fmt.Sprintf("it waits until %s has gone", d.Missing)
 	case follow.Gone:
@@ -158,6 +159,14 @@ func DecisionText(d follow.Decision) string {
 		}
 	}
 	return text
+}
+
+// notesText says how a version that goes differs from the original.
+func notesText(notes []string) string {
+	if len(notes) == 0 {
+		return ""
+	}
+	return ", changed on the way: " + strings.Join(notes, "; ")
 }
 
 // PreviewRelease says what becomes of everything in an agreement in its release to another one, or in all of its releases

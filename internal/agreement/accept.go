@@ -45,6 +45,7 @@ var acceptRules = []acceptRule{
 	{"A-007", "", validate.Warning, (*submission).markingUnderstood},
 	{"A-008", "accept.warnings", validate.Error, (*submission).warnings},
 	{"A-009", "accept.max_pap", validate.Error, (*submission).maxPAP},
+	{ruleOwnDefinition, "", validate.Warning, (*submission).ownDefinition},
 }
 
 // Acceptance is the decision of an agreement's terms about an object that a party adds.
@@ -169,6 +170,16 @@ func (s *submission) markingUnderstood() (string, string) {
 	}
 	u := s.markings.unknown[0]
 	return u.path(), fmt.Sprintf("the marking %s is not understood, because %s: under a ceiling the object counts as TLP:red", u.id, u.why)
+}
+
+// ownDefinition warns of a marking whose definition another party has added. Otherwise a party could choose the meaning of
+// another one's marking, by adding its definition first.
+func (s *submission) ownDefinition() (string, string) {
+	if len(s.markings.foreign) == 0 {
+		return "", ""
+	}
+	u := s.markings.foreign[0]
+	return u.path(), fmt.Sprintf("the definition of the marking %s was added by another party, so it does not count for this object; send the definition along if you mean the same", u.id)
 }
 
 func (s *submission) warnings() (string, string) {

@@ -1,6 +1,8 @@
 package agreement
 
 import (
+	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -131,15 +133,34 @@ type Release struct {
 
 	MaxPAP   stix.PAP  `json:"max_pap,omitempty"`  // none: any
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
+
+	References string `json:"references,omitempty"` // ReferencesWith (default) or ReferencesCut
 }
+
+// Values of Release.References; the first is the default.
+const (
+	ReferencesWith = "with" // an object goes only with everything that it refers to
+	ReferencesCut  = "cut"  // it goes without its references to what is not there
+)
 
 // Equal reports whether two releases are the same.
 func (r Release) Equal(other Release) bool {
-	if r.To != other.To || r.MaxTLP != other.MaxTLP || r.MaxPAP != other.MaxPAP || !slices.Equal(r.Types, other.Types) {
-		return false
-	}
-	return slices.Equal(r.Markings.canonical().Carry, other.Markings.canonical().Carry)
+	return reflect.DeepEqual(r.canonical(), other.canonical())
 }
+
+// canonical returns the release in the form that is kept; see [Agreement.Canonical].
+func (r Release) canonical() Release {
+	r.Types = sortedSet(r.Types)
+	r.Markings = r.Markings.canonical()
+	r.References = cmp.Or(r.References, ReferencesWith)
+	return r
+}
+
+// Cuts reports whether objects go without references to what is not in the target.
+func (r Release) Cuts() bool { return r.References == ReferencesCut }
+
+// Changes reports whether objects may be changed on the way.
+func (r Release) Changes() bool { return r.Cuts() }
 
 // Retention limits what is kept. Zero values keep everything.
 type Retention struct {

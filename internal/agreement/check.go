@@ -195,6 +195,7 @@ func (c *checker) release(self Name, releases []Release) {
 		seen[r.To] = true
 		c.types(field+".types", r.Types)
 		c.markings(field+".markings", r.Markings)
+		c.choice(field+".references", r.References, ReferencesWith, ReferencesCut)
 	}
 }
 

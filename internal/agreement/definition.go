@@ -53,6 +53,10 @@ type Definition struct {
 	Until      time.Time // ... until; zero: without end
 	HideAuthor bool      // IEP: provider_attribution is must-not
 
+	// Foreign says that a stranger may have chosen the text: it belongs to another party than the object that is judged, whose
+	// sender did not send the same text along. Such a definition does not count.
+	Foreign bool
+
 	Classification string   // ACS: U, C, S or TS, as written
 	Controls       []string // ACS, CUI: dissemination controls that a person should see
 }

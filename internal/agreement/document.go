@@ -39,8 +39,7 @@ func (a *Agreement) Canonical() *Agreement {
 	c.Accept.Versions = cmp.Or(c.Accept.Versions, VersionsOwner)
 	slices.SortStableFunc(c.Release, func(x, y Release) int { return cmp.Compare(x.To, y.To) })
 	for i := range c.Release {
-		c.Release[i].Types = sortedSet(c.Release[i].Types)
-		c.Release[i].Markings = c.Release[i].Markings.canonical()
+		c.Release[i] = c.Release[i].canonical()
 	}
 	for _, m := range []*Mark{c.Suspended, c.Terminated} {
 		if m != nil {
@@ -85,6 +84,9 @@ func canonicalTime(t time.Time) time.Time {
 }
 
 func sortedSet(s []string) []string {
+	if len(s) == 0 {
+		return nil
+	}
 	s = slices.Clone(s)
 	slices.Sort(s)
 	return slices.Compact(s)

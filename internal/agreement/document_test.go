@@ -56,7 +56,7 @@ func TestDocumentIsWhatIsRecorded(t *testing.T) {
 		`"members":"confidential","term":{"from":"2026-01-01T00:00:00Z","until":"2029-01-01T00:00:00Z"},` +
 		`"accept":{"types":["indicator","malware"],"spec_versions":["2.0","2.1"],"max_tlp":"amber","default_tlp":"green",` +
 		`"require_marking":true,"warnings":"reject","created_by":"party","future_modified":"reject","versions":"owner","markings":{"carry":["statement"]}},` +
-		`"release":[{"to":"first","markings":{"carry":["statement"]}},{"to":"second","max_tlp":"green","types":["malware","tool"],"markings":{"carry":["statement"]}}],` +
+		`"release":[{"to":"first","markings":{"carry":["statement"]},"references":"with"},{"to":"second","max_tlp":"green","types":["malware","tool"],"markings":{"carry":["statement"]},"references":"with"}],` +
 		`"retention":{"versions":3,"max_age_days":90},` +
 		`"suspended":{"at":"2027-06-01T12:00:00Z","by":"root","reason":"a leak"},` +
 		`"terminated":{"at":"2027-06-01T12:00:00Z","by":"root","withdraw":true}}`

@@ -55,6 +55,8 @@ type markings struct {
 	outdated  []unknown // IEP policies that are not in force
 	hideAt    placed    // an IEP policy that hides the provider
 
+	foreign []unknown // those of unknown whose definition belongs to another party
+
 	depends []stix.ID // definitions that the judgement depends on
 	missing []stix.ID // those of depends that are unknown
 	changes time.Time // next moment at which a policy begins or ends
@@ -118,10 +120,15 @@ func (m *markings) see(text, format string, index int, defs Definitions, now tim
 		d, known = defs(id)
 	}
 	switch {
-	case !known:
+	case !known, d.Foreign:
 		m.missing = append(m.missing, id)
+		why := "its definition is not here"
+		if d.Foreign {
+			why = "its definition is another party's, and was not sent along"
+			m.foreign = append(m.foreign, unknown{at, why})
+		}
 		if !named {
-			m.unknown = append(m.unknown, unknown{at, "its definition is not here"})
+			m.unknown = append(m.unknown, unknown{at, why})
 		}
 		m.restricts = m.restricts || named
 	case d.Kind == MarkingIEP:

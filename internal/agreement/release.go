@@ -71,7 +71,7 @@ func (r Release) markingTerms(recorded stix.TLP) *markingTerms {
 func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 	found := make([]validate.Finding, 0, len(c.Warnings))
 	for _, rule := range c.Warnings {
-		if _, tolerated := ToleratedRule(rule); !tolerated && rule != ruleMarkingUnderstood { // both are judged anew
+		if _, tolerated := ToleratedRule(rule); !tolerated && rule != ruleMarkingUnderstood && rule != ruleOwnDefinition { // they are judged anew
 			found = append(found, validate.Finding{Rule: rule, Severity: validate.Warning})
 		}
 	}
@@ -117,7 +117,14 @@ const (
 	ruleMaxTLP            = "A-003"
 	ruleMarkingUnderstood = "A-007"
 	ruleMaxPAP            = "A-009"
+	ruleOwnDefinition     = "A-010"
 )
+
+// VouchesForDefinitions reports whether the sender of an object, by the warnings recorded with it, had added the definitions of its
+// markings itself, or sent the same texts along: those definitions that were there at that time.
+func VouchesForDefinitions(warnings []string) bool {
+	return !slices.Contains(warnings, ruleOwnDefinition)
+}
 
 // termOf returns the term behind a finding of Accepts, and whether it is about markings.
 func termOf(rule string) (term string, marking bool) {

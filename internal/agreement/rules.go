@@ -34,4 +34,5 @@ var ruleWords = map[string][2]string{
 	"A-007": {"Every marking of the object is one that the server understands.", "an object that is marked with a statement of its producer's own"},
 	"A-008": {"Nothing warns about the object.", "accept: {warnings: reject} and an indicator without a description"},
 	"A-009": {"The PAP level of the object is within the agreement's ceiling.", "accept: {max_pap: green} and an object marked PAP:AMBER"},
+	"A-010": {"The definition of each marking is the sender's own, or sent along.", "an object marked with a definition that another party has added"},
 }

@@ -385,7 +385,8 @@ func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
 	var to string
 	if e.mapping(n, "a release", e.words(field+".to", &to), e.tlp(field+".max_tlp", &rel.MaxTLP),
 		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) }),
-		e.pap(field+".max_pap", &rel.MaxPAP), e.markings(field+".markings", &rel.Markings)) {
+		e.pap(field+".max_pap", &rel.MaxPAP), e.markings(field+".markings", &rel.Markings),
+		e.words(field+".references", &rel.References)) {
 		rel.To = agreement.Name(to)
 		*list = append(*list, rel)
 	}

@@ -83,10 +83,10 @@ func (v *View) concerns(p journal.Position, e journal.Entry) (bool, error) {
 	return e.Kind == journal.Added && e.Party == string(v.only), nil
 }
 
-// received reports whether an entry is about a version that the caller's party was given, and names no other party: an entry is
-// hashed with the names in it, and parties do not see each other.
+// received reports whether an entry is about a version that the caller's party was given, and names nobody whom the caller may
+// not know: an entry is hashed with the names in it.
 func (v *View) received(p journal.Position, e journal.Entry) (bool, error) {
-	if e.Party != "" && e.Party != string(v.only) || v.Source.Deliveries == nil {
+	if v.Source.Deliveries == nil || !v.named(e) {
 		return false, nil
 	}
 	if e.Kind == journal.Deleted || e.Kind == journal.Withdrawn {
@@ -101,6 +101,17 @@ func (v *View) received(p journal.Position, e journal.Entry) (bool, error) {
 		}
 	}
 	return false, err
+}
+
+// named reports whether the caller may know who made an entry.
+func (v *View) named(e journal.Entry) bool {
+	switch e.Party {
+	case string(v.only):
+		return true
+	case "":
+		return e.Account == "" || v.may(agreement.SeeOperators)
+	}
+	return v.may(agreement.SeeMembers)
 }
 
 // entry reads the entry at a position, if the caller may see it.

@@ -32,8 +32,8 @@ type batch struct {
 	position journal.Position // of the entry applied last
 	draw     func(n int) int  // a random number below n
 
-	definitions       agreement.Definitions // of the source
-	targetDefinitions agreement.Definitions // of the target
+	definitions       func(stix.ID) *ingest.Definition // of the source
+	targetDefinitions func(stix.ID) *ingest.Definition // of the target
 
 	changes     []store.Change
 	bytes       int
@@ -46,6 +46,12 @@ type batch struct {
 	aided       map[stix.ID]bool          // known to be needed by a released object
 	referred    map[journal.Position]bool // versions with many references whose references are recorded
 	judged      judged                    // cached judgements of the batch's entries
+
+	copyKey   []byte           // of the source; for digests of originals
+	final     bool             // a version goes now as it can, or waits; see runLate
+	byTerms   bool             // final: the terms are the cause
+	judgedTo  journal.Position // reset: entries up to here had been judged by the terms before
+	rejudging bool             // reset: the entry at hand is one of those, and judged for the first time by the new terms
 
 	// observe is set by a preview and receives each decision about a version, by its position in the source. rec is nil if
 	// the version was reported before.
@@ -96,6 +102,8 @@ func (b *batch) report(e *entry, v Verdict, refusals []agreement.Refusal, missin
 func (b *batch) apply(e *entry) error {
 	b.position = e.position
 	b.causedAt(e)
+	b.rejudging = b.reset && e.position <= b.judgedTo
+	defer func() { b.rejudging = false }()
 	var err error
 	switch e.recorded.Kind {
 	case journal.Added:
@@ -131,14 +139,16 @@ func (b *batch) added(e *entry) error {
 		b.block(e, d)
 		b.report(e, Refused, d.Refusals, "")
 		reason := fmt.Sprintf("version %s is above the ceiling: %s", versionText(e), d.Refusals[i].Message)
-		return b.withdraw(id, func(h *targetVersion) bool { return h.notAfter(e) }, reason, e.position)
+		return b.withdraw(id, withdrawal{pick: func(h *targetVersion) bool { return h.notAfter(e) }, reason: reason, by: e.position, mayReturn: b.rejudging})
 	}
 	b.unblock(e)
-	this := e.key
+	this := func(reason string) error {
+		return b.withdraw(id, withdrawal{pick: func(h *targetVersion) bool { return h.of(e) }, reason: reason, by: e.position, mayReturn: b.rejudging})
+	}
 	if b.blocked(e) {
 		b.stopWaiting(e)
 		b.report(e, Blocked, nil, "")
-		return b.withdraw(id, func(h *targetVersion) bool { return h.key == this }, "a later version is above the ceiling", e.position)
+		return this("a later version is above the ceiling")
 	}
 	if !e.present {
 		b.report(e, Deleted, nil, "")
@@ -150,7 +160,7 @@ func (b *batch) added(e *entry) error {
 		if b.reset && canAid(e.object.Type) && onlyTypes(d.Refusals) {
 			return b.reportPresent(e) // a released object may need it: see dropAids
 		}
-		return b.withdraw(id, func(h *targetVersion) bool { return h.key == this }, d.Refusals[0].Message, e.position)
+		return this(d.Refusals[0].Message)
 	}
 	return b.place(e)
 }
@@ -240,8 +250,8 @@ func versionText(e *entry) string {
 	return cmp.Or(e.recorded.Version, e.recorded.At.Format("2006-01-02T15:04:05.000000Z"))
 }
 
-// release adds a version to the target, after the objects it needs.
-func (b *batch) release(e *entry) error {
+// release adds a version to the target as it goes, after the objects it needs.
+func (b *batch) release(e *entry, out *outgoing) error {
 	b.stopWaiting(e)
 	if err := b.releaseNeeds(e); err != nil {
 		return err
@@ -251,14 +261,21 @@ func (b *batch) release(e *entry) error {
 	if err != nil {
 		return err
 	}
-	key := e.key
-	present := h.find(key)
+	present := h.find(out.key)
 	if present != nil && present.ours {
-		b.report(e, There, nil, "")
-		b.refer(e, 0, len(e.references))
-		return nil
+		replaced, err := b.replace(e, out, present)
+		if err != nil {
+			return err
+		}
+		if !replaced {
+			b.report(e, There, out.notes(), "")
+			b.refer(e, out)
+			b.noteShadow(e, b.shadowedBy(h, present))
+			return nil
+		}
+		present = nil
 	}
-	if present == nil && (b.removedHere[string(id)+key] || b.target.Tombstoned(e.recorded, b.route.source.ID())) {
+	if present == nil && b.gone(e, out) {
 		b.report(e, Gone, nil, "")
 		return nil
 	}
@@ -273,7 +290,7 @@ func (b *batch) release(e *entry) error {
 	}
 	verdict := Goes
 	if present != nil {
-		reason, err := b.conflict(e, present)
+		reason, err := b.conflict(out, present)
 		if err != nil {
 			return err
 		}
@@ -283,27 +300,47 @@ func (b *batch) release(e *entry) error {
 		}
 		verdict = There // another source or account brought it; from now on this source is among its provenance
 	}
-	b.report(e, verdict, nil, "")
+	b.report(e, verdict, out.notes(), "")
 	b.change(store.Change{Add: &store.Addition{
-		Object: e.object, Facts: e.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e),
-		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position},
-	}}, len(e.object.Raw()))
+		Object: out.object, Facts: out.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e),
+		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position}, Original: out.original,
+	}}, len(out.object.Raw()))
 	b.released++
-	if !b.referred[e.position] {
-		b.refer(e, 0, len(e.references))
-	}
+	b.refer(e, out)
+	b.noteShadow(e, b.shadowedBy(h, nil))
 	if present != nil {
 		present.ours = true
 		return nil
 	}
-	if len(h.versions) == 0 && b.state.has(waitList(id)) {
-		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
-	}
+	b.arrived(id, h)
 	h.versions = append(h.versions, targetVersion{
-		key: key, at: e.at, version: e.recorded.Version, spec: e.recorded.SpecVersion, digest: e.recorded.Digest,
-		from: e.position, ours: true, instant: e.object.Instant,
+		key: out.key, at: e.at, version: e.recorded.Version, spec: e.recorded.SpecVersion, digest: out.digest,
+		from: e.position, ours: true, instant: out.object.Instant, sealed: out.original,
 	})
 	return nil
+}
+
+// gone reports whether a version was in the target and left it for good.
+func (b *batch) gone(e *entry, out *outgoing) bool {
+	if b.removedHere[string(e.id())+out.key] {
+		return true
+	}
+	rec := e.recorded
+	rec.Digest = out.digest
+	return b.target.Tombstoned(rec, b.route.source.ID())
+}
+
+// arrived wakes what waits for an object that the target did not have, and what went without a reference to it.
+func (b *batch) arrived(id stix.ID, h *targetObject) {
+	if len(h.versions) > 0 {
+		return
+	}
+	if b.state.has(waitList(id)) {
+		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
+	}
+	if b.state.has(cutList(id)) {
+		b.tasks = append(b.tasks, task{kind: taskFill, id: id})
+	}
 }
 
 // level returns the TLP level that a released version counts as in the target.
@@ -314,10 +351,20 @@ func (b *batch) level(e *entry) stix.TLP {
 	return b.judge(e, true).Level
 }
 
-// refer records some of a version's references.
-func (b *batch) refer(e *entry, from, to int) {
-	word := string(e.id()) + "\x00" + e.key
-	for _, ref := range e.references[from:to] {
+// refer records the references of a version that goes, and those that it goes without.
+func (b *batch) refer(e *entry, out *outgoing) {
+	if !b.referred[e.position] {
+		b.referSome(e, out.key, out.references)
+	}
+	for _, id := range out.without {
+		b.state.put(cutList(id), positionWord(e.position))
+	}
+}
+
+// referSome records some of a version's references.
+func (b *batch) referSome(e *entry, key string, references []stix.ID) {
+	word := string(e.id()) + "\x00" + key
+	for _, ref := range references {
 		b.state.put(referList(ref), word)
 	}
 }
@@ -397,66 +444,10 @@ func (b *batch) removed(e *entry) error {
 	if err != nil {
 		return err
 	}
-	if s.Version == "" && h.find(key) == nil && !b.source.Holds(id) {
+	if s.Version == "" && h.find(key) == nil && h.from(e.recorded.Of) == nil && !b.source.Holds(id) {
 		// The target has the same content spelled differently.
-		return b.withdraw(id, func(*targetVersion) bool { return true }, reason, e.position)
+		return b.withdraw(id, withdrawal{reason: reason, by: e.position})
 	}
-	return b.withdraw(id, func(h *targetVersion) bool { return h.key == key }, reason, e.position)
-}
-
-// lookBack is how many entries of a target's own journal one step examines.
-const lookBack = 5000
-
-// watchOthers examines what accounts and other releases have done to the target since the last step: it wakes versions that
-// wait for an object which arrived, and withdraws versions that refer to one which left. It returns the position up to which
-// the target's journal has been examined, and whether that is its end. The first time it examines what waits instead.
-func (m *Manager) watchOthers(b *batch) (seen journal.Position, all bool, err error) {
-	length, err := b.target.Length()
-	if err != nil {
-		return 0, false, err
-	}
-	seen, known := m.seenOf(b.route)
-	if !known {
-		var kept []byte
-		kept, known = b.state.get(keySeen)
-		seen = positionOf(string(kept))
-	}
-	if !known || seen > length {
-		for _, id := range b.state.waitedFor() {
-			if b.target.Holds(id) {
-				b.tasks = append(b.tasks, task{kind: taskWake, id: id})
-			}
-		}
-		return length, true, nil
-	}
-	for n := 0; seen < length && n < lookBack; n++ {
-		seen++
-		e, err := b.target.Entry(seen)
-		if err != nil {
-			return 0, false, err
-		}
-		if e.Source.Collection != b.route.source.ID() {
-			b.watchOther(e)
-		}
-	}
-	return seen, seen >= length, nil
-}
-
-// watchOther examines one entry of the target. What its retention deleted has aged, and is not taken back: what speaks of it
-// may stay.
-func (b *batch) watchOther(e journal.Entry) {
-	id := stix.ID(e.Object)
-	left := e.Kind == journal.Withdrawn || e.Kind == journal.Deleted && e.Account != ""
-	if (e.Kind == journal.Withdrawn || e.Kind == journal.Deleted) && b.state.has(conflictList(id)) {
-		b.tasks = append(b.tasks, task{kind: taskResolve, id: id})
-	}
-	if e.Kind == journal.Deleted && e.Account != "" && e.Act == "" && b.source.Holds(id) {
-		b.tasks = append(b.tasks, task{kind: taskRetry, id: id}) // a member deleted what the release brings, too
-	}
-	switch {
-	case e.Kind == journal.Added && b.state.has(waitList(id)):
-		b.tasks = append(b.tasks, task{kind: taskWake, id: id})
-	case left && !b.target.Holds(id) && b.state.has(referList(id)):
-		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
-	}
+	return b.withdraw(id, withdrawal{reason: reason, by: e.position,
+		pick: func(h *targetVersion) bool { return h.key == key || h.from > 0 && h.from == e.recorded.Of }})
 }

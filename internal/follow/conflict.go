@@ -13,16 +13,17 @@ import (
 )
 
 // A conflict is a version that a release would add and under which the target has other content, of an account or of another
-// release, or whose object belongs to a member of the target. It is not there: it is counted and shown, nothing that refers to it goes because of it, and it is tried again
-// when the other content is removed.
+// release, or whose object belongs to a member of the target. It is not there: it is counted and shown, nothing that refers to
+// it goes because of it, and it is tried again when the other content is removed. An object without versions whose content lies
+// beside another one, which came first, is there and in conflict all the same: readers of the last version get the other.
 
-// conflict returns what is wrong with a version of the target that a release did not bring; "" if its content is that of e.
-func (b *batch) conflict(e *entry, present *targetVersion) (string, error) {
-	if present.digest == e.recorded.Digest || present.position == 0 {
+// conflict returns what is wrong with a version of the target that a release did not bring; "" if its content is what goes.
+func (b *batch) conflict(out *outgoing, present *targetVersion) (string, error) {
+	if present.digest == out.digest || present.position == 0 {
 		return "", nil
 	}
 	text, err := b.target.Text(present.position, present.recorded)
-	if err != nil || text == nil || stix.SameContent(text, e.object.Raw()) {
+	if err != nil || text == nil || stix.SameContent(text, out.object.Raw()) {
 		return "", err
 	}
 	by := "another release"
@@ -115,6 +116,59 @@ func (b *batch) noteConflict(e *entry, reason string) {
 	if b.observe != nil {
 		b.observe(e.position, &e.recorded, Conflicts, []string{reason}, "")
 	}
+}
+
+// shadowedBy returns the version of an object without versions that another contributor had added to the target before: readers of
+// the last version are given that, though the released content is there. ours is nil for content that the batch adds.
+func (b *batch) shadowedBy(h *targetObject, ours *targetVersion) *targetVersion {
+	var first *targetVersion
+	for i := range h.versions {
+		v := &h.versions[i]
+		if v == ours || v.version != "" || v.ours || v.position == 0 || ours != nil && ours.position > 0 && v.position > ours.position {
+			continue
+		}
+		if first == nil || v.position < first.position {
+			first = v
+		}
+	}
+	return first
+}
+
+// noteShadow records that a version which the target has is in conflict with another content of its object.
+func (b *batch) noteShadow(e *entry, by *targetVersion) {
+	if e.recorded.Version != "" || by == nil {
+		return
+	}
+	who := "another release"
+	if by.recorded.Source.IsZero() {
+		who = "the party " + by.recorded.Party
+	}
+	reason := fmt.Sprintf("it lies beside other content of the object, which %s added first, on %s, and which readers of the last version are given; an operator can remove that",
+		who, by.recorded.At.Format("2006-01-02T15:04:05Z"))
+	b.state.putValue(conflictList(e.id()), positionWord(e.position), []byte(reason))
+	if b.observe != nil {
+		b.observe(e.position, &e.recorded, Conflicts, []string{reason}, "")
+	}
+}
+
+// watchShadow looks whether content that somebody added to the target came before that of the release.
+func (b *batch) watchShadow(id stix.ID) error {
+	h, err := b.targetObject(id)
+	if err != nil {
+		return err
+	}
+	for i := range h.versions {
+		v := &h.versions[i]
+		if !v.ours || v.from == 0 || b.shadowedBy(h, v) == nil {
+			continue
+		}
+		e, err := readEntry(b.source, v.from)
+		if err != nil {
+			return err
+		}
+		b.noteShadow(e, b.shadowedBy(h, v))
+	}
+	return nil
 }
 
 // settleConflict forgets a conflict that is over.

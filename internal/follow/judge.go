@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/ingest"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
@@ -101,7 +102,7 @@ func (c *chunk) judgedUnder(r route) (judged, error) {
 func (b *batch) candidate(e *entry) agreement.Candidate {
 	c := agreement.Candidate{
 		Object: e.object, Level: stix.TLP(e.recorded.TLP), Warnings: e.recorded.Warnings, Added: e.recorded.At,
-		Definitions: b.definitions, TargetDefinitions: b.targetDefinitions, Now: b.now,
+		Definitions: b.definitionsFor(e), TargetDefinitions: b.targetDefinitionsFor(e), Now: b.now,
 	}
 	if e.object.Type == "marking-definition" && len(e.object.Markings()) == 0 {
 		c.Level = 0 // accept.default_tlp is not meant for marking definitions
@@ -110,6 +111,58 @@ func (b *batch) candidate(e *entry) agreement.Candidate {
 		c.Party = b.producer(e)
 	}
 	return c
+}
+
+// definitionsFor returns the marking definitions of the source that count for a version. A marking whose meaning a stranger
+// can choose is none: those of other parties count only if the sender had vouched for them.
+func (b *batch) definitionsFor(e *entry) agreement.Definitions {
+	return func(id stix.ID) (agreement.Definition, bool) {
+		d := b.definitions(id)
+		if d == nil {
+			return agreement.Definition{}, false
+		}
+		counts := d.Definition
+		counts.Foreign = !b.vouched(e, d)
+		return counts, true
+	}
+}
+
+// targetDefinitionsFor returns the definitions of the target that count for a version: what the release brought, or what says
+// the same as the definition of the source.
+func (b *batch) targetDefinitionsFor(e *entry) agreement.Definitions {
+	return func(id stix.ID) (agreement.Definition, bool) {
+		d := b.targetDefinitions(id)
+		if d == nil {
+			return agreement.Definition{}, false
+		}
+		counts := d.Definition
+		there := b.definitions(id)
+		counts.Foreign = !d.Of("", b.route.source.ID()) && (there == nil || !d.Same(there)) || there != nil && !b.vouched(e, there)
+		return counts, true
+	}
+}
+
+// vouched reports whether the sender of a version stands for a definition in the source: it is its own, or was there and meant
+// when the version came. For what a release brought, the agreement that it comes from is asked, too.
+func (b *batch) vouched(e *entry, d *ingest.Definition) bool {
+	from := e.recorded.Source
+	if d.Of(agreement.PartyName(e.recorded.Party), from.Collection) {
+		return true
+	}
+	if from.IsZero() {
+		return d.Position < e.position && agreement.VouchesForDefinitions(e.recorded.Warnings)
+	}
+	i := slices.IndexFunc(b.store.Collections(), func(c *store.Collection) bool { return c.ID() == from.Collection })
+	if i < 0 {
+		return false
+	}
+	same := false
+	err := b.store.Collections()[i].Snapshot(func(l *store.Snapshot) error {
+		there := ingest.Definitions(l)(d.ID)
+		same = there != nil && there.Same(d)
+		return nil
+	})
+	return same && err == nil
 }
 
 // producer returns the party that added a version where it entered the exchange, following releases back to their source.

@@ -137,6 +137,10 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 	if err != nil {
 		return plan{}, err
 	}
+	key, err := copyKeyFor(r)
+	if err != nil {
+		return plan{}, err
+	}
 	err = r.target.Snapshot(func(target *store.Snapshot) error {
 		return r.source.Snapshot(func(source *store.Snapshot) (err error) {
 			length, err := source.Length()
@@ -146,11 +150,11 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 			was := target.State(r.name, keyRule)
 			// A source that is shorter than the position was restored from an older backup.
 			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
-				p = planReset(r, length, target.Turn(r.name), print)
+				p = planReset(r, target, length, print)
 				return nil
 			}
 			b := newBatch(m.store, r, source, target, m.now())
-			b.judged, b.most = judged, entries
+			b.judged, b.most, b.copyKey = judged, entries, key
 			p, err = m.planEntries(b, journal.Position(position), next, print)
 			return err
 		})
@@ -166,6 +170,8 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	}
 	reset, resetting := b.state.get(keyReset)
 	b.reset = resetting
+	resetTo, judgedTo := parseReset(reset)
+	b.judgedTo = judgedTo
 	if _, known := b.state.get(keyRule); !known {
 		b.state.set(keyRule, print)
 	}
@@ -197,8 +203,19 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	if err != nil {
 		return plan{}, err
 	}
+	if finished {
+		if finished, err = b.runLate(prefixLate, full); err != nil {
+			return plan{}, err
+		}
+	}
 	more := !finished || b.entries < len(next.rest) || next.whole || !seenAll
-	if resetting && !more && position >= positionOf(string(reset)) {
+	if !more {
+		if finished, err = b.runLate(prefixLast, full); err != nil {
+			return plan{}, err
+		}
+		more = !finished
+	}
+	if resetting && !more && position >= resetTo {
 		if more, err = b.dropAids(full); err != nil {
 			return plan{}, err
 		}
@@ -235,13 +252,23 @@ func (b *batch) judgeByTime() {
 }
 
 // planReset starts to judge every entry again because the terms have changed.
-func planReset(r route, length journal.Position, turn uint64, print []byte) plan {
-	u := &store.FollowerUpdate{Name: r.name, Turn: turn}
+func planReset(r route, target *store.Snapshot, length journal.Position, print []byte) plan {
+	_, judgedTo := parseReset(target.State(r.name, keyReset))
+	judgedTo = min(max(judgedTo, journal.Position(target.Cursor(r.name))), length)
+	u := &store.FollowerUpdate{Name: r.name, Turn: target.Turn(r.name)}
 	for _, prefix := range append([]string{keyEnded}, judgements...) {
 		u.Clear = append(u.Clear, []byte(prefix))
 	}
-	u.Set = []store.KeyValue{{Key: []byte(keyRule), Value: print}, {Key: []byte(keyReset), Value: []byte(positionWord(length))}}
+	u.Set = []store.KeyValue{{Key: []byte(keyRule), Value: print}, {Key: []byte(keyReset), Value: []byte(positionWord(length) + positionWord(judgedTo))}}
 	return plan{write: store.Batch{Follower: u}, more: true}
+}
+
+// parseReset reads up to where entries are judged again, and up to where they had been judged by earlier terms.
+func parseReset(value []byte) (to, judgedTo journal.Position) {
+	if len(value) != 16 {
+		return positionOf(string(value)), 0 // of an older format
+	}
+	return positionOf(string(value[:8])), positionOf(string(value[8:]))
 }
 
 // dropAids withdraws identities and marking definitions whose type the rule does not name and that no released object
@@ -261,7 +288,7 @@ func (b *batch) dropAids(full func() bool) (more bool, err error) {
 		if len(b.route.rule.Types) == 0 || containsType(b.route.rule, v.ID.Type()) {
 			return true
 		}
-		err = b.withdraw(v.ID, func(*targetVersion) bool { return true }, "its type is no longer released, and no released object needs it", 0)
+		err = b.withdraw(v.ID, withdrawal{reason: "its type is no longer released, and no released object needs it", mayReturn: true})
 		return err == nil
 	})
 	return more, err
@@ -293,7 +320,7 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 			walked++
 			m.remember(r, next)
 			if targetVersionOf(v, r.source.ID()).ours {
-				if failed = b.withdraw(v.ID, func(*targetVersion) bool { return true }, reason, 0); failed != nil {
+				if failed = b.withdraw(v.ID, withdrawal{reason: reason, mayReturn: !r.ruled}); failed != nil {
 					return false
 				}
 			}

@@ -27,7 +27,7 @@ type Decision struct {
 
 // Preview returns what a release that started now would decide about every version of a source, in the order of the
 // source's journal. It changes nothing. If object is set, only its versions are returned.
-func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, object stix.ID) ([]Decision, error) {
+func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, object stix.ID) (_ []Decision, err error) {
 	source, ok := s.Collection(from)
 	if !ok {
 		return nil, fmt.Errorf("preview of a release: unknown agreement %s", from)
@@ -44,6 +44,9 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 	made := make(map[journal.Position]*Decision)
 	b := newBatch(s, r, nil, nil, time.Now())
 	b.state, b.reset = newState(nil, r.name), true
+	if b.copyKey, err = copyKey(source); err != nil {
+		return nil, fmt.Errorf("preview of a release: %w", err)
+	}
 	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
 		d := made[p]
 		if d == nil {
@@ -75,9 +78,10 @@ func previewAll(ctx context.Context, b *batch) error {
 			return err
 		}
 		c, err := readChunk(b.route.source, from, entries, size)
-		if err != nil || len(c.entries) == 0 {
+		if err != nil {
 			return err
 		}
+		atEnd := len(c.entries) == 0
 		from += journal.Position(len(c.entries))
 		err = b.route.target.Snapshot(func(target *store.Snapshot) error {
 			return b.route.source.Snapshot(func(source *store.Snapshot) error {
@@ -89,11 +93,18 @@ func previewAll(ctx context.Context, b *batch) error {
 					if _, err := b.runTasks(never); err != nil {
 						return err
 					}
+					if _, err := b.runLate(prefixLate, never); err != nil {
+						return err
+					}
 				}
-				return nil
+				if !atEnd {
+					return nil
+				}
+				_, err := b.runLate(prefixLast, never)
+				return err
 			})
 		})
-		if err != nil {
+		if err != nil || atEnd {
 			return err
 		}
 	}

@@ -27,6 +27,9 @@ const (
 	prefixDefined  = "d" // id of a marking definition, 0, position: its text decides about the version added there
 	prefixUnsure   = "u" // id, 0, instant, position: above the ceiling as long as definitions and dates stay as they are
 	prefixConflict = "x" // id, 0, position -> reason: the target has other content under the version added there
+	prefixCut      = "k" // id, 0, position: the version added there went without its references to id
+	prefixLate     = "m" // position: how the version added there goes is decided once the batch is done
+	prefixLast     = "n" // position: ... once the release has caught up with the source
 	prefixTime     = "t" // time, id of a marking definition: what it decides is judged again then
 
 	keySeen = "seen" // position up to which the target's own journal has been examined
@@ -34,8 +37,8 @@ const (
 
 // prefixes are all of them; judgements are those that end when the terms change.
 var (
-	prefixes   = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict}
-	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict}
+	prefixes   = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict, prefixCut, prefixLate, prefixLast}
+	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict, prefixCut, prefixLate, prefixLast}
 )
 
 // state is what a follower keeps, overlaid with the changes of one batch.
@@ -175,6 +178,8 @@ func pendingList(id stix.ID) string { return prefixPending + string(id) + "\x00"
 func definedList(id stix.ID) string { return prefixDefined + string(id) + "\x00" }
 
 func conflictList(id stix.ID) string { return prefixConflict + string(id) + "\x00" }
+
+func cutList(id stix.ID) string { return prefixCut + string(id) + "\x00" }
 
 func unsureList(id stix.ID) string { return prefixUnsure + string(id) + "\x00" }
 

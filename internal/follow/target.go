@@ -22,6 +22,7 @@ type targetVersion struct {
 	others  bool             // so is another source or an account
 	instant stix.Instant
 
+	sealed   journal.Digest   // of a changed copy; see store.Addition.Original
 	position journal.Position // in the target's journal; 0 for one that the batch adds
 	recorded journal.Entry    // its entry there
 }
@@ -40,6 +41,16 @@ type targetObject struct{ versions []targetVersion }
 func (h *targetObject) find(key string) *targetVersion {
 	for i := range h.versions {
 		if h.versions[i].key == key {
+			return &h.versions[i]
+		}
+	}
+	return nil
+}
+
+// from returns the version that an entry of the source brought.
+func (h *targetObject) from(p journal.Position) *targetVersion {
+	for i := range h.versions {
+		if h.versions[i].from == p {
 			return &h.versions[i]
 		}
 	}
@@ -68,7 +79,7 @@ func targetVersionOf(v store.StoredVersion, source uuid.UUID) targetVersion {
 		key: versionKey(v.Entry), at: string(v.Instant.AppendKey(nil)), version: v.Entry.Version, spec: v.Spec,
 		digest: v.Entry.Digest, instant: v.Instant, ours: slices.Contains(v.Sources, source),
 	}
-	h.position, h.recorded = v.Position, v.Entry
+	h.position, h.recorded, h.sealed = v.Position, v.Entry, v.Entry.Before
 	h.others = len(v.Sources) > 1 || !h.ours
 	if v.Entry.Source.Collection == source {
 		h.from = v.Entry.Source.Position
@@ -87,9 +98,23 @@ func (b *batch) holds(id stix.ID) bool {
 	return b.target.Holds(id)
 }
 
-// withdraw withdraws the versions of an object that this source brought and that pick selects. Versions with another
+// of reports whether a version came from an entry of the source.
+func (h *targetVersion) of(e *entry) bool {
+	return h.key == e.key || h.from > 0 && h.from == e.position
+}
+
+// withdrawal says what to withdraw of an object, and why.
+type withdrawal struct {
+	pick      func(*targetVersion) bool // nil: all versions
+	reason    string
+	by        journal.Position // of the entry in the source that causes it; 0 if none does
+	mayReturn bool             // it is because of the terms, not of the object
+	replaced  bool             // another copy of the version takes its place
+}
+
+// withdraw withdraws the versions of an object that this source brought and that w selects. Versions with another
 // provenance stay in the target. If the object is gone afterwards, what refers to it is withdrawn next.
-func (b *batch) withdraw(id stix.ID, pick func(*targetVersion) bool, reason string, by journal.Position) error {
+func (b *batch) withdraw(id stix.ID, w withdrawal) error {
 	h, err := b.targetObject(id)
 	if err != nil {
 		return err
@@ -100,44 +125,53 @@ func (b *batch) withdraw(id stix.ID, pick func(*targetVersion) bool, reason stri
 			continue
 		}
 		ours++
-		if pick(&h.versions[i]) {
+		if w.pick == nil || w.pick(&h.versions[i]) {
 			picked = append(picked, i)
 		}
 	}
 	if len(picked) == 0 {
 		return nil
 	}
-	removal := store.Removal{ID: id, Kind: journal.Withdrawn, Reason: reason, OnlyFrom: b.route.source.ID()}
-	if by > 0 {
-		removal.Source = journal.Source{Collection: b.route.source.ID(), Position: by}
+	removal := store.Removal{ID: id, Kind: journal.Withdrawn, Reason: w.reason, OnlyFrom: b.route.source.ID(), MayReturn: w.mayReturn}
+	if w.by > 0 {
+		removal.Source = journal.Source{Collection: b.route.source.ID(), Position: w.by}
 	}
 	if len(picked) == ours {
 		b.change(store.Change{Remove: &removal}, 0)
 	} else {
 		for _, i := range picked {
-			one, v := removal, &h.versions[i]
-			one.Specs = []string{v.spec}
-			if v.version == "" {
-				one.Digest = v.digest
-			} else {
-				one.Versions = store.Versions{Exact: []stix.Instant{v.instant}}
-			}
-			b.change(store.Change{Remove: &one}, 0)
+			b.change(store.Change{Remove: oneOf(removal, &h.versions[i])}, 0)
 		}
 	}
 	b.withdrawn += len(picked)
 	for _, i := range picked {
-		h.versions[i].ours = false
-		if b.observe != nil && h.versions[i].from > 0 {
-			b.observe(h.versions[i].from, nil, Blocked, []string{reason}, "")
+		v := &h.versions[i]
+		v.ours = false
+		if b.observe != nil && v.from > 0 && !w.replaced {
+			b.observe(v.from, nil, Blocked, []string{w.reason}, "")
 		}
-		if !h.versions[i].others {
-			b.removedHere[string(id)+h.versions[i].key] = true
+		if !v.others && !w.mayReturn {
+			b.removedHere[string(id)+v.key] = true
 		}
 	}
 	h.versions = slices.DeleteFunc(h.versions, func(v targetVersion) bool { return !v.ours && !v.others })
-	if len(h.versions) == 0 {
-		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
+	if len(h.versions) == 0 && !w.replaced {
+		t := task{kind: taskCascade, id: id}
+		if w.mayReturn {
+			t.kind = taskCascadeTerms
+		}
+		b.tasks = append(b.tasks, t)
 	}
 	return nil
+}
+
+// oneOf returns a removal that is for one version.
+func oneOf(removal store.Removal, v *targetVersion) *store.Removal {
+	removal.Specs = []string{v.spec}
+	if v.version == "" {
+		removal.Digest = v.digest
+	} else {
+		removal.Versions = store.Versions{Exact: []stix.Instant{v.instant}}
+	}
+	return &removal
 }

@@ -19,7 +19,11 @@ type task struct {
 // The kinds of tasks.
 const (
 	taskWake    = 'w' // an object has arrived: release what waits for it
+	taskFill    = 'f' // an object has arrived: what went without a reference to it goes with it
 	taskCascade = 'c' // an object has left: withdraw what refers to it
+
+	taskCascadeTerms = 'C' // an object has left because of the terms: withdraw what refers to it, which may return
+
 	taskJudge   = 'j' // a marking definition came or went, or a date in it has come: judge again what it decides
 	taskRetry   = 'v' // a version is no longer above the ceiling, or no longer in the target: judge the object's versions again
 	taskResolve = 'x' // something of an object was removed from the target: try again what was in conflict with it
@@ -87,19 +91,21 @@ func (b *batch) runTasks(full func() bool) (bool, error) {
 // run does as much of a task as fits into the batch and reports whether it is done.
 func (b *batch) run(t *task, full func() bool) (bool, error) {
 	switch t.kind {
-	case taskCascade:
+	case taskCascade, taskCascadeTerms:
 		if b.holds(t.id) {
 			return true, nil // it has come again
 		}
 		return b.each(t, referList(t.id), full, func(word string) error {
 			b.state.unset(referList(t.id) + word)
-			return b.withdrawReferring(t.id, word)
+			return b.withdrawReferring(t.id, word, t.kind == taskCascadeTerms)
 		})
 	case taskWake:
 		return b.each(t, waitList(t.id), full, func(word string) error {
 			b.state.unset(waitList(t.id) + word)
 			return b.again(positionOf(word))
 		})
+	case taskFill:
+		return b.fill(t, full)
 	case taskJudge:
 		return b.each(t, definedList(t.id), full, func(word string) error { return b.again(positionOf(word)) })
 	case taskResolve:
@@ -133,11 +139,19 @@ func (b *batch) each(t *task, list string, full func() bool, do func(word string
 }
 
 // withdrawReferring withdraws the version that a word of a referList names. One without a version, of an older format,
-// names all versions.
-func (b *batch) withdrawReferring(to stix.ID, word string) error {
-	id, key, one := strings.Cut(word, "\x00")
-	return b.withdraw(stix.ID(id), func(v *targetVersion) bool { return !one || v.key == key },
-		fmt.Sprintf("it refers to %s, which was withdrawn", to), 0)
+// names all versions. A version that can go without the reference is copied anew instead.
+func (b *batch) withdrawReferring(to stix.ID, word string, byTerms bool) error {
+	text, key, one := strings.Cut(word, "\x00")
+	id := stix.ID(text)
+	if b.route.rule.Cuts() && b.source != nil {
+		if done, err := b.copyAnew(id, key, byTerms); done || err != nil {
+			return err
+		}
+	}
+	return b.withdraw(id, withdrawal{
+		pick:   func(v *targetVersion) bool { return !one || v.key == key },
+		reason: fmt.Sprintf("it refers to %s, which was withdrawn", to), mayReturn: byTerms,
+	})
 }
 
 // again judges a version of the source again.
@@ -187,7 +201,7 @@ func (b *batch) referMany(t *task, full func() bool) (bool, error) {
 			return false, nil
 		}
 		next := min(done+manyReferences/4, len(e.references))
-		b.refer(e, done, next)
+		b.referSome(e, e.key, e.references[done:next])
 		done = next
 		t.after = positionWord(journal.Position(done))
 	}

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/accord-taxii/accord/stix"
@@ -19,7 +20,7 @@ const mostInCircle = 128
 func (b *batch) place(e *entry) error {
 	missing := b.missing(e)
 	if len(missing) == 0 {
-		return b.release(e)
+		return b.release(e, whole(e))
 	}
 	b.report(e, Waits, nil, missing[0])
 	var absent []stix.ID // no version waits either
@@ -35,7 +36,7 @@ func (b *batch) place(e *entry) error {
 		}
 		if len(circle) > 0 {
 			for _, e := range circle {
-				if err := b.release(e); err != nil {
+				if err := b.release(e, whole(e)); err != nil {
 					return err
 				}
 			}
@@ -43,8 +44,16 @@ func (b *batch) place(e *entry) error {
 		}
 		absent = lacking
 	}
+	if b.cuttable(e) {
+		return b.placeCut(e, missing)
+	}
 	if len(absent) == 0 {
 		absent = missing
+	}
+	if b.rejudging { // it may have gone without its references, by the terms before
+		if err := b.takeBack(e, fmt.Sprintf("it refers to %s, which is not there", missing[0])); err != nil {
+			return err
+		}
 	}
 	b.wait(e, absent[b.draw(len(absent))])
 	return nil

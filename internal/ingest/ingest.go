@@ -74,7 +74,7 @@ const mostAttempts = 4
 // attempt judges an envelope by the terms in force and appends it, if they are still in force then: else store.ErrStale.
 func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller, party agreement.Party, raws [][]byte, opts Options, id uuid.UUID, at time.Time) (*Result, error) {
 	terms, digest := col.Terms()
-	j := judge{terms: terms, party: party, limits: opts.Limits, now: at, idle: opts.Unjudged, wait: opts.Turn, definitions: &definitions{col: col}}
+	j := judge{terms: terms, party: party, limits: opts.Limits, now: at, idle: opts.Unjudged, wait: opts.Turn, definitions: &definitions{col: col, party: party.Name}}
 	verdicts, err := j.all(ctx, raws)
 	if err != nil {
 		return nil, err

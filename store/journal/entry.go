@@ -49,8 +49,11 @@ type Entry struct {
 	// Added: SHA-256 of the compact text. Terms, Admin: of the document after the change. Head: the root hash.
 	Digest Digest
 
+	// Terms, Admin: of the document before. Added: of a version that its release changed on the way, a keyed digest of the
+	// original's Digest; the entry that Source names has the original's.
+	Before Digest
+
 	// Terms, Admin.
-	Before  Digest // of the document before
 	Act     string // create, change, renew, suspend, resume, terminate, ...
 	Subject string // Admin: the thing changed, such as "account vendor-push"
 

@@ -39,7 +39,7 @@ const byWhom = fieldAccount | fieldParty | fieldReason
 
 // shapes is the table of doc/history.md: what a well-formed entry of each kind is. A field added later stands here, too.
 var shapes = map[Kind]shape{
-	Added:     {fieldObject | fieldSpecVersion | fieldSize | fieldDigest, byWhom | fieldVersion | fieldTLP | fieldStatus | fieldWarnings | fieldSource},
+	Added:     {fieldObject | fieldSpecVersion | fieldSize | fieldDigest, byWhom | fieldVersion | fieldTLP | fieldStatus | fieldWarnings | fieldSource | fieldBefore},
 	Deleted:   {fieldObject | fieldSpecVersion | fieldOf, byWhom | fieldVersion | fieldSource | fieldAct},
 	Withdrawn: {fieldObject | fieldSpecVersion | fieldOf, byWhom | fieldVersion | fieldSource | fieldAct},
 	Terms:     {fieldAct | fieldDigest, byWhom | fieldBefore},
@@ -84,6 +84,8 @@ func (e *Entry) Check() error {
 		return fmt.Errorf("the spec version is %s, expected 2.0 or 2.1", clean(e.SpecVersion))
 	case e.Kind == Deleted && e.Act != "" && e.Act != "remove" && e.Act != "bar", e.Kind == Withdrawn && e.Act != "" && e.Act != "terms":
 		return fmt.Errorf("the act of an entry of kind %d is %s", e.Kind, clean(e.Act))
+	case e.Kind == Added && e.Before != Digest{} && e.Source.IsZero():
+		return errors.New("an added version that no release brought names an original")
 	case e.TLP > maxTLP:
 		return fmt.Errorf("the marking is %d, expected at most %d", e.TLP, maxTLP)
 	case e.Kind == Head && (e.Source.Position == 0 || e.Source.Collection == [16]byte{}):
