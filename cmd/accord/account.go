@@ -11,7 +11,7 @@ import (
 func newAccountCommand(e *env) *cobra.Command {
 	cmd, t := newGroup(&cobra.Command{
 		Use:   "account",
-		Short: "Add, disable and enable accounts, and give them passwords and tokens",
+		Short: "Add, disable and enable accounts, and give them passwords, tokens and second factors",
 		Long: `Adds, disables and enables accounts, and gives them passwords and tokens. An
 account is one person's or one tool's login and belongs to a party; what it may
 do follows from that party's roles in each agreement.
@@ -28,7 +28,7 @@ request on: a disabled account is refused at once.`,
 	}
 	token.AddCommand(newTokenNew(e, t), newTokenRevoke(e, t))
 	cmd.AddCommand(newAccountList(e, t), newAccountShow(e, t), newAccountAdd(e, t), newAccountDisable(e, t), newAccountEnable(e, t),
-		newAccountPassword(e, t), token)
+		newAccountPassword(e, t), newAccountTOTP(e, t), token)
 	names := func(ctx context.Context, ad *admin.Client) (names []string) {
 		list, _ := ad.Accounts(ctx) // a shell shows no errors
 		for _, a := range list {

@@ -23,6 +23,7 @@ type Account struct {
 	Password     bool     `json:"password"` // it has one
 	Tokens       []Token  `json:"tokens,omitempty"`
 	Certificates []string `json:"certificates,omitempty"`
+	Factor       bool     `json:"second_factor,omitempty"` // it has one, for the console
 
 	LastSuccess *auth.Login `json:"last_success,omitempty"` // to a minute
 	LastFailure *auth.Login `json:"last_failure,omitempty"`
@@ -49,7 +50,7 @@ type NewAccount struct {
 func (s *Service) accountView(a auth.Account) Account {
 	seen := s.logins.Of(a.Name)
 	v := Account{Name: a.Name, Party: a.Party, Operator: a.Operator, Disabled: a.Disabled,
-		Password: a.PasswordHash != "", Certificates: slices.Clone(a.Certificates),
+		Password: a.PasswordHash != "", Certificates: slices.Clone(a.Certificates), Factor: a.Factor != nil,
 		LastSuccess: seen.Success, LastFailure: seen.Failure}
 	for _, t := range a.Tokens {
 		v.Tokens = append(v.Tokens, Token{ID: t.ID, Created: t.Created, Note: t.Note, Expires: t.Expires, Used: s.logins.TokenUsed(t.ID)})
@@ -165,6 +166,49 @@ func (s *Service) SetPassword(ctx context.Context, by store.Actor, name, hash st
 		a.PasswordHash, a.PasswordManaged = hash, true
 		return nil
 	})
+}
+
+// Enrolment is a second factor as it is shown once: the address that an authenticator reads, and codes for when it is lost.
+type Enrolment struct {
+	Address  string   `json:"otpauth"`
+	Recovery []string `json:"recovery_codes"`
+}
+
+// NewFactor gives an account another second factor for the console. The old one is worth nothing from then on.
+func (s *Service) NewFactor(ctx context.Context, by store.Actor, name string) (Enrolment, error) {
+	f, address, recovery, err := auth.NewFactor(cmp.Or(s.store.Registry().Server.Title, "Accord"), name, s.now())
+	if err != nil {
+		return Enrolment{}, err
+	}
+	err = s.alterAccount(ctx, by, name, "second factor", "", func(a *auth.Account) error {
+		a.Factor = &f
+		return nil
+	})
+	if err != nil {
+		return Enrolment{}, err
+	}
+	return Enrolment{Address: address, Recovery: recovery}, nil
+}
+
+// UseRecovery reports whether a code is one of an account's recovery codes, which then is none any more.
+func (s *Service) UseRecovery(ctx context.Context, name, code string) (used bool, err error) {
+	a, _ := s.store.Registry().Account(name)
+	if a.Factor == nil {
+		return false, nil
+	}
+	if _, used = a.Factor.Without(code); !used {
+		return false, nil // without a change
+	}
+	by := store.Actor{Account: agreement.AccountName(name), Party: agreement.PartyName(a.Party)}
+	err = s.alterAccount(ctx, by, name, "recovery code", "", func(a *auth.Account) error {
+		if used = a.Factor != nil; !used {
+			return nil
+		}
+		left, still := a.Factor.Without(code)
+		a.Factor, used = &left, still
+		return nil
+	})
+	return used && err == nil, err
 }
 
 // mostTokens bounds how many tokens an account has.

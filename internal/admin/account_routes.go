@@ -50,6 +50,11 @@ var accountRoutes = []route{
 		body: accountChange{}, answer: Account{},
 	},
 	{
+		method: http.MethodPost, path: "accounts/{name}/totp/", reach: operators, do: (*Service).serveNewFactor,
+		summary: "Give an account another second factor", note: "For the console. The otpauth:// address and the recovery codes are in this answer and nowhere else. Journaled.",
+		body: accountChange{}, answer: Enrolment{},
+	},
+	{
 		method: http.MethodPost, path: "accounts/{name}/tokens/", reach: operators, do: (*Service).serveNewToken,
 		summary: "Draw a token", note: "The token is in this answer and nowhere else. Journaled.",
 		body: accountChange{}, answer: Token{},
@@ -163,6 +168,13 @@ func (s *Service) serveSetPassword(c call) (any, error) {
 		return nil, err
 	}
 	return s.Account(c.name())
+}
+
+func (s *Service) serveNewFactor(c call) (any, error) {
+	if _, err := readAccount(c.Request); err != nil {
+		return nil, err
+	}
+	return s.NewFactor(c.Context(), c.by, c.name())
 }
 
 func (s *Service) serveNewToken(c call) (any, error) {

@@ -49,6 +49,12 @@ func (c *Client) Account(ctx context.Context, name string) (a Account, err error
 	return a, err
 }
 
+// NewFactor gives an account another second factor.
+func (c *Client) NewFactor(ctx context.Context, name string) (e Enrolment, err error) {
+	err = c.do(ctx, http.MethodPost, "accounts/"+url.PathEscape(name)+"/totp/", accountChange{}, &e)
+	return e, err
+}
+
 // NewToken draws a token for an account, which expires after so many days, if they are not 0.
 func (c *Client) NewToken(ctx context.Context, name, note string, days int) (t Token, err error) {
 	err = c.do(ctx, http.MethodPost, "accounts/"+url.PathEscape(name)+"/tokens/", accountChange{Note: note, Days: days}, &t)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Account is one person's or one tool's login. This is what accord.db stores: nothing in it can be used to log in.
+// Account is one person's or one tool's login. This is what accord.db stores. Nothing in it can be used to log in; of a second
+// factor, codes can be made, which count only beside the password.
 type Account struct {
 	Name         string   `json:"name"`
 	Party        string   `json:"party,omitempty"`         // empty only for an operator
@@ -20,6 +21,9 @@ type Account struct {
 
 	// PasswordManaged says that the password was changed by command: an apply file does not put its own back.
 	PasswordManaged bool `json:"password_managed,omitempty"`
+
+	// Factor is asked for by the console, after the password; nil: none.
+	Factor *Factor `json:"factor,omitempty"`
 
 	// How its pages look, beside what its API root and the server say; see the apply file.
 	DefaultPage    int  `json:"default_page,omitempty"`
