@@ -69,7 +69,8 @@ func write(w http.ResponseWriter, status int, p plain) error {
 	h := w.Header()
 	h.Set("Content-Type", p.mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(p.body)))
-	h.Set("Cache-Control", "no-store") // what a caller may see is for that caller, at that moment
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // for browsers that are led here: no answer is a page
+	h.Set("Cache-Control", "no-store")                                             // what a caller may see is for that caller, at that moment
 	w.WriteHeader(status)
 	_, err := w.Write(p.body)
 	return err

@@ -73,6 +73,11 @@ var auditRoutes = []route{
 		query: []string{"object", "after", "limit"}, answer: audit.History{},
 	},
 	{
+		method: http.MethodGet, path: "agreements/{name}/changes/", reach: accounts, do: (*Service).serveTermsHistory, memory: largeAnswer, long: true,
+		summary: "Get the changes of the terms", note: "The entries by which the terms changed, the newest first, each with what differs. For auditors and operators. after is the next of the page before.",
+		query: []string{"after", "limit"}, answer: audit.History{},
+	},
+	{
 		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer, long: true,
 		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
 		query: []string{"object", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
@@ -266,6 +271,19 @@ func (s *Service) serveHistory(c call) (any, error) {
 		return nil, err
 	}
 	return v.History(values.Get("object"), after, limit)
+}
+
+// serveTermsHistory serves the changes of an agreement's terms.
+func (s *Service) serveTermsHistory(c call) (any, error) {
+	v, values, err := s.view(c, "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	before, limit, err := page(values)
+	if err != nil {
+		return nil, err
+	}
+	return v.TermsHistory(before, limit)
 }
 
 // serveDeliveries serves the receipts of an object (object), or the readers and how far each has come (limit, next).

@@ -68,7 +68,7 @@ type plain struct {
 }
 
 // routes lists all paths, below where the API is mounted. A path without its trailing slash is the same.
-var routes = slices.Concat(agreementRoutes, objectRoutes, auditRoutes, witnessRoutes, liveRoutes, searchRoutes, accountRoutes, refusedRoutes, statusRoutes)
+var routes = slices.Concat(agreementRoutes, objectRoutes, placeRoutes, auditRoutes, witnessRoutes, liveRoutes, searchRoutes, accountRoutes, refusedRoutes, statusRoutes)
 
 // handler serves the routes below prefix, which ends in a slash. The context of each request carries its caller; see
 // withCaller. Callers at the machine reach the local routes, and are told all about an error.
@@ -134,13 +134,6 @@ func (s *Service) streamed(r route, w http.ResponseWriter, req *http.Request) er
 
 // make has a route answer, if the caller reaches it. ended must be called with whether the whole answer was sent.
 func (s *Service) make(r route, req *http.Request) (p plain, ended func(whole bool), err error) {
-	c, err := callOf(req)
-	if err != nil {
-		return plain{}, nil, err
-	}
-	if r.reach == operators && !c.caller.Operator {
-		return plain{}, nil, errOperatorsOnly
-	}
 	reserved := budget.From(req.Context())
 	if err := reserved.Grow(req.Context(), cmp.Or(r.memory, smallAnswer)); err != nil {
 		return plain{}, nil, err
@@ -150,26 +143,40 @@ func (s *Service) make(r route, req *http.Request) (p plain, ended func(whole bo
 			return plain{}, nil, err
 		}
 	}
-	if r.long {
-		done, err := reserved.Long(req.Context())
-		if err != nil {
-			return plain{}, nil, err
-		}
-		defer done() // before the client is waited for
-	}
-	answer, err := r.do(s, c)
+	answer, ended, err := s.answer(r, req, reserved)
 	if err != nil {
 		return plain{}, nil, err
-	}
-	ended = func(bool) {}
-	if n, ok := answer.(noted); ok {
-		answer, ended = n.answer, n.ended
 	}
 	p, ok := answer.(plain)
 	if !ok {
 		p = jsonOf(answer)
 	}
 	return p, ended, nil
+}
+
+// answer has a route answer, if the caller reaches it: in a turn, if that takes long.
+func (s *Service) answer(r route, req *http.Request, reserved *budget.Reservation) (answer any, ended func(whole bool), err error) {
+	c, err := callOf(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.reach == operators && !c.caller.Operator {
+		return nil, nil, errOperatorsOnly
+	}
+	if r.long {
+		done, err := reserved.Long(req.Context())
+		if err != nil {
+			return nil, nil, err
+		}
+		defer done() // before the client is waited for
+	}
+	if answer, err = r.do(s, c); err != nil {
+		return nil, nil, err
+	}
+	if n, ok := answer.(noted); ok {
+		return n.answer, n.ended, nil
+	}
+	return answer, func(bool) {}, nil
 }
 
 // mostQuestion bounds the body of a question that takes long to answer: a search for ten thousand values.

@@ -66,6 +66,7 @@ type Service struct {
 	running *Running // nil: no server serves the store
 
 	openAPI func() ([]byte, error)
+	asked   func() *http.ServeMux // see Ask
 
 	// changing is held from reading what a change is made of until the change is in the store: a plan, or an account
 	// read earlier, holds only as long as nothing else changes.
@@ -80,9 +81,11 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	return &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, index: theIndex(c.Index), live: c.Live, limits: c.Limits,
+	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, index: theIndex(c.Index), live: c.Live, limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
+	s.asked = sync.OnceValue(s.askable)
+	return s
 }
 
 // errNoIndex is the answer of a server without an index.

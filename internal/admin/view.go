@@ -145,3 +145,27 @@ func unavailable(u store.Unavailable) Agreement {
 		Unavailable: u.Reason.Error(),
 	}
 }
+
+// Roles returns the roles that a caller's party has in any agreement.
+func (s *Service) Roles(caller agreement.Caller) (roles []agreement.Role) {
+	has := map[agreement.Role]bool{}
+	for _, col := range s.store.Collections() {
+		if m, ok := col.Agreement().Member(caller.Party); ok {
+			for _, role := range m.Roles {
+				has[role] = true
+			}
+		}
+	}
+	for _, role := range agreement.Roles() {
+		if has[role] {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// Audits reports whether a caller reads history of an agreement, if only of what its party added.
+func (s *Service) Audits(caller agreement.Caller, name agreement.Name) bool {
+	col, ok := s.store.Collection(name)
+	return ok && agreement.Permit(col.Agreement(), caller, agreement.AuditOwn, s.now()) == nil
+}

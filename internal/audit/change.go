@@ -63,3 +63,42 @@ func flatten(values map[string]string, path string, text []byte) error {
 	}
 	return nil
 }
+
+// TermsHistory returns the entries by which the terms changed, the newest first, at most limit of them; before, if it is not 0, is the
+// position that they come before.
+func (v *View) TermsHistory(before journal.Position, limit int) (History, error) {
+	if err := v.All("the terms"); err != nil {
+		return History{}, err
+	}
+	size, err := v.Size()
+	if err != nil {
+		return History{}, err
+	}
+	h := &telling{View: v, answer: History{Agreement: string(v.Agreement()), Entries: []Record{}, Terms: map[string]json.RawMessage{}}}
+	at := journal.Position(size)
+	if before > 0 {
+		at = min(at, before-1)
+	}
+	for ; at > 0; at-- {
+		since, _, _, err := v.col.TermsAt(at)
+		if err != nil {
+			return History{}, err
+		}
+		if since == 0 {
+			break
+		}
+		if len(h.answer.Entries) == limit {
+			h.answer.More, h.answer.Next = true, at+1
+			break
+		}
+		e, _, err := v.col.Entry(since)
+		if err == nil {
+			err = h.tell(positioned{since, e})
+		}
+		if err != nil {
+			return History{}, err
+		}
+		at = since
+	}
+	return h.answer, nil
+}
