@@ -11,7 +11,7 @@ LDFLAGS  = -s -w
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: run test check race staticcheck vulncheck bench bench-quick bench-layers build release fuzz fmt torture attack clean
+.PHONY: run vendor-js shots test check race staticcheck vulncheck bench bench-quick bench-layers build release fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -100,6 +100,14 @@ torture: build
 # Answers a second to honest clients, and the server's memory, during attacks of several kinds.
 attack: build
 	$(GO) run ./internal/torture -accord bin/accord -attack 5s
+
+# The scripts of the console from npm, by its lock file: checked in, so that this runs only to change a version.
+vendor-js:
+	./internal/console/js/vendor.sh
+
+# The pictures of the console in doc/console/. Needs Chromium.
+shots:
+	ACCORD_SHOTS=$(CURDIR)/doc/console $(GO) test -run '^TestShots$$' -count=1 -v ./internal/console
 
 clean:
 	rm -rf bin demo-data bench-out release

@@ -31,7 +31,8 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
-	{"internal/serve", "internal/admin internal/live internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/serve", "internal/console internal/admin internal/live internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/console", "internal/admin internal/agreement internal/audit internal/auth internal/budget internal/index stix/pattern store/journal", "the web console: pages of what admin answers; journal: what a position is; pattern: patterns in words"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/budget internal/index internal/live internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
@@ -76,7 +77,7 @@ var homes = []home{
 	{"github.com/cockroachdb/pebble/", "internal/index", "the index: an ordered store that joins what is written under one key"},
 	{"github.com/RoaringBitmap/roaring/", "internal/index", "sets of journal positions"},
 	{"golang.org/x/net/", "internal/index", "domain names in other scripts"},
-	{"go.etcd.io/bbolt", "store internal/delivery internal/verifiedbolt internal/bench", "the files; bench measures it beside what the store makes of it"},
+	{"go.etcd.io/bbolt", "store internal/delivery internal/verifiedbolt internal/console internal/bench", "the files, and sessions of the console; bench measures it beside what the store makes of it"},
 	{"github.com/santhosh-tekuri/jsonschema/", "schemas", "compiles the schemas"},
 	{"github.com/labstack/echo/", "taxii/server internal/bench", "routes TAXII; bench has a bare handler to compare with"},
 	{"golang.org/x/mod/sumdb", "store/journal store internal/audit internal/witness internal/serve", "the Merkle tree and signed notes"},
@@ -92,6 +93,7 @@ var homes = []home{
 	{"golang.org/x/text/", "stix/validate internal/index", "language tags; words folded for search"},
 	{"golang.org/x/sys/", "store internal/verifiedbolt", "locks and memory maps"},
 	{"golang.org/x/sync/", "*", "groups of goroutines"},
+	{"github.com/pquerna/otp", "internal/auth", "one-time codes of a second factor"},
 	{"github.com/google/uuid", "*", "identifiers"},
 }
 

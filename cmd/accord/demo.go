@@ -76,6 +76,7 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 	config := serve.Config{
 		DataDir: f.data, Transport: t, Limits: serve.DefaultLimits(), OperationsListen: f.opsListen,
 		Log: log.Level(zerolog.WarnLevel), Now: e.now, Version: versionText(), Prepare: d.prepare,
+		Console: serve.Console{On: true, FactorOptional: true},
 		Started: func(r serve.Running) {
 			fmt.Fprint(e.stdout, d.welcome(r.URL, f.data))
 			log.Info().Str("url", r.URL+"/taxii2/").Str("data", f.data).Msg("listening")

@@ -27,6 +27,8 @@ type serveFlags struct {
 	noIndex           bool
 	limits            serve.Limits
 
+	console serve.Console
+
 	publicURL   string
 	corsOrigins []string
 	keyHeaders  []string
@@ -63,6 +65,11 @@ stay open meanwhile.
 Every bound on what clients may do has a default that suits most, and a flag,
 which says in brackets what is answered beyond it.
 
+With --console, people find a web console at /console/. They log in there with
+the password of their account, and operators with a second factor besides (accord
+account totp). It is best served under a name of its own: --console-listen and
+--console-url.
+
 The log goes to standard error, one line an event. It says "listening", with
 the URL, once connections are accepted. --ops-listen opens a second address,
 for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
@@ -90,6 +97,11 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` under which clients reach this server, such as https://taxii.example; without it API roots are stated as paths")
 	flags.StringArrayVar(&f.corsOrigins, "cors-origin", nil, "`ORIGIN` whose scripts may read answers in a browser, such as https://viewer.example; may be repeated")
 	flags.StringArrayVar(&f.keyHeaders, "key-header", nil, "`NAME` of a header that may carry a token, such as X-API-Key; may be repeated")
+	flags.BoolVar(&f.console.On, "console", false, "serve the web console at /console/")
+	flags.StringVar(&f.console.Listen, "console-listen", "", "address `HOST:PORT` for the console alone, instead of beside TAXII")
+	flags.StringVar(&f.console.URL, "console-url", "", "`URL` under which browsers reach the console, if it is not --public-url")
+	flags.DurationVar(&f.console.Idle, "console-idle", serve.DefaultConsoleIdle, "a session of the console ends when it is not used for so long")
+	flags.DurationVar(&f.console.Longest, "console-session", serve.DefaultConsoleLongest, "a session of the console ends at the latest after so long")
 	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.noIndex, "no-index", false, "keep no search index: searches are answered with 503")
@@ -107,7 +119,7 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 	defer flush()
 	config := serve.Config{
 		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
-		PublicURL: f.publicURL, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders,
+		PublicURL: f.publicURL, Console: f.console, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders,
 		OperationsExposed: f.opsExposed, OperationsNames: f.opsNames,
 		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries, NoIndex: f.noIndex,
 		Log: log, Now: e.now, Version: versionText(),

@@ -43,6 +43,7 @@ type setup struct {
 	roots  []store.Root
 
 	changes []func(*server.Config)
+	serving []func(*serve.Config)
 	index   bool
 }
 
@@ -52,6 +53,11 @@ func WithLimits(l server.Limits) Option { return func(s *setup) { s.config.Limit
 // WithConfig changes the configuration of the TAXII server.
 func WithConfig(change func(*server.Config)) Option {
 	return func(s *setup) { s.changes = append(s.changes, change) }
+}
+
+// WithServe changes the configuration of the whole server.
+func WithServe(change func(*serve.Config)) Option {
+	return func(s *setup) { s.serving = append(s.serving, change) }
 }
 
 // WithDelivered calls f with each page of objects that was sent completely, in place of the server's own record.
@@ -103,6 +109,9 @@ func New(t testing.TB, options ...Option) *Server {
 		for _, change := range set.changes {
 			change(c)
 		}
+	}
+	for _, change := range set.serving {
+		change(&config)
 	}
 	s.Running, s.stop = Serve(t, config)
 	for prefix, h := range set.mounts {

@@ -59,7 +59,32 @@ func write(out io.Writer, program string) error {
 			fmt.Fprintf(&text, "\n--- %s\n\n%s\n", filepath.Base(file), content)
 		}
 	}
+	if err := writeVendored(&text); err != nil {
+		return err
+	}
 	_, err = out.Write(text.Bytes())
+	return err
+}
+
+// vendored is the folder, in the main module, of scripts that are not ours and their licences, LICENSE.NAME-VERSION.
+const vendored = "internal/console/static/vendor"
+
+// writeVendored writes the notices of the scripts that are built in.
+func writeVendored(text *bytes.Buffer) error {
+	root, err := goCommand("list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(root)), vendored, "LICENSE.*"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s: no licence file", vendored)
+	}
+	for _, file := range files {
+		content, readErr := os.ReadFile(file)
+		err = errors.Join(err, readErr)
+		name := strings.TrimPrefix(filepath.Base(file), "LICENSE.")
+		fmt.Fprintf(text, "\n%s\n%s (JavaScript)\n\n%s\n", strings.Repeat("=", 80), name, bytes.TrimSpace(content))
+	}
 	return err
 }
 

@@ -23,8 +23,16 @@ func (c *Config) servesHost() func(host string) bool {
 	if loopback || listen == "" {
 		names["localhost"] = true
 	}
-	if u, err := url.Parse(c.PublicURL); err == nil {
-		names[strings.ToLower(u.Hostname())] = true
+	for _, known := range []string{c.PublicURL, c.Console.URL} {
+		if u, err := url.Parse(known); err == nil {
+			names[strings.ToLower(u.Hostname())] = true
+		}
+	}
+	if own, _, err := net.SplitHostPort(c.Console.Listen); err == nil && own != "" {
+		names[strings.ToLower(own)] = true
+		if isLoopback(own) {
+			names["localhost"] = true
+		}
 	}
 	return func(host string) bool {
 		if name, _, err := net.SplitHostPort(host); err == nil {

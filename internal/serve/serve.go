@@ -50,6 +50,9 @@ type Config struct {
 	// it, requests that name another host are refused.
 	PublicURL string
 
+	// Console is the web console.
+	Console Console
+
 	// CORSOrigins are those whose scripts may read answers in a browser.
 	CORSOrigins []string
 
@@ -88,6 +91,9 @@ func (c *Config) Check() error {
 				"listen on 127.0.0.1; or say --ops-exposed if only monitoring reaches that address"}
 		}
 	}
+	if err := c.checkConsole(); err != nil {
+		return err
+	}
 	return c.Limits.Check()
 }
 
@@ -95,6 +101,7 @@ func (c *Config) Check() error {
 type Running struct {
 	URL           string // scheme, host and port, as clients on this machine reach it
 	OperationsURL string // "" for none
+	ConsoleURL    string // "" for none
 	Store         *store.Store
 	TAXII         *server.Server
 }
@@ -127,6 +134,7 @@ type srv struct {
 	certificateFile string // where the server's own certificate is from
 	clients         net.Listener
 	monitors        net.Listener // of the operations; nil: none
+	browsers        net.Listener // of the console; nil: none of its own
 	running         Running
 
 	failed chan error // a listener that ended by itself
@@ -152,6 +160,7 @@ var parts = []part{
 	{"administration socket", (*srv).serveAdministration},
 	{"preparation", (*srv).prepare},
 	{"TAXII", (*srv).makeTAXII},
+	{"console", (*srv).makeConsole},
 	{"garbage collector", (*srv).tuneCollector},
 	{"old statuses", (*srv).dropStatuses},
 	{"releases", (*srv).runReleases},
@@ -161,6 +170,7 @@ var parts = []part{
 	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
 	{"clients", (*srv).serveClients},
+	{"browsers", (*srv).serveConsole},
 	{"streams of events", (*srv).endStreams}, // before the clients, whose requests would not end by themselves
 	{"readiness", (*srv).announce},
 	{"validation tables", (*srv).warmUp},
@@ -171,7 +181,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	s := &srv{config: c, cosigner: newCosigner(), failed: make(chan error, 2)}
+	s := &srv{config: c, cosigner: newCosigner(), failed: make(chan error, 3)}
 	var stops []stop
 	var failed error
 	for _, p := range parts {
@@ -251,6 +261,9 @@ func (s *srv) announce(context.Context) (stop, error) {
 		s.config.Log.Warn().Str("sha256", fingerprint).Msg("self-signed certificate: clients must be told to trust it")
 	}
 	s.operations.ready.Store(true)
+	if s.running.ConsoleURL != "" {
+		s.config.Log.Info().Str("url", s.running.ConsoleURL).Msg("console")
+	}
 	s.config.Log.Info().Str("url", s.running.URL+"/taxii2/").Str("data", s.config.DataDir).Msg("listening")
 	if s.config.Started != nil {
 		s.config.Started(s.running)

@@ -135,7 +135,13 @@ func (s *srv) listen(context.Context) (stop, error) {
 		s.running.OperationsURL = origin("http", address, s.monitors)
 		close = func(context.Context) error { return errors.Join(closeListener(s.clients), closeListener(s.monitors)) }
 	}
-	return close, nil
+	if err := s.listenForConsole(); err != nil {
+		return close, err
+	}
+	if s.browsers == nil {
+		return close, nil
+	}
+	return func(ctx context.Context) error { return errors.Join(close(ctx), closeListener(s.browsers)) }, nil
 }
 
 // closeListener closes a listener that may be closed already.

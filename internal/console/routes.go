@@ -1,0 +1,109 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+)
+
+// reach says which callers a screen is for. What an account may see on it follows from its roles in each agreement: the screen asks
+// as the account, and what is refused is not there.
+type reach uint8
+
+const (
+	accounts  reach = iota // whoever is logged in
+	strangers              // also before logging in
+	operators              // for others the screen does not exist
+)
+
+// route is one address of the console.
+type route struct {
+	method, path string // below Prefix
+	reach        reach
+	again        bool // asks for the password or a code again, unless that was a moment ago
+	most         int  // bytes of the form; 0: mostForm
+	do           func(*page) error
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+)
+
+// routes are all addresses but those of the built-in files.
+var routes = slices.Concat(loginRoutes, analystRoutes, officerRoutes)
+
+var loginRoutes = []route{
+	{method: get, path: "login/", reach: strangers, do: showLogin},
+	{method: post, path: "login/", reach: strangers, do: logIn},
+	{method: get, path: "login/code/", reach: strangers, do: showCode},
+	{method: post, path: "login/code/", reach: strangers, do: giveCode},
+	{method: post, path: "logout/", do: logOut},
+	{method: get, path: "sessions/", do: showSessions},
+	{method: post, path: "sessions/end/", do: endSessions},
+	{method: post, path: "theme/", do: setTheme},
+	{method: get, path: "keys/", do: func(p *page) error { return p.show(http.StatusOK, "keys", "Keys", nil) }},
+}
+
+var analystRoutes = []route{
+	{method: get, path: "", do: func(p *page) error { return p.done(Prefix + "overview/") }},
+	{method: get, path: "overview/", do: showOverview},
+	{method: get, path: "search/", do: showSearch},
+	{method: get, path: "values/", do: showValues},
+	{method: post, path: "values/", most: 4 << 20, do: findValues},
+	{method: get, path: "objects/{id}/", do: showObject},
+	{method: get, path: "objects/{id}/text/", do: downloadObject},
+	{method: get, path: "objects/{id}/graph/", do: showGraph},
+	{method: get, path: "pattern/", do: showPattern},
+}
+
+var officerRoutes = []route{
+	{method: get, path: "agreements/", do: showAgreements},
+	{method: get, path: "agreements/{name}/", do: showAgreement},
+	{method: post, path: "agreements/{name}/suspend/", reach: operators, do: changeAgreement("suspend")},
+	{method: post, path: "agreements/{name}/resume/", reach: operators, do: changeAgreement("resume")},
+	{method: post, path: "agreements/{name}/renew/", reach: operators, again: true, do: changeAgreement("renew")},
+	{method: post, path: "agreements/{name}/terminate/", reach: operators, again: true, do: changeAgreement("terminate")},
+	{method: get, path: "flows/", do: showFlows},
+	{method: get, path: "renewals/", do: showRenewals},
+}
+
+// navGroup is a group of screens in the navigation.
+type navGroup struct {
+	Title string
+	Items []navItem
+}
+
+type navItem struct {
+	Title, Path string
+	Current     bool
+}
+
+// navigation lists the screens that the account's roles have.
+func (p *page) navigation() (groups []navGroup) {
+	roles := p.Admin.Roles(p.caller)
+	has := func(role agreement.Role) bool { return p.caller.Operator || slices.Contains(roles, role) }
+	add := func(title string, items ...navItem) {
+		items = slices.DeleteFunc(items, func(i navItem) bool { return i.Path == "" })
+		for i := range items {
+			items[i].Path = Prefix + items[i].Path
+			at := p.r.URL.Path
+			items[i].Current = at == items[i].Path || items[i].Path != Prefix && strings.HasPrefix(at, items[i].Path)
+		}
+		if len(items) > 0 {
+			groups = append(groups, navGroup{title, items})
+		}
+	}
+	only := func(is bool, title, path string) navItem {
+		if !is {
+			return navItem{}
+		}
+		return navItem{Title: title, Path: path}
+	}
+	add("Find", navItem{Title: "Overview", Path: "overview/"}, only(has(agreement.Consumer), "Search", "search/"),
+		only(has(agreement.Consumer), "List of values", "values/"), navItem{Title: "Pattern", Path: "pattern/"})
+	add("Share", navItem{Title: "Agreements", Path: "agreements/"}, navItem{Title: "Flows", Path: "flows/"}, navItem{Title: "Renewals", Path: "renewals/"})
+	return groups
+}
