@@ -14,7 +14,7 @@ type Batch struct {
 	Bytes        int64 // of the envelope's text
 }
 
-// Bounds of an envelope that a client sends where AddOptions does not say.
+// Defaults of AddOptions.
 const (
 	DefaultBatchObjects = 1000
 	defaultPollFor      = 10 * time.Minute

@@ -102,8 +102,8 @@ func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) 
 	return response, answer, err
 }
 
-// exchange sends a request with the client's credentials and reads the answer. That of a stream of events is nil: its body is
-// left to the caller.
+// exchange sends a request with the client's credentials and reads the answer's body. It does not read a stream of events:
+// the body is then nil, and the caller reads it from the response.
 func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error) {
 	request.Header.Set("User-Agent", c.options.UserAgent)
 	if c.options.Token != "" || c.options.User != "" {

@@ -13,8 +13,8 @@ type answering func(*http.Request) *http.Response
 
 func (f answering) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
-// FuzzAnswer has a client read and write where a server answers anything: it never waits longer than it was told to, asks
-// nobody else, and comes to an end when the answers do not lead on.
+// FuzzAnswer has a client read and write where a server answers anything: it never waits longer than allowed, sends
+// nothing to another host, and stops when the answers do not lead on.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{`{"objects":[{}],"more":true,"next":"a"}`, `{"more":true}`, `{"objects":[null]}`, `{"id":"../x","status":"pending"}`, `{"title":"t","http_status":"429"}`, `[`} {
 		f.Add(200, MediaType, "", body)

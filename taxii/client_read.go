@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Query is what a client asks for (section 3.4). Values of one field are united, fields narrow each other; an empty
-// field does not narrow.
+// Query is what a client asks for (section 3.4). A version is selected if, for each field that is not empty, it matches one
+// of the field's values.
 type Query struct {
 	AddedAfter time.Time // date_added strictly later
 	Limit      int       // items a page; 0 leaves it to the server
@@ -49,7 +49,7 @@ type Page[T any] struct {
 	Next        string
 }
 
-// Discovery reads what roots a server has (section 4.1), for instance at https://taxii.example/taxii2/.
+// Discovery reads a server's list of API roots (section 4.1), for instance at https://taxii.example/taxii2/.
 func (c *Client) Discovery(ctx context.Context, discoveryURL string) (Discovery, error) {
 	return read[Discovery](ctx, c, discoveryURL)
 }
@@ -91,14 +91,14 @@ func read[T any](ctx context.Context, c *Client, base string, segments ...string
 	return value, nil
 }
 
-// Objects reads the objects of a collection page by page, oldest first (section 5.4). It goes on by next, or by
-// added_after where a server says more without next, until nothing is left; a server that leads in a circle is an
-// error. After an error the iteration ends. Pages are never empty.
+// Objects reads the objects of a collection page by page, oldest first (section 5.4). It follows next, or added_after if a
+// page has more without next, to the last page. Pages that lead in a circle are an error, and an error ends the iteration.
+// Pages are never empty.
 func (c *Client) Objects(ctx context.Context, collectionURL string, q Query) iter.Seq2[Page[json.RawMessage], error] {
 	return pages(ctx, c, collectionURL, []string{"objects"}, q, envelopePage)
 }
 
-// Object reads the versions of one object that match (section 5.6). IDs and Types of the query say nothing here.
+// Object reads the versions of one object that match (section 5.6). It ignores IDs and Types of the query.
 func (c *Client) Object(ctx context.Context, collectionURL, id string, q Query) iter.Seq2[Page[json.RawMessage], error] {
 	q.IDs, q.Types = nil, nil
 	return pages(ctx, c, collectionURL, []string{"objects", id}, q, envelopePage)
@@ -111,8 +111,8 @@ func (c *Client) Manifest(ctx context.Context, collectionURL string, q Query) it
 	})
 }
 
-// Versions reads the versions of one object (section 5.8), of the spec versions asked for. Other match fields of the
-// query say nothing here.
+// Versions reads the versions of one object (section 5.8), of the spec versions asked for. It ignores the query's other
+// match fields.
 func (c *Client) Versions(ctx context.Context, collectionURL, id string, q Query) iter.Seq2[Page[string], error] {
 	q.IDs, q.Types, q.Versions = nil, nil, nil
 	return pages(ctx, c, collectionURL, []string{"objects", id, "versions"}, q, func(v Versions) Page[string] {

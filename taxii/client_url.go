@@ -42,7 +42,7 @@ func parseCollection(text string) (location, error) {
 	return l, nil
 }
 
-// root is the API root of a collection: what stands before collections/{id}/.
+// root returns the API root of a collection: the part of its URL before collections/{id}/.
 func (l location) root() (location, bool) {
 	const collections = "/collections/"
 	at := strings.LastIndex(l.Path, collections)
@@ -57,7 +57,7 @@ func (l location) root() (location, bool) {
 	return l, true
 }
 
-// below is the resource at the given path segments below l.
+// below returns the resource at the given path segments below l.
 func (l location) below(segments ...string) location {
 	raw := l.EscapedPath()
 	for _, segment := range segments {
@@ -68,13 +68,13 @@ func (l location) below(segments ...string) location {
 	return l
 }
 
-// with is the URL's text with a query.
+// with returns the URL's text with a query.
 func (l location) with(query url.Values) string {
 	l.RawQuery = query.Encode()
 	return l.String()
 }
 
-// RootOf is the URL of the API root of the collection at the given URL.
+// RootOf returns the URL of the API root of the collection at the given URL.
 func RootOf(collectionURL string) (string, error) {
 	l, err := parseCollection(collectionURL)
 	if err != nil {
@@ -84,7 +84,7 @@ func RootOf(collectionURL string) (string, error) {
 	return root.String(), nil
 }
 
-// ResolveRoot is the absolute URL of an item of Discovery.APIRoots, which may be a path, as found at discoveryURL.
+// ResolveRoot returns the absolute URL of an item of Discovery.APIRoots, which may be a path, as found at discoveryURL.
 func ResolveRoot(discoveryURL, root string) (string, error) {
 	base, err := parseLocation(discoveryURL)
 	if err != nil {

@@ -117,7 +117,7 @@ func ParseCursor(s string) (Cursor, error) {
 	return c, nil
 }
 
-// OfObject is f for an endpoint of one object (sections 5.6 and 5.8), which behaves as if match[id] were set to it: the
+// OfObject returns f for an endpoint of one object (sections 5.6 and 5.8), which behaves as if match[id] were set to it: the
 // cursors made under it are not taken for those of another object. Call it before Resolve.
 func (f Filter) OfObject(id string) Filter {
 	f.IDs = []string{id}
@@ -126,11 +126,11 @@ func (f Filter) OfObject(id string) Filter {
 	return f
 }
 
-// Resolve applies the cursor of a request, if any, in a collection. Filters which the request leaves out are those the
+// Resolve applies the cursor of a request, if any, in a collection. Filters that the request leaves out are those the
 // cursor was made under; a filter that contradicts them is an error. AddedAfter becomes the cursor's position, whatever
-// added_after said, and limit may be any. A cursor of another collection is passed over, as if the request had none: the
-// most used connector carries the last cursor of one collection into the next (doc/decisions/0026). Afterwards the Filter
-// is the whole query. The error is a [*ParameterError].
+// added_after said, and limit may be any. A cursor of another collection is ignored: the most used connector carries the
+// last cursor of one collection into the next (doc/decisions/0026). Afterwards the Filter is the whole query. The error is a
+// [*ParameterError].
 func (f Filter) Resolve(collection [16]byte) (Filter, error) {
 	if f.Next == nil {
 		return f, nil
@@ -193,7 +193,7 @@ func (f *Filter) adopt(made Filter, bit ParamSet, name string) (problem string) 
 	return ""
 }
 
-// only is f without every match field but one.
+// only returns f without its match fields, except one.
 func (f Filter) only(bit ParamSet) Filter {
 	var one Filter
 	switch bit {
@@ -209,7 +209,7 @@ func (f Filter) only(bit ParamSet) Filter {
 	return one
 }
 
-// sorted is a copy in order, without repetitions.
+// sorted returns a copy in order, without repetitions.
 func sorted(items []string) []string {
 	items = slices.Clone(items)
 	slices.Sort(items)

@@ -135,7 +135,7 @@ func decodeFilters(b []byte) (Filter, bool) {
 	return f, true
 }
 
-// decoder takes values off the front of rest; ok turns false at the first that is not there.
+// decoder reads values from the front of rest; ok becomes false at the first that is missing or malformed.
 type decoder struct {
 	rest []byte
 	ok   bool

@@ -14,7 +14,7 @@ type EnvelopeLimits struct {
 	Objects int // objects in an envelope; DefaultObjects
 }
 
-// Bounds of an envelope where EnvelopeLimits does not say.
+// Defaults of EnvelopeLimits.
 const (
 	DefaultDepth   = 100
 	DefaultObjects = 100_000
@@ -33,8 +33,7 @@ func (l EnvelopeLimits) orDefault() EnvelopeLimits {
 // SplitCode says why a body is no envelope.
 type SplitCode uint8
 
-// The reasons. NotJSON is said only of what SplitEnvelope reads itself: an object whose own text is not JSON is found by
-// whoever parses it.
+// The reasons. NotJSON is about the envelope's own text only: SplitEnvelope does not parse objects.
 const (
 	NotJSON        SplitCode = iota + 1
 	NotEnvelope              // JSON, but no object with a list of objects in "objects"

@@ -27,8 +27,8 @@ func (e *Error) Error() string {
 
 // NotAcceptableError says that no media range of the Accept header can be served: 406.
 type NotAcceptableError struct {
-	Accept  string   // what was read
-	Offered []string // what would do
+	Accept  string   // the header's value
+	Offered []string // media types that can be served
 	Hint    string   // what the sender may not know, or ""
 }
 
@@ -37,10 +37,10 @@ func (e *NotAcceptableError) Error() string {
 	return withHint(text, e.Hint)
 }
 
-// UnsupportedMediaError says that a request's body is of a kind that is not read here: 415.
+// UnsupportedMediaError says that the media type or the coding of a request's body is not supported: 415.
 type UnsupportedMediaError struct {
 	Header string // Content-Type or Content-Encoding
-	Value  string // what was read; "" when the header is missing
+	Value  string // the header's value; "" when it is missing
 	Want   string
 	Hint   string
 }
@@ -85,7 +85,7 @@ func enumerate(items []string) string {
 	return text
 }
 
-// Strangers' text is cut to this many bytes in messages.
+// shown bounds how much of a request's text a message quotes, in bytes.
 const shown = 80
 
 func quote(s string) string { return strconv.Quote(cut(s)) }

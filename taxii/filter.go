@@ -71,7 +71,7 @@ type FilterLimits struct {
 	Bytes  int // octets of the query string; DefaultFilterBytes
 }
 
-// Bounds of a request's filters where FilterLimits does not say.
+// Defaults of FilterLimits.
 const (
 	DefaultFilterValues = 1000
 	DefaultFilterBytes  = 64 << 10
@@ -140,10 +140,10 @@ func ParseFilter(rawQuery string, defined ParamSet, limits FilterLimits) (Filter
 	return f, nil
 }
 
-// given is what a query string says of one parameter.
+// given has the values of one parameter in a query string.
 type given struct {
-	name          string // of one that is not in the table
-	value, second string // the first two that it is given
+	name          string // of a parameter that is not in the table
+	value, second string // its first two values
 	times         int
 }
 

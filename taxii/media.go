@@ -134,8 +134,8 @@ func (m media) isBody() bool {
 	return m.name == jsonType
 }
 
-// parseMedia reads one media type with its parameters (RFC 9110, section 8.3.1). Parameters other than version and q say
-// nothing here and are passed over, malformed ones too.
+// parseMedia reads one media type with its parameters (RFC 9110, section 8.3.1). It ignores parameters other than version
+// and q, malformed ones too.
 func parseMedia(s string) (media, bool) {
 	var m media
 	first := true

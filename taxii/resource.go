@@ -2,7 +2,7 @@ package taxii
 
 import "encoding/json"
 
-// Discovery says what API roots a server has (section 4.1).
+// Discovery lists a server's API roots (section 4.1).
 type Discovery struct {
 	Title       string   `json:"title"`
 	Description string   `json:"description,omitempty"`
@@ -121,7 +121,7 @@ type RuleCount struct {
 	Count int    `json:"count"`
 }
 
-// StatusDetail is what a status says about one object.
+// StatusDetail is the part of a status about one object.
 type StatusDetail struct {
 	ID      string `json:"id"`      // the STIX id
 	Version string `json:"version"` // modified, else created, else what the server calls this version

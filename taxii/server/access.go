@@ -36,7 +36,7 @@ func (s *Server) authenticate(x *request, r *http.Request) error {
 }
 
 // Identify returns the account that sent a request that is being served. While its password waits to be verified, the
-// request does not count among those at once: package auth bounds how many wait.
+// request does not count among those in progress: package auth bounds how many wait.
 func (s *Server) Identify(r *http.Request) (auth.Account, error) {
 	waited := false
 	account, err := s.auth.Authenticate(r.Context(), auth.Request{Address: s.Address(r), Header: r.Header, TLS: r.TLS}, func() {
@@ -49,7 +49,7 @@ func (s *Server) Identify(r *http.Request) (auth.Account, error) {
 	return account, err
 }
 
-// Address is where a request comes from, without a port: with a proxy in front, what it says in X-Forwarded-For.
+// Address returns the address that a request comes from, without a port: behind a proxy, the one in X-Forwarded-For.
 func (s *Server) Address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Server) Address(r *http.Request) string {
 	return host
 }
 
-// isProxy reports whether an address is a proxy's that is trusted.
+// isProxy reports whether an address belongs to a trusted proxy.
 func (s *Server) isProxy(address string) bool {
 	a, err := netip.ParseAddr(address)
 	return err == nil && slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })

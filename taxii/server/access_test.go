@@ -96,7 +96,7 @@ func TestSchemesAreKnownInAnyCase(t *testing.T) {
 }
 
 // T-022, T-023: a token is worth its account by Bearer, Token and as a Basic password, until it is revoked; a disabled
-// account is nobody's from the next request on.
+// account is refused from the next request on.
 func TestTokensAndDisabledAccounts(t *testing.T) {
 	s := accordtest.New(t)
 	change := func(edit func(*auth.Account)) {

@@ -50,7 +50,7 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 	if err != nil {
 		return nil, err
 	}
-	// Small objects take more beside their text than the text.
+	// The rest of a small object takes more memory than its text.
 	if err := x.memory.Grow(ctx, cap(body)+len(raws)*(rawMemory+objectMemory)); err != nil {
 		return nil, err
 	}

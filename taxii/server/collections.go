@@ -48,7 +48,7 @@ func (s *Server) getCollection(c echo.Context) error {
 	return x.writeJSON(http.StatusOK, &resource)
 }
 
-// describe is the collection resource for a caller with the given rights (T-053). It has the id also when the path has
+// describe returns the collection resource for a caller with the given rights (T-053). It has the id even if the path has
 // the alias (T-054).
 func describe(a *agreement.Agreement, can rights) taxii.Collection {
 	resource := taxii.Collection{
@@ -65,7 +65,7 @@ func describe(a *agreement.Agreement, can rights) taxii.Collection {
 	return resource
 }
 
-// specVersions are the STIX versions that an agreement accepts.
+// specVersions returns the STIX versions that an agreement accepts.
 func specVersions(a *agreement.Agreement) []string {
 	if len(a.Accept.SpecVersions) == 0 {
 		return []string{"2.1"}
@@ -73,7 +73,7 @@ func specVersions(a *agreement.Agreement) []string {
 	return a.Accept.SpecVersions
 }
 
-// mediaTypeOf is the media type of objects of a STIX version, in the one spelling that collections and manifests have
+// mediaTypeOf returns the media type of objects of a STIX version, in the one spelling that collections and manifests use
 // (T-064).
 func mediaTypeOf(spec string) string {
 	if spec == "2.1" {

@@ -31,8 +31,8 @@ type Config struct {
 	Limits Limits
 
 	// BehindProxy says that a proxy hands requests on: the address of a client is then the last one in the header
-	// X-Forwarded-For. With TrustedProxies the header counts from those addresses only, and is the last one in it that is
-	// none of theirs.
+	// X-Forwarded-For. With TrustedProxies, only requests from those addresses are read this way, and the client's address is
+	// the last one in the header that is not a trusted proxy's.
 	BehindProxy    bool
 	TrustedProxies []netip.Prefix
 
@@ -123,7 +123,7 @@ type Observation struct {
 	Status int
 	Took   time.Duration
 
-	Unknown int // query parameters that mean nothing: clients take them for filters
+	Unknown int // query parameters without a meaning, which clients may take for filters
 }
 
 // Delivery says which versions of objects an account received.

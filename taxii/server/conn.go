@@ -22,7 +22,7 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// connOf is the connection of a request; nil when it does not join writes, or when several requests share it.
+// connOf returns the connection of a request, or nil if it does not join writes or several requests share it.
 func connOf(r *http.Request) *conn {
 	if r.ProtoMajor != 1 {
 		return nil

@@ -16,7 +16,7 @@ import (
 const untitled = "Accord"
 
 // getDiscovery serves the discovery resource (TAXII 2.1, section 4.1). It names the API roots in which the caller has an
-// agreement, below the public URL, or as paths, which hold behind any proxy (T-040); the first is the default (T-038).
+// agreement, below the public URL, or as paths, which are right behind any proxy (T-040); the first is the default (T-038).
 func (s *Server) getDiscovery(c echo.Context) error {
 	x := requestOf(c)
 	registry := s.store.Registry()

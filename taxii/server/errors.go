@@ -89,8 +89,8 @@ var meanings = []struct {
 	{is(context.DeadlineExceeded), http.StatusServiceUnavailable, "given-up", "The request took too long"},
 }
 
-// troubles are the answers when the disk fails a request. The log has the details.
-var troubles = map[store.DiskError]struct {
+// diskErrors are the answers when the disk fails a request. The log has the details.
+var diskErrors = map[store.DiskError]struct {
 	status      int
 	title, text string
 }{
@@ -134,8 +134,8 @@ func (s *Server) refuse(x *request, r *http.Request, cause error) {
 		}
 	}
 	if t := store.DiskErrorOf(cause); !known && t != store.NoDiskError {
-		known, status = true, troubles[t].status
-		e = taxii.Error{Title: troubles[t].title, Description: troubles[t].text, ErrorCode: "storage"}
+		known, status = true, diskErrors[t].status
+		e = taxii.Error{Title: diskErrors[t].title, Description: diskErrors[t].text, ErrorCode: "storage"}
 		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Str("advice", t.Advice()).Msg("the disk failed a request")
 	}
 	if !known && !errors.Is(cause, errPanic) {

@@ -90,9 +90,9 @@ func TestFiltersSelect(t *testing.T) {
 		{"spec version 2.0", "match[spec_version]=2.0", "t2@0/2.0 t3@2/2.0"},
 		{"both: the last of all of them", "match[spec_version]=2.0,2.1", "i1@2 i2@0 t1@0 t2@0/2.0 t3@2/2.0"},
 		{"both, all versions", "match[spec_version]=2.0,2.1&match[version]=all", "i1@0 i1@2 i2@0 t1@0 i1@1 t2@0/2.0 t3@0/2.0 t3@1 t3@2/2.0"},
-		{"a spec version that there is not", "match[spec_version]=9.9", ""},
-		{"a match field that nobody knows is ignored", "match[colour]=red&match[type]=indicator", "i1@2 i2@0"},
-		{"a parameter that nobody knows is ignored", "colour=red&match[type]=indicator", "i1@2 i2@0"},
+		{"an unknown spec version", "match[spec_version]=9.9", ""},
+		{"an unknown match field is ignored", "match[colour]=red&match[type]=indicator", "i1@2 i2@0"},
+		{"an unknown parameter is ignored", "colour=red&match[type]=indicator", "i1@2 i2@0"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			path := accordtest.Path("circle")

@@ -185,9 +185,9 @@ func (g *gcra) allow(now time.Time, rate float64) (wait time.Duration) {
 	}
 }
 
-// burst is the time whose requests an account may send at once: a client that comes now and then may ask faster for a
-// while. A low rate is set to hold somebody back, so its burst is small; the default only stops what has run away, which
-// a mirror that catches up after a night has not.
+// burst returns the time whose requests an account may send at once: a client that comes now and then may ask faster for a
+// while. A low rate is there to restrain an account, so its burst is small. The default is there to stop a runaway client,
+// and must not stop a mirror that catches up after a night.
 func burst(rate float64) time.Duration {
 	if rate >= generousRate {
 		return 5 * time.Minute

@@ -9,8 +9,9 @@ import (
 	"github.com/accord-taxii/accord/internal/budget"
 )
 
-// serveMounted has a mounted package answer. Its requests carry a memory reservation (see internal/budget), which bounds
-// it once Enter has been told whose it is. A body that it leaves unread is waited for no longer than one that is refused.
+// serveMounted lets a mounted package answer a request. The request's context carries a memory reservation (see
+// internal/budget), which Enter moves to the caller's account. net/http reads what the package leaves of the body for at
+// most drainTime.
 func (s *Server) serveMounted(h http.Handler, x *request, r *http.Request) {
 	x.mounted = true
 	x.memory = budget.Reserve(s.limiter.memory)
@@ -33,9 +34,9 @@ func (s *Server) Stream() (ended func()) {
 	return s.limiter.enterAgain
 }
 
-// Enter admits an account's request to a mounted package, which has found out who is calling: it is held to the limits of
-// the account and its party, and logged under the account's name. w is what the package was given. leave must be called
-// when the request is answered. The error has a method RetryAfter when a limit is reached (429).
+// Enter admits a request to a mounted package, once the package has identified the caller: the request is held to the limits
+// of the account and its party, and logged under the account's name. w is the ResponseWriter that the package was given.
+// leave must be called when the request is answered. The error has a method RetryAfter when a limit is reached (429).
 func (s *Server) Enter(w http.ResponseWriter, r *http.Request, caller agreement.Caller) (leave func(), err error) {
 	if caller.Account == "" {
 		return nil, auth.ErrMissing

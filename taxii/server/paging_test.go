@@ -195,7 +195,7 @@ func TestCursors(t *testing.T) {
 		for n := range 10 {
 			s.Do(accordtest.Request{As: "vendor", Method: "DELETE", Path: path + accordtest.ToolID(n) + "/"})
 		}
-		a := s.Get("agency", path+next) // T-096: legal, because somebody deleted in between
+		a := s.Get("agency", path+next) // T-096: legal, because objects were deleted in between
 		if a.Status != 200 || string(a.Body) != "{}" {
 			t.Errorf("got %d %s, want 200 {}", a.Status, a.Body)
 		}

@@ -37,7 +37,7 @@ func TestWhatCannotBeReadIsAnsweredWithAnError(t *testing.T) {
 		{"a name of a header with a space", "GET /taxii2/ HTTP/1.1\r\nHost: x\r\nbad name: 1\r\n\r\n", 400, ""},
 		{"a version that is not spoken", "GET /taxii2/ HTTP/3.0\r\nHost: x\r\n\r\n", 505, "unsupported protocol version"},
 		{"a transfer coding that is not known", "POST /taxii2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "transfer encoding"},
-		{"an expectation that nobody meets", "GET /taxii2/ HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n", 417, "100-continue"},
+		{"an unknown expectation", "GET /taxii2/ HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n", 417, "100-continue"},
 		{"two lengths of a body", "POST /taxii2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

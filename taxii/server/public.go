@@ -19,7 +19,7 @@ func (s *Server) anythingPublic() bool {
 	return slices.ContainsFunc(s.store.Collections(), func(col *store.Collection) bool { return col.Agreement().Public })
 }
 
-// strangers bounds requests without credentials, for each address apart.
+// strangers limits the rate of requests without credentials, for each address by itself.
 type strangers struct {
 	rate float64
 

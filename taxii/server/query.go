@@ -55,7 +55,7 @@ func (s *Server) ask(c echo.Context, col *store.Collection, defined taxii.ParamS
 	return q, nil
 }
 
-// versionsOf is match[version] in the store's terms: exact versions are instants (T-084).
+// versionsOf returns match[version] in the store's terms: exact versions are instants (T-084).
 func versionsOf(v taxii.VersionFilter) (store.Versions, error) {
 	versions := store.Versions{All: v.All, First: v.First, Last: v.Last}
 	for _, text := range v.Exact {
@@ -71,7 +71,7 @@ func versionsOf(v taxii.VersionFilter) (store.Versions, error) {
 // epoch is before every date_added.
 var epoch = time.Unix(0, 0).UTC()
 
-// began is where the scan for an empty answer began: a client that goes on from there misses nothing (T-101).
+// began returns where the scan for an empty answer began: a client that goes on from there misses nothing (T-101).
 func (q *question) began() time.Time {
 	if q.filter.HasAddedAfter {
 		return q.filter.AddedAfter

@@ -147,7 +147,7 @@ func TestRealDataComesBackAsItWasSent(t *testing.T) {
 	comesBack(t, s, sent)
 }
 
-// comesBack reads everything by next and by added_after while somebody else writes, and compares.
+// comesBack reads everything by next and by added_after while another account writes, and compares.
 func comesBack(t *testing.T, s *accordtest.Server, sent map[version]string) {
 	done := make(chan struct{})
 	var other sync.WaitGroup

@@ -8,7 +8,7 @@ import (
 	"github.com/accord-taxii/accord/taxii"
 )
 
-// remarks says what the log has been told today, so that it is told once an account and day.
+// remarks records what was logged today, so that the same remark is logged once a day for an account.
 type remarks struct{ days sync.Map } // remarkKey -> the day, as the number since 1970
 
 type remarkKey struct {

@@ -223,7 +223,7 @@ func (s *Server) mounted(path string) http.Handler {
 // Handler serves all of it.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// serve is the way of every request: whether there is room for it, then a mounted package or echo's routes.
+// serve answers every request: it admits the request and hands it to a mounted package or to echo's routes.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := s.begin(w, r)
 	defer s.end(x, r)

@@ -28,7 +28,7 @@ func (s *Server) getStatus(c echo.Context) error {
 	if err != nil || id.String() != text {
 		return gone
 	}
-	// A status is read whole, a few at a time, and what is not known before is settled once it is.
+	// How large a status is, only reading it tells: writeStatus adjusts what is reserved here.
 	if err := x.memory.Grow(c.Request().Context(), statusMemory); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (s *Server) getStatus(c echo.Context) error {
 	return writeStatus(x, http.StatusOK, found)
 }
 
-// readStatus reads a status under an API root; nil if there is none for the caller.
+// readStatus reads a status under an API root. It returns nil if there is none for the caller.
 func (s *Server) readStatus(c echo.Context, root string, id uuid.UUID) (*ingest.Result, error) {
 	x := requestOf(c)
 	done, err := x.memory.Long(c.Request().Context())
@@ -67,10 +67,10 @@ func (s *Server) readStatus(c echo.Context, root string, id uuid.UUID) (*ingest.
 	return nil, nil
 }
 
-// statusMemory is what a status of unusual size takes while it is read, in bytes.
+// statusMemory is reserved for a status before it is read, in bytes.
 const statusMemory = 1 << 20
 
-// statusOf is a result as TAXII states it. It is complete from the start. Its counts are exact; each list is whole or left
+// statusOf returns the status resource of a result. It is complete from the start. Its counts are exact; each list is whole or left
 // out, for clients refuse a list that is shorter than its count (T-049).
 func statusOf(r *ingest.Result) taxii.Status {
 	status := taxii.Status{
