@@ -108,7 +108,7 @@ func (c *Collection) prepareChange(ch Change) (preparedChange, error) {
 			return preparedChange{}, fmt.Errorf("a removal of kind %d, expected Deleted or Withdrawn", k)
 		}
 		if r := ch.Remove; r.Operator && (r.Reason == "" || r.OnlyBy != "" || r.OnlyFrom != uuid.UUID{}) || r.Bar && !r.Operator {
-			return preparedChange{}, errors.New("an operator's removal has a reason and is nobody else's")
+			return preparedChange{}, errors.New("an operator's removal needs a reason, and names no party or source")
 		}
 		return preparedChange{Change: ch}, nil
 	case ch.Terms != nil && ch.Add == nil && ch.Remove == nil:

@@ -104,7 +104,7 @@ func TestABackupWhoseManifestWasChangedIsRefused(t *testing.T) {
 
 // What no backup of ours has is refused, wherever it stands, and nothing is made.
 func TestARestoreRefusesStrangeNamesAndLinks(t *testing.T) {
-	_, sound, _, _ := signedBackup(t)
+	_, backup, _, _ := signedBackup(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestARestoreRefusesStrangeNamesAndLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, into := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
-			if err := os.CopyFS(dir, os.DirFS(sound)); err != nil {
+			if err := os.CopyFS(dir, os.DirFS(backup)); err != nil {
 				t.Fatal(err)
 			}
 			if err := change(dir); err != nil {

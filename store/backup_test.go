@@ -30,8 +30,8 @@ func received(t *testing.T, s *Store, d Deliveries) string {
 	return dir
 }
 
-// wantSound checks a whole folder, fails the test if it has faults, and returns the result for each agreement.
-func wantSound(t *testing.T, dir string) map[string]Checked {
+// wantIntact checks a whole folder, fails the test if it has faults, and returns the result for each agreement.
+func wantIntact(t *testing.T, dir string) map[string]Checked {
 	t.Helper()
 	s, err := Open(dir, Options{ReadOnly: true})
 	if err != nil {
@@ -89,7 +89,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 		for before := done.Load(); done.Load() < before+5; {
 		}
 		dir := received(t, s, d.Snapshot)
-		found := wantSound(t, dir)
+		found := wantIntact(t, dir)
 		if n := found["zsource"].Versions; n <= newest {
 			t.Errorf("backup %d: got %d versions, want more than the %d of the one before", i, n, newest)
 		} else {
@@ -99,7 +99,7 @@ func TestABackupShowsOneMomentWhileOthersWrite(t *testing.T) {
 		if _, err := Restore(context.Background(), dir, restored, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		wantSound(t, restored)
+		wantIntact(t, restored)
 	}
 	cancel()
 	all.Wait()
@@ -186,10 +186,10 @@ func TestOneAgreementComesBackFromABackup(t *testing.T) {
 	if text, err := os.ReadFile(kept); err != nil || string(text) != "no database" {
 		t.Errorf("the file as it was: got %q, %v, want it kept", text, err)
 	}
-	if got := wantSound(t, dir)["gsp"].Entries; got != entries {
+	if got := wantIntact(t, dir)["gsp"].Entries; got != entries {
 		t.Errorf("got %d entries, want %d", got, entries)
 	}
-	if _, _, err := RestoreAgreement(context.Background(), backup, dir, "nobody", nil); err == nil {
+	if _, _, err := RestoreAgreement(context.Background(), backup, dir, "unknown", nil); err == nil {
 		t.Error("restored an agreement that is not listed")
 	}
 }
@@ -227,7 +227,7 @@ func TestARebuildMendsWhatCanBeMended(t *testing.T) {
 		if len(done) != 1 {
 			t.Fatalf("page %d: got %v, want one agreement rebuilt", at/pageSize, done)
 		}
-		if got := wantSound(t, dir)["gsp"]; got.Entries != entries || got.Versions != 79 {
+		if got := wantIntact(t, dir)["gsp"]; got.Entries != entries || got.Versions != 79 {
 			t.Errorf("page %d: got %+v, want %d entries and 79 versions", at/pageSize, got, entries)
 		}
 		os.Remove(done[0].Kept)
@@ -255,7 +255,7 @@ func TestACheckOfTheFolderSaysWhatIsWrong(t *testing.T) {
 	if !strings.Contains(got["other"], "has come to entry 1000000") || got["gsp"] != "[]" || got[registryName] != "[]" {
 		t.Errorf("got %v, want a fault of other alone", got)
 	}
-	if err := s.CheckAll(context.Background(), []agreement.Name{"nobody"}, func(Checked) {}); err == nil {
+	if err := s.CheckAll(context.Background(), []agreement.Name{"unknown"}, func(Checked) {}); err == nil {
 		t.Error("checked an agreement that does not exist")
 	}
 	s.Close()
@@ -320,7 +320,7 @@ func TestAnEmptyFolderIsFilledWhereItIs(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		wantSound(t, path)
+		wantIntact(t, path)
 	}
 	if around, err := os.ReadDir(parent); err != nil || len(around) != 2 {
 		t.Errorf("around it: got %v, %v, want nothing else", around, err)

@@ -31,7 +31,7 @@ func testAgreement(id uuid.UUID) *agreement.Agreement {
 	}
 }
 
-// newCollection makes a collection in a fresh file. Whenever a test ends, its file must be sound.
+// newCollection makes a collection in a fresh file. Whenever a test ends, its file must pass a check.
 func newCollection(t testing.TB, opts collectionOptions) *Collection {
 	t.Helper()
 	id := uuid.MustParse("91a7b528-80eb-42ed-a74d-c6fbd5a26116")

@@ -194,7 +194,7 @@ func TestFlippedBytesUnderAnOpenCollectionAreSurvived(t *testing.T) {
 // that was refused; what is not over after a minute fails the test.
 func useHarmed(t *testing.T, path string, harm func()) (refused int) {
 	t.Helper()
-	stuck := time.AfterFunc(time.Minute, func() { panic("a damaged file keeps somebody waiting") })
+	stuck := time.AfterFunc(time.Minute, func() { panic("a damaged file keeps a caller waiting") })
 	defer stuck.Stop()
 	col, err := openCollection(path, collectionOptions{})
 	if err != nil {

@@ -42,7 +42,7 @@ func remembered(t *testing.T, col *Collection) (got string) {
 	t.Helper()
 	err := col.Snapshot(func(l *Snapshot) error {
 		name := ReleaseFollower(fromA)
-		got = fmt.Sprint(l.Cursor(name), " ", l.Cursor("mirror"), " ", l.Cursor("nobody"))
+		got = fmt.Sprint(l.Cursor(name), " ", l.Cursor("mirror"), " ", l.Cursor("unknown"))
 		l.EachState(name, nil, func(k, v []byte) { got += fmt.Sprintf(" %s=%s", k, v) })
 		got += fmt.Sprint(" ", l.State(name, "wb") != nil, l.State(name, "wc") != nil)
 		return nil

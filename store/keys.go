@@ -14,6 +14,9 @@ import (
 //
 // added is a date_added as 8 bytes big-endian microseconds since 1970; within a collection it names one version. id is
 // an idKey, instant what stix.Instant.AppendKey writes, type a uvarint, class one byte (see class).
+//
+// Sources, and the stats in meta, are called on disk what the first builds called them. Files of older formats are opened for
+// reading, checked and rebuilt without an upgrade, so another name would have to be chosen by format wherever they are read.
 var (
 	bucketMeta         = []byte("meta")         // format, id, stats, terms, head
 	bucketJournal      = []byte("journal")      // position -> entry's canonical bytes
@@ -43,9 +46,9 @@ var (
 // The keys of the meta bucket, beside keyFormat.
 var (
 	keyID    = []byte("id")
-	keyStats = []byte("figures")
-	keyHead  = []byte("head")  // root of the tree
-	keyTerms = []byte("terms") // SHA-256 of the agreement's document in force
+	keyStats = []byte("figures") // see above
+	keyHead  = []byte("head")    // root of the tree
+	keyTerms = []byte("terms")   // SHA-256 of the agreement's document in force
 
 	keyUpgraded = []byte("upgraded") // entries that older formats have left, in whose programs terms did not hold at commit
 )

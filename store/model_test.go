@@ -71,7 +71,7 @@ func (s stored) at() stix.Instant {
 // model is a collection as a plain list, and the Standard's rules in the plainest words.
 type model struct {
 	held   []stored           // as they were added
-	gone   map[string]string  // by grave: what the removal bars
+	gone   map[string]string  // by tombstone: what the removal bars
 	former map[stix.ID]string // who owned an object of which nothing is left
 }
 
@@ -144,7 +144,7 @@ func (m *model) ids() []stix.ID {
 	return slices.Compact(ids)
 }
 
-func (s stored) grave() string {
+func (s stored) tombstone() string {
 	if s.version == "" {
 		return string(s.id) + s.text + s.spec
 	}
@@ -188,7 +188,7 @@ func (w *world) object() string {
 		more = `,"x_other":1`
 	}
 	if n := w.IntN(9); w.named && n < 3 {
-		more += fmt.Sprintf(`,"created_by_ref":%q`, testID("identity", n)) // 0 is nobody's
+		more += fmt.Sprintf(`,"created_by_ref":%q`, testID("identity", n)) // 0 is no member's
 	}
 	return malware(id, []string{spec20, spec21, spec21}[w.IntN(3)], someVersions[w.IntN(len(someVersions))], more)
 }
@@ -331,7 +331,7 @@ func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
 			s.origin = origins{s.by, s.creator}
 		}
 		m.held = append(m.held, s)
-		delete(m.gone, s.grave())
+		delete(m.gone, s.tombstone())
 		if s.version != "" {
 			delete(m.former, s.id)
 		}
@@ -384,7 +384,7 @@ func (m *model) outcome(s *stored, party string) (OutcomeKind, *stored) {
 	if s.version != "" && !m.mayVersion(s, party) {
 		return NotOwner, nil
 	}
-	switch removal, removed := m.gone[s.grave()]; {
+	switch removal, removed := m.gone[s.tombstone()]; {
 	case !removed:
 	case removal == "bar":
 		return cond(len(s.sources) > 0, Gone, Barred), nil
@@ -457,7 +457,7 @@ func (m *model) remove(t *testing.T, r Removal, got Outcome) {
 	var positions []journal.Position
 	for _, s := range picked {
 		positions = append(positions, s.position)
-		m.gone[s.grave()] = removalOf(r)
+		m.gone[s.tombstone()] = removalOf(r)
 	}
 	slices.Sort(positions)
 	if !slices.Equal(got.Positions, positions) {

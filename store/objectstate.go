@@ -14,7 +14,7 @@ import (
 
 // ObjectState is what a collection knows of one object.
 type ObjectState struct {
-	Owner    Owner            // zero when nobody owns it
+	Owner    Owner            // zero if it has none
 	Versions []StoredVersion  // in their order
 	Removed  []RemovedVersion // versions that are not there any more, in the order of their removal
 	Entries  []journal.Position
@@ -30,7 +30,7 @@ type RemovedVersion struct {
 // Bars says whom a removal keeps from adding the version again.
 type Bars uint8
 
-// The zero value bars nobody.
+// The zero value bars no contributor.
 const (
 	BarsReleases Bars = iota + 1 // that which withdrew it; of what retention removed, all
 	BarsEveryone

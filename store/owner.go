@@ -304,7 +304,7 @@ const (
 )
 
 // lifeOf follows the entries about an object, in order, and returns the contributor that added it first since it was last
-// free. For an object that is not stored, free says that nobody owns it any more.
+// free. For an object that is not stored, free says that it has no owner any more.
 func lifeOf(entries []journal.Entry) (contributor string, free bool) {
 	live := 0
 	free = true

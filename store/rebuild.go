@@ -100,14 +100,14 @@ func (t *buckets) replay(p journal.Position, e journal.Entry) error {
 		if !ok {
 			return fmt.Errorf("%s was never added", added.Object)
 		}
-		grave, err := tombstoneKeyOf(id, added)
+		tombstone, err := tombstoneKeyOf(id, added)
 		if err != nil {
 			return err
 		}
 		if err := t.removals.Put(removalKey(id, p), nil); err != nil {
 			return err
 		}
-		return t.tombstones.Put(grave, positionKey(p))
+		return t.tombstones.Put(tombstone, positionKey(p))
 	case journal.Terms:
 		if err := t.termed.Put(positionKey(p), e.Digest[:]); err != nil {
 			return err
@@ -128,11 +128,11 @@ func (t *buckets) replayAdded(e journal.Entry, at uint64) error {
 		return err
 	}
 	key, _ := idKeyOf(t.tx, id)
-	grave, err := tombstoneKeyOf(key, e)
+	tombstone, err := tombstoneKeyOf(key, e)
 	if err != nil {
 		return err
 	}
-	if err := t.tombstones.Delete(grave); err != nil {
+	if err := t.tombstones.Delete(tombstone); err != nil {
 		return err
 	}
 	stored := t.objects.Get(addedKey(at))

@@ -310,7 +310,7 @@ func TestACertificateOfTwoAccountsIsNobodys(t *testing.T) {
 		change(t, s, RegistryChange{Account: &auth.Account{Name: name, Certificates: []string{"CN=x"}}})
 	}
 	if a, ok := s.Registry().AccountOfCertificate("CN=x"); ok {
-		t.Errorf("got %s, want nobody", a.Name)
+		t.Errorf("got %s, want none", a.Name)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// What parties do is judged by the terms in force at its position, whoever wrote it there.
+// What parties do is judged by the terms in force at its position, whichever program wrote the entry.
 func TestRightsAreJudgedByThePosition(t *testing.T) {
 	day := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	terms := func(change func(*agreement.Agreement)) []byte {
@@ -90,7 +90,7 @@ func TestRightsAreJudgedByThePosition(t *testing.T) {
 	}
 }
 
-// A journal in which somebody acts without a right is not sound, except for what programs of older formats let in.
+// A check reports entries whose party had no right to the act, except those that programs of older formats let in.
 func TestCheckRefusesActsWithoutARight(t *testing.T) {
 	cid := uuid.New()
 	col, err := createCollection(filepath.Join(t.TempDir(), "a.db"), cid, testAgreement(cid), vendor, collectionOptions{})

@@ -37,7 +37,7 @@ type Store struct {
 	upkeep   sync.Mutex // held while upkeep.json is replaced
 	recorded recordedHeads
 
-	changing sync.Mutex // held by whoever changes accord.db or the list of open files
+	changing sync.Mutex // held while accord.db or the list of open files changes
 	closed   bool       // guarded by changing
 	now      atomic.Pointer[contents]
 
@@ -48,7 +48,7 @@ type Store struct {
 	newer  chan struct{} // guarded by waking; closed and replaced when accord.db changes
 }
 
-// contents are what a Store serves from, at one moment. They are shared: nobody changes them.
+// contents are what a Store serves from, at one moment. They are shared and must not be changed.
 type contents struct {
 	registry    *Registry
 	collections []*Collection // by agreement name
@@ -72,7 +72,7 @@ type Options struct {
 
 // Open opens a data folder, made if it does not exist (0700). While it is open no other process can open it: the error
 // is then an *InUseError that says which. It reads accord.db and opens every agreement's file, but reads none of them
-// through; one that is missing or damaged stops nobody else, see Unavailable. With Options.ReadOnly several processes can
+// through; one that is missing or damaged does not keep the others from being served, see Unavailable. With Options.ReadOnly several processes can
 // read one folder, and nothing is made.
 func Open(dir string, opts Options) (_ *Store, err error) {
 	if opts.Now == nil {
@@ -216,7 +216,7 @@ func (s *Store) Close() error {
 	return s.closeFiles()
 }
 
-// closeFiles closes what is open; the lock goes last, so that whoever waits for it finds everything closed.
+// closeFiles closes what is open. The lock goes last, so that a process that waits for it finds everything closed.
 func (s *Store) closeFiles() error {
 	var errs []error
 	if c := s.now.Load(); c != nil {
@@ -360,7 +360,7 @@ func (s *Store) Wait(ctx context.Context, revision uint64) error {
 }
 
 // removeUnlisted removes what an attempt that crashed left behind: a file whose journal has no entry but the first. A
-// file that has been in use is somebody's agreement, whatever the list says.
+// file that has been in use is an agreement's, whatever the list says.
 func (s *Store) removeUnlisted(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -384,7 +384,7 @@ var ErrExists = errors.New("there already")
 // ErrReadOnly says that the data folder was opened for reading.
 var ErrReadOnly = errors.New("the data folder is open for reading only")
 
-// errStoreClosed is for whoever comes after Close.
+// errStoreClosed is the error of calls after Close.
 var errStoreClosed = errors.New("the data folder is closed")
 
 // writable says whether accord.db can be changed now.

@@ -15,7 +15,7 @@ func TestASurveyNamesFilesThatAreNotAsTheyShouldBe(t *testing.T) {
 	s := openFolder(t, dir, Options{})
 	list, err := s.Survey()
 	if err != nil || len(list) != 0 {
-		t.Fatalf("a sound folder: got %+v, %v", list, err)
+		t.Fatalf("an intact folder: got %+v, %v", list, err)
 	}
 	stray := filepath.Join(dir, agreementsName, "0e7c2f0c-0f2b-4d3a-9a8e-2b8f0f5f2d11.db")
 	for _, path := range []string{stray, file + ".before-restore-20260101T000000.000Z"} {
@@ -137,7 +137,7 @@ func TestBackupsAndChecksAreRecorded(t *testing.T) {
 	if err != nil || u.Backup == nil || u.Backup.Bytes == 0 || u.Check == nil || u.Check.Faults != 0 {
 		t.Errorf("got %+v, %v, want both", u, err)
 	}
-	wantSound(t, backup)
+	wantIntact(t, backup)
 	if _, err := os.Stat(filepath.Join(backup, upkeepName)); !os.IsNotExist(err) {
 		t.Errorf("a check wrote into a backup: %v", err)
 	}

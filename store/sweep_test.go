@@ -82,7 +82,7 @@ func TestADeletionLeavesNoText(t *testing.T) {
 	if _, err := Restore(t.Context(), backup, restored, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	wantSound(t, restored)
+	wantIntact(t, restored)
 	for _, folder := range []string{backup, restored} {
 		if found := filesWith(t, folder, deleted); len(found) > 0 {
 			t.Errorf("%s: deleted texts in %v", filepath.Base(folder), found)
@@ -101,7 +101,7 @@ func TestADeletionLeavesNoText(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantSound(t, dir)
+	wantIntact(t, dir)
 }
 
 // Closing sweeps, so that commands on a stopped server's folder do.
@@ -160,7 +160,7 @@ func TestAFileThatWasNotSweptIsSweptLater(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantSound(t, dir)
+	wantIntact(t, dir)
 }
 
 // BenchmarkWhileSweeping is what a sweep costs those who write and read: deletions leave something to sweep.
