@@ -56,7 +56,7 @@ func mixed(ctx context.Context, j job) error {
 	for _, row := range []struct {
 		name string
 		l    *load
-	}{{"one reader without a pause, alone", alone}, {"pollers, nobody writes (idle)", idle}, {"pollers, meanwhile", read}, {"writers", wrote}} {
+	}{{"one reader without a pause, alone", alone}, {"pollers, no writes (idle)", idle}, {"pollers, meanwhile", read}, {"writers", wrote}} {
 		t.add(row.name, count(row.l.rate()), milliseconds(row.l.quantile(0.5)), milliseconds(row.l.quantile(0.9)),
 			milliseconds(row.l.quantile(0.99)), milliseconds(row.l.quantile(1)))
 	}
@@ -68,7 +68,7 @@ func mixed(ctx context.Context, j job) error {
 	if n := idle.others + read.others + wrote.others; n > 0 {
 		s.say("**%d answers were refusals.**", n)
 	}
-	s.atMost("pollers' p99 while others write, of their p50 when nobody does", 5, read.quantile(0.99).Seconds()/idle.quantile(0.5).Seconds())
+	s.atMost("pollers' p99 while others write, of their p50 when none do", 5, read.quantile(0.99).Seconds()/idle.quantile(0.5).Seconds())
 	s.end()
 	return nil
 }

@@ -85,7 +85,7 @@ func onward(ctx context.Context, j job) error {
 	for _, row := range []struct {
 		name string
 		l    *load
-	}{{"nobody pushes", idle}, {"meanwhile", busy}} {
+	}{{"no pushes", idle}, {"meanwhile", busy}} {
 		t.add(row.name, count(float64(row.l.answers)), milliseconds(row.l.quantile(0.5)), milliseconds(row.l.quantile(0.9)),
 			milliseconds(row.l.quantile(0.99)), milliseconds(row.l.quantile(1)))
 	}

@@ -25,7 +25,7 @@ func TestFiguresAreWrittenAsPeopleWriteThem(t *testing.T) {
 		{"nothing has no spread", spread(nil), ""},
 		{"nothing has no ratio", ratio(nil), ""},
 		{"a ratio is the median of the turns", ratio([]float64{0.1, 0.5, 9}), "0.50"},
-		{"figures of nobody stay empty", turns(nil).rate() + turns(nil).cpu(), ""},
+		{"figures of no runs stay empty", turns(nil).rate() + turns(nil).cpu(), ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if row.got != row.want {

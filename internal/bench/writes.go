@@ -267,7 +267,7 @@ func (j *job) visible(ctx context.Context, s *section, a *accord, number int) er
 	}
 	slices.Sort(waits)
 	l := load{waits: waits}
-	s.say("From sending a POST until a poller has the object, %d times, nobody else being there: p50 %s, p99 %s.",
+	s.say("From sending a POST until a poller has the object, %d times, without other clients: p50 %s, p99 %s.",
 		len(waits), milliseconds(l.quantile(0.5)), milliseconds(l.quantile(0.99)))
 	s.atMost("POST to visible, p50 in ms", 5, inMilliseconds(l.quantile(0.5)))
 	s.atMost("POST to visible, p99 in ms", 25, inMilliseconds(l.quantile(0.99)))
