@@ -46,7 +46,7 @@ var packages = []row{
 	{"internal/index", "store store/journal stix stix/ijson stix/pattern", "search over the journals; pattern: the constants that indicators look for"},
 	{"internal/delivery", "store/journal internal/verifiedbolt", "who was given what; journal: what a position is. The store knows of it only that its files belong in a backup"},
 	{"internal/verifiedbolt", "", "bbolt that verifies pages: it knows no content"},
-	{"internal/budget", "", "memory that is counted: whoever makes an answer takes from it"},
+	{"internal/budget", "", "memory that is counted: packages that make answers take from it"},
 	{"internal/auth", "", "who is calling, never what for"},
 	{"internal/tlsconf", "", "certificates and their renewal"},
 

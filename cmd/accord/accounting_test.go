@@ -76,9 +76,9 @@ func TestAFileVerifiesByItself(t *testing.T) {
 	}
 	c.terminate()
 	path := filepath.Join(data, "agreements", "91a7b528-80eb-42ed-a74d-c6fbd5a26116.db")
-	sound := accord(t, nil, "audit", "verify", name, "--file", path)
-	if want := fmt.Sprintf("begins with exactly the %d of the kept checkpoint", len(objects)+1); sound.code != 0 || !bytes.Contains([]byte(sound.stdout), []byte(want)) {
-		t.Errorf("got %+v, want %q", sound, want)
+	intact := accord(t, nil, "audit", "verify", name, "--file", path)
+	if want := fmt.Sprintf("begins with exactly the %d of the kept checkpoint", len(objects)+1); intact.code != 0 || !bytes.Contains([]byte(intact.stdout), []byte(want)) {
+		t.Errorf("got %+v, want %q", intact, want)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

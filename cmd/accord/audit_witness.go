@@ -14,7 +14,7 @@ func newAuditWitness(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "witness",
 		Short: "Have witnesses cosign what the server signs",
-		Long: `A witness is a program of somebody else that cosigns a head only if it continues
+		Long: `A witness is a program of another operator that cosigns a head only if it continues
 those that it has seen. A server that shows two histories needs two heads, and a
 witness cosigns one of them. The server asks its witnesses to cosign the head of
 its own journal, which holds the heads of all agreements; they see sizes and

@@ -24,7 +24,7 @@ func TestTheFiguresAreThoseOfTheManual(t *testing.T) {
 	}
 	var page taxii.Envelope
 	c.get("agency-siem", gsp+"objects/", &page)
-	if status, _ := askWith(t, c.URL, http.MethodGet, "/taxii2/", "Bearer a-token-of-nobody", ""); status != http.StatusUnauthorized {
+	if status, _ := askWith(t, c.URL, http.MethodGet, "/taxii2/", "Bearer an-unknown-token", ""); status != http.StatusUnauthorized {
 		t.Fatalf("a wrong token: got %d, want 401", status)
 	}
 	_, figures := askWith(t, ops, http.MethodGet, "/metrics", "", "")

@@ -50,7 +50,7 @@ func newObjectRemove(e *env, t *target) *cobra.Command {
 		Long: `Removes an object from an agreement, any party's and in whatever state the
 agreement is: all versions, or the one that --version names. What was released
 onward from it is taken back. The journal keeps who did it, and why. An object
-of which nothing is left is free for a new owner; with --bar nobody can add the
+of which nothing is left is free for a new owner; with --bar no one can add the
 removed versions again.`,
 		Example: `  accord object remove gsp indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --reason "names a person" --bar --data /var/lib/accord`,
 		Args:    exactArgs("AGREEMENT", "OBJECT-ID"),
@@ -63,7 +63,7 @@ removed versions again.`,
 	flags := cmd.Flags()
 	flags.StringVar(&r.Reason, "reason", "", "`TEXT` that the journal keeps")
 	flags.StringVar(&r.Version, "version", "", "only the version `V`: its modified, or the date_added of an object without versions")
-	flags.BoolVar(&r.Bar, "bar", false, "nobody may add what is removed again")
+	flags.BoolVar(&r.Bar, "bar", false, "keep what is removed from being added again")
 	cmd.MarkFlagRequired("reason")
 	return cmd
 }

@@ -110,7 +110,7 @@ func (s *secretive) logIn(token string) (sent []string) {
 		{"a token in another scheme", "Token " + token, 200},
 		{"a wrong password", basic("vendor-push", "mistyped-account-password"), 401},
 		{"a password in place of the name", basic("misplaced-account-password", "vendor-push"), 401},
-		{"a token of nobody", "Bearer accord_0123456789unknown", 401},
+		{"an unknown token", "Bearer accord_0123456789unknown", 401},
 		{"what is no Base64", "Basic unencoded-account-password", 401},
 		{"an unknown scheme", "Hush unscheduled-account-password", 401},
 	} {

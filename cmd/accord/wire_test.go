@@ -15,7 +15,7 @@ import (
 
 // T-016, T-021: net/http would answer a request about the whole server (OPTIONS *) by itself, to any caller and without
 // a media type.
-func TestNothingIsAnsweredPastTheDoor(t *testing.T) {
+func TestOptionsOfTheWholeServerNeedCredentials(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 	for _, row := range []struct {

@@ -11,7 +11,7 @@ var liveRoutes = []route{
 	{
 		method: http.MethodGet, path: "agreements/{name}/events/", reach: accounts, stream: (*Service).streamEvents,
 		summary: "Follow an agreement",
-		note: "Server-sent events, for whoever may read the collection: added, deleted, withdrawn, terms, heartbeat and end. An event's id is " +
+		note: "Server-sent events, for callers that may read the collection: added, deleted, withdrawn, terms, heartbeat and end. An event's id is " +
 			"a position in the journal, where Last-Event-ID or after goes on; without either the stream begins now. The data are JSON: of an object " +
 			"its id as object, its version, and where it is there its type, date_added, tlp and, if asked for, content. The stream ends within a second of the right to read.",
 		query: live.Parameters, answer: plain{mediaType: "text/event-stream"},

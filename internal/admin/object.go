@@ -134,7 +134,7 @@ func (s *Service) agreementOf(id uuid.UUID) string {
 	return id.String()
 }
 
-// RemoveObject removes versions of an object, whoever owns it, in whatever state the agreement is.
+// RemoveObject removes versions of an object, whatever its owner and whatever the agreement's state.
 func (s *Service) RemoveObject(ctx context.Context, by store.Actor, name agreement.Name, id stix.ID, r ObjectRemoval) (ObjectRemoved, error) {
 	if r.Reason == "" {
 		return ObjectRemoved{}, &badRequest{fmt.Errorf("reason is empty: the journal keeps why an operator removes what is a party's")}

@@ -18,7 +18,7 @@ var objectRoutes = []route{
 	},
 	{
 		method: http.MethodDelete, path: "agreements/{name}/objects/{id}/", reach: operators, memory: largeAnswer, do: (*Service).serveRemoveObject,
-		summary: "Remove an object, or one version of it", note: "Whoever owns it, and in every state of the agreement. Needs a reason. Journaled.",
+		summary: "Remove an object, or one version of it", note: "Whatever its owner, and in every state of the agreement. Needs a reason. Journaled.",
 		body: ObjectRemoval{}, answer: ObjectRemoved{},
 	},
 }

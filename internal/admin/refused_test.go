@@ -116,7 +116,7 @@ func TestShowingARefusedObjectIsADelivery(t *testing.T) {
 	}
 }
 
-// After the terms changed, what they allow now is added for the party that sent it, whoever tries again, and leaves the list.
+// After the terms changed, what they allow now is added for the party that sent it, whatever account tries again, and leaves the list.
 func TestWhatWasRefusedIsTriedAgain(t *testing.T) {
 	for _, as := range []string{accordtest.Vendor, accordtest.Operator} {
 		t.Run(as, func(t *testing.T) {

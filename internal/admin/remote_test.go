@@ -49,7 +49,7 @@ func TestRequestsAtOnceAreBoundedHereToo(t *testing.T) {
 		conn.SetDeadline(time.Now().Add(time.Minute))
 		return conn, bufio.NewReader(conn)
 	}
-	// An operator's request is let in, and waits for its body: net/http says so once somebody reads it.
+	// An operator's request is let in, and waits for its body: net/http says so once it is read.
 	request, err := http.NewRequest("POST", s.URL, nil)
 	if err != nil {
 		t.Fatal(err)

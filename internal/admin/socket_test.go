@@ -93,7 +93,7 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		{"explain an object", func(a *Client) (any, error) {
 			return a.Explain(ctx, "vendor-push", "vendors", "tool--3a1b5c7d-9e0f-4a2b-8c4d-000000000001")
 		}},
-		{"explain nobody", func(a *Client) (any, error) { return a.Explain(ctx, "nobody", "vendors", "") }},
+		{"explain an unknown account", func(a *Client) (any, error) { return a.Explain(ctx, "nobody", "vendors", "") }},
 		{"explain nothing", func(a *Client) (any, error) { return a.Explain(ctx, "root", "nowhere", "") }},
 		{"preview what releases nothing", func(a *Client) (any, error) { return a.PreviewRelease(ctx, "public", "") }},
 		{"add a party", func(a *Client) (any, error) {
@@ -114,7 +114,7 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		{"draw a token", func(a *Client) (any, error) { return a.NewToken(ctx, "fresh", "siem", 0) }},
 		{"list accounts", func(a *Client) (any, error) { return a.Accounts(ctx) }},
 		{"revoke no token", func(a *Client) (any, error) { return a.RevokeToken(ctx, "fresh", "none") }},
-		{"disable nobody", func(a *Client) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
+		{"disable an unknown account", func(a *Client) (any, error) { return a.DisableAccount(ctx, "nobody", "") }},
 		{"terminate", func(a *Client) (any, error) { return a.Terminate(ctx, "vendors", true, "it is over") }},
 		{"terminate without a reason", func(a *Client) (any, error) { return a.Terminate(ctx, "states", true, "") }},
 		{"terminate nothing", func(a *Client) (any, error) { return a.Terminate(ctx, "no where/..", true, "") }},

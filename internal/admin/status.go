@@ -215,8 +215,8 @@ func (s *Service) releaseStatus(st *Status, a Agreement, r Release) {
 	}
 }
 
-// termStatus is about the end of an agreement. One that has ended is a finding while releases still count on it: they are paused,
-// and nobody said so.
+// termStatus is about the end of an agreement. One that has ended is a finding while releases still count on it: they are
+// paused without a message.
 func (s *Service) termStatus(st *Status, a Agreement, releasing bool, now time.Time) {
 	f := Finding{Agreement: a.Name, Command: fmt.Sprintf("accord agreement renew %s --until DATE --data %s", a.Name, st.Data)}
 	switch left := a.Term.Until.Sub(now); {

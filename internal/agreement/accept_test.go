@@ -99,7 +99,7 @@ func TestTermsOfAcceptance(t *testing.T) {
 
 		"what the party created":               {Accept{CreatedBy: CreatedByParty}, indicator(author(us)), nil, "", ""},
 		"what another created":                 {Accept{CreatedBy: CreatedByParty}, indicator(author(them)), nil, "A-005:error:/created_by_ref", string(them)},
-		"what nobody says to have created":     {Accept{CreatedBy: CreatedByParty}, indicator(), nil, "A-005:error:", "no created_by_ref"},
+		"an object without created_by_ref":     {Accept{CreatedBy: CreatedByParty}, indicator(), nil, "A-005:error:", "no created_by_ref"},
 		"a cyber-observable has no author":     {Accept{CreatedBy: CreatedByParty}, ip, nil, "", ""},
 		"the party's own identity":             {Accept{CreatedBy: CreatedByParty}, identity, nil, "", ""},
 		"what another created, where any goes": {Accept{CreatedBy: CreatedByAny}, indicator(author(them)), nil, "", ""},

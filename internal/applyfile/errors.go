@@ -55,5 +55,5 @@ func (p problems) err(file string) error {
 	return &Error{File: file, Problems: p}
 }
 
-// maxProblems is how many problems an Error lists: nobody reads more.
+// maxProblems is how many problems an Error lists.
 const maxProblems = 100

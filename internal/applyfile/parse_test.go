@@ -122,7 +122,7 @@ func TestEveryFaultOfAFile(t *testing.T) {
 		"a reserved root":           {"api_roots:\n  - {name: taxii2}\n", line(2, "no API root can be named taxii2")},
 		"another reserved root":     {"api_roots:\n  - {name: healthz}\n", line(2, "no API root can be named healthz")},
 
-		"an account of nobody":       {"accounts:\n  - {name: a}\n", line(2, "belongs to no party")},
+		"an account without a party": {"accounts:\n  - {name: a}\n", line(2, "belongs to no party")},
 		"two passwords":              {"accounts:\n  - {name: a, party: p,\n     password_env: X,\n     password_file: y}\n", line(4, "has password_env and password_file, want one of them")},
 		"a hash that is none":        {"accounts:\n  - {name: a, party: p, password_hash: secret}\n", line(2, "password_hash: not a PHC string")},
 		"a password in plain":        {"accounts:\n  - {name: a, party: p, password: secret}\n", line(2, "password is given here, in a file that others may read")},

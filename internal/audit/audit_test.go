@@ -305,15 +305,15 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound := func() audit.Evidence {
+	evidence := func() audit.Evidence {
 		ev, err := honest.Prove(ctx, accordtest.Intake, audit.Asked{Object: accordtest.IndicatorID(1)})
 		if err != nil || len(ev.Entries) != 1 || ev.Entries[0].Content == nil {
 			t.Fatalf("got %+v and error %v", ev, err)
 		}
 		return ev
 	}
-	if proved, err := sound().Verify(audit.Trust{Keys: []string{keys.Key}}); err != nil || !proved.Entries[0].Content || !strings.Contains(proved.String(), accordtest.IndicatorID(1)) {
-		t.Errorf("sound evidence: got %v and error %v", proved, err)
+	if proved, err := evidence().Verify(audit.Trust{Keys: []string{keys.Key}}); err != nil || !proved.Entries[0].Content || !strings.Contains(proved.String(), accordtest.IndicatorID(1)) {
+		t.Errorf("intact evidence: got %v and error %v", proved, err)
 	}
 	for _, row := range []struct {
 		name   string
@@ -328,7 +328,7 @@ func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 		{"the object", func(ev *audit.Evidence) { ev.Object = accordtest.IndicatorID(2) }, "entry:"},
 		{"the content", func(ev *audit.Evidence) { ev.Entries[0].Content[5] ^= 1 }, "content:"},
 	} {
-		ev := sound()
+		ev := evidence()
 		row.damage(&ev)
 		if proved, err := ev.Verify(audit.Trust{}); err == nil || !strings.HasPrefix(err.Error(), row.want) || proved.Entries != nil {
 			t.Errorf("%s: got %v, want it to begin with %s", row.name, err, row.want)

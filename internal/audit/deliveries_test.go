@@ -40,7 +40,7 @@ func TestDeliveriesComeInPages(t *testing.T) {
 	for v := range 5 {
 		s.Post(accordtest.Vendor, path, accordtest.Indicator(0, v))
 		if v == 2 {
-			continue // nobody reads it as the last one
+			continue // readers do not take it for the last one
 		}
 		s.Get(accordtest.Agency, path+"objects/")
 		s.Get(accordtest.Vendor, path+"objects/?match[type]=indicator")

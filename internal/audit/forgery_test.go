@@ -402,7 +402,7 @@ func TestConsumersVerifyToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := member.EntryProof(ctx, accordtest.Circle, 2, 4); err == nil {
-		t.Error("inclusion of a version that nobody received: got a proof")
+		t.Error("inclusion of a version that was not delivered: got a proof")
 	}
 	s.Get(accordtest.Member, accordtest.Path(accordtest.Circle)+"objects/")
 	s.Post(accordtest.Agency, accordtest.Path(accordtest.Circle), accordtest.Indicators(3, 4)...)

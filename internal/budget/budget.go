@@ -28,10 +28,10 @@ func New(size int64, exhausted error) *Budget {
 	return &Budget{size: size, left: size, exhausted: exhausted}
 }
 
-// Size is the size it was made with.
+// Size returns the budget's size in bytes.
 func (b *Budget) Size() int64 { return b.size }
 
-// Used is how many bytes are taken now.
+// Used returns how many bytes are taken.
 func (b *Budget) Used() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,9 +5,8 @@
 // account's, its party's and the server's. A package that makes an answer finds the request's reservation with [From] and
 // grows it before it allocates.
 //
-// [Turns] bounds the other thing that long work takes from everybody, the processors: it is done in turns, which parties get
-// in the order of how little they have used.
+// [Turns] shares the processors: long work is done in turns, and the party that has used the least goes first.
 //
-// The package knows neither accounts nor HTTP: which budgets exist and what their exhaustion means is decided by whoever
-// makes them. It does not measure memory; it counts what callers say.
+// The package knows neither accounts nor HTTP: its users decide which budgets exist and what their exhaustion means. It does
+// not measure memory; it counts what callers report.
 package budget

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Turns shares the processors among those who have long work done, so that many who ask for it neither crowd out short
-// requests nor each other. The scheduler of Go gives each goroutine some milliseconds in turn: a short request beside a
-// hundred that compute waits for all of them.
+// Turns shares the processors among callers with long work, so that many of them crowd out neither short requests nor each
+// other. Go's scheduler gives each goroutine some milliseconds in turn: a short request beside a hundred that compute waits
+// for all of them.
 //
 // At most slots pieces of work run at once, and all but one of them may be long. When several shares wait, the one that has
 // used the least time goes first. And a share that has used much lately pauses, as long as others want the processors.
@@ -19,7 +19,7 @@ type Turns struct {
 	mu      sync.Mutex
 	running int           // guarded by mu: pieces of work of both kinds
 	long    int           // guarded by mu: those of them that are long
-	floor   time.Duration // guarded by mu: what the share that was served last had used; one that comes back begins here
+	floor   time.Duration // guarded by mu: what the share that was served last had used; an idle share begins here again
 	queue   []*waitingTurn
 }
 

@@ -183,7 +183,7 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	b.tasks = tasks
 	b.judgeByTime()
 	for _, l := range m.takeLost(b.route) {
-		b.state.putValue(conflictList(l.id), positionWord(l.position), []byte("the target has other content under this version, or the object belongs to somebody else there"))
+		b.state.putValue(conflictList(l.id), positionWord(l.position), []byte("the target has other content under this version, or the object belongs to another party there"))
 	}
 	seen, seenAll, err := m.watchOthers(b)
 	if err != nil {

@@ -96,7 +96,7 @@ func TestAReleaseGoesEasyOnThoseWhoWait(t *testing.T) {
 			return func() uint64 { return x.pages.Add(1) }
 		}, 8, 10},
 		{"no request has been answered", func(x *exchange) func() uint64 { return x.pages.Load }, 2, 4},
-		{"nobody says whether requests are answered", func(*exchange) func() uint64 { return nil }, 2, 4},
+		{"without a count of answered requests", func(*exchange) func() uint64 { return nil }, 2, 4},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			x := open(t, t.TempDir())

@@ -35,7 +35,7 @@ type Options struct {
 	// Patience is how long a search waits for the index to catch up with the journals; 0: two seconds.
 	Patience time.Duration
 
-	// Failed is told what made the index be made again, or kept it from following an agreement; nil: nobody is.
+	// Failed is told what made the index be made again, or kept it from following an agreement; it may be nil.
 	Failed func(error)
 }
 
@@ -203,7 +203,7 @@ func (x *Index) open() error {
 	return nil
 }
 
-// renew throws the index away and begins a new one. x.mu is held, or nobody else has x yet.
+// renew throws the index away and begins a new one. x.mu is held, or x is not shared yet.
 func (x *Index) renew() error {
 	if x.db != nil {
 		guard(x.db.Close) // what is thrown away may be closed badly

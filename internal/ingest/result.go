@@ -298,7 +298,7 @@ func withOutcome(d Detail, o store.Outcome) Detail {
 		d.Message = fmt.Sprintf("version %s of this object is stored with other content%s; the stored one stays. "+
 			"A change needs a later `modified`", o.Version, added)
 	case store.NotOwner:
-		d.Message = "this object belongs to somebody else in this agreement: only its owner adds versions, revokes it or changes its markings"
+		d.Message = "this object belongs to another party or a release in this agreement: only its owner adds versions, revokes it or changes its markings"
 	case store.NotCreator:
 		d.Message = "created_by_ref is the identity of another party of this agreement, and only that party may add it (accept.relay)"
 	case store.Barred:

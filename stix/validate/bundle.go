@@ -28,7 +28,7 @@ func Bundle(t *ijson.Tree, opts Options) []Finding {
 			}
 			s.put("S-198", Warning, value, "spec_version is no property of a bundle in STIX 2.1, only its objects have one; leave it out")
 		default:
-			s.put("S-198", Warning, value, "%s is no property of a bundle, nobody may rely on it", s.show(name))
+			s.put("S-198", Warning, value, "%s is not a property of a bundle; readers may ignore it", s.show(name))
 		}
 	}
 	if typ := t.Member(root, "type"); !t.Is(typ, "bundle") {
