@@ -38,7 +38,7 @@ var packages = []row{
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix stix/ijson", "history, read and proved"},
 	{"internal/live", "internal/budget internal/agreement internal/delivery store store/journal stix taxii", "what happens, as it happens; taxii: filters and times as a poll has them; budget: memory of each stream"},
-	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/validate stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts; validate: a changed copy is valid"},
+	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/validate stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts; validate: a changed copy is valid, and what warned about an object"},
 	{"internal/ingest", "stix/validate internal/agreement store store/journal stix stix/ijson", "the way of a POST below HTTP; journal: when a marking definition came"},
 
 	{"store", "store/journal internal/verifiedbolt internal/agreement internal/auth stix stix/ijson", "it keeps accounts and terms, so it knows what they are; auth asks it through an interface of its own"},

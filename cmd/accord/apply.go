@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -13,9 +15,10 @@ import (
 )
 
 func newApplyCommand(e *env) *cobra.Command {
-	var file, data string
+	var file, data, format, by string
+	var asks admin.Asks
 	cmd := &cobra.Command{
-		Use:   "apply -f FILE --data DIR",
+		Use:   "apply -f FILE --data DIR [--dry-run | --yes]",
 		Short: "Bring parties, accounts, API roots and agreements to what a file says",
 		Long: `Brings the server's description, API roots, parties, accounts and agreements to
 what FILE says, and prints a line for each: created, changed (what), unchanged.
@@ -23,6 +26,13 @@ what FILE says, and prints a line for each: created, changed (what), unchanged.
 Applying a file again changes nothing. What a file does not mention stays as it
 is: nothing is ever deleted this way. With a fault anywhere in the file nothing
 is applied, and every fault is listed with its line. Each change is recorded.
+
+--dry-run changes nothing: it prints the old and the new value of each term that
+would change and, for each agreement, how many objects would be withdrawn, go
+onward, expire, or be refused from now on. The server's releases decide that, as
+they would; of more than about a hundred thousand entries a part is drawn, and
+the numbers say so. What withdraws objects, shortens a term or ends an agreement
+is applied only with --yes, or with a yes at the terminal.
 
 When a server has the data folder open, it does the work, through the socket
 DIR/admin.sock, and the change holds at once; otherwise the files are opened
@@ -57,25 +67,72 @@ FILE is YAML. An unknown key is an error. All that it can hold:
 
 An account may also have password_hash (argon2id), certificates and disabled;
 an API root may say reveal: true. What is left out is not restricted.`,
-		Example: `  VENDOR_PW=... accord apply -f exchange.yaml --data /var/lib/accord`,
-		Args:    noArgs,
+		Example: `  VENDOR_PW=... accord apply -f exchange.yaml --data /var/lib/accord
+  accord apply -f exchange.yaml --dry-run --data /var/lib/accord`,
+		Args: noArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if asks.DryRun && asks.Yes {
+				return usageError("--dry-run and --yes are both given, expected one of them")
+			}
+			if err := checkBy(by); err != nil {
+				return err
+			}
+			return checkFormat(format)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			lines, err := admin.ApplyFileTo(cmd.Context(), data, file, e.getenv)
+			asks.By = by
+			asks.Confirm = func(out applyfile.Outcome) error { return confirmApply(e, file, format, out) }
+			out, err := admin.ApplyFileTo(cmd.Context(), data, file, e.getenv, asks)
 			if err != nil {
 				return notApplied(err)
 			}
-			for _, line := range lines {
-				fmt.Fprintln(e.stdout, line)
-			}
-			return nil
+			return writeOutcome(e.stdout, format, out, asks.DryRun)
 		},
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the `FILE` to apply")
 	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`, made when it does not exist")
+	cmd.Flags().StringVar(&by, "by", "", "`NAME` to record beside the system's user")
+	cmd.Flags().BoolVar(&asks.DryRun, "dry-run", false, "say what would change, and change nothing")
+	cmd.Flags().BoolVar(&asks.Yes, "yes", false, "apply also what withdraws objects, shortens a term or ends an agreement")
+	addFormat(cmd, &format)
 	cmd.MarkFlagRequired("file")
 	cmd.MarkFlagRequired("data")
 	return cmd
+}
+
+// writeOutcome prints what became of each thing in a file and, for a dry run, what it would do.
+func writeOutcome(w io.Writer, format string, out applyfile.Outcome, dryRun bool) error {
+	if format == "json" {
+		return writeJSON(w, out)
+	}
+	for _, line := range out.Lines {
+		fmt.Fprintln(w, line)
+		for _, t := range line.Terms {
+			fmt.Fprintln(w, "  "+t.String())
+		}
+	}
+	for _, effect := range out.Effects {
+		fmt.Fprintln(w, effect)
+	}
+	for _, why := range out.Confirm {
+		fmt.Fprintln(w, "needs a yes: "+why)
+	}
+	if dryRun {
+		fmt.Fprintln(w, "nothing was changed: this was a dry run")
+	}
+	return nil
+}
+
+// confirmApply shows what a file would do and asks at a terminal. Without one it refuses.
+func confirmApply(e *env, file, format string, out applyfile.Outcome) error {
+	if err := writeOutcome(e.stdout, format, out, false); err != nil {
+		return err
+	}
+	if !canAsk(e) {
+		return withHint(fmt.Errorf("%s was not applied: %s", file, strings.Join(out.Confirm, "; ")), "--dry-run shows what it does, --yes applies it")
+	}
+	return ask(e, "Apply it?")
 }
 
 // notApplied adds a heading to the list of a file's faults.
@@ -91,11 +148,14 @@ func notApplied(err error) error {
 func applyAtStart(ctx context.Context, e *env, administration *admin.Service, path string, log zerolog.Logger) error {
 	client := administration.Client()
 	defer client.Close()
-	lines, err := admin.ApplyFile(ctx, client, path, e.getenv)
+	out, err := admin.ApplyFile(ctx, client, path, e.getenv, admin.Asks{Confirm: func(out applyfile.Outcome) error {
+		return withHint(fmt.Errorf("%s was not applied: %s", path, strings.Join(out.Confirm, "; ")),
+			"a server does this only after accord apply -f FILE --yes; accord apply --dry-run shows what it does")
+	}})
 	if err != nil {
 		return notApplied(err)
 	}
-	for _, line := range lines {
+	for _, line := range out.Lines {
 		if line.Result != applyfile.Unchanged {
 			log.Info().Str("file", path).Msg(line.String())
 		}

@@ -15,10 +15,16 @@ var errDeclined = errors.New("nothing was done: the answer was not yes")
 
 // confirm asks at a terminal whether to go on. Without one, the command line is the answer.
 func confirm(e *env, question string) error {
-	if f, ok := e.stdin.(*os.File); !ok || !isatty.IsTerminal(f.Fd()) {
+	if !canAsk(e) {
 		return nil
 	}
 	return ask(e, question)
+}
+
+// canAsk reports whether there is a terminal to ask at.
+func canAsk(e *env) bool {
+	f, ok := e.stdin.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }
 
 // ask asks for a yes.

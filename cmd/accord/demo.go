@@ -112,7 +112,7 @@ func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *
 	if err != nil {
 		return err
 	}
-	if _, err := client.Apply(ctx, file); err != nil {
+	if _, err := client.Apply(ctx, file, applyfile.Consent{Yes: true}); err != nil {
 		return err
 	}
 	for i, supply := range demo.Supplies() {

@@ -135,7 +135,7 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 		return err
 	}
 	if f.apply != "" {
-		if _, err := admin.CheckFor(f.data, f.apply, e.getenv); err != nil {
+		if _, _, err := admin.CheckFor(f.data, f.apply, e.getenv); err != nil {
 			return notApplied(err) // before the data folder is made
 		}
 		config.Prepare = func(ctx context.Context, _ *store.Store, administration *admin.Service) error {

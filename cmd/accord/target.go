@@ -15,6 +15,7 @@ type target struct {
 	data    string
 	remote  remote
 	profile string
+	by      string // who administers, for the record
 }
 
 // targetHelp explains the flags of target, for the long help of the commands that have them.
@@ -23,12 +24,14 @@ open, if one has), or by a server far away (--url https://HOST/ with --user and
 --password-file or ACCORD_PASSWORD, --token-file, or --cert and --key), or as a
 profile of accord login says (--profile NAME). ACCORD_DATA, ACCORD_URL and
 ACCORD_PROFILE stand in for the flags; a flag beats them, and they beat what
-the profile says.`
+the profile says. Changes are recorded with who made them: the account that logs
+in or, with --data, the user of the operating system and the name after --by.`
 
 func (t *target) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&t.data, "data", "", "the data folder `DIR`")
 	flags.StringVar(&t.remote.url, "url", "", "or the `URL` of a server, or of anything on it")
 	flags.StringVar(&t.profile, "profile", "", "or the `NAME` of a profile that accord login wrote")
+	flags.StringVar(&t.by, "by", "", "with --data: `NAME` to record beside the system's user")
 	t.remote.addCredentials(flags)
 }
 
@@ -65,11 +68,32 @@ func (t *target) open(e *env) (*admin.Client, error) {
 	if err := t.resolve(e); err != nil {
 		return nil, err
 	}
-	if t.data != "" {
-		c, err := admin.OpenExisting(t.data)
-		return c, hintFolder(err)
+	if t.data == "" {
+		if t.by != "" {
+			return nil, usageError("--by is for --data: a server that is reached by --url records the account that logs in")
+		}
+		return t.remote.administration(e)
 	}
-	return t.remote.administration(e)
+	if err := checkBy(t.by); err != nil {
+		return nil, err
+	}
+	c, err := admin.OpenExisting(t.data)
+	if err != nil {
+		return nil, hintFolder(err)
+	}
+	c.By(t.by)
+	return c, nil
+}
+
+// checkBy refuses a name after --by that cannot be recorded.
+func checkBy(name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := admin.CheckBy(name); err != nil {
+		return usageError("--by: %w", err)
+	}
+	return nil
 }
 
 // connect opens the target if a server runs on it.

@@ -53,7 +53,7 @@ var agreementRoutes = []route{
 	},
 	{
 		method: http.MethodPost, path: "apply/", reach: local, do: (*Service).serveApply,
-		body: applyfile.Message{}, answer: ApplyAnswer{},
+		body: ApplyRequest{}, answer: applyfile.Outcome{},
 	},
 }
 
@@ -145,16 +145,16 @@ func (s *Service) servePreview(c call) (any, error) {
 	return DecisionList{list}, err
 }
 
-// ApplyAnswer has a line for each thing of an apply file.
-type ApplyAnswer struct {
-	Lines []applyfile.Line `json:"lines"`
+// ApplyRequest is an apply file, and how far its application goes.
+type ApplyRequest struct {
+	applyfile.Message
+	applyfile.Consent
 }
 
 func (s *Service) serveApply(c call) (any, error) {
-	var body applyfile.Message
+	var body ApplyRequest
 	if err := readJSON(c.Request, &body); err != nil {
 		return nil, err
 	}
-	lines, err := s.Apply(c.Context(), c.by, body.File())
-	return ApplyAnswer{lines}, err
+	return s.ApplyWith(c.Context(), c.by, body.File(), body.Consent)
 }

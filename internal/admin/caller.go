@@ -18,9 +18,6 @@ func withCaller(r *http.Request, caller agreement.Caller) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
 }
 
-// atTheMachine is the caller that may use the data folder.
-var atTheMachine = agreement.Caller{Account: AtTheMachine, Operator: true}
-
 // callOf returns the call of a request. A request whose context carries no caller is refused.
 func callOf(r *http.Request) (call, error) {
 	caller, ok := r.Context().Value(callerKey{}).(agreement.Caller)

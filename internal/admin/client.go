@@ -20,7 +20,12 @@ type Client struct {
 	base  string // URL of the routes, with a slash at its end
 	peer  string // for errors: whom the client asks
 	close func() error
+	by    string // sent with each request; see By
 }
+
+// By has what the client does recorded as done by a name, beside the user of the operating system. A server that is reached
+// over the network records the account instead.
+func (c *Client) By(name string) { c.by = name }
 
 // Close lets go of the transport.
 func (c *Client) Close() error { return c.close() }
@@ -90,6 +95,9 @@ func (c *Client) send(ctx context.Context, method, path string, body any, read f
 	}
 	if method != http.MethodGet {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.by != "" {
+		req.Header.Set(byHeader, url.QueryEscape(c.by))
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -23,11 +23,10 @@ func (c *Client) Events(ctx context.Context, name agreement.Name, after *uint64,
 	return c.send(ctx, http.MethodGet, path, nil, func(resp *http.Response) error { return read(resp.Body) })
 }
 
-// Apply has a file applied whose passwords are resolved.
-func (c *Client) Apply(ctx context.Context, f *applyfile.File) ([]applyfile.Line, error) {
-	var answer ApplyAnswer
-	err := c.do(ctx, http.MethodPost, "apply/", f.Message(), &answer)
-	return answer.Lines, err
+// Apply has a file applied whose passwords are resolved, as far as consent goes.
+func (c *Client) Apply(ctx context.Context, f *applyfile.File, consent applyfile.Consent) (out applyfile.Outcome, err error) {
+	err = c.do(ctx, http.MethodPost, "apply/", ApplyRequest{f.Message(), consent}, &out)
+	return out, err
 }
 
 // Agreements lists all agreements by name.

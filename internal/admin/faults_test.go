@@ -95,10 +95,10 @@ func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 	getenv := func(string) string { return "" }
 	check := func(t *testing.T, dir string) {
 		t.Helper()
-		lines, err := ApplyFileTo(ctx, dir, file, getenv)
+		out, err := ApplyFileTo(ctx, dir, file, getenv, Asks{Consent: applyfile.Consent{Yes: true}})
 		var fault *applyfile.Error
-		if !errors.As(err, &fault) || lines != nil {
-			t.Fatalf("got %v, %v, want an applyfile.Error alone", lines, err)
+		if !errors.As(err, &fault) || out.Lines != nil || out.Applied {
+			t.Fatalf("got %v, %v, want an applyfile.Error alone", out, err)
 		}
 		got := strings.Split(err.Error(), "\n")
 		for i, line := range got {

@@ -143,50 +143,74 @@ func (o *ownIndex) close() error {
 	return o.stop()
 }
 
-// ApplyFile reads an apply file and the passwords that it names, in this process, and has it applied. Password files are
-// found beside the apply file. What is wrong with the file, wherever it is noticed, is one *applyfile.Error.
-func ApplyFile(ctx context.Context, c *Client, path string, getenv func(string) string) ([]applyfile.Line, error) {
-	f, err := applyfile.Load(path, getenv, func(account string) (string, error) { return c.PasswordHash(ctx, account) })
-	if err != nil {
-		return nil, err
-	}
-	return c.Apply(ctx, f)
+// Asks says how far an apply file is applied. Confirm, if set, is asked when it needs a yes; its error is returned.
+type Asks struct {
+	applyfile.Consent
+	Confirm func(applyfile.Outcome) error
+	By      string // recorded; see Client.By
 }
 
-// ApplyFileTo is ApplyFile for a data folder, which is made when it does not exist; but a file with a fault does not make
-// it.
-func ApplyFileTo(ctx context.Context, dir, path string, getenv func(string) string) (lines []applyfile.Line, err error) {
-	f, err := CheckFor(dir, path, getenv)
+// ApplyFile reads an apply file and the passwords that it names, in this process, and has it applied. Password files are
+// found beside the apply file. What is wrong with the file, wherever it is noticed, is one *applyfile.Error.
+func ApplyFile(ctx context.Context, c *Client, path string, getenv func(string) string, asks Asks) (applyfile.Outcome, error) {
+	f, err := applyfile.Load(path, getenv, func(account string) (string, error) { return c.PasswordHash(ctx, account) })
 	if err != nil {
-		return nil, err
+		return applyfile.Outcome{}, err
+	}
+	return asks.apply(ctx, c, f)
+}
+
+// apply has a file applied, and asks for a yes if one is needed.
+func (a Asks) apply(ctx context.Context, c *Client, f *applyfile.File) (applyfile.Outcome, error) {
+	out, err := c.Apply(ctx, f, a.Consent)
+	if err != nil || out.Applied || a.DryRun || a.Confirm == nil {
+		return out, err
+	}
+	if err := a.Confirm(out); err != nil {
+		return out, err
+	}
+	return c.Apply(ctx, f, applyfile.Consent{Plan: out.Plan})
+}
+
+// ApplyFileTo is ApplyFile for a data folder, which is made when it does not exist; but a file with a fault, and a dry run,
+// do not make it.
+func ApplyFileTo(ctx context.Context, dir, path string, getenv func(string) string, asks Asks) (out applyfile.Outcome, err error) {
+	f, plan, err := CheckFor(dir, path, getenv)
+	if err != nil {
+		return applyfile.Outcome{}, err
+	}
+	if plan != nil && asks.DryRun {
+		return applyfile.Outcome{Lines: plan.Lines()}, nil
 	}
 	c, err := Open(dir)
 	if err != nil {
-		return nil, err
+		return applyfile.Outcome{}, err
 	}
 	defer func() {
 		if closed := c.Close(); err == nil {
 			err = closed
 		}
 	}()
+	c.By(asks.By)
 	if f == nil {
-		return ApplyFile(ctx, c, path, getenv)
+		return ApplyFile(ctx, c, path, getenv, asks)
 	}
-	return c.Apply(ctx, f)
+	return asks.apply(ctx, c, f)
 }
 
-// CheckFor finds what is wrong with an apply file for a data folder that does not exist yet, so that it need not be made.
-// For one that exists, applying the file finds that, and CheckFor returns nil.
-func CheckFor(dir, path string, getenv func(string) string) (*applyfile.File, error) {
+// CheckFor plans an apply file for a data folder that does not exist yet, so that it need not be made for a file with a
+// fault. For one that exists, applying the file does that, and CheckFor returns nil.
+func CheckFor(dir, path string, getenv func(string) string) (*applyfile.File, *applyfile.Plan, error) {
 	if _, err := os.Stat(filepath.Join(dir, "accord.db")); !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	f, err := applyfile.Load(path, getenv, func(string) (string, error) { return "", nil })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := applyfile.NewPlan(nil, f); err != nil {
-		return nil, err
+	plan, err := applyfile.NewPlan(nil, f)
+	if err != nil {
+		return nil, nil, err
 	}
-	return f, nil
+	return f, plan, nil
 }

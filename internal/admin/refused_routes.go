@@ -197,7 +197,7 @@ func (s *Service) serveRefusedText(c call) (any, error) {
 		return nil, err
 	}
 	answer := RefusedText{refusedOf(k, r.terms.Accept.KeepRefusedDays), k.Text}
-	if s.audit.Deliveries == nil || c.caller.Account == AtTheMachine {
+	if s.audit.Deliveries == nil || isAtTheMachine(c.caller.Account) {
 		return answer, nil
 	}
 	begun, err := s.audit.Deliveries.Begin(c.Context(), delivery.Delivery{Collection: r.col.ID(), Account: string(c.caller.Account),

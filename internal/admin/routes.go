@@ -33,6 +33,7 @@ type route struct {
 	method, path string
 	reach        reach
 	memory       int  // bytes that the answer may take while it is made; 0: it is small
+	asks         bool // it changes nothing, whatever its method
 	long         bool // the answer takes more than about a millisecond to make, and is made in a turn (see budget.Turns)
 	do           func(*Service, call) (any, error)
 	stream       func(*Service, call, http.ResponseWriter) error // instead of do; its error means that nothing was written
@@ -90,6 +91,9 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 			}
 			reserved := budget.From(req.Context())
 			p, ended, err := s.make(r, req)
+			if c, failed := callOf(req); failed == nil {
+				s.acted(r, prefix, c.caller, req, err)
+			}
 			if err != nil {
 				if !atTheMachine {
 					err = s.outward(req, err)

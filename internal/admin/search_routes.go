@@ -27,7 +27,7 @@ var searchRoutes = []route{
 		query: searchParameters, answer: index.Results{},
 	},
 	{
-		method: http.MethodPost, path: "search/", reach: accounts, do: (*Service).servePostedSearch, memory: searchAnswer, long: true,
+		method: http.MethodPost, path: "search/", reach: accounts, asks: true, do: (*Service).servePostedSearch, memory: searchAnswer, long: true,
 		summary: "Find objects by many values", note: "As GET, with up to 10,000 values of q. With more than one, facets.value counts the objects that each has.",
 		body: Search{}, answer: index.Results{},
 	},

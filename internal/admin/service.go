@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
-	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/delivery"
@@ -19,7 +18,7 @@ import (
 )
 
 // AtTheMachine is the account that is recorded for what was done at the command line, where the rights to the data
-// folder are the login. No account can have this name.
+// folder are the login, if nothing more is known; see operatorAt. No account can have this name.
 const AtTheMachine agreement.AccountName = "(operator)"
 
 // Config is what a Service works on.
@@ -48,6 +47,9 @@ type Config struct {
 	// Failed, if set, is called with each failure of the server itself, whose cause the caller is not told.
 	Failed func(*http.Request, error)
 
+	// Acted, if set, is called with each administrative act.
+	Acted func(Act)
+
 	// Cosigned, when set, returns the newest head of the server's own journal that witnesses have cosigned; nil: none.
 	Cosigned func() []byte
 }
@@ -57,6 +59,7 @@ type Service struct {
 	store  *store.Store
 	now    func() time.Time
 	failed func(*http.Request, error)
+	tell   func(Act) // nil: none is told
 	audit  audit.Source
 	index  func() (*index.Index, error)
 	live   *live.Service // nil: none
@@ -81,7 +84,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, index: theIndex(c.Index), live: c.Live, limits: c.Limits,
+	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 	s.asked = sync.OnceValue(s.askable)
@@ -99,56 +102,6 @@ func theIndex(x *index.Index) func() (*index.Index, error) {
 		}
 		return x, nil
 	}
-}
-
-// Apply brings the store to what a file says, and says what became of each thing in it, in the file's order by kind.
-// With a fault anywhere in the file (an *applyfile.Error) nothing is applied. What the file does not mention stays as it
-// is. A crash or a failing disk may leave the first part applied; applying the file again does the rest.
-func (s *Service) Apply(ctx context.Context, by store.Actor, f *applyfile.File) ([]applyfile.Line, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	plan, err := applyfile.NewPlan(s.store, f)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.carryOut(ctx, by, plan); err != nil {
-		return nil, fmt.Errorf("apply %s: %w", plan.File, err)
-	}
-	return plan.Lines(), nil
-}
-
-func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.Plan) error {
-	var changes, own []store.RegistryChange
-	for _, st := range plan.Steps {
-		switch r := st.Registry; {
-		case r == nil:
-		case r.Account != nil && by.Account != "" && r.Account.Name == string(by.Account):
-			own = append(own, *r) // last: it may take the right to do the rest
-		default:
-			changes = append(changes, *r)
-		}
-	}
-	if len(changes) > 0 {
-		if err := s.store.Change(ctx, by, changes); err != nil {
-			return err
-		}
-	}
-	for _, st := range plan.Steps {
-		var err error
-		switch {
-		case st.Create != nil:
-			_, err = s.store.CreateAgreement(ctx, by, st.Create)
-		case st.Terms != nil:
-			err = s.putTerms(ctx, by, st.Terms, "change", "")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if len(own) > 0 {
-		return s.store.Change(ctx, by, own)
-	}
-	return nil
 }
 
 // putTerms puts new terms of an agreement in force.

@@ -32,7 +32,7 @@ func (s *Service) Listen() (*Socket, error) {
 	}
 	k := &Socket{
 		path:   path,
-		server: &http.Server{Handler: s.local(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},
+		server: &http.Server{Handler: s.local(), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute},
 		done:   make(chan error, 1),
 	}
 	go func() { k.done <- k.server.Serve(listener) }()
@@ -42,7 +42,7 @@ func (s *Service) Listen() (*Socket, error) {
 // local serves all routes to callers at the machine.
 func (s *Service) local() http.Handler {
 	handler := s.withBackup(s.handler("/", true))
-	return againstForgery(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, withCaller(r, atTheMachine)) }))
+	return againstForgery(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, withCaller(r, localCaller(r))) }))
 }
 
 // Path returns the path of the socket.

@@ -76,11 +76,11 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		what string
 		do   func(*Client) (any, error)
 	}{
-		{"apply", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
-		{"apply again", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv) }},
-		{"apply what cannot be read", func(a *Client) (any, error) { return ApplyFile(ctx, a, broken, getenv) }},
-		{"apply what does not fit", func(a *Client) (any, error) { return ApplyFile(ctx, a, unfit, getenv) }},
-		{"apply without the password", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, func(string) string { return "" }) }},
+		{"apply", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv, Asks{}) }},
+		{"apply again", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv, Asks{}) }},
+		{"apply what cannot be read", func(a *Client) (any, error) { return ApplyFile(ctx, a, broken, getenv, Asks{}) }},
+		{"apply what does not fit", func(a *Client) (any, error) { return ApplyFile(ctx, a, unfit, getenv, Asks{}) }},
+		{"apply without the password", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, func(string) string { return "" }, Asks{}) }},
 		{"list", func(a *Client) (any, error) { return a.Agreements(ctx) }},
 		{"show", func(a *Client) (any, error) { return a.Agreement(ctx, "vendors") }},
 		{"show nothing", func(a *Client) (any, error) { return a.Agreement(ctx, "nowhere") }},
@@ -144,8 +144,8 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 			t.Errorf("the server's hash of %s's password does not verify", name)
 		}
 	}
-	if got := acts(t, server, "vendors"); len(got) != 5 || got[1] != string(AtTheMachine)+" renew " {
-		t.Errorf("recorded: got %q, want five acts of %s", got, AtTheMachine)
+	if got := acts(t, server, "vendors"); len(got) != 5 || got[1] != string(operatorAt(self(), ""))+" renew " {
+		t.Errorf("recorded: got %q, want five acts of %s", got, operatorAt(self(), ""))
 	}
 }
 

@@ -93,7 +93,7 @@ var statusRoutes = []route{{
 }}
 
 func (s *Service) serveStatus(c call) (any, error) {
-	if c.caller.Account == AtTheMachine {
+	if isAtTheMachine(c.caller.Account) {
 		return s.Status(s.store.Dir())
 	}
 	return s.Status("DIR")

@@ -76,7 +76,7 @@ func (t *inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	body, pipe := io.Pipe()
 	answer := &pipedAnswer{header: http.Header{}, trailer: http.Header{}, pipe: pipe, started: make(chan struct{})}
-	served := req.Clone(ctx)
+	served := req.Clone(context.WithValue(ctx, peerKey{}, self()))
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}

@@ -27,6 +27,8 @@ type Line struct {
 
 	Notes    []string `json:"notes,omitempty"`    // what stays although the file says otherwise
 	Warnings []string `json:"warnings,omitempty"` // what the thing may break, although it is valid
+
+	Terms []TermChange `json:"terms,omitempty"` // of an agreement: old and new values
 }
 
 // String is such as "account vendor-push: changed (password)".
@@ -56,6 +58,8 @@ type Step struct {
 type Plan struct {
 	File  string // for messages
 	Steps []Step
+
+	before map[agreement.Name]*agreement.Agreement
 }
 
 // Lines says what the plan makes of each thing in the file.
@@ -113,7 +117,7 @@ func NewPlan(s *store.Store, f *File) (*Plan, error) {
 	if err := p.err(f.Name); err != nil {
 		return nil, err
 	}
-	return &Plan{File: f.Name, Steps: p.steps}, nil
+	return &Plan{File: f.Name, Steps: p.steps, before: p.before}, nil
 }
 
 func (p *planner) step(kind, name string, existed bool, changes []string, do func(*Step)) {

@@ -69,7 +69,20 @@ func (p *planner) agreement(e agreementEntry) {
 	}
 	p.agreements[want.Name] = want
 	p.step("agreement", string(want.Name), true, changes, func(st *Step) { st.Terms = want })
+	p.differences(now, want)
 	p.warnOfTitle(want)
+}
+
+// differences adds old and new values of the terms to the last step.
+func (p *planner) differences(now, want *agreement.Agreement) {
+	last := &p.steps[len(p.steps)-1]
+	if last.Result != Changed {
+		return
+	}
+	var err error
+	if last.Line.Terms, err = termChanges(now, want); err != nil {
+		p.add(0, "%v", err)
+	}
 }
 
 // onlyClear refuses to make an agreement public whose objects are not all TLP:CLEAR.

@@ -56,6 +56,9 @@ type batch struct {
 	// observe is set by a preview and receives each decision about a version, by its position in the source. rec is nil if
 	// the version was reported before.
 	observe func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID)
+
+	// took, if set, receives each version that the batch withdraws, and why.
+	took func(id stix.ID, v *targetVersion, reason string)
 }
 
 func newBatch(s *store.Store, r route, source, target *store.Snapshot, now time.Time) *batch {

@@ -147,6 +147,9 @@ func (b *batch) withdraw(id stix.ID, w withdrawal) error {
 	for _, i := range picked {
 		v := &h.versions[i]
 		v.ours = false
+		if b.took != nil && !w.replaced {
+			b.took(id, v, w.reason)
+		}
 		if b.observe != nil && v.from > 0 && !w.replaced {
 			b.observe(v.from, nil, Blocked, []string{w.reason}, "")
 		}

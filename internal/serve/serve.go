@@ -226,7 +226,7 @@ func (s *srv) openStore(context.Context) (stop, error) {
 func (s *srv) serveAdministration(context.Context) (stop, error) {
 	s.live = live.New(live.Config{Store: s.store, Deliveries: s.deliveries, Now: s.config.Now, Limits: live.Limits{Streams: max(1, s.config.Limits.Connections/2)},
 		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a stream of events ended") }})
-	s.administration = admin.New(admin.Config{Live: s.live, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Limits: s.config.Limits.objectLimits(),
+	s.administration = admin.New(admin.Config{Live: s.live, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
 		Running: &admin.Running{Version: s.config.Version, Certificates: s.certificates, Refused: s.refused.counts}})
 	socket, err := s.administration.Listen()
 	if err != nil {

@@ -48,6 +48,15 @@ func (s *srv) requestFailed(r *http.Request, err error) {
 	s.config.Log.Error().Str("method", r.Method).Str("path", r.URL.Path).Err(err).Msg("a request failed")
 }
 
+// acted logs what an operator did.
+func (s *srv) acted(a admin.Act) {
+	line := s.config.Log.Info()
+	if a.Err != nil {
+		line = s.config.Log.Warn().Str("refused", a.Err.Error())
+	}
+	line.Str("by", string(a.By)).Str("act", a.What).Str("method", a.Method).Str("path", a.Path).Msg("administration")
+}
+
 // serveClients serves TAXII and /accord/v1/ on the clients' listener.
 func (s *srv) serveClients(context.Context) (stop, error) {
 	hs := &http.Server{

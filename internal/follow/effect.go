@@ -1,0 +1,326 @@
+package follow
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// Proposal is a release as it would be under other terms.
+type Proposal struct {
+	Source, Target *store.Collection
+	Rule           agreement.Release
+	Ruled          bool                 // the source would have the rule
+	Terms          *agreement.Agreement // of the target
+}
+
+// Effect is what becomes of what a release has passed on, and of what it has not, under other terms. The numbers are of
+// objects of which at least one version is concerned.
+type Effect struct {
+	Goes, Withdrawn uint64
+	Sampled, Of     uint64 // versions that were judged, of so many, if not all were: the numbers are estimates
+	Reasons         []Reason
+
+	taken []takenVersion
+}
+
+// Reason is how many objects one term takes from a target, with a few of them.
+type Reason struct {
+	Term     string
+	Objects  uint64
+	Examples []stix.ID
+}
+
+// Changes reports whether the terms of the release or what its target accepts would be others.
+func (p Proposal) Changes() (bool, error) {
+	rule, ruled := p.Source.Agreement().ReleaseTo(p.Target.Agreement().Name)
+	if !ruled || !p.Ruled {
+		return ruled != p.Ruled, nil
+	}
+	now, err := fingerprint(rule, p.Target.Agreement())
+	if err != nil {
+		return false, err
+	}
+	then, err := fingerprint(p.Rule, p.Terms)
+	return !bytes.Equal(now, then), err
+}
+
+// takenVersion is a version that would leave a target.
+type takenVersion struct {
+	id  stix.ID
+	key string // see versionKey
+}
+
+// mostExamples bounds the examples of a Reason.
+const mostExamples = 3
+
+// EffectOf returns what a release would do under other terms, by the code that does it. If the source's journal has more
+// than most entries, that many are drawn at random and judged with what they refer to. It changes nothing.
+func EffectOf(ctx context.Context, s *store.Store, p Proposal, most int) (Effect, error) {
+	f := forecast{
+		proposal: p, most: most, goes: make(map[stix.ID]bool), withdrawn: make(map[stix.ID]bool),
+		route: route{source: p.Source, target: p.Target, rule: p.Rule, ruled: true, name: store.ReleaseFollower(p.Source.ID())},
+	}
+	stats, err := p.Source.Stats()
+	if err == nil {
+		switch {
+		case !p.Ruled:
+			err = f.end(ctx)
+		case stats.Entries <= uint64(most):
+			err = f.all(ctx, s)
+		default:
+			err = f.sample(ctx, s, stats)
+		}
+	}
+	if err != nil {
+		return Effect{}, fmt.Errorf("effect of other terms on the release from %s to %s: %w", p.Source.Agreement().Name, p.Target.Agreement().Name, err)
+	}
+	return f.effect, nil
+}
+
+// forecast collects an effect.
+type forecast struct {
+	proposal Proposal
+	route    route
+	most     int
+	effect   Effect
+
+	goes, withdrawn map[stix.ID]bool
+	last            []string // reasons of the refusal reported last, and
+	lastOf          stix.ID  // of which object
+}
+
+// batch returns a batch that judges everything again under the proposed terms, and changes nothing.
+func (f *forecast) batch(s *store.Store) *batch {
+	b := newBatch(s, f.route, nil, nil, time.Now())
+	b.terms, b.reset = f.proposal.Terms, true
+	b.observe = func(_ journal.Position, e *journal.Entry, _ Verdict, reasons []string, _ stix.ID) {
+		if e != nil {
+			f.last, f.lastOf = reasons, stix.ID(e.Object)
+		}
+	}
+	return b
+}
+
+// look gives a batch snapshots to read. The judgements that the follower keeps do not count: the terms change.
+func (f *forecast) look(b *batch, source, target *store.Snapshot) {
+	b.read(source, target)
+	if b.state.snapshot == nil {
+		b.state = newState(target, f.route.name)
+		for _, prefix := range judgements {
+			b.state.empty[prefix[0]] = true
+		}
+	}
+	b.state.snapshot = target
+}
+
+// within calls do with the batch inside a read transaction of both files.
+func (f *forecast) within(ctx context.Context, b *batch, do func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f.route.target.Snapshot(func(target *store.Snapshot) error {
+		return f.route.source.Snapshot(func(source *store.Snapshot) error {
+			f.look(b, source, target)
+			return do()
+		})
+	})
+}
+
+// all judges every entry of the source.
+func (f *forecast) all(ctx context.Context, s *store.Store) error {
+	const entries, size = 500, 2 << 20
+	never := func() bool { return false }
+	b := f.batch(s)
+	b.took = func(id stix.ID, v *targetVersion, reason string) {
+		switch {
+		case v.position == 0: // it would have gone
+			delete(f.goes, id)
+			return
+		case v.others: // it stays in the target
+			return
+		}
+		f.take(id, v.key, f.termOf(id, reason))
+	}
+	reported := b.observe
+	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
+		reported(p, e, v, reasons, missing)
+		if e != nil && v == Goes {
+			f.goes[stix.ID(e.Object)] = true
+		}
+	}
+	for from := journal.Position(1); ; {
+		c, err := readChunk(f.route.source, from, entries, size)
+		if err != nil {
+			return err
+		}
+		if len(c.entries) == 0 {
+			break
+		}
+		from += journal.Position(len(c.entries))
+		err = f.within(ctx, b, func() error {
+			for _, e := range c.entries {
+				if err := b.apply(e); err != nil {
+					return err
+				}
+				if _, err := b.runTasks(never); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(f.route.rule.Types) > 0 {
+		err := f.within(ctx, b, func() error {
+			if _, err := b.dropAids(never); err != nil {
+				return err
+			}
+			_, err := b.runTasks(never)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	f.effect.Goes, f.effect.Withdrawn = uint64(len(f.goes)), uint64(len(f.withdrawn))
+	return nil
+}
+
+// take counts a version that leaves the target.
+func (f *forecast) take(id stix.ID, key, term string) {
+	f.effect.taken = append(f.effect.taken, takenVersion{id, key})
+	if f.withdrawn[id] {
+		return
+	}
+	f.withdrawn[id] = true
+	f.reason(term, id)
+}
+
+func (f *forecast) reason(term string, id stix.ID) {
+	i := slices.IndexFunc(f.effect.Reasons, func(r Reason) bool { return r.Term == term })
+	if i < 0 {
+		i = len(f.effect.Reasons)
+		f.effect.Reasons = append(f.effect.Reasons, Reason{Term: term})
+	}
+	r := &f.effect.Reasons[i]
+	r.Objects++
+	if len(r.Examples) < mostExamples {
+		r.Examples = append(r.Examples, id)
+	}
+}
+
+// What withdraws an object other than a term of the release or of its target.
+const (
+	byReferences = "what it refers to is withdrawn"
+	byNewer      = "a later version of it is refused"
+	byEnd        = "the release ends"
+)
+
+// termOf returns the term that withdraws an object, from the refusal that was reported with it.
+func (f *forecast) termOf(id stix.ID, reason string) string {
+	switch {
+	case f.lastOf == id && len(f.last) > 0:
+		term, _, _ := strings.Cut(f.last[0], ": ")
+		return term
+	case f.lastOf == id:
+		return byNewer
+	case strings.HasPrefix(reason, "its type "):
+		return "release.types"
+	}
+	return byReferences
+}
+
+// end counts what the release has brought: all of it leaves.
+func (f *forecast) end(ctx context.Context) error {
+	stats, err := f.route.target.Stats()
+	if err != nil {
+		return err
+	}
+	if stats.Entries > uint64(f.most) {
+		return f.sampleEnd(ctx, stats)
+	}
+	var from []byte
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := 0
+		err := f.route.target.Snapshot(func(target *store.Snapshot) error {
+			return target.Walk(from, func(v store.StoredVersion, next []byte) bool {
+				h := targetVersionOf(v, f.route.source.ID())
+				if h.ours && !h.others {
+					f.take(v.ID, h.key, byEnd)
+				}
+				from, more = slices.Clone(next), next != nil
+				n++
+				return n < 5000
+			})
+		})
+		if err != nil {
+			return err
+		}
+		more = more && n > 0
+	}
+	f.effect.Withdrawn = uint64(len(f.withdrawn))
+	return nil
+}
+
+// Onward returns what becomes, in a target, of versions that another effect takes from the target's source, under the terms
+// that both have now.
+func Onward(ctx context.Context, taken Effect, source, target *store.Collection) (Effect, error) {
+	f := forecast{withdrawn: make(map[stix.ID]bool)}
+	for part := range slices.Chunk(taken.taken, 1000) {
+		if err := ctx.Err(); err != nil {
+			return Effect{}, err
+		}
+		err := target.Snapshot(func(l *store.Snapshot) error {
+			for _, t := range part {
+				versions, err := l.Versions(t.id)
+				if err != nil {
+					return err
+				}
+				for _, v := range versions {
+					if h := targetVersionOf(v, source.ID()); h.ours && !h.others && h.key == t.key {
+						f.take(t.id, t.key, "it is withdrawn from "+string(source.Agreement().Name))
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return Effect{}, fmt.Errorf("effect on the release from %s to %s: %w", source.Agreement().Name, target.Agreement().Name, err)
+		}
+	}
+	f.effect.Withdrawn = uint64(len(f.withdrawn))
+	f.effect.scaleAs(taken)
+	return f.effect, nil
+}
+
+// scaleAs makes the numbers of an effect that follows from a sampled one estimates, too.
+func (e *Effect) scaleAs(from Effect) {
+	if from.Sampled == 0 {
+		return
+	}
+	e.Sampled, e.Of = from.Sampled, from.Of
+	e.scale()
+}
+
+// scale makes numbers of a sample those of all.
+func (e *Effect) scale() {
+	up := func(n uint64) uint64 { return uint64(float64(n)*float64(e.Of)/float64(max(e.Sampled, 1)) + 0.5) }
+	e.Goes, e.Withdrawn = up(e.Goes), up(e.Withdrawn)
+	for i := range e.Reasons {
+		e.Reasons[i].Objects = up(e.Reasons[i].Objects)
+	}
+}

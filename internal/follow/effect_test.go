@@ -1,0 +1,140 @@
+package follow_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
+	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store/journal"
+)
+
+// otherTerms are changes of a release, or of its target.
+var otherTerms = []struct {
+	name   string
+	source func(*agreement.Agreement)
+	target func(*agreement.Agreement)
+}{
+	{"a lower ceiling", func(a *agreement.Agreement) { a.Release[0].MaxTLP = stix.Clear }, nil},
+	{"a higher ceiling", func(a *agreement.Agreement) { a.Release[0].MaxTLP = stix.Amber }, nil},
+	{"fewer types", func(a *agreement.Agreement) { a.Release[0].Types = []string{"campaign"} }, nil},
+	{"more types", func(a *agreement.Agreement) { a.Release[0].Types = nil }, nil},
+	{"no release", func(a *agreement.Agreement) { a.Release = nil }, nil},
+	{"a target that takes fewer types", nil, func(a *agreement.Agreement) { a.Accept.Types = []string{"malware", "relationship"} }},
+	{"a target that takes less", nil, func(a *agreement.Agreement) { a.Accept.MaxTLP = stix.Clear }},
+}
+
+// What a dry run says is what happens.
+func TestTheEffectOfOtherTermsIsWhatHappens(t *testing.T) {
+	went, taken := false, false
+	for seed := range uint64(3) {
+		for _, other := range otherTerms {
+			t.Run(fmt.Sprintf("seed %d, %s", seed, other.name), func(t *testing.T) {
+				x := random(t, t.TempDir())
+				history(x, seed, 60)
+				x.settle()
+				p := x.proposal(other.source, other.target)
+				said, err := follow.EffectOf(context.Background(), x.store, p, 1<<20)
+				must(t, err)
+				if said.Sampled != 0 {
+					t.Errorf("judged %d of %d, want all", said.Sampled, said.Of)
+				}
+				before, err := x.col("target").Stats()
+				must(t, err)
+				if other.source != nil {
+					x.terms("source", "change", other.source)
+				}
+				if other.target != nil {
+					x.terms("target", "change", other.target)
+				}
+				x.settle()
+				came, left := x.since("target", journal.Position(before.Entries)+1)
+				if said.Withdrawn != uint64(len(left)) || said.Goes != uint64(len(came)) {
+					t.Errorf("said %d go and %d are withdrawn, but %d went and %d were withdrawn", said.Goes, said.Withdrawn, len(came), len(left))
+				}
+				by := uint64(0)
+				for _, r := range said.Reasons {
+					by += r.Objects
+				}
+				if by != said.Withdrawn {
+					t.Errorf("the reasons %v are of %d objects, want %d", said.Reasons, by, said.Withdrawn)
+				}
+				went, taken = went || len(came) > 0, taken || len(left) > 0
+			})
+		}
+	}
+	if !went || !taken {
+		t.Error("want terms under which objects go, and some under which objects are withdrawn")
+	}
+}
+
+// Of a long journal a part is judged, and the numbers are near enough.
+func TestTheEffectOnManyObjectsIsEstimated(t *testing.T) {
+	x := open(t, t.TempDir())
+	x.agreement("source", releaseTo("target", stix.Green))
+	x.agreement("target", nil)
+	for part := range 10 {
+		var texts []string
+		for i := range 200 {
+			name := fmt.Sprintf("n%d-%d", part, i)
+			mark := []string{"clear", "green", "amber", "clear"}[i%4]
+			texts = append(texts, object("campaign", name, 1, mark))
+			if i%4 == 3 { // refers to a green one
+				texts[len(texts)-1] = relationship(name, idOf("campaign", fmt.Sprintf("n%d-%d", part, i-2)), idOf("campaign", fmt.Sprintf("n%d-%d", part, i-3)), 1, "clear")
+			}
+		}
+		x.add("source", texts...)
+	}
+	x.settle()
+	for _, c := range []struct {
+		name            string
+		change          func(*agreement.Agreement)
+		goes, withdrawn float64
+	}{
+		{"a lower ceiling", func(a *agreement.Agreement) { a.Release[0].MaxTLP = stix.Clear }, 0, 1000},
+		{"a higher ceiling", func(a *agreement.Agreement) { a.Release[0].MaxTLP = stix.Amber }, 500, 0},
+		{"no release", func(a *agreement.Agreement) { a.Release = nil }, 0, 1500},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			said, err := follow.EffectOf(context.Background(), x.store, x.proposal(c.change, nil), 1500)
+			must(t, err)
+			near := func(got uint64, want float64) bool { return float64(got) >= want*0.6 && float64(got) <= want*1.4 }
+			if said.Sampled == 0 || said.Of == 0 || !near(said.Goes, c.goes) || !near(said.Withdrawn, c.withdrawn) {
+				t.Errorf("got %d go and %d withdrawn, from %d of %d, want about %.0f and %.0f, estimated", said.Goes, said.Withdrawn, said.Sampled, said.Of, c.goes, c.withdrawn)
+			}
+		})
+	}
+}
+
+// proposal is the release from source to target under other terms.
+func (x *exchange) proposal(source, target func(*agreement.Agreement)) follow.Proposal {
+	will, terms := x.col("source").Agreement().Clone(), x.col("target").Agreement().Clone()
+	if source != nil {
+		source(will)
+	}
+	if target != nil {
+		target(terms)
+	}
+	p := follow.Proposal{Source: x.col("source"), Target: x.col("target"), Terms: terms.Canonical()}
+	p.Rule, p.Ruled = will.Canonical().ReleaseTo("target")
+	return p
+}
+
+// since returns the objects that were added to an agreement and withdrawn from it from a position on.
+func (x *exchange) since(name agreement.Name, from journal.Position) (came, left map[string]bool) {
+	x.t.Helper()
+	came, left = map[string]bool{}, map[string]bool{}
+	x.must(x.col(name).Entries(from, 1<<30, func(_ journal.Position, e journal.Entry, _ []byte) bool {
+		switch e.Kind {
+		case journal.Added:
+			came[e.Object] = true
+		case journal.Withdrawn:
+			left[e.Object] = true
+		}
+		return true
+	}))
+	return came, left
+}
+
