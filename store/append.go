@@ -53,7 +53,8 @@ type preparedBatch struct {
 type preparedChange struct {
 	Change
 	Facts
-	document []byte // of a TermsChange
+	document []byte              // of a TermsChange
+	openings []agreement.Opening // of its document
 }
 
 // Facts is what the store computes from an object's text alone, before a transaction. A caller that adds one object to
@@ -126,8 +127,9 @@ func (c *Collection) prepareTerms(ch Change) (preparedChange, error) {
 	if a.Collection.ID != c.id {
 		return preparedChange{}, fmt.Errorf("the terms are those of collection %s", a.Collection.ID)
 	}
-	document, err := c.opts.withIdentities(a).Document()
-	return preparedChange{Change: ch, document: document}, err
+	a = c.opts.withIdentities(a).WithKeys(c.Agreement())
+	document, err := a.Document()
+	return preparedChange{Change: ch, document: document, openings: a.Openings()}, err
 }
 
 func prepareAddition(ch Change) (preparedChange, error) {

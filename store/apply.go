@@ -201,6 +201,9 @@ func (a *applier) changeTerms(ch *preparedChange) error {
 	if err := a.documents.Put(digest[:], document); err != nil {
 		return fmt.Errorf("keep terms: %w", err)
 	}
+	if err := putOpenings(a.openings, ch.openings); err != nil {
+		return err
+	}
 	var before journal.Digest
 	copy(before[:], a.meta.Get(keyTerms))
 	if err := a.meta.Put(keyTerms, digest[:]); err != nil {
@@ -214,7 +217,7 @@ func (a *applier) changeTerms(ch *preparedChange) error {
 		return fmt.Errorf("keep terms: %w", err)
 	}
 	*a.out = Outcome{Kind: Changed, Position: position, At: timeOf(at)}
-	in, err := agreement.ParseDocument(document)
+	in, err := readTerms(document, a.openings)
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,11 @@ import (
 type buckets struct {
 	tx *bolt.Tx
 
-	meta, journal, hashes, documents, objects, types, tombstones *bolt.Bucket
-	removals, termed                                             *bolt.Bucket
-	versions, order, byType, byVersion, byID                     *bolt.Bucket
-	statuses, statusAge, cursors, followers, sources             *bolt.Bucket
-	contributors, formerOwners, refused, refusedAge              *bolt.Bucket
+	meta, journal, hashes, documents, openings, objects, types, tombstones *bolt.Bucket
+	removals, termed                                                       *bolt.Bucket
+	versions, order, byType, byVersion, byID                               *bolt.Bucket
+	statuses, statusAge, cursors, followers, sources                       *bolt.Bucket
+	contributors, formerOwners, refused, refusedAge                        *bolt.Bucket
 
 	stats   stats
 	deletes bool   // the transaction deletes something: see markDeletion
@@ -97,6 +97,7 @@ func (t *buckets) layout() []bucketLayout {
 		{&t.formerOwners, bucketFormerOwners, fillAny, ownerFormat},
 		{&t.refused, bucketRefused, fillAny, refusedFormat},
 		{&t.refusedAge, bucketRefusedAge, fillAny, refusedFormat},
+		{&t.openings, bucketOpenings, fillAny, openingsFormat},
 	}
 }
 

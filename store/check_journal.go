@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -189,7 +190,7 @@ func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 	document := w.tx.Bucket(bucketDocuments).Get(e.Digest[:])
 	if document == nil || sha256.Sum256(document) != e.Digest {
 		w.fault("the terms of the entry at %d are missing or not those whose digest the entry has", p)
-	} else if err := w.rights.Terms(document); err != nil {
+	} else if err := errors.Join(w.rights.Terms(document), checkOpenings(document, w.tx.Bucket(bucketOpenings))); err != nil {
 		w.fault("the terms of the entry at %d: %v", p, err)
 	}
 }

@@ -25,7 +25,7 @@ import (
 // collectionFormat is the version of the layout of an agreement's file that this program writes. It reads all before: of
 // what it opens for writing it makes a file of this one. In format 1 what followers keep has no checksums, in formats 1 and
 // 2 versions have no origin: see upgrade.
-const collectionFormat = 4
+const collectionFormat = 5
 
 const (
 	// pageSize is the size of a page of a new file. STIX objects of one or two kilobytes leave a third of a page of
@@ -110,7 +110,8 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	document, err := opts.withIdentities(a).Document()
+	a = opts.withIdentities(a).WithKeys(nil)
+	document, err := a.Document()
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 		}
 		_, err = apply(t, commitGroup{now: microseconds(opts.now()), batches: []preparedBatch{{
 			actor:   by,
-			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Act: "create"}}, document: document}},
+			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Act: "create"}}, document: document, openings: a.Openings()}},
 		}}})
 		return err
 	})
@@ -263,7 +264,7 @@ func currentTerms(tx *bolt.Tx) (*terms, error) {
 	if document == nil {
 		return nil, fmt.Errorf("the terms in force, %x, are missing", digest)
 	}
-	a, err := agreement.ParseDocument(document)
+	a, err := readTerms(document, tx.Bucket(bucketOpenings))
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ var (
 	bucketByID         = []byte("byid")         // id, class, added -> nothing: objects with several versions only
 	bucketTombstones   = []byte("tombstones")   // id, instant, form or id, SHA-256, form -> position of the Deleted entry
 	bucketRemovals     = []byte("removals")     // id, position of a Deleted or Withdrawn entry -> nothing
+	bucketOpenings     = []byte("openings")     // id of a release's target in documents -> key, name
 	bucketTermed       = []byte("termed")       // position of a Terms entry -> SHA-256 of the agreement document
 	bucketStatuses     = []byte("statuses")     // status id -> time, actor, body
 	bucketStatusAge    = []byte("statusage")    // time, status id -> nothing

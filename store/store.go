@@ -60,7 +60,8 @@ type contents struct {
 // Unavailable is an agreement that is listed but whose file could not be opened. The others are served without it.
 type Unavailable struct {
 	Listed
-	Reason error
+	Reason   error
+	Standing *Standing // as it was last known; nil: unknown
 }
 
 // Options of Open. Zero values are the defaults.
@@ -109,8 +110,15 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	s.now.Store(s.openCollections(r))
+	opened := s.openCollections(r)
+	if err := s.recallStanding(opened.unavailable); err != nil {
+		return nil, err
+	}
+	s.now.Store(opened)
 	if !opts.ReadOnly {
+		if err := s.noteStanding(); err != nil {
+			return nil, err
+		}
 		if err := s.alignIdentities(context.Background(), Actor{}); err != nil {
 			return nil, fmt.Errorf("open data folder %s: %w", dir, err)
 		}
@@ -153,7 +161,7 @@ func (s *Store) openCollections(r *Registry) *contents {
 	c := &contents{registry: r}
 	for i, listed := range r.Agreements {
 		if failed[i] != nil {
-			c.unavailable = append(c.unavailable, Unavailable{listed, failed[i]})
+			c.unavailable = append(c.unavailable, Unavailable{Listed: listed, Reason: failed[i]})
 			continue
 		}
 		c.collections = append(c.collections, opened[i])
@@ -213,6 +221,11 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.endSweeper()
+	if !s.opts.ReadOnly {
+		if err := s.noteStanding(); err != nil && s.opts.Failed != nil {
+			s.opts.Failed(err)
+		}
+	}
 	return s.closeFiles()
 }
 

@@ -104,7 +104,7 @@ func (s *Store) sweeper(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := s.Sweep(ctx)
+		err := errors.Join(s.Sweep(ctx), s.noteStanding())
 		if ctx.Err() != nil {
 			return
 		}

@@ -90,6 +90,10 @@ func TestADamagedAgreementDoesNotTakeTheOthersWithIt(t *testing.T) {
 	if a, err := c.ask("agency-siem", http.MethodGet, gsp+"objects/", nil); err != nil || a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
 		t.Errorf("the damaged agreement: got %d %s, %v, want 503 with Retry-After", a.status, a.body, err)
 	}
+	// By its alias it is the same.
+	if a, err := c.ask("agency-siem", http.MethodGet, "/nicp/collections/gsp/objects/", nil); err != nil || a.status != http.StatusServiceUnavailable {
+		t.Errorf("the damaged agreement by its alias: got %d %s, %v, want 503", a.status, a.body, err)
+	}
 	var list struct {
 		Collections []struct{ ID string }
 	}

@@ -101,7 +101,7 @@ func (s *Service) outward(r *http.Request, err error) error {
 
 func writeError(w http.ResponseWriter, err error) {
 	status := statusOf(err)
-	body := errorBody{Title: err.Error(), Status: strconv.Itoa(status)}
+	body := errorBody{Title: refusedText(err), Status: strconv.Itoa(status)}
 	errors.As(err, &body.File)
 	var outside *agreement.OutsideError
 	if errors.As(err, &outside) {
@@ -123,6 +123,15 @@ func writeError(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	writeJSON(w, status, body)
+}
+
+// refusedText is what a caller is told of an error, without the steps that led to it where a right is what is missing.
+func refusedText(err error) string {
+	var rejected *store.RejectedError
+	if errors.As(err, &rejected) {
+		return rejected.Error()
+	}
+	return agreement.Refused(err)
 }
 
 // seconds writes a time as Retry-After has it: whole seconds, at least one (RFC 9110, section 10.2.3).

@@ -97,4 +97,3 @@ func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.
 	}
 	return nil
 }
-

@@ -80,7 +80,9 @@ func TestTheSameOverTheSocketAndOverTheFiles(t *testing.T) {
 		{"apply again", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, getenv, Asks{}) }},
 		{"apply what cannot be read", func(a *Client) (any, error) { return ApplyFile(ctx, a, broken, getenv, Asks{}) }},
 		{"apply what does not fit", func(a *Client) (any, error) { return ApplyFile(ctx, a, unfit, getenv, Asks{}) }},
-		{"apply without the password", func(a *Client) (any, error) { return ApplyFile(ctx, a, file, func(string) string { return "" }, Asks{}) }},
+		{"apply without the password", func(a *Client) (any, error) {
+			return ApplyFile(ctx, a, file, func(string) string { return "" }, Asks{})
+		}},
 		{"list", func(a *Client) (any, error) { return a.Agreements(ctx) }},
 		{"show", func(a *Client) (any, error) { return a.Agreement(ctx, "vendors") }},
 		{"show nothing", func(a *Client) (any, error) { return a.Agreement(ctx, "nowhere") }},

@@ -250,6 +250,9 @@ func collect(fields map[string]bool, path string, v any) {
 			if strings.HasSuffix(path, "terms") && len(name) == 64 {
 				name = "DIGEST"
 			}
+			if strings.HasSuffix(path, "targets") {
+				name = "ID"
+			}
 			collect(fields, path+"/"+name, member)
 		}
 	case []any:
@@ -284,6 +287,7 @@ func TestNothingHiddenIsNamed(t *testing.T) {
 		{"producer", [][]string{far, below, reason, operator, members, {`"aud"`}}},
 		{"consumer", [][]string{far, below, reason, operator, {`"prod"`, "prod-push", `"aud"`, `"both"`}}},
 		{"both", [][]string{far, reason, operator, {`"prod"`, "prod-push", `"cons"`, "cons-pull"}}},
+		{"auditor", [][]string{far, below, reason}},
 		{"none", [][]string{far, below, reason, operator, members, {middle.ID().String(), "an incident"}}},
 		{"other", [][]string{{middle.ID().String(), "an incident"}, reason, operator, members}},
 	} {

@@ -135,6 +135,8 @@ type Release struct {
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 
 	References string `json:"references,omitempty"` // ReferencesWith (default) or ReferencesCut
+
+	Key []byte `json:"-"` // hides To in documents; not a term
 }
 
 // Values of Release.References; the first is the default.
@@ -145,7 +147,9 @@ const (
 
 // Equal reports whether two releases are the same.
 func (r Release) Equal(other Release) bool {
-	return reflect.DeepEqual(r.canonical(), other.canonical())
+	r, other = r.canonical(), other.canonical()
+	r.Key, other.Key = nil, nil
+	return reflect.DeepEqual(r, other)
 }
 
 // canonical returns the release in the form that is kept; see [Agreement.Canonical].

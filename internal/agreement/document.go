@@ -50,12 +50,16 @@ func (a *Agreement) Canonical() *Agreement {
 }
 
 // Document returns the agreement's canonical JSON: the same agreement always
-// gives the same bytes.
+// gives the same bytes. Targets of releases that have a key are named by ids; see
+// [HiddenTarget].
 func (a *Agreement) Document() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(a.Canonical()); err != nil {
+	c := a.Canonical()
+	c.hideTargets()
+	slices.SortStableFunc(c.Release, func(x, y Release) int { return cmp.Compare(x.To, y.To) })
+	if err := enc.Encode(c); err != nil {
 		return nil, fmt.Errorf("write agreement %s: %w", a.Name, err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

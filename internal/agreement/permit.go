@@ -56,6 +56,22 @@ func (e *RoleError) Error() string {
 
 func (e *RoleError) Is(target error) bool { return target == ErrNotAllowed }
 
+// Refused is the text of an error for the caller that it refuses: of an error by which an agreement refuses something, what
+// the agreement says, without the steps on the way there.
+func Refused(err error) string {
+	var role *RoleError
+	var outside *OutsideError
+	switch {
+	case errors.Is(err, ErrNoRole):
+		return "there is no such agreement for this account"
+	case errors.As(err, &role):
+		return role.Error()
+	case errors.As(err, &outside):
+		return outside.Error()
+	}
+	return err.Error()
+}
+
 // OutsideError reports that the agreement is not active, since when and why. It
 // matches ErrNotAllowed.
 type OutsideError struct {

@@ -28,7 +28,7 @@ type Line struct {
 	Notes    []string `json:"notes,omitempty"`    // what stays although the file says otherwise
 	Warnings []string `json:"warnings,omitempty"` // what the thing may break, although it is valid
 
-	Terms []TermChange `json:"terms,omitempty"` // of an agreement: old and new values
+	Terms []TermDiff `json:"terms,omitempty"` // of an agreement: old and new values
 }
 
 // String is such as "account vendor-push: changed (password)".

@@ -13,15 +13,15 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 )
 
-// TermChange is a term that a plan changes: its name, and its values as JSON, "" for none.
-type TermChange struct {
+// TermDiff is a term that a plan changes: its name, and its values as JSON, "" for none.
+type TermDiff struct {
 	Term   string `json:"term"` // such as "release to members: max_tlp"
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }
 
 // String is such as "term.until: 2029-01-01T00:00:00Z -> 2027-01-01T00:00:00Z".
-func (c TermChange) String() string {
+func (c TermDiff) String() string {
 	return c.Term + ": " + plainValue(c.Before) + " -> " + plainValue(c.After)
 }
 
@@ -38,7 +38,7 @@ func plainValue(v string) string {
 }
 
 // termChanges lists how the terms of two agreements differ, by term. Parties and releases are compared one by one.
-func termChanges(now, want *agreement.Agreement) ([]TermChange, error) {
+func termChanges(now, want *agreement.Agreement) ([]TermDiff, error) {
 	was, err := termsOf(now)
 	if err != nil {
 		return nil, err
@@ -49,10 +49,10 @@ func termChanges(now, want *agreement.Agreement) ([]TermChange, error) {
 	}
 	names := slices.AppendSeq(slices.Collect(maps.Keys(was)), maps.Keys(is))
 	slices.Sort(names)
-	var list []TermChange
+	var list []TermDiff
 	for _, name := range slices.Compact(names) {
 		if was[name] != is[name] {
-			list = append(list, TermChange{name, was[name], is[name]})
+			list = append(list, TermDiff{name, was[name], is[name]})
 		}
 	}
 	return whole(list, now, want), nil
@@ -60,7 +60,11 @@ func termChanges(now, want *agreement.Agreement) ([]TermChange, error) {
 
 // termsOf returns the terms of an agreement by name, as JSON.
 func termsOf(a *agreement.Agreement) (map[string]string, error) {
-	text, err := a.Document()
+	shown := a.Clone()
+	for i := range shown.Release {
+		shown.Release[i].Key = nil // by name
+	}
+	text, err := shown.Document()
 	if err != nil {
 		return nil, err
 	}
@@ -122,17 +126,18 @@ func flattenItem(values map[string]string, path string, item map[string]json.Raw
 }
 
 // whole replaces the terms of a party or release that comes or goes as a whole by one change.
-func whole(list []TermChange, now, want *agreement.Agreement) []TermChange {
-	var kept []TermChange
+func whole(list []TermDiff, now, want *agreement.Agreement) []TermDiff {
+	var kept []TermDiff
 	for _, c := range list {
 		item, _, inItem := strings.Cut(c.Term, ": ")
-		comesOrGoes := slices.ContainsFunc(list, func(o TermChange) bool { return o.Term == item })
+		isItem := strings.HasPrefix(item, "party ") || strings.HasPrefix(item, "release to ")
+		comesOrGoes := isItem && slices.ContainsFunc(list, func(o TermDiff) bool { return o.Term == item })
 		switch {
 		case !comesOrGoes:
 			kept = append(kept, c)
 		case inItem: // told with its item
 		default:
-			kept = append(kept, TermChange{item, itemText(now, item), itemText(want, item)})
+			kept = append(kept, TermDiff{item, itemText(now, item), itemText(want, item)})
 		}
 	}
 	return kept

@@ -23,7 +23,18 @@ func (v *View) changes(p journal.Position, after []byte) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compareDocuments(before, after)
+	names, err := v.targets(before, after)
+	if err != nil {
+		return nil, err
+	}
+	list, err := compareDocuments(before, after)
+	for id, name := range names {
+		for i := range list {
+			list[i].Before = strings.ReplaceAll(list[i].Before, string(id), string(name))
+			list[i].After = strings.ReplaceAll(list[i].After, string(id), string(name))
+		}
+	}
+	return list, err
 }
 
 // compareDocuments lists the differences of two JSON documents, by path. Lists are compared as wholes.

@@ -3,12 +3,14 @@ package audit
 import (
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
@@ -76,6 +78,9 @@ type History struct {
 	Next      journal.Position           `json:"next,omitempty"` // the after of the page that follows
 	More      bool                       `json:"more"`
 	Terms     map[string]json.RawMessage `json:"terms"` // documents, by digest
+
+	// Targets has the names of agreements that the caller may know, by the ids that stand for them in documents of terms.
+	Targets map[agreement.Name]agreement.Name `json:"targets,omitempty"`
 }
 
 // History returns a page of an object's history, or of the whole journal when object is "".
@@ -325,7 +330,9 @@ func (h *telling) tell(one positioned) error {
 		return err
 	}
 	if h.only == "" {
-		h.answer.Terms[terms.digest] = terms.document
+		if err := h.document(terms); err != nil {
+			return err
+		}
 	}
 	record := RecordOf(one.p, e)
 	record.Terms = &TermsRef{terms.since, terms.digest}
@@ -337,6 +344,23 @@ func (h *telling) tell(one positioned) error {
 	record.Account, record.Party = h.author(e)
 	record.Reason, record.From = h.reason(e), h.origin(e.Source)
 	h.answer.Entries = append(h.answer.Entries, record)
+	return nil
+}
+
+// document adds a document of terms, and the names in it that the caller may know.
+func (h *telling) document(terms termsAt) error {
+	if _, known := h.answer.Terms[terms.digest]; known {
+		return nil
+	}
+	h.answer.Terms[terms.digest] = terms.document
+	names, err := h.targets(terms.document)
+	if err != nil {
+		return err
+	}
+	if h.answer.Targets == nil && len(names) > 0 {
+		h.answer.Targets = make(map[agreement.Name]agreement.Name)
+	}
+	maps.Copy(h.answer.Targets, names)
 	return nil
 }
 

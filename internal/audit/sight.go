@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"maps"
+
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -36,6 +38,19 @@ func (v *View) origin(s journal.Source) *Elsewhere {
 		return &Elsewhere{Collection: s.Collection, Position: s.Position}
 	}
 	return &Elsewhere{Hidden: true}
+}
+
+// targets returns the names that the ids of release targets in documents of terms stand for, if the caller may know them.
+func (v *View) targets(documents ...[]byte) (map[agreement.Name]agreement.Name, error) {
+	names, err := v.col.TargetsIn(documents...)
+	maps.DeleteFunc(names, func(_, name agreement.Name) bool {
+		if v.caller.Operator {
+			return false
+		}
+		col, there := v.Store.Collection(name)
+		return !there || !v.sees(col)
+	})
+	return names, err
 }
 
 // collection returns the collection with an id, nil when this server does not have it.

@@ -58,7 +58,7 @@ type batch struct {
 	observe func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID)
 
 	// took, if set, receives each version that the batch withdraws, and why.
-	took func(id stix.ID, v *targetVersion, reason string)
+	took func(id stix.ID, v *targetVersion, w withdrawal)
 }
 
 func newBatch(s *store.Store, r route, source, target *store.Snapshot, now time.Time) *batch {

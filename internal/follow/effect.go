@@ -3,7 +3,9 @@ package follow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +68,7 @@ const mostExamples = 3
 // than most entries, that many are drawn at random and judged with what they refer to. It changes nothing.
 func EffectOf(ctx context.Context, s *store.Store, p Proposal, most int) (Effect, error) {
 	f := forecast{
-		proposal: p, most: most, goes: make(map[stix.ID]bool), withdrawn: make(map[stix.ID]bool),
+		proposal: p, most: most, goes: make(map[stix.ID]bool), withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string),
 		route: route{source: p.Source, target: p.Target, rule: p.Rule, ruled: true, name: store.ReleaseFollower(p.Source.ID())},
 	}
 	stats, err := p.Source.Stats()
@@ -94,20 +96,24 @@ type forecast struct {
 	effect   Effect
 
 	goes, withdrawn map[stix.ID]bool
+	left            map[takenVersion]string // that have left, by which term
 	last            []string // reasons of the refusal reported last, and
 	lastOf          stix.ID  // of which object
 }
 
 // batch returns a batch that judges everything again under the proposed terms, and changes nothing.
-func (f *forecast) batch(s *store.Store) *batch {
-	b := newBatch(s, f.route, nil, nil, time.Now())
-	b.terms, b.reset = f.proposal.Terms, true
+func (f *forecast) batch(s *store.Store) (b *batch, err error) {
+	b = newBatch(s, f.route, nil, nil, time.Now())
+	b.terms, b.reset, b.judgedTo = f.proposal.Terms, true, math.MaxInt64
+	if b.copyKey, err = copyKey(f.route.source); err != nil {
+		return nil, err
+	}
 	b.observe = func(_ journal.Position, e *journal.Entry, _ Verdict, reasons []string, _ stix.ID) {
 		if e != nil {
 			f.last, f.lastOf = reasons, stix.ID(e.Object)
 		}
 	}
-	return b
+	return b, nil
 }
 
 // look gives a batch snapshots to read. The judgements that the follower keeps do not count: the terms change.
@@ -138,25 +144,11 @@ func (f *forecast) within(ctx context.Context, b *batch, do func() error) error 
 // all judges every entry of the source.
 func (f *forecast) all(ctx context.Context, s *store.Store) error {
 	const entries, size = 500, 2 << 20
-	never := func() bool { return false }
-	b := f.batch(s)
-	b.took = func(id stix.ID, v *targetVersion, reason string) {
-		switch {
-		case v.position == 0: // it would have gone
-			delete(f.goes, id)
-			return
-		case v.others: // it stays in the target
-			return
-		}
-		f.take(id, v.key, f.termOf(id, reason))
+	b, err := f.batch(s)
+	if err != nil {
+		return err
 	}
-	reported := b.observe
-	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
-		reported(p, e, v, reasons, missing)
-		if e != nil && v == Goes {
-			f.goes[stix.ID(e.Object)] = true
-		}
-	}
+	f.watch(b)
 	for from := journal.Position(1); ; {
 		c, err := readChunk(f.route.source, from, entries, size)
 		if err != nil {
@@ -168,10 +160,7 @@ func (f *forecast) all(ctx context.Context, s *store.Store) error {
 		from += journal.Position(len(c.entries))
 		err = f.within(ctx, b, func() error {
 			for _, e := range c.entries {
-				if err := b.apply(e); err != nil {
-					return err
-				}
-				if _, err := b.runTasks(never); err != nil {
+				if err := errors.Join(b.apply(e), f.settle(b, prefixLate)); err != nil {
 					return err
 				}
 			}
@@ -181,30 +170,82 @@ func (f *forecast) all(ctx context.Context, s *store.Store) error {
 			return err
 		}
 	}
-	if len(f.route.rule.Types) > 0 {
-		err := f.within(ctx, b, func() error {
-			if _, err := b.dropAids(never); err != nil {
-				return err
-			}
-			_, err := b.runTasks(never)
-			return err
-		})
-		if err != nil {
-			return err
+	err = f.within(ctx, b, func() error {
+		err := f.settle(b, prefixLast)
+		if err == nil && len(f.route.rule.Types) > 0 {
+			_, err = b.dropAids(never)
 		}
-	}
-	f.effect.Goes, f.effect.Withdrawn = uint64(len(f.goes)), uint64(len(f.withdrawn))
-	return nil
+		return errors.Join(err, f.settle(b, prefixLast))
+	})
+	f.sum()
+	return err
 }
 
-// take counts a version that leaves the target.
-func (f *forecast) take(id stix.ID, key, term string) {
-	f.effect.taken = append(f.effect.taken, takenVersion{id, key})
-	if f.withdrawn[id] {
-		return
+func never() bool { return false }
+
+// settle does what follows from what a batch has done.
+func (f *forecast) settle(b *batch, prefix string) error {
+	if _, err := b.runTasks(never); err != nil {
+		return err
 	}
-	f.withdrawn[id] = true
-	f.reason(term, id)
+	_, err := b.runLate(prefix, never)
+	return err
+}
+
+// watch counts what a batch decides. What leaves and comes again stays; what only takes another form stays, too.
+func (f *forecast) watch(b *batch) {
+	replaced := make(map[journal.Position]bool)
+	b.took = func(id stix.ID, v *targetVersion, w withdrawal) {
+		switch {
+		case w.replaced:
+			replaced[v.from] = true
+		case v.position == 0: // it would have gone
+			delete(f.goes, id)
+		case v.others: // it stays in the target
+		default:
+			f.take(id, v.key, f.termOf(id, w.reason))
+		}
+	}
+	reported := b.observe
+	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
+		reported(p, e, v, reasons, missing)
+		if e == nil || v != Goes {
+			return
+		}
+		id := stix.ID(e.Object)
+		switch {
+		case replaced[p]:
+			delete(replaced, p)
+		case f.back(id, versionKey(*e)):
+		default:
+			f.goes[id] = true
+		}
+	}
+}
+
+// take notes a version that leaves the target, and back one that comes again.
+func (f *forecast) take(id stix.ID, key, term string) {
+	f.left[takenVersion{id, key}] = term
+	f.effect.taken = append(f.effect.taken, takenVersion{id, key})
+}
+
+func (f *forecast) back(id stix.ID, key string) bool {
+	_, was := f.left[takenVersion{id, key}]
+	delete(f.left, takenVersion{id, key})
+	return was
+}
+
+// sum counts what has gone and what has left.
+func (f *forecast) sum() {
+	f.effect.taken = slices.DeleteFunc(f.effect.taken, func(v takenVersion) bool {
+		term, left := f.left[v]
+		if left && !f.withdrawn[v.id] {
+			f.withdrawn[v.id] = true
+			f.reason(term, v.id)
+		}
+		return !left
+	})
+	f.effect.Goes, f.effect.Withdrawn = uint64(len(f.goes)), uint64(len(f.withdrawn))
 }
 
 func (f *forecast) reason(term string, id stix.ID) {
@@ -272,14 +313,14 @@ func (f *forecast) end(ctx context.Context) error {
 		}
 		more = more && n > 0
 	}
-	f.effect.Withdrawn = uint64(len(f.withdrawn))
+	f.sum()
 	return nil
 }
 
 // Onward returns what becomes, in a target, of versions that another effect takes from the target's source, under the terms
 // that both have now.
 func Onward(ctx context.Context, taken Effect, source, target *store.Collection) (Effect, error) {
-	f := forecast{withdrawn: make(map[stix.ID]bool)}
+	f := forecast{withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string)}
 	for part := range slices.Chunk(taken.taken, 1000) {
 		if err := ctx.Err(); err != nil {
 			return Effect{}, err
@@ -302,7 +343,7 @@ func Onward(ctx context.Context, taken Effect, source, target *store.Collection)
 			return Effect{}, fmt.Errorf("effect on the release from %s to %s: %w", source.Agreement().Name, target.Agreement().Name, err)
 		}
 	}
-	f.effect.Withdrawn = uint64(len(f.withdrawn))
+	f.sum()
 	f.effect.scaleAs(taken)
 	return f.effect, nil
 }

@@ -3,6 +3,7 @@ package follow
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
@@ -28,7 +29,11 @@ type sampler struct {
 
 // sample draws entries of the source's journal and judges the objects that they added.
 func (f *forecast) sample(ctx context.Context, s *store.Store, stats store.Stats) error {
-	p := sampler{f.batch(s), make(map[stix.ID][]targetVersion)}
+	b, err := f.batch(s)
+	if err != nil {
+		return err
+	}
+	p := sampler{b, make(map[stix.ID][]targetVersion)}
 	length := stats.Entries
 	drawn, judged := 0, uint64(0)
 	for drawn < f.draws() {
@@ -96,6 +101,9 @@ func (p *sampler) judgeWithReferences(id stix.ID, depth int) error {
 			return err
 		}
 		p.tasks = nil // what follows for others is seen when they are drawn
+		if _, err := p.runLate(prefixLate, never); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -106,10 +114,9 @@ func (f *forecast) compare(p sampler, e *entry) error {
 	if err != nil {
 		return err
 	}
-	was := (&targetObject{p.before[e.id()]}).find(e.key)
-	is := h.find(e.key)
+	was, is := versionOf(p.before[e.id()], e), versionOf(h.versions, e)
 	stays := is != nil && is.ours
-	lacking := stays && len(p.missing(e)) > 0
+	lacking := stays && !p.route.rule.Cuts() && len(p.missing(e)) > 0
 	switch {
 	case was != nil && was.ours && (!stays || lacking):
 		if was.others {
@@ -132,10 +139,18 @@ func (f *forecast) compare(p sampler, e *entry) error {
 	return nil
 }
 
+// versionOf returns the version that came from an entry, nil if there is none.
+func versionOf(versions []targetVersion, e *entry) *targetVersion {
+	if i := slices.IndexFunc(versions, func(v targetVersion) bool { return v.of(e) }); i >= 0 {
+		return &versions[i]
+	}
+	return nil
+}
+
 // sampleEnd draws entries of the target's journal and counts those that the release has brought and that are still there.
 func (f *forecast) sampleEnd(ctx context.Context, stats store.Stats) error {
 	judged := uint64(0)
-	for drawn := 0; drawn < f.most; {
+	for drawn := 0; drawn < f.draws(); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -34,7 +34,13 @@ func RefusedBy(ctx context.Context, s *store.Store, col *store.Collection, will 
 			return Effect{}, err
 		}
 		err := col.Snapshot(func(l *store.Snapshot) error {
-			defs := ingest.Definitions(l)
+			found := ingest.Definitions(l)
+			defs := func(id stix.ID) (agreement.Definition, bool) {
+				if d := found(id); d != nil {
+					return d.Definition, true
+				}
+				return agreement.Definition{}, false
+			}
 			for end := min(n+sampleChunk, total); n < end; n++ {
 				e, err := readEntry(l, at(n))
 				if err != nil {

@@ -147,8 +147,8 @@ func (b *batch) withdraw(id stix.ID, w withdrawal) error {
 	for _, i := range picked {
 		v := &h.versions[i]
 		v.ours = false
-		if b.took != nil && !w.replaced {
-			b.took(id, v, w.reason)
+		if b.took != nil {
+			b.took(id, v, w)
 		}
 		if b.observe != nil && v.from > 0 && !w.replaced {
 			b.observe(v.from, nil, Blocked, []string{w.reason}, "")

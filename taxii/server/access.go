@@ -102,7 +102,7 @@ func (s *Server) find(c echo.Context) (*store.Collection, store.Root, error) {
 		return col, root, nil
 	case requestOf(c).caller == public:
 		return nil, store.Root{}, auth.ErrMissing
-	case s.lost(name):
+	case s.lost(root.Name, name, requestOf(c).caller):
 		return nil, store.Root{}, errLost
 	}
 	return nil, store.Root{}, noCollection(root.Name, name)
@@ -144,10 +144,10 @@ func hidden(c echo.Context, root store.Root, act agreement.Act) error {
 	return noCollection(root.Name, c.Param("collection"))
 }
 
-// lost reports whether a collection is listed but its file cannot be opened. The file says who has a role in it, so every
-// caller who knows the collection's id is told: a 404 would make its clients forget it.
-func (s *Server) lost(collection string) bool {
-	return slices.ContainsFunc(s.store.Unavailable(), func(u store.Unavailable) bool { return u.Collection.String() == collection })
+// lost reports whether a collection is listed but its file cannot be opened, and the caller had a role in its agreement: a 404
+// would make the caller's clients forget it.
+func (s *Server) lost(root, collection string, caller agreement.Caller) bool {
+	return slices.ContainsFunc(s.store.Unavailable(), func(u store.Unavailable) bool { return u.In(root, collection) && u.Knows(caller) })
 }
 
 func noCollection(root, name string) error {

@@ -129,7 +129,7 @@ func (s *Server) refuse(x *request, r *http.Request, cause error) {
 	for i := range meanings {
 		if m := &meanings[i]; m.applies(cause) {
 			known, status = true, m.status
-			e = taxii.Error{Title: m.title, Description: cause.Error(), ErrorCode: m.code}
+			e = taxii.Error{Title: m.title, Description: refusedText(cause), ErrorCode: m.code}
 			break
 		}
 	}
@@ -156,6 +156,16 @@ func (s *Server) refuse(x *request, r *http.Request, cause error) {
 	if err := x.writeJSON(status, &e); err != nil {
 		s.log.Debug().Str("request", x.id).Err(err).Msg("the answer was cut short")
 	}
+}
+
+// refusedText is what a client is told of an error that has a meaning. What the store says about an account or a right comes
+// wrapped in the steps that led there, which are the server's own.
+func refusedText(cause error) string {
+	var rejected *store.RejectedError
+	if errors.As(cause, &rejected) {
+		return rejected.Error()
+	}
+	return agreement.Refused(cause)
 }
 
 // answerFirst prepares to answer while the body of the request still arrives; the answer is the last on its connection.
