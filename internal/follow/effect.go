@@ -97,8 +97,8 @@ type forecast struct {
 
 	goes, withdrawn map[stix.ID]bool
 	left            map[takenVersion]string // that have left, by which term
-	last            []string // reasons of the refusal reported last, and
-	lastOf          stix.ID  // of which object
+	last            []string                // reasons of the refusal reported last, and
+	lastOf          stix.ID                 // of which object
 }
 
 // batch returns a batch that judges everything again under the proposed terms, and changes nothing.
