@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"net/http"
+	"strings"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 )
@@ -22,9 +23,9 @@ func (r *route) administrative() bool {
 }
 
 // acted tells of an act.
-func (s *Service) acted(r route, prefix string, c agreement.Caller, req *http.Request, err error) {
+func (s *Service) acted(r route, c agreement.Caller, req *http.Request, err error) {
 	if s.tell == nil || !r.administrative() || err != nil && !c.Operator {
 		return
 	}
-	s.tell(Act{By: c.Account, What: cmp.Or(r.summary, r.path), Method: req.Method, Path: req.URL.Path[min(len(prefix), len(req.URL.Path)):], Err: err})
+	s.tell(Act{By: c.Account, What: cmp.Or(r.summary, r.path), Method: req.Method, Path: strings.TrimPrefix(strings.TrimPrefix(req.URL.Path, Prefix), "/"), Err: err})
 }

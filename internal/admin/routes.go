@@ -91,9 +91,6 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 			}
 			reserved := budget.From(req.Context())
 			p, ended, err := s.make(r, req)
-			if c, failed := callOf(req); failed == nil {
-				s.acted(r, prefix, c.caller, req, err)
-			}
 			if err != nil {
 				if !atTheMachine {
 					err = s.outward(req, err)
@@ -164,6 +161,7 @@ func (s *Service) answer(r route, req *http.Request, reserved *budget.Reservatio
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() { s.acted(r, c.caller, req, err) }()
 	if r.reach == operators && !c.caller.Operator {
 		return nil, nil, errOperatorsOnly
 	}
