@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
@@ -34,18 +35,41 @@ type streamKey struct{}
 
 // remoteStream is how a stream identifies its caller again, and what it calls when it begins.
 type remoteStream struct {
-	again func(*http.Request) (agreement.Caller, error)
+	again func(*http.Request) (agreement.Caller, time.Time, error)
 	began func() (ended func())
 }
 
 // caller identifies the account that sent a request.
 func (r Remote) caller(req *http.Request) (agreement.Caller, error) {
 	account, err := r.Identify(req)
+	return callerOf(account), err
+}
+
+func callerOf(account auth.Account) agreement.Caller {
 	return agreement.Caller{
 		Account:  agreement.AccountName(account.Name),
 		Party:    agreement.PartyName(account.Party),
 		Operator: account.Operator,
-	}, err
+	}
+}
+
+// again identifies the account that sent a request, and returns when its credentials may end: which of them it used is not
+// known here, so it is the first of its tokens and its certificate that ends.
+func (r Remote) again(req *http.Request, now time.Time) (agreement.Caller, time.Time, error) {
+	account, err := r.Identify(req)
+	var until time.Time
+	ends := func(at time.Time) {
+		if at.After(now) && (until.IsZero() || at.Before(until)) {
+			until = at
+		}
+	}
+	for _, t := range account.Tokens {
+		ends(t.Expires)
+	}
+	if req.TLS != nil && len(req.TLS.PeerCertificates) > 0 {
+		ends(req.TLS.PeerCertificates[0].NotAfter)
+	}
+	return callerOf(account), until, err
 }
 
 // Remote serves accounts over the network, below Prefix. Operators reach everything but what is for the machine itself;
@@ -58,7 +82,7 @@ func (s *Service) Remote(r Remote) http.Handler {
 			writeError(w, err)
 			return
 		}
-		stream := remoteStream{again: r.caller, began: func() func() { return func() {} }}
+		stream := remoteStream{again: func(req *http.Request) (agreement.Caller, time.Time, error) { return r.again(req, s.now()) }, began: func() func() { return func() {} }}
 		if r.Stream != nil {
 			stream.began = r.Stream
 		}

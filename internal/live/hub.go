@@ -11,11 +11,11 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// tick is how often a hub looks whether its agreement's term has begun or ended.
+// tick is how often a hub looks whether its agreement's term has begun or ended, or credentials of a stream have.
 const tick = 200 * time.Millisecond
 
 // hub wakes the streams of one agreement: when its journal has grown, when accounts or anything else that is registered has
-// changed, and when its term has begun or ended. It lives as long as it has a stream.
+// changed, and when its term has begun or ended, or credentials have. It lives as long as it has a stream.
 type hub struct {
 	col    *store.Collection
 	store  *store.Store
@@ -26,6 +26,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // guarded by mu; closed and replaced at each change
+	expires time.Time     // guarded by mu; when credentials of a stream end first; zero: never
 }
 
 // join returns the hub of a collection; leave must be called when the stream ends.
@@ -74,6 +75,26 @@ func (h *hub) wake() {
 	h.changed = make(chan struct{})
 }
 
+// expire has the streams woken when credentials end.
+func (h *hub) expire(at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !at.IsZero() && (h.expires.IsZero() || at.Before(h.expires)) {
+		h.expires = at
+	}
+}
+
+// expired reports whether credentials of a stream have ended, once.
+func (h *hub) expired(now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.expires.IsZero() || now.Before(h.expires) {
+		return false
+	}
+	h.expires = time.Time{} // the streams that go on say when theirs end
+	return true
+}
+
 func (h *hub) followJournal(ctx context.Context) {
 	for {
 		stats, err := h.col.Stats()
@@ -103,7 +124,7 @@ func (h *hub) followTerm(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if now := h.col.Agreement().State(h.now()); now != state {
+		if now := h.col.Agreement().State(h.now()); now != state || h.expired(h.now()) {
 			state = now
 			h.wake()
 		}

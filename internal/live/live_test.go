@@ -15,6 +15,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
@@ -289,6 +290,46 @@ func TestAStreamEndsWithTheRights(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Credentials that end by themselves end the stream when they do, not with the next heartbeat.
+func TestAStreamEndsWithItsToken(t *testing.T) {
+	s := accordtest.New(t)
+	account, _ := s.Store.Registry().Account(accordtest.Agency)
+	plain, token := auth.NewToken(s.Clock.Now(), "for a test")
+	token.Expires = s.Clock.Now().Add(time.Hour)
+	account.Tokens = append(account.Tokens, token)
+	if err := s.Store.Change(context.Background(), store.Actor{Account: accordtest.Operator}, []store.RegistryChange{{Account: &account}}); err != nil {
+		t.Fatal(err)
+	}
+	byToken := listen(t, s, accordtest.Agency, accordtest.Programme, "", "Authorization", "Bearer "+plain)
+	byPassword := listen(t, s, accordtest.Agency, accordtest.Programme, "")
+	began := time.Now()
+	s.Clock.Set(token.Expires)
+	byToken.ends(live.Account)
+	if took := time.Since(began); took > 10*time.Second { // a heartbeat takes 15
+		t.Errorf("the stream ended after %v", took)
+	}
+	s.Clock.Set(time.Time{})
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicator(0, 0))
+	byPassword.want("added", accordtest.IndicatorID(0), accordtest.Modified(0))
+}
+
+// A version that a newer one hid when its turn came was not shown, so its removal is not told; one that is shown again is.
+func TestTheRemovalOfAHiddenVersion(t *testing.T) {
+	s := accordtest.New(t)
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicator(0, 0), accordtest.Indicator(0, 1), accordtest.Indicator(0, 2))
+	l := listen(t, s, accordtest.Agency, accordtest.Programme, "after=0")
+	l.want("added", accordtest.IndicatorID(0), accordtest.Modified(2))
+	col := s.Collection(accordtest.Programme)
+	first := store.Removal{ID: stix.ID(accordtest.IndicatorID(0)), Versions: store.Versions{First: true}}
+	last := store.Removal{ID: first.ID, Versions: store.Versions{Last: true}}
+	remove(t, col, store.Change{Remove: &first})
+	remove(t, col, store.Change{Remove: &last})
+	l.want("added", accordtest.IndicatorID(0), accordtest.Modified(1))
+	l.want("deleted", accordtest.IndicatorID(0), accordtest.Modified(2))
+	remove(t, col, store.Change{Remove: &last})
+	l.want("deleted", accordtest.IndicatorID(0), accordtest.Modified(1))
 }
 
 func TestTheTextOfAStreamIsADelivery(t *testing.T) {

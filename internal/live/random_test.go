@@ -36,6 +36,25 @@ func (r replay) take(t testing.TB, e event) {
 	}
 }
 
+// connection is what a reader was told over one connection.
+type connection struct {
+	start uint64 // the position after which it began
+	shown map[journal.Position]bool
+}
+
+// take checks that a removal is about a version that the connection has shown, or that may have been shown before it: what was
+// never shown is not taken back.
+func (c *connection) take(t testing.TB, e event) {
+	switch e.name {
+	case live.EventAdded:
+		c.shown[e.data.Position] = true
+	case live.EventDeleted, live.EventWithdrawn:
+		if uint64(e.data.Of) > c.start && !c.shown[e.data.Of] {
+			t.Errorf("after %d: got %d %s %s, of a version that was not shown", c.start, e.id, e.name, e.text)
+		}
+	}
+}
+
 // poll is what a poll with a filter would show of what the reader holds: all versions, or the last of each object.
 func (r replay) poll(all bool) []string {
 	var list []string
@@ -104,6 +123,7 @@ func TestAStreamShowsWhatPollsShow(t *testing.T) {
 						continue // suspended
 					}
 					l := newListener(t, resp)
+					c := connection{after, map[journal.Position]bool{}}
 					if final := final.Load(); final > 0 && after >= final {
 						return
 					}
@@ -116,6 +136,7 @@ func TestAStreamShowsWhatPollsShow(t *testing.T) {
 							after = e.id
 						}
 						held.take(t, e)
+						c.take(t, e)
 						if final := final.Load(); final > 0 && after >= final {
 							return
 						}

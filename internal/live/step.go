@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"time"
 
 	"github.com/accord-taxii/accord/stix"
@@ -24,7 +25,14 @@ type reading struct {
 	// passed says how long the journal was when some entries were read: what was removed up to that length had not been shown
 	// when its turn came. Spans end where removals that it is about have all been read.
 	passed []span
+
+	// hidden are versions that were there and not shown when their turn came, in order: a newer one was shown instead. Their
+	// removal is not told. Beyond mostHidden the oldest are forgotten.
+	hidden []journal.Position
 }
+
+// mostHidden bounds what is kept of a stream's hidden versions: 8 KiB.
+const mostHidden = 1024
 
 // span is the entries after start, up to end, that were read when the journal had length entries.
 type span struct{ start, end, length journal.Position }
@@ -90,8 +98,10 @@ func (r *reading) read(s *store.Snapshot, length, to journal.Position, now time.
 		switch {
 		case e.Kind == journal.Added && selected[p]:
 			err = add(p, p, e)
+		case e.Kind == journal.Added && r.query.object(e):
+			r.hide(p)
 		case e.Of > 0 && r.query.object(e):
-			if err = r.expose(s, exposed, e, add); err == nil && r.query.removal(e) && r.shown(e.Of, p) {
+			if err = r.expose(s, exposed, e, add); err == nil && !r.unhide(e.Of) && r.query.removal(e) && r.shown(e.Of, p) {
 				events = append(events, removed(p, e))
 			}
 		case e.Kind == journal.Terms && p > r.quiet:
@@ -173,6 +183,8 @@ func (r *reading) expose(s *store.Snapshot, known exposures, gone journal.Entry,
 			left = append(left, x)
 		} else if err := add(0, x.at, x.entry); err != nil {
 			return err
+		} else {
+			r.unhide(x.at)
 		}
 	}
 	known[gone.Object] = left
@@ -190,6 +202,23 @@ func (r *reading) shown(of, p journal.Position) bool {
 		}
 	}
 	return true
+}
+
+// hide notes that a version was not shown when its turn came.
+func (r *reading) hide(p journal.Position) {
+	if len(r.hidden) == mostHidden {
+		r.hidden = append(r.hidden[:0], r.hidden[mostHidden/2:]...)
+	}
+	r.hidden = append(r.hidden, p)
+}
+
+// unhide reports whether a version is hidden, and forgets it: it is shown now, or gone.
+func (r *reading) unhide(p journal.Position) bool {
+	i, found := slices.BinarySearch(r.hidden, p)
+	if found {
+		r.hidden = slices.Delete(r.hidden, i, i+1)
+	}
+	return found
 }
 
 // pass notes that the entries up to end were read when the journal had length entries.

@@ -33,8 +33,9 @@ type Reader struct {
 	Caller     agreement.Caller
 	Collection *store.Collection
 
-	// Again finds out anew who sent the request: its account may have changed. nil: the caller needs no credentials.
-	Again func(*http.Request) (agreement.Caller, error)
+	// Again finds out anew who sent the request: its account may have changed. It is called again at the time that it returns,
+	// when the credentials may end; zero: they do not end by themselves. nil: the caller needs no credentials.
+	Again func(*http.Request) (caller agreement.Caller, until time.Time, err error)
 
 	// Noted says that texts are noted as deliveries to the caller.
 	Noted bool
@@ -53,8 +54,10 @@ type stream struct {
 	w        http.ResponseWriter
 	rc       *http.ResponseController
 	memory   *budget.Reservation
-	revision uint64 // of the registry, when the caller was last identified
-	slow     bool   // a piece took long
+	hub      *hub
+	revision uint64    // of the registry, when the caller was last identified
+	until    time.Time // when its credentials may end; zero: never
+	slow     bool      // a piece took long
 
 	told journal.Position // the id of the last event
 }
@@ -65,9 +68,11 @@ var errGone = errors.New("the reader is gone")
 // Serve answers a request with the events of a collection, until the reader goes, its rights end, or the service stops. An
 // error means that nothing was written. Whether the caller may read is judged by agreement.Permit, as for a page of TAXII.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, reader Reader) error {
-	revision := s.config.Store.Registry().Revision
+	revision, until := s.config.Store.Registry().Revision, time.Time{}
 	if reader.Again != nil { // what changed since the request was identified counts
-		if caller, err := reader.Again(r); err != nil {
+		var caller agreement.Caller
+		var err error
+		if caller, until, err = reader.Again(r); err != nil {
 			return err
 		} else if caller != reader.Caller {
 			return fmt.Errorf("%w: the account has just been changed", ErrBusy)
@@ -81,7 +86,7 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, reader Reader) e
 		return err
 	}
 	t := &stream{reading: reading{col: reader.Collection, query: q}, service: s, reader: reader, request: r, w: w,
-		rc: http.NewResponseController(w), memory: budget.From(r.Context()), revision: revision}
+		rc: http.NewResponseController(w), memory: budget.From(r.Context()), revision: revision, until: until}
 	if err := t.memory.Grow(r.Context(), idleMemory); err != nil {
 		return err
 	}
@@ -109,12 +114,14 @@ func (t *stream) answer() {
 	t.w.WriteHeader(http.StatusOK)
 	hub, leave := t.service.join(t.col)
 	defer leave()
+	t.hub = hub
+	hub.expire(t.until)
 	if t.request.Method == http.MethodHead {
 		return
 	}
 	err := t.write(append([]byte("retry: 2000\n\n"), t.heartbeat()...))
 	if err == nil {
-		err = t.follow(hub)
+		err = t.follow()
 	}
 	var end *End
 	if !errors.As(err, &end) {
@@ -127,11 +134,11 @@ func (t *stream) answer() {
 }
 
 // follow writes what happens until it must not, and says why: an *End, or errGone.
-func (t *stream) follow(hub *hub) error {
+func (t *stream) follow() error {
 	beat := time.NewTicker(t.service.config.Heartbeat)
 	defer beat.Stop()
 	for caughtUp := false; ; {
-		changed := hub.change() // before anything is read: what comes later wakes the stream
+		changed := t.hub.change() // before anything is read: what comes later wakes the stream
 		if err := t.judge(false); err != nil {
 			return err
 		}
@@ -183,19 +190,21 @@ func (t *stream) heartbeat() []byte {
 	return e.appendTo(nil)
 }
 
-// judge says whether the reader may read now; identified anew when accounts have changed, or when again says so.
+// judge says whether the reader may read now; identified anew when accounts have changed, when its credentials may have ended,
+// or when again says so.
 func (t *stream) judge(again bool) error {
 	if t.reader.Again != nil {
 		revision := t.service.config.Store.Registry().Revision
-		if again || revision != t.revision {
-			caller, err := t.reader.Again(t.request)
+		if again || revision != t.revision || !t.until.IsZero() && !t.service.config.Now().Before(t.until) {
+			caller, until, err := t.reader.Again(t.request)
 			if err != nil {
 				return &End{Cause: Account, Reason: "the account's credentials are no longer accepted: " + err.Error()}
 			}
 			if caller != t.reader.Caller {
 				return &End{Cause: Account, Reason: "the account was changed"}
 			}
-			t.revision = revision
+			t.revision, t.until = revision, until
+			t.hub.expire(until)
 		}
 	}
 	err := agreement.Permit(t.col.Agreement(), t.reader.Caller, agreement.Read, t.service.config.Now())
