@@ -31,13 +31,14 @@ var packages = []row{
 	{".", "", "tests of the whole; no code"},
 	{"cmd/accord", "*", "commands: they put everything together"},
 
-	{"internal/serve", "internal/console internal/admin internal/live internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
+	{"internal/serve", "internal/console internal/admin internal/live internal/webhook internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"internal/console", "internal/admin internal/agreement internal/audit internal/auth internal/budget internal/index stix/pattern store/journal", "the web console: pages of what admin answers; journal: what a position is; pattern: patterns in words"},
 	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
-	{"internal/admin", "internal/budget internal/index internal/live internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
+	{"internal/admin", "internal/budget internal/index internal/live internal/webhook internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix stix/ijson", "history, read and proved"},
 	{"internal/live", "internal/budget internal/agreement internal/delivery store store/journal stix taxii", "what happens, as it happens; taxii: filters and times as a poll has them; budget: memory of each stream"},
+	{"internal/webhook", "internal/agreement store store/journal", "tells receivers that an agreement has changed; agreement: whether its owner may read"},
 	{"internal/follow", "internal/ingest store store/journal internal/agreement stix stix/validate stix/ijson", "releases read a journal and append to another; ingest: which marking definition counts; validate: a changed copy is valid, and what warned about an object"},
 	{"internal/ingest", "stix/validate internal/agreement store store/journal stix stix/ijson", "the way of a POST below HTTP; journal: when a marking definition came"},
 

@@ -341,13 +341,13 @@ func (a *applier) putExtras(b *preparedBatch, outcomes []Outcome, now uint64) er
 			return err
 		}
 	}
-	if b.status == nil {
-		return nil
-	}
 	if b.refused != nil {
 		if err := a.keepRefused(b, outcomes, now); err != nil {
 			return err
 		}
+	}
+	if b.status == nil {
+		return nil
 	}
 	return a.putStatus(b.status, b.actor, now, outcomes)
 }

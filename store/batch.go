@@ -45,7 +45,7 @@ type Batch struct {
 	// to add even if nothing in it passed.
 	Status *StatusDraft
 
-	// Refused, when set beside Status, keeps what is refused of the submission.
+	// Refused, when set, keeps what is refused of the submission, or of what a follower brings.
 	Refused *RefusalDraft
 
 	// OnBehalf says that the account is an operator's, who acts for the party.

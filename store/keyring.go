@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -267,6 +268,19 @@ func (k *Keyring) Checkpoint(c *Collection) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return k.sign(c, size, root)
+}
+
+// CheckpointAt signs the head that a collection's journal had when it had size entries.
+func (k *Keyring) CheckpointAt(c *Collection, size uint64) ([]byte, error) {
+	root, err := tlog.TreeHash(int64(size), c.Hashes())
+	if err != nil {
+		return nil, fmt.Errorf("the head of collection %s at %d: %w", c.id, size, err)
+	}
+	return k.sign(c, size, root)
+}
+
+func (k *Keyring) sign(c *Collection, size uint64, root tlog.Hash) ([]byte, error) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return journal.Checkpoint{Origin: journal.Origin(k.signer.Name(), c.id), Size: size, Root: root}.Sign(k.signer)

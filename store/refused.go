@@ -50,6 +50,9 @@ func refusedKey(party agreement.PartyName, digest journal.Digest) (k RefusedKey)
 // refuses. What a submission adds is kept no longer.
 type RefusalDraft struct {
 	Objects []RefusedObject
+
+	// As is whose they are, when the batch is not a party's.
+	As agreement.PartyName
 }
 
 // RefusedObject is an object that was refused, and why.
@@ -103,7 +106,11 @@ func parsePlace(place []byte) (party []byte, at uint64, key RefusedKey, ok bool)
 
 // keepRefused keeps what was refused of a batch, and drops what it added.
 func (a *applier) keepRefused(b *preparedBatch, outcomes []Outcome, now uint64) error {
-	party := b.actor.Party
+	by := b.actor
+	if b.refused.As != "" {
+		by.Party = b.refused.As
+	}
+	party := by.Party
 	if party == "" || len(party) > 255 {
 		return nil
 	}
@@ -129,14 +136,14 @@ func (a *applier) keepRefused(b *preparedBatch, outcomes []Outcome, now uint64) 
 		case Conflict, NotOwner, NotCreator, Barred:
 			keeps = true
 			o := &ch.Add.Object
-			err := a.keepObject(refusedKey(party, ch.digest), b.actor, now, RefusedObject{Text: o.Raw(), ID: string(o.ID), Version: o.Version, Outcome: outcomes[i]})
+			err := a.keepObject(refusedKey(party, ch.digest), by, now, RefusedObject{Text: o.Raw(), ID: string(o.ID), Version: o.Version, Outcome: outcomes[i]})
 			if err != nil {
 				return err
 			}
 		}
 	}
 	for _, o := range b.refused.Objects {
-		if err := a.keepObject(refusedKey(party, sha256.Sum256(o.Text)), b.actor, now, o); err != nil {
+		if err := a.keepObject(refusedKey(party, sha256.Sum256(o.Text)), by, now, o); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,10 @@ type Registry struct {
 	Accounts   []auth.Account    // by name
 	Agreements []Listed          // by name
 	Witnesses  []Witness         // by name
-	Revision   uint64            // size of accord.db's own journal, which grows with every change
+	Webhooks   []Webhook         // by id
+
+	Credentials []Credential // for remote servers, by name
+	Revision    uint64       // size of accord.db's own journal, which grows with every change
 
 	// Indexes into the lists above.
 	roots        map[string]int

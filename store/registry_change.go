@@ -26,8 +26,11 @@ type RegistryChange struct {
 	Party     *agreement.Party
 	Account   *auth.Account // its Revision is set by the store
 	Witnesses *[]Witness    // all of them
-	Act       string        // create, change, disable, ...: recorded; "" is create or change, whichever it is
-	Reason    string        // recorded
+	Webhooks  *[]Webhook    // all of them
+
+	Credentials *[]Credential // all of them
+	Act         string        // create, change, disable, ...: recorded; "" is create or change, whichever it is
+	Reason      string        // recorded
 }
 
 // recorded is a change as accord.db stores it: a document, the bucket and key it is stored under, and the text of its
@@ -142,6 +145,14 @@ func (ch RegistryChange) record() (recorded, error) {
 	if v := ch.Witnesses; v != nil {
 		set++
 		rec = recorded{bucket: bucketServer, key: []byte("witnesses"), subject: "witnesses", document: same(*v)}
+	}
+	if v := ch.Webhooks; v != nil {
+		set++
+		rec = recorded{bucket: bucketServer, key: []byte("webhooks"), subject: "webhooks", document: same(*v)}
+	}
+	if v := ch.Credentials; v != nil {
+		set++
+		rec = recorded{bucket: bucketServer, key: []byte("credentials"), subject: "credentials", document: same(*v)}
 	}
 	if set != 1 {
 		return recorded{}, fmt.Errorf("a change sets one thing, this one sets %d", set)

@@ -109,6 +109,16 @@ func readRegistry(db *verifiedbolt.DB) (*Registry, error) {
 				return fmt.Errorf("witnesses: %w", err)
 			}
 		}
+		if doc := tx.Bucket(bucketServer).Get([]byte("webhooks")); doc != nil {
+			if err := readDocument(doc, &r.Webhooks); err != nil {
+				return fmt.Errorf("webhooks: %w", err)
+			}
+		}
+		if doc := tx.Bucket(bucketServer).Get([]byte("credentials")); doc != nil {
+			if err := readDocument(doc, &r.Credentials); err != nil {
+				return fmt.Errorf("credentials: %w", err)
+			}
+		}
 		if err := readAll(tx, bucketRoots, &r.Roots); err != nil {
 			return err
 		}

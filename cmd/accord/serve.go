@@ -32,6 +32,8 @@ type serveFlags struct {
 	publicURL   string
 	corsOrigins []string
 	keyHeaders  []string
+
+	webhookAllow []string
 }
 
 func newServeCommand(e *env) *cobra.Command {
@@ -102,6 +104,7 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.console.URL, "console-url", "", "`URL` under which browsers reach the console, if it is not --public-url")
 	flags.DurationVar(&f.console.Idle, "console-idle", serve.DefaultConsoleIdle, "a session of the console ends when it is not used for so long")
 	flags.DurationVar(&f.console.Longest, "console-session", serve.DefaultConsoleLongest, "a session of the console ends at the latest after so long")
+	flags.StringArrayVar(&f.webhookAllow, "webhook-allow", nil, "`HOST` of webhooks that may be at a private or loopback address; may be repeated")
 	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.noIndex, "no-index", false, "keep no search index: searches are answered with 503")
@@ -119,7 +122,7 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 	defer flush()
 	config := serve.Config{
 		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
-		PublicURL: f.publicURL, Console: f.console, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders,
+		PublicURL: f.publicURL, Console: f.console, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders, WebhookAllow: f.webhookAllow,
 		OperationsExposed: f.opsExposed, OperationsNames: f.opsNames,
 		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries, NoIndex: f.noIndex,
 		Log: log, Now: e.now, Version: versionText(),

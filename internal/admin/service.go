@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
+	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 )
@@ -34,6 +35,9 @@ type Config struct {
 
 	// Live, if set, answers with events.
 	Live *live.Service
+
+	// Webhooks, if set, sends the messages of webhooks.
+	Webhooks *webhook.Service
 
 	// Logins, if set, knows when accounts logged in, and from where.
 	Logins *auth.Logins
@@ -66,6 +70,8 @@ type Service struct {
 	logins *auth.Logins
 	limits ijson.Limits
 
+	webhooks *webhook.Service // nil: no server sends messages
+
 	running *Running // nil: no server serves the store
 
 	openAPI func() ([]byte, error)
@@ -84,7 +90,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, limits: c.Limits,
+	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, webhooks: c.Webhooks, limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 	s.asked = sync.OnceValue(s.askable)

@@ -148,6 +148,9 @@ func (s *Service) Status(data string) (Status, error) {
 		return Status{}, err
 	}
 	s.accountStatus(&st, now)
+	if err := s.webhookStatus(&st, now); err != nil {
+		return Status{}, err
+	}
 	if s.running != nil && s.running.Certificates != nil {
 		certificateStatus(&st, s.running.Certificates(), now)
 	}

@@ -109,11 +109,18 @@ func views(t *testing.T) (*admin.Service, *store.Store) {
 	}
 	note("cons-pull", "cons")
 	note("prod-push", "prod")
+	hooks := []store.Webhook{{ID: viewedWebhook, Agreement: "middle", URL: "https://siem.example/", Secret: make([]byte, 32), Account: "cons-pull", Party: "cons", Created: now()}}
+	if err := s.Change(ctx, store.Actor{Account: "chief"}, []store.RegistryChange{{Webhooks: &hooks}}); err != nil {
+		t.Fatal(err)
+	}
 	if err := service.Suspend(ctx, store.Actor{Account: "chief"}, "middle", "an incident"); err != nil {
 		t.Fatal(err)
 	}
 	return service, s
 }
+
+// viewedWebhook is the webhook of the party cons.
+const viewedWebhook = "wh_0123456789abcdef"
 
 func indicator(t *testing.T, n int) stix.Object {
 	t.Helper()
@@ -149,6 +156,7 @@ func questions(t *testing.T) []string {
 		path = strings.ReplaceAll(path, "accounts/{name}", "accounts/prod-push")
 		path = strings.ReplaceAll(path, "graph/{id}", "graph/"+accordtest.IndicatorID(1))
 		path = strings.ReplaceAll(path, "objects/{id}", "objects/"+accordtest.IndicatorID(1))
+		path = strings.ReplaceAll(path, "webhooks/{id}", "webhooks/"+viewedWebhook)
 		path = strings.ReplaceAll(path, "refused/{id}", "refused/"+strings.Repeat("0", 32))
 		if strings.Contains(path, "{") {
 			t.Fatalf("the path %s is asked by nothing: say what to put for its names", path)

@@ -73,6 +73,7 @@ type Agreement struct {
 	Term        Term         `json:"term"`
 	Accept      Accept       `json:"accept"`
 	Release     []Release    `json:"release,omitempty"`
+	Mirror      *Mirror      `json:"mirror,omitempty"`
 	Retention   Retention    `json:"retention,omitzero"`
 	Public      bool         `json:"public,omitempty"` // PublicParty reads it
 	Suspended   *Mark        `json:"suspended,omitempty"`
@@ -185,6 +186,9 @@ type Mark struct {
 // PublicParty is the party of callers without an account. No configured party can have its name.
 const PublicParty PartyName = "(public)"
 
+// MirrorParty is under whose name refused objects are kept that a mirror brought. No configured party can have its name.
+const MirrorParty PartyName = "(mirror)"
+
 // Member returns the membership of a party, if any. PublicParty is a consumer of every public agreement.
 func (a *Agreement) Member(party PartyName) (Membership, bool) {
 	if party == PublicParty {
@@ -226,6 +230,11 @@ func (a *Agreement) Clone() *Agreement {
 	for i := range c.Release {
 		c.Release[i].Types = slices.Clone(c.Release[i].Types)
 		c.Release[i].Markings = c.Release[i].Markings.clone()
+	}
+	if a.Mirror != nil {
+		m := *a.Mirror
+		m.Types, m.Remote = slices.Clone(m.Types), *m.Remote.clone()
+		c.Mirror = &m
 	}
 	c.Suspended, c.Terminated = a.Suspended.clone(), a.Terminated.clone()
 	return &c

@@ -46,6 +46,7 @@ func Check(a *Agreement) []Fault {
 	c.accept(a.Accept)
 	c.public(a)
 	c.release(a.Name, a.Release)
+	c.mirror(a.Mirror)
 	if a.Retention.Versions < 0 {
 		c.fault("retention.versions", "%d versions cannot be kept, want 1 or more, or nothing for all", a.Retention.Versions)
 	}

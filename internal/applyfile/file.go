@@ -68,6 +68,7 @@ func (a *accountEntry) namesPassword() bool { return a.passwordEnv != "" || a.pa
 type agreementEntry struct {
 	*agreement.Agreement // without an id in Collection when the file gives none
 	marks
+	externals []*external
 }
 
 // called names the agreement at the beginning of messages.
@@ -158,6 +159,7 @@ func (f *File) Resolve(from Passwords, known func(account string) (string, error
 // resolve is Resolve that keeps the faults in the file: its errors are those of known.
 func (f *File) resolve(from Passwords, known func(account string) (string, error)) error {
 	f.readAuthorities(from.ReadFile)
+	f.readExternals(from)
 	for i := range f.accounts {
 		a := &f.accounts[i]
 		if !a.namesPassword() {

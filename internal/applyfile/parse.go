@@ -292,6 +292,7 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 	e := r.entry(n, "an agreement")
 	a := &agreement.Agreement{}
 	var name string
+	var externals []*external
 	if !r.mapping(n, e.what,
 		e.words("name", &name), e.words("title", &a.Title), e.text("description", &a.Description), e.words("api_root", &a.APIRoot),
 		e.at("collection", func(n *yaml.Node) { e.collection(n, &a.Collection) }),
@@ -308,7 +309,7 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 		}),
 		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) }),
 		e.flag("public", &a.Public)) {
-		return agreementEntry{a, e.marks}
+		return agreementEntry{a, e.marks, nil}
 	}
 	a.Name = agreement.Name(name)
 	if a.Title == "" {
@@ -319,24 +320,32 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 			e.add(e.marks[""], "an agreement has no %s", field)
 		}
 	}
-	e.check(agreementEntry{a, e.marks})
-	return agreementEntry{a, e.marks}
+	if a.Mirror != nil {
+		e.checkLogin("mirror", &a.Mirror.Remote, externals)
+	}
+	made := agreementEntry{a, e.marks, externals}
+	e.check(made)
+	return made
 }
 
-// check adds what agreement.Check says, at its lines, unless reading the field has shown it already. A missing id is drawn
-// later and no fault.
+// check adds what agreement.Check says, at its lines, unless reading the field has shown it already.
 func (e entry) check(a agreementEntry) {
-	checked := a.Clone()
-	if checked.Collection.ID == (uuid.UUID{}) {
-		checked.Collection.ID = uuid.New()
-	}
-	for _, fault := range agreement.Check(checked) {
+	for _, fault := range agreement.Check(a.checked()) {
 		_, there := e.marks[fault.Field]
 		missing := !there && (fault.Field == "name" || fault.Field == "title" || fault.Field == "api_root")
 		if !e.faulty[fault.Field] && !missing {
 			e.add(e.marks.line(fault.Field), "%s: %s: %s", a.called(), fault.Field, fault.Message)
 		}
 	}
+}
+
+// checked is the agreement as it is checked: an id that is missing is drawn later.
+func (a agreementEntry) checked() *agreement.Agreement {
+	c := a.Clone()
+	if c.Collection.ID == (uuid.UUID{}) {
+		c.Collection.ID = uuid.New()
+	}
+	return c
 }
 
 func (e entry) collection(n *yaml.Node, c *agreement.Collection) {

@@ -20,7 +20,7 @@ const (
 
 // Line says what became of one thing of an apply file.
 type Line struct {
-	Kind    string   `json:"kind"`           // server, api_root, party, account, agreement
+	Kind    string   `json:"kind"`           // server, api_root, party, account, credentials, agreement
 	Name    string   `json:"name,omitempty"` // none for the server
 	Result  string   `json:"result"`         // Created, Changed or Unchanged
 	Changes []string `json:"changes,omitempty"`
@@ -81,6 +81,7 @@ type planner struct {
 	agreements  map[agreement.Name]*agreement.Agreement // as they are, then as they will be
 	before      map[agreement.Name]*agreement.Agreement
 	unavailable map[agreement.Name]store.Unavailable
+	secrets     []store.Credential // as they will be
 	steps       []Step
 }
 
@@ -98,6 +99,7 @@ func NewPlan(s *store.Store, f *File) (*Plan, error) {
 	}
 	if s != nil {
 		p.registry = s.Registry()
+		p.secrets = p.registry.Credentials
 		for _, col := range s.Collections() {
 			a := col.Agreement()
 			p.agreements[a.Name], p.before[a.Name] = a, a

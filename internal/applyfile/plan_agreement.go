@@ -31,6 +31,7 @@ func (p *planner) planAgreements() {
 			p.add(e.line("name"), "the agreement %s cannot be opened: %v", e.Name, u.Reason)
 			continue
 		}
+		p.credentials(e)
 		p.agreement(e)
 	}
 	for _, e := range p.file.agreements {
@@ -149,6 +150,9 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 	add("accept.", differ(now.Accept, want.Accept))
 	if !slices.EqualFunc(now.Release, want.Release, agreement.Release.Equal) {
 		changes = append(changes, "release")
+	}
+	if !now.Mirror.Equal(want.Mirror) {
+		changes = append(changes, "mirror")
 	}
 	add("retention.", differ(now.Retention, want.Retention))
 	return changes

@@ -18,6 +18,7 @@ import (
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/internal/tlsconf"
+	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii/server"
@@ -55,6 +56,9 @@ type Config struct {
 
 	// CORSOrigins are those whose scripts may read answers in a browser.
 	CORSOrigins []string
+
+	// WebhookAllow are hosts of webhooks that may be at a private or loopback address.
+	WebhookAllow []string
 
 	// KeyHeaders are names of headers that may carry a token, such as X-API-Key.
 	KeyHeaders []string
@@ -115,6 +119,7 @@ type srv struct {
 
 	index          *index.Index // nil: none
 	live           *live.Service
+	webhooks       *webhook.Service
 	administration *admin.Service
 	cosigner       *cosigner
 
@@ -166,6 +171,7 @@ var parts = []part{
 	{"releases", (*srv).runReleases},
 	{"retention", (*srv).runRetention},
 	{"witnesses", (*srv).runWitnesses},
+	{"webhooks", (*srv).runWebhooks},
 	{"certificate renewal", (*srv).followCertificate},
 	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
@@ -226,7 +232,9 @@ func (s *srv) openStore(context.Context) (stop, error) {
 func (s *srv) serveAdministration(context.Context) (stop, error) {
 	s.live = live.New(live.Config{Store: s.store, Deliveries: s.deliveries, Now: s.config.Now, Limits: live.Limits{Streams: max(1, s.config.Limits.Connections/2)},
 		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a stream of events ended") }})
-	s.administration = admin.New(admin.Config{Live: s.live, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
+	s.webhooks = webhook.New(webhook.Config{Store: s.store, Now: s.config.Now, Allow: s.config.WebhookAllow,
+		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a webhook could not go on") }})
+	s.administration = admin.New(admin.Config{Live: s.live, Webhooks: s.webhooks, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
 		Running: &admin.Running{Version: s.config.Version, Certificates: s.certificates, Refused: s.refused.counts}})
 	socket, err := s.administration.Listen()
 	if err != nil {
