@@ -10,14 +10,17 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
-// attack is something that clients do to harm others. It runs until its context ends.
+// attack is something that clients do to harm others. It runs until its context ends, in a process of its own.
 type attack struct {
 	name string
 	do   func(context.Context, *process)
@@ -39,6 +42,16 @@ var attacks = []attack{
 	{"32 clients that guess passwords", func(ctx context.Context, p *process) {
 		flood(ctx, p, 32, func(n int) *http.Request {
 			return request(p, http.MethodGet, "/taxii2/", "slow", fmt.Sprint("guess ", n), nil)
+		})
+	}},
+	{"80 connections that guess under unknown names", func(ctx context.Context, p *process) {
+		flood(ctx, p, 80, func(n int) *http.Request {
+			return request(p, http.MethodGet, "/taxii2/", fmt.Sprint("unknown", n), password, nil)
+		})
+	}},
+	{"32 clients of one party that search for words", func(ctx context.Context, p *process) {
+		flood(ctx, p, 32, func(n int) *http.Request {
+			return request(p, http.MethodGet, "/accord/v1/search/?limit=1000&q=beacon&q="+strconv.Itoa(n), fmt.Sprint("rival", 1+n%4), password, nil)
 		})
 	}},
 	{"32 clients that send compressed bodies", func(ctx context.Context, p *process) {
@@ -227,6 +240,9 @@ func (t *torture) attacked(during time.Duration, only string) error {
 	if err != nil {
 		return err
 	}
+	if err := pinClients(); err != nil {
+		return err
+	}
 	fmt.Println("| attack | answers a second | beside none | slowest | refused | memory |")
 	fmt.Println("| --- | --- | --- | --- | --- | --- |")
 	alone := 0.0 // answers a second without an attack
@@ -234,7 +250,11 @@ func (t *torture) attacked(during time.Duration, only string) error {
 		if i > 0 && !strings.Contains(a.name, only) {
 			continue
 		}
-		p, err := startServer(t.program, w.data, w.apply)
+		var p *process
+		err := onServerProcessor(func() (err error) {
+			p, err = startServer(t.program, w.data, w.apply)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -243,12 +263,15 @@ func (t *torture) attacked(during time.Duration, only string) error {
 				return err
 			}
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		a.do(ctx, p)
+		attacking, err := startAttackers(i, p)
+		if err != nil {
+			return err
+		}
 		honest(p, during) // logins and caches
 		rate, slowest, refused := honest(p, during)
 		memory := resident(p.Cmd.Process.Pid)
-		cancel()
+		attacking.Process.Kill()
+		attacking.Wait()
 		if i == 0 {
 			alone = rate
 			if err := hiddenTakesAsLong(p); err != nil {
@@ -259,6 +282,25 @@ func (t *torture) attacked(during time.Duration, only string) error {
 		p.kill()
 	}
 	return nil
+}
+
+// startAttackers starts this program as the clients of an attack.
+func startAttackers(number int, p *process) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("nice", "-n", "5", self, "-as", strconv.Itoa(number), "-at", p.URL) // below the honest clients
+	cmd.Stderr = os.Stderr
+	return cmd, cmd.Start()
+}
+
+// attackers carries out an attack until the process is killed, and in no case for longer than some minutes.
+func attackers(number int, url string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	attacks[number].do(ctx, &process{&accordtest.Process{URL: url}, newClient()})
+	<-ctx.Done()
 }
 
 // fill adds n objects.

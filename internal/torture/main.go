@@ -19,7 +19,13 @@ func main() {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
 	attack := flag.Duration("attack", 0, "instead of killing, measure honest clients for so long during each of several attacks")
 	only := flag.String("only", "", "with -attack: only the attacks whose names contain this, beside none")
+	as := flag.Int("as", -1, "attack the server at -at like the attack of that number (the program starts itself so)")
+	at := flag.String("at", "", "the URL of the server for -as")
 	flag.Parse()
+	if *as >= 0 {
+		attackers(*as, *at)
+		return
+	}
 	t.random = rand.New(rand.NewPCG(*seed, 1))
 	log.Printf("seed %d", *seed)
 	if *attack > 0 {

@@ -27,12 +27,16 @@ func startServer(program, data, apply string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{started, &http.Client{Timeout: accordtest.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
+	p := &process{started, newClient()}
 	if err := p.Listening(); err != nil {
 		p.kill()
 		return nil, err
 	}
 	return p, nil
+}
+
+func newClient() *http.Client {
+	return &http.Client{Timeout: accordtest.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 }
 
 // log returns the last lines of the log that are not about single requests.

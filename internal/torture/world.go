@@ -20,12 +20,12 @@ const password = "torture password"
 
 const applied = `
 api_roots: [{name: x, title: Torture}]
-parties: [{name: p, title: P}, {name: rival, title: Rival}]
+parties: [{name: p, title: P}, {name: rival, title: Rival}, {name: q1, title: Q}, {name: q2, title: Q}, {name: q3, title: Q}, {name: q4, title: Q}]
 accounts: [{name: tool, party: p, password_env: PW}, {name: slow, party: p, password_env: PW},
-  {name: honest1, party: p, password_env: PW}, {name: honest2, party: p, password_env: PW},
+  {name: honest1, party: q1, password_env: PW}, {name: honest2, party: q2, password_env: PW},
   {name: rival1, party: rival, password_env: PW}, {name: rival2, party: rival, password_env: PW},
   {name: rival3, party: rival, password_env: PW}, {name: rival4, party: rival, password_env: PW},
-  {name: honest3, party: p, password_env: PW}, {name: honest4, party: p, password_env: PW}]
+  {name: honest3, party: q3, password_env: PW}, {name: honest4, party: q4, password_env: PW}]
 agreements:
   - name: source
     title: Source
@@ -43,7 +43,8 @@ agreements:
     title: Alone
     api_root: x
     collection: {id: 33333333-3333-4333-8333-333333333333}
-    parties: [{party: p, roles: [producer, consumer, auditor]}, {party: rival, roles: [producer, consumer, auditor]}]
+    parties: [{party: p, roles: [producer, consumer, auditor]}, {party: rival, roles: [producer, consumer, auditor]},
+      {party: q1, roles: [consumer]}, {party: q2, roles: [consumer]}, {party: q3, roles: [consumer]}, {party: q4, roles: [consumer]}]
 `
 
 // version is one version of an object in a collection.
