@@ -44,6 +44,8 @@ type Share struct {
 
 	credit time.Duration // guarded by turns.mu: at most mostCredit; below zero the share has used too much
 	asOf   time.Time     // guarded by turns.mu: of credit
+
+	pausing chan struct{} // room for one: the work that is next when there is credit again
 }
 
 // While the processors are wanted by others, a share may use a fifth of what there is, and mostCredit at once.
@@ -52,14 +54,16 @@ const (
 	mostCredit = time.Second
 )
 
-// Pauses of a share without credit.
+// Pauses of a share without credit. Its work goes on one by one, after longestPause at the latest.
 const (
-	onePause  = 20 * time.Millisecond
-	allPauses = time.Second
+	onePause     = 20 * time.Millisecond
+	longestPause = 10 * time.Second
 )
 
 // Share returns a new share.
-func (t *Turns) Share() *Share { return &Share{turns: t, credit: mostCredit} }
+func (t *Turns) Share() *Share {
+	return &Share{turns: t, credit: mostCredit, pausing: make(chan struct{}, 1)}
+}
 
 // Long waits for a turn for work that takes more than about a millisecond; done ends it, and must be called before the work
 // waits for anything, such as a client. The error is ctx's.
@@ -102,11 +106,21 @@ func (s *Share) take(ctx context.Context, long bool) (done func(), err error) {
 	}), nil
 }
 
-// pause waits until the share has credit or the processors are free, but not for long.
+// pause waits until the share has credit. What its other work waits for, too, it waits behind: if each of many looked for
+// a free processor, one of them would always find it.
 func (s *Share) pause(ctx context.Context) {
-	for waited := time.Duration(0); waited < allPauses && ctx.Err() == nil; {
-		owed := s.owed(time.Now())
-		if owed <= 0 || !wanted() {
+	if s.owed(true) <= 0 {
+		return
+	}
+	select {
+	case s.pausing <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-s.pausing }()
+	for waited := time.Duration(0); waited < longestPause && ctx.Err() == nil; {
+		owed := s.owed(wanted())
+		if owed <= 0 {
 			return
 		}
 		owed = min(owed, onePause)
@@ -121,12 +135,18 @@ func (s *Share) pause(ctx context.Context) {
 }
 
 // owed adds what the share has earned and returns how long it takes to earn what it owes; at most zero if it has credit.
-func (s *Share) owed(now time.Time) time.Duration {
+// While nothing else wants the processors, all of their time is the share's.
+func (s *Share) owed(wanted bool) time.Duration {
 	t := s.turns
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := time.Now()
 	if !s.asOf.IsZero() {
-		s.credit = min(mostCredit, s.credit+now.Sub(s.asOf)*time.Duration(t.slots)/fraction)
+		earned := now.Sub(s.asOf) * time.Duration(t.slots)
+		if wanted {
+			earned /= fraction
+		}
+		s.credit = min(mostCredit, s.credit+earned)
 	}
 	s.asOf = now
 	return -s.credit * fraction / time.Duration(t.slots)

@@ -119,7 +119,7 @@ func (s *srv) followCertificate(context.Context) (stop, error) {
 // listen binds the addresses. Connections wait in the system's queue until a later part accepts them.
 func (s *srv) listen(context.Context) (stop, error) {
 	var err error
-	if s.clients, err = net.Listen("tcp", s.config.Transport.Listen); err != nil {
+	if s.clients, err = listen(s.config.Transport.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", s.config.Transport.Listen, err)
 	}
 	close := func(context.Context) error { return closeListener(s.clients) }

@@ -65,15 +65,35 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 	if err := x.memory.Grow(c.Request().Context(), most); err != nil {
 		return err
 	}
+	if q.query.Limit > shortPage {
+		done, err := x.memory.Long(c.Request().Context())
+		if err != nil {
+			return err
+		}
+		return l.page(s, c, col, &q, &key, room, done)
+	}
+	return l.page(s, c, col, &q, &key, room, func() {})
+}
+
+// shortPage is how many objects or records a page may have that waits for no turn: making it takes about a millisecond.
+const shortPage = 1000
+
+// page makes an answer from the store, in a buffer of room bytes, and gives it. made is called before the client is waited
+// for.
+func (l *listResource) page(s *Server, c echo.Context, col *store.Collection, q *question, key *answerKey, room int, made func()) error {
+	defer made()
+	x := requestOf(c)
 	buf := acquireBuffer(room)
 	a := answer{objects: l.objects, body: (*buf)[:0], filter: q.filter, items: l.items}
 	defer func() { releaseBuffer(buf, a.body) }()
-	if err := l.fill(s, c, col, &q, &a); err != nil {
+	err := l.fill(s, c, col, q, &a)
+	made()
+	if err != nil {
 		return err
 	}
 	x.memory.Adjust(len(a.body))
 	err = s.give(c, col, &a)
-	s.cache.put(&key, col, &a)
+	s.cache.put(key, col, &a)
 	return err
 }
 
