@@ -90,26 +90,6 @@ func vectorEntries() []journal.Entry {
 	return list
 }
 
-// vectorHashes are the stored hashes of the tree over entries.
-func vectorHashes(t *testing.T, entries [][]byte) tlog.HashReader {
-	var stored []tlog.Hash
-	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		list := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			list[i] = stored[index]
-		}
-		return list, nil
-	})
-	for i, b := range entries {
-		more, err := tlog.StoredHashes(int64(i), b, reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored = append(stored, more...)
-	}
-	return reader
-}
-
 // makeVectors makes the files of testdata/vectors/history.
 func makeVectors(t *testing.T) map[string][]byte {
 	t.Helper()
@@ -124,9 +104,9 @@ func makeVectors(t *testing.T) map[string][]byte {
 		raws = append(raws, e.Append(nil))
 		files["entries.txt"] = fmt.Appendf(files["entries.txt"], "%s\n", hex.EncodeToString(raws[len(raws)-1]))
 	}
-	hashes, n := vectorHashes(t, raws), uint64(len(raws))
+	hashes, n := journal.TreeOf(raws), uint64(len(raws))
 	head := func(size uint64) journal.Checkpoint {
-		root, err := tlog.TreeHash(int64(size), hashes)
+		root, err := hashes.Root(size)
 		must(err)
 		return journal.Checkpoint{Origin: journal.Origin("vectors.example", vectorCollection), Size: size, Root: root}
 	}

@@ -124,7 +124,7 @@ func (s *Store) checkRegistry() Checked {
 	}
 	err := verifiedbolt.Guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
-			last, hashes := map[string]journal.Digest{}, []tlog.Hash{}
+			last, tree := map[string]journal.Digest{}, new(journal.Tree)
 			err := tx.Bucket(bucketAdminJournal).ForEach(func(k, b []byte) error {
 				c.Entries++
 				if string(k) != string(positionKey(journal.Position(c.Entries))) {
@@ -134,7 +134,7 @@ func (s *Store) checkRegistry() Checked {
 				if err != nil {
 					return fmt.Errorf("the entry at %d: %w", c.Entries, err)
 				}
-				hashes = append(hashes, journal.LeafHash(b))
+				tree.Add(journal.LeafHash(b))
 				if err := e.Check(); err != nil {
 					fault("the entry at %d is malformed: %v", c.Entries, err)
 				}
@@ -150,7 +150,7 @@ func (s *Store) checkRegistry() Checked {
 			if err != nil {
 				return err
 			}
-			if err := sameTree(tx, hashes); err != nil {
+			if err := sameTree(tx, tree); err != nil {
 				fault("%v", err)
 			}
 			return checkDocuments(tx, last, fault)
@@ -162,21 +162,13 @@ func (s *Store) checkRegistry() Checked {
 	return c
 }
 
-// sameTree compares the stored tree over accord.db's journal with the tree computed from its entries.
-func sameTree(tx *bolt.Tx, leaves []tlog.Hash) error {
-	made := &grownTree{}
-	for i, leaf := range leaves {
-		hashes, err := tlog.StoredHashesForRecordHash(int64(i), leaf, made)
-		if err != nil {
-			return err
-		}
-		made.hashes = append(made.hashes, hashes...)
-	}
-	want, err := tlog.TreeHash(int64(len(leaves)), made)
+// sameTree compares the stored tree over accord.db's journal with the tree that its entries make.
+func sameTree(tx *bolt.Tx, tree *journal.Tree) error {
+	want, err := tree.Root(tree.Size())
 	if err != nil {
 		return err
 	}
-	got, err := tlog.TreeHash(int64(len(leaves)), treeHashes{tx.Bucket(bucketAdminHashes), tx.Bucket(bucketAdminJournal)})
+	got, err := tlog.TreeHash(int64(tree.Size()), treeHashes{tx.Bucket(bucketAdminHashes), tx.Bucket(bucketAdminJournal)})
 	if err != nil {
 		return fmt.Errorf("the tree: %w", err)
 	}
@@ -184,18 +176,6 @@ func sameTree(tx *bolt.Tx, leaves []tlog.Hash) error {
 		return fmt.Errorf("the tree has the head %s, but the entries make %s", got, want)
 	}
 	return nil
-}
-
-// grownTree is a tree in memory.
-type grownTree struct{ hashes []tlog.Hash }
-
-// ReadHashes implements tlog.HashReader.
-func (g *grownTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	list := make([]tlog.Hash, len(indexes))
-	for i, n := range indexes {
-		list[i] = g.hashes[n]
-	}
-	return list, nil
 }
 
 // checkDocuments compares each document with the digest in its last entry.

@@ -33,7 +33,7 @@ func rawsOf(t *testing.T, c *audit.Client) (raws [][]byte) {
 // A server that signs what breaks the table of doc/history.md after the kept head is caught, too.
 func TestSignedEntriesThatBreakTheTableAreRefused(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	kept, err := honest.Checkpoint(ctx, accordtest.Intake)
 	if err != nil {
@@ -67,8 +67,8 @@ func TestSignedEntriesThatBreakTheTableAreRefused(t *testing.T) {
 // liarUnchecked is a server with the true key that signs any entries, under any name of a collection.
 func liarUnchecked(t *testing.T, s *accordtest.Server, raws [][]byte, collection string) *audit.Client {
 	t.Helper()
-	hashes := storedHashes(t, raws)
-	root, err := treeHash(len(raws), hashes)
+	hashes := journal.TreeOf(raws)
+	root, err := hashes.Root(hashes.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func liarUnchecked(t *testing.T, s *accordtest.Server, raws [][]byte, collection
 // At a first visit, a journal passes only under the name and the origin that its first terms and its key bear.
 func TestAJournalPassesUnderItsOwnNameOnly(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	other := forged(honest, func(path string, body []byte) []byte { // answers about intake with gsp
 		if rest, ok := strings.CutPrefix(path, "agreements/"+accordtest.Intake+"/"); ok {
@@ -147,7 +147,7 @@ func TestAJournalPassesUnderItsOwnNameOnly(t *testing.T) {
 // A key that has named its successor signs nothing newer, though heads that it signed earlier stay good.
 func TestARetiredKeySignsNoHeadOfToday(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	keys, err := honest.Keys(ctx)
 	if err != nil {
@@ -183,7 +183,7 @@ func TestARetiredKeySignsNoHeadOfToday(t *testing.T) {
 // Evidence that leaves out a removal says that it is not complete, and cannot say that it is.
 func TestEvidenceIsCompleteOrSaysThatItIsNot(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	id := accordtest.IndicatorID(5) // was deleted
 	ev, err := honest.Prove(ctx, accordtest.Intake, audit.Asked{Object: id})
@@ -225,7 +225,7 @@ func TestEvidenceIsCompleteOrSaysThatItIsNot(t *testing.T) {
 // Evidence of a forked journal does not pass for a reader who kept a head.
 func TestEvidenceMustContinueAKeptCheckpoint(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	kept, err := honest.Checkpoint(ctx, accordtest.Intake)
 	if err != nil {
@@ -253,7 +253,7 @@ func TestEvidenceMustContinueAKeptCheckpoint(t *testing.T) {
 		e := mustEntry(t, raws[3])
 		e.Reason = "rewritten"
 		raws[3] = e.Append(nil)
-		root, err := treeHash(10, storedHashes(t, raws))
+		root, err := journal.TreeOf(raws).Root(10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,7 +275,7 @@ func TestEvidenceMustContinueAKeptCheckpoint(t *testing.T) {
 // prove writes nothing that a reader could not verify.
 func TestProvingVerifiesWhatTheServerAnswers(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	for name, part := range map[string]string{"wrong proofs": "proof/?entry=3", "the entry of another object": "entry/?entry=3", "other terms": "terms/?entry=1"} {
 		lying := forged(honest, func(path string, body []byte) []byte {
@@ -302,7 +302,7 @@ func TestProvingVerifiesWhatTheServerAnswers(t *testing.T) {
 
 func TestEvidenceHasOneSpelling(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ev, err := auditorAs(t, s, accordtest.Operator).Prove(context.Background(), accordtest.Intake, audit.Asked{Object: accordtest.IndicatorID(5)})
 	if err != nil {
 		t.Fatal(err)
@@ -337,7 +337,7 @@ func TestEvidenceHasOneSpelling(t *testing.T) {
 // What history prints from a server is what the journal says.
 func TestHistoryFromAServerIsCheckedBeforeItIsShown(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	v := audit.Verification{Agreement: accordtest.Intake}
 	count := func(c *audit.Client, object string) (n int, err error) {

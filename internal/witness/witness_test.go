@@ -22,8 +22,7 @@ type log struct {
 	t      *testing.T
 	signer note.Signer
 	key    string
-	stored []tlog.Hash
-	size   int64
+	tree   journal.Tree
 }
 
 func newLog(t *testing.T, name string) *log {
@@ -39,29 +38,16 @@ func newLog(t *testing.T, name string) *log {
 	return &log{t: t, signer: signer, key: public}
 }
 
-func (l *log) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	list := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		list[i] = l.stored[index]
-	}
-	return list, nil
-}
-
 func (l *log) add(entries ...string) []byte {
 	l.t.Helper()
 	for _, e := range entries {
-		hashes, err := tlog.StoredHashes(l.size, []byte(e), l)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		l.stored = append(l.stored, hashes...)
-		l.size++
+		l.tree.Add(journal.LeafHash([]byte(e)))
 	}
-	root, err := tlog.TreeHash(l.size, l)
+	root, err := l.tree.Root(l.tree.Size())
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	signed, err := journal.Checkpoint{Origin: l.signer.Name(), Size: uint64(l.size), Root: root}.Sign(l.signer)
+	signed, err := journal.Checkpoint{Origin: l.signer.Name(), Size: l.tree.Size(), Root: root}.Sign(l.signer)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -69,7 +55,7 @@ func (l *log) add(entries ...string) []byte {
 }
 
 func (l *log) prove(from uint64) ([]tlog.Hash, error) {
-	return journal.ProveConsistency(from, uint64(l.size), l)
+	return journal.ProveConsistency(from, l.tree.Size(), &l.tree)
 }
 
 func open(t *testing.T, dir string, logs ...string) *Witness {

@@ -34,33 +34,16 @@ func chain(n int) [][]byte {
 	return raws
 }
 
-func storedHashes(t testing.TB, raws [][]byte) tlog.HashReader {
-	t.Helper()
-	var stored []tlog.Hash
-	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		list := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			list[i] = stored[index]
-		}
-		return list, nil
-	})
-	for i, b := range raws {
-		more, err := tlog.StoredHashes(int64(i), b, reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored = append(stored, more...)
-	}
-	return reader
-}
-
 // At every size the stack of subtrees gives the root that tlog gives.
 func TestVerificationHashesLikeTheTree(t *testing.T) {
 	raws := chain(300)
-	hashes := storedHashes(t, raws)
+	hashes := TreeOf(raws)
+	if _, err := hashes.Root(301); err == nil {
+		t.Error("root of more entries than there are: got no error")
+	}
 	var v Verification
 	for size := range len(raws) + 1 {
-		want, err := tlog.TreeHash(int64(size), hashes)
+		want, err := hashes.Root(uint64(size))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,9 +104,9 @@ func TestVerificationRefusesWhatNoJournalHas(t *testing.T) {
 
 func TestProofsProveWhatTheySay(t *testing.T) {
 	raws := chain(40)
-	hashes := storedHashes(t, raws)
+	hashes := TreeOf(raws)
 	head := func(size int) Checkpoint {
-		root, err := tlog.TreeHash(int64(size), hashes)
+		root, err := hashes.Root(uint64(size))
 		if err != nil {
 			t.Fatal(err)
 		}
