@@ -135,3 +135,19 @@ func Envelope(objects ...[]byte) []byte {
 	b.WriteString(`]}`)
 	return []byte(b.String())
 }
+
+// FillIntake adds objects of both parties of [Intake], and deletes one. In the journal, entry 1 is the terms, 2 to 6 are the
+// vendor's indicators 0 to 4, 7 to 9 the agency's 5 to 7, and 10 is the deletion of the agency's first.
+func (s *Server) FillIntake() {
+	s.t.Helper()
+	path := Path(Intake)
+	for _, a := range []Answer{
+		s.Post(Vendor, path, Indicators(0, 5)...),
+		s.Post(Agency, path, Indicators(5, 8)...),
+		s.Do(Request{As: Agency, Method: http.MethodDelete, Path: path + "objects/" + IndicatorID(5) + "/"}),
+	} {
+		if a.Status/100 != 2 {
+			s.t.Fatalf("fill intake: got %d %s", a.Status, a.Body)
+		}
+	}
+}

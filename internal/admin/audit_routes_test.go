@@ -11,29 +11,11 @@ import (
 	"github.com/accord-taxii/accord/internal/admin"
 )
 
-// fill adds objects of both parties of intake, and removes one: entry 1 is the terms, 2 to 6 are the vendor's, 7 to 9 the
-// agency's, 10 the removal of the agency's first.
-func fill(t *testing.T, s *accordtest.Server) {
-	t.Helper()
-	path := accordtest.Path(accordtest.Intake)
-	for as, objects := range map[string][][]byte{accordtest.Vendor: accordtest.Indicators(0, 5)} {
-		if got := s.Post(as, path, objects...); got.Status != 202 {
-			t.Fatalf("add: %d %s", got.Status, got.Body)
-		}
-	}
-	if got := s.Post(accordtest.Agency, path, accordtest.Indicators(5, 8)...); got.Status != 202 {
-		t.Fatalf("add: %d %s", got.Status, got.Body)
-	}
-	if got := s.Do(accordtest.Request{As: accordtest.Agency, Method: http.MethodDelete, Path: path + "objects/" + accordtest.IndicatorID(5) + "/"}); got.Status != 200 {
-		t.Fatalf("delete: %d %s", got.Status, got.Body)
-	}
-}
-
 // Operators may ask everything, auditors everything of their agreement, producers what their party added, consumers heads and
 // consistency; the agreement is hidden from callers without a role.
 func TestWhoMayAudit(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	const auditor, producer, consumer, outsider, operator = 0, 1, 2, 3, 4
 	who := []string{accordtest.Agency, accordtest.Vendor, accordtest.Agency, accordtest.Outsider, accordtest.Operator}
 	agreements := []string{accordtest.Programme, accordtest.Intake, accordtest.Intake, accordtest.Intake, accordtest.Intake}

@@ -32,27 +32,9 @@ func auditorAs(t testing.TB, s *accordtest.Server, account string) *audit.Client
 	return admin.NewClient(s.URL+admin.Prefix, client).Audit()
 }
 
-// fill adds objects of both parties of intake, and removes one: entry 1 is the terms, 2 to 6 are the vendor's, 7 to 9 the
-// agency's, 10 the removal of the agency's first.
-func fill(t *testing.T, s *accordtest.Server) {
-	t.Helper()
-	path := accordtest.Path(accordtest.Intake)
-	for as, objects := range map[string][][]byte{accordtest.Vendor: accordtest.Indicators(0, 5)} {
-		if got := s.Post(as, path, objects...); got.Status != 202 {
-			t.Fatalf("add: %d %s", got.Status, got.Body)
-		}
-	}
-	if got := s.Post(accordtest.Agency, path, accordtest.Indicators(5, 8)...); got.Status != 202 {
-		t.Fatalf("add: %d %s", got.Status, got.Body)
-	}
-	if got := s.Do(accordtest.Request{As: accordtest.Agency, Method: http.MethodDelete, Path: path + "objects/" + accordtest.IndicatorID(5) + "/"}); got.Status != 200 {
-		t.Fatalf("delete: %d %s", got.Status, got.Body)
-	}
-}
-
 func TestHistoryTellsWhatHappened(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	path := accordtest.Path(accordtest.Intake)
 	s.Get(accordtest.Agency, path+"objects/?limit=3")
 	s.Get(accordtest.Agency, path+"objects/"+accordtest.IndicatorID(0)+"/")
@@ -165,7 +147,7 @@ func readKey(s *accordtest.Server) (note.Signer, error) {
 // before it, even by a server that signs its lies.
 func TestForgersAreCaught(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	kept, err := honest.Checkpoint(ctx, accordtest.Intake)
 	if err != nil {
@@ -299,7 +281,7 @@ func changePage(body []byte, change func(*audit.RawEntries)) []byte {
 // A damaged evidence file says what of it failed.
 func TestDamagedEvidenceSaysWhatFailed(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	keys, err := honest.Keys(ctx)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // A server that signs an act of a party after the loss of its right convicts itself.
 func TestAnActAfterTheLossOfARightIsRefused(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	v := audit.Verification{Agreement: accordtest.Intake}
 	verify := func() error {

@@ -19,7 +19,7 @@ import (
 // A running server has its witnesses cosign its own journal, which holds the heads of its agreements; an auditor can demand it.
 func TestAnAuditorCanDemandWitnesses(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, root := context.Background(), auditorAs(t, s, accordtest.Operator)
 	keys, err := root.Keys(ctx)
 	if err != nil {
