@@ -33,7 +33,7 @@ var packages = []row{
 
 	{"internal/serve", "internal/console internal/admin internal/live internal/webhook internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
 	{"internal/console", "internal/admin internal/agreement internal/audit internal/auth internal/budget internal/index stix/pattern store/journal", "the web console: pages of what admin answers; journal: what a position is; pattern: patterns in words"},
-	{"taxii/server", "internal/budget taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
+	{"taxii/server", "internal/budget internal/lru taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/budget internal/index internal/live internal/webhook internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
 	{"internal/audit", "internal/delivery store store/journal internal/agreement stix stix/ijson", "history, read and proved"},
@@ -47,8 +47,9 @@ var packages = []row{
 	{"internal/index", "store store/journal stix stix/ijson stix/pattern", "search over the journals; pattern: the constants that indicators look for"},
 	{"internal/delivery", "store/journal internal/verifiedbolt", "who was given what; journal: what a position is. The store knows of it only that its files belong in a backup"},
 	{"internal/verifiedbolt", "", "bbolt that verifies pages: it knows no content"},
+	{"internal/lru", "", "values kept up to a bound: it knows nothing of them"},
 	{"internal/budget", "", "memory that is counted: packages that make answers take from it"},
-	{"internal/auth", "", "who is calling, never what for"},
+	{"internal/auth", "internal/lru", "who is calling, never what for; lru: credentials that were verified lately"},
 	{"internal/tlsconf", "", "certificates and their renewal"},
 
 	{"stix/validate", "stix stix/ijson stix/pattern schemas", "shape, rules and patterns become findings"},

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/lru"
 )
 
 var (
@@ -61,6 +63,10 @@ type Options struct {
 	Failed func(account, address, reason string)
 }
 
+// credentialKey identifies a name, a secret and the account state that they were verified against, without revealing
+// any of them: an HMAC under a secret key.
+type credentialKey [32]byte
+
 // Authenticator identifies callers. It is safe for concurrent use.
 //
 // A password is expensive to verify on purpose, and TAXII clients send theirs
@@ -71,7 +77,7 @@ type Options struct {
 type Authenticator struct {
 	dir     Directory
 	logins  *Logins
-	refused *memory
+	refused *lru.Cache[credentialKey, struct{}]
 	queue   *queue
 	trust   func() *Trust
 	now     func() time.Time
@@ -120,7 +126,7 @@ func New(dir Directory, opts Options) *Authenticator {
 	return &Authenticator{
 		keyHeaders: keyHeaders,
 		dir:        dir, logins: opts.Logins, trust: opts.Trust, now: opts.Now, failed: opts.Failed,
-		refused: newMemory(opts.Remember),
+		refused: lru.New[credentialKey, struct{}](opts.Remember, 1),
 		queue:   newQueue(opts.Workers, opts.Waiting),
 		macs:    sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
 		decoy: passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes,
@@ -222,10 +228,10 @@ func (a *Authenticator) byPassword(ctx context.Context, c credentials, address s
 	}
 	account, _ := a.dir.Account(c.name)
 	key := a.key(c, account)
-	switch {
-	case a.logins.verified.holds(key) && !account.Disabled:
+	if _, ok := a.logins.verified.Get(key); ok && !account.Disabled {
 		return account, nil
-	case a.refused.holds(key):
+	}
+	if _, ok := a.refused.Get(key); ok {
 		return Account{}, wrong
 	}
 	if wait != nil {
@@ -249,10 +255,10 @@ func (a *Authenticator) verify(key credentialKey, c credentials, account Account
 		h = a.decoy
 	}
 	if !h.verify(c.secret) || err != nil || account.Disabled {
-		a.refused.put(key)
+		a.refused.Put(key, struct{}{}, 1)
 		return ErrWrong
 	}
-	a.logins.verified.put(key)
+	a.logins.verified.Put(key, struct{}{}, 1)
 	return nil
 }
 

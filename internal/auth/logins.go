@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/lru"
 )
 
 const (
@@ -29,7 +31,7 @@ const (
 type Logins struct {
 	dir      string // "" keeps them in memory only
 	key      [keyBytes]byte
-	verified *memory
+	verified *lru.Cache[credentialKey, struct{}]
 
 	mu       sync.Mutex
 	accounts map[string]*Seen     // guarded by mu, and what the values point at
@@ -63,7 +65,7 @@ const LoginsFolder = "logins"
 
 // NewLogins returns Logins that end with the process.
 func NewLogins() *Logins {
-	l := &Logins{verified: newMemory(defaultRemember), accounts: map[string]*Seen{}, tokens: map[string]time.Time{}}
+	l := &Logins{verified: lru.New[credentialKey, struct{}](defaultRemember, 1), accounts: map[string]*Seen{}, tokens: map[string]time.Time{}}
 	rand.Read(l.key[:]) // never fails: crypto/rand ends the process instead
 	return l
 }
@@ -111,7 +113,7 @@ func (l *Logins) load() error {
 	for _, digits := range file.Verified {
 		var key credentialKey
 		if n, err := hex.Decode(key[:], []byte(digits)); err == nil && n == len(key) {
-			l.verified.put(key)
+			l.verified.Put(key, struct{}{}, 1)
 		}
 	}
 	for name, seen := range file.Accounts {
@@ -133,7 +135,7 @@ func (l *Logins) Save() error {
 		return nil
 	}
 	file := loginsFile{Accounts: l.accounts, Tokens: l.tokens}
-	for _, key := range l.verified.list() {
+	for _, key := range l.verified.Keys() {
 		file.Verified = append(file.Verified, hex.EncodeToString(key[:]))
 	}
 	text, err := json.Marshal(file)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/accord-taxii/accord/internal/lru"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -16,7 +17,7 @@ import (
 // which are judged before each lookup, and an answer from before a change is never found after it. See
 // doc/decisions/0012-answers-that-are-given-again.md.
 type answerCache struct {
-	answers *lru[answerKey, *answer]
+	answers *lru.Cache[answerKey, *answer]
 	seed    maphash.Seed
 	seen    [4096]atomic.Uint64 // hashes of keys that were asked for: an answer is kept the second time
 }
@@ -45,7 +46,7 @@ type answerKey struct {
 }
 
 func newAnswerCache(most int) *answerCache {
-	return &answerCache{answers: newLRU[answerKey, *answer](most), seed: maphash.MakeSeed()}
+	return &answerCache{answers: lru.New[answerKey, *answer](most, most/8), seed: maphash.MakeSeed()}
 }
 
 // keyOf returns the key of an answer. Call it before anything is read from the collection.
@@ -63,7 +64,7 @@ func (s *answerCache) get(key *answerKey) *answer {
 	if key.list == nil {
 		return nil
 	}
-	a, _ := s.answers.get(*key)
+	a, _ := s.answers.Get(*key)
 	return a
 }
 
@@ -81,5 +82,5 @@ func (s *answerCache) put(key *answerKey, col *store.Collection, a *answer) {
 	}
 	kept := *a
 	kept.body = bytes.Clone(a.body) // a's own buffer is reused
-	s.answers.put(*key, &kept, len(kept.body)+8*len(kept.positions)+len(key.query)+answerOverhead)
+	s.answers.Put(*key, &kept, len(kept.body)+8*len(kept.positions)+len(key.query)+answerOverhead)
 }

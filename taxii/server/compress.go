@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/accord-taxii/accord/internal/lru"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -93,17 +94,17 @@ func pageOf(collection uuid.UUID, positions []journal.Position, tail []byte) pag
 
 // compressedPages keeps compressed pages. It knows no rights: a caller has been permitted the same page uncompressed a
 // moment ago, and no page holds what was deleted.
-type compressedPages struct{ pages *lru[pageID, []byte] }
+type compressedPages struct{ pages *lru.Cache[pageID, []byte] }
 
 func newCompressedPages(most int) *compressedPages {
-	return &compressedPages{newLRU[pageID, []byte](most)}
+	return &compressedPages{lru.New[pageID, []byte](most, most/8)}
 }
 
 // get returns a page compressed: a kept one, or body.
 func (p *compressedPages) get(id pageID, body []byte) []byte {
-	if kept, ok := p.pages.get(id); ok {
+	if kept, ok := p.pages.Get(id); ok {
 		return kept
 	}
 	compressed := bytes.Clone(compress(body)) // without the room it grew into
-	return p.pages.put(id, compressed, len(compressed))
+	return p.pages.Put(id, compressed, len(compressed))
 }

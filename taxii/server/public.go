@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/lru"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -24,7 +25,7 @@ type strangers struct {
 	rate float64
 
 	mu    sync.Mutex
-	rates *lru[netip.Prefix, *gcra] // guarded by mu
+	rates *lru.Cache[netip.Prefix, *gcra] // guarded by mu
 }
 
 // strangerBytes bounds what is remembered of addresses: some 20,000 of them.
@@ -34,16 +35,16 @@ const (
 )
 
 func newStrangers(rate float64) *strangers {
-	return &strangers{rate: rate, rates: newLRU[netip.Prefix, *gcra](strangerBytes)}
+	return &strangers{rate: rate, rates: lru.New[netip.Prefix, *gcra](strangerBytes, strangerCost)}
 }
 
 // allow admits a request from an address, an IPv6 address counting by its /64.
 func (s *strangers) allow(now time.Time, address string) error {
 	from := prefixOf(address)
 	s.mu.Lock()
-	rate, ok := s.rates.get(from)
+	rate, ok := s.rates.Get(from)
 	if !ok {
-		rate = s.rates.put(from, new(gcra), strangerCost)
+		rate = s.rates.Put(from, new(gcra), strangerCost)
 	}
 	s.mu.Unlock()
 	if wait := rate.allow(now, s.rate); wait > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/lru"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -19,7 +20,7 @@ import (
 // unless the account was also given exactly that time, so that it may be a header that was not cut. What is forgotten,
 // after a restart for instance, comes once more. See doc/clients.
 type truncations struct {
-	headers  *lru[truncationKey, header]
+	headers  *lru.Cache[truncationKey, header]
 	accounts sync.Map    // agreement.AccountName -> struct{}: those that were given a header that can be cut
 	some     atomic.Bool // whether there are any
 }
@@ -43,7 +44,7 @@ const (
 )
 
 func newTruncations() *truncations {
-	return &truncations{headers: newLRU[truncationKey, header](truncationBytes)}
+	return &truncations{headers: lru.New[truncationKey, header](truncationBytes, truncationBytes/8)}
 }
 
 // cursorOf is the cursor of an answer's key; "" for an answer without items.
@@ -60,7 +61,7 @@ func (t *truncations) note(account agreement.AccountName, a *answer) {
 		return
 	}
 	key := truncationKey{account, a.cursor}
-	before, _ := t.headers.get(key)
+	before, _ := t.headers.Get(key)
 	now := before
 	if a.lastAdded.Nanosecond()%int(time.Millisecond) == 0 {
 		now.exact = true
@@ -70,7 +71,7 @@ func (t *truncations) note(account agreement.AccountName, a *answer) {
 		t.some.Store(true)
 	}
 	if now != before {
-		t.headers.replace(key, now, len(key.cursor)+truncationCost)
+		t.headers.Replace(key, now, len(key.cursor)+truncationCost)
 	}
 }
 
@@ -94,7 +95,7 @@ func (t *truncations) apply(account agreement.AccountName, col *store.Collection
 	if after.IsZero() || q.filter.Next != nil || !after.Equal(after.Truncate(time.Millisecond)) || !t.any(account) {
 		return false
 	}
-	given, _ := t.headers.get(truncationKey{account, q.filter.Cursor(col.ID(), after).String()})
+	given, _ := t.headers.Get(truncationKey{account, q.filter.Cursor(col.ID(), after).String()})
 	if given.exact || given.last.IsZero() {
 		return false
 	}
