@@ -93,7 +93,7 @@ var homes = []home{
 	{"github.com/klauspost/compress/", "taxii/server store", "compressed pages; deliveries on disk"},
 	{"golang.org/x/crypto/", "internal/auth", "argon2id"},
 	{"golang.org/x/text/", "stix/validate internal/index", "language tags; words folded for search"},
-	{"golang.org/x/sys/", "store internal/verifiedbolt", "locks and memory maps"},
+	{"golang.org/x/sys/", "store internal/verifiedbolt internal/serve internal/torture", "locks and memory maps; serve: options of sockets; torture: processors of its own"},
 	{"golang.org/x/sync/", "*", "groups of goroutines"},
 	{"github.com/pquerna/otp", "internal/auth", "one-time codes of a second factor"},
 	{"github.com/google/uuid", "*", "identifiers"},
