@@ -81,6 +81,7 @@ func (c *Collection) prepare(b Batch) (preparedBatch, error) {
 		case ch.Add != nil:
 			p.bytes += len(ch.Add.Object.Raw())
 			p.adds = p.adds || ch.Add.Source.IsZero()
+		case ch.Decide != nil:
 		case ch.Terms != nil, ch.Remove.Operator:
 			p.administers = true
 		default:
@@ -101,10 +102,19 @@ func (c *Collection) prepare(b Batch) (preparedBatch, error) {
 }
 
 func (c *Collection) prepareChange(ch Change) (preparedChange, error) {
+	kinds := 0
+	for _, is := range []bool{ch.Add != nil, ch.Remove != nil, ch.Terms != nil, ch.Decide != nil} {
+		if is {
+			kinds++
+		}
+	}
 	switch {
-	case ch.Add != nil && ch.Remove == nil && ch.Terms == nil:
+	case kinds != 1:
+	case ch.Decide != nil:
+		return preparedChange{Change: ch}, ch.Decide.check()
+	case ch.Add != nil:
 		return prepareAddition(ch)
-	case ch.Remove != nil && ch.Add == nil && ch.Terms == nil:
+	case ch.Remove != nil:
 		if k := ch.Remove.Kind; k != 0 && k != journal.Deleted && k != journal.Withdrawn {
 			return preparedChange{}, fmt.Errorf("a removal of kind %d, expected Deleted or Withdrawn", k)
 		}
@@ -112,10 +122,10 @@ func (c *Collection) prepareChange(ch Change) (preparedChange, error) {
 			return preparedChange{}, errors.New("an operator's removal needs a reason, and names no party or source")
 		}
 		return preparedChange{Change: ch}, nil
-	case ch.Terms != nil && ch.Add == nil && ch.Remove == nil:
+	case ch.Terms != nil:
 		return c.prepareTerms(ch)
 	}
-	return preparedChange{}, errors.New("a change is one of Add, Remove and Terms")
+	return preparedChange{}, errors.New("a change is one of Add, Remove, Terms and Decide")
 }
 
 // prepareTerms turns terms into the bytes that are kept. Members have the identities that their parties declare.

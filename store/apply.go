@@ -138,6 +138,8 @@ func (a *applier) change(ch *preparedChange, lastAddition bool) error {
 		return a.addObject(ch, lastAddition)
 	case ch.Remove != nil:
 		return a.removeVersions(ch)
+	case ch.Decide != nil:
+		return a.decide(ch)
 	}
 	return a.changeTerms(ch)
 }

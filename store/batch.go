@@ -62,11 +62,12 @@ type StatusDraft struct {
 	Text []byte
 }
 
-// Change is one of Add, Remove and Terms.
+// Change is one of Add, Remove, Terms and Decide.
 type Change struct {
 	Add    *Addition
 	Remove *Removal
 	Terms  *TermsChange
+	Decide *Decision
 }
 
 // Addition is an object to add. Object.ID must be well-formed; Object.Raw() is what is stored.
@@ -135,17 +136,18 @@ type OutcomeKind uint8
 
 // The outcomes.
 const (
-	Added      OutcomeKind = iota + 1 // stored at Position
-	Already                           // this version is there with the same content: nothing changed
-	Conflict                          // this version is there with other content: nothing changed
-	Gone                              // a follower brought a version that is barred for it: nothing changed
-	Removed                           // Positions were removed; Kept selected versions are not the party's and stay
-	Missing                           // nothing to remove
-	NotTheirs                         // OnlyBy: no selected version is the party's own; nothing changed
-	Changed                           // terms are in force, recorded at Position
-	NotOwner                          // the object belongs to another party or a release: nothing changed
-	NotCreator                        // created_by_ref is the identity of another party: nothing changed
-	Barred                            // an operator removed this version for good: nothing changed
+	Added        OutcomeKind = iota + 1 // stored at Position
+	Already                             // this version is there with the same content: nothing changed
+	Conflict                            // this version is there with other content: nothing changed
+	Gone                                // a follower brought a version that is barred for it: nothing changed
+	Removed                             // Positions were removed; Kept selected versions are not the party's and stay
+	Missing                             // nothing to remove
+	NotTheirs                           // OnlyBy: no selected version is the party's own; nothing changed
+	Changed                             // terms are in force, recorded at Position
+	NotOwner                            // the object belongs to another party or a release: nothing changed
+	NotCreator                          // created_by_ref is the identity of another party: nothing changed
+	Barred                              // an operator removed this version for good: nothing changed
+	DecisionKept                        // a decision is recorded at Position
 )
 
 // Outcome is what became of one change.

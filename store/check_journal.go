@@ -114,6 +114,8 @@ func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
 		w.added(p, e, at)
 	case journal.Deleted, journal.Withdrawn:
 		w.removal(p, e)
+	case journal.Decided:
+		w.decision(p, e)
 	case journal.Terms:
 		w.termsEntry(p, e)
 	default:
@@ -178,6 +180,17 @@ func (w *journalWalk) removal(p journal.Position, e journal.Entry) {
 	}
 }
 
+func (w *journalWalk) decision(p journal.Position, e journal.Entry) {
+	added, err := journal.ParseEntry(w.tx.Bucket(bucketJournal).Get(positionKey(e.Of)))
+	if err != nil || e.Of >= p || added.Kind != journal.Added || added.Object != e.Object || added.Version != e.Version {
+		w.fault("the entry at %d decides about %s %s of the entry at %d, which did not add it", p, e.Object, e.Version, e.Of)
+	}
+	w.removals++
+	if id, ok := idKeyOf(w.tx, stix.ID(e.Object)); !ok || !hasKey(w.tx.Bucket(bucketRemovals), removalKey(id, p)) {
+		w.fault("the entry at %d is not found among those about %s", p, e.Object)
+	}
+}
+
 func (w *journalWalk) termsEntry(p journal.Position, e journal.Entry) {
 	if e.Before != w.terms {
 		w.fault("the entry at %d changes terms that were not in force", p)
@@ -228,7 +241,7 @@ func (w *journalWalk) end() {
 	w.checkHead()
 	w.checkTombstones()
 	if n := countKeys(w.tx.Bucket(bucketRemovals)); n != w.removals {
-		w.fault("the index of removals has %d keys, but %d entries remove something", n, w.removals)
+		w.fault("the index of removals has %d keys, but %d entries remove something, or decide about it", n, w.removals)
 	}
 	if n := countKeys(w.tx.Bucket(bucketTermed)); n != w.termsEntries {
 		w.fault("the index of terms has %d keys, but %d entries are about terms", n, w.termsEntries)

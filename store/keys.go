@@ -30,7 +30,7 @@ var (
 	bucketByVersion    = []byte("byversion")    // instant, type, class, added -> nothing
 	bucketByID         = []byte("byid")         // id, class, added -> nothing: objects with several versions only
 	bucketTombstones   = []byte("tombstones")   // id, instant, form or id, SHA-256, form -> position of the Deleted entry
-	bucketRemovals     = []byte("removals")     // id, position of a Deleted or Withdrawn entry -> nothing
+	bucketRemovals     = []byte("removals")     // id, position of a Deleted, Withdrawn or Decided entry -> nothing
 	bucketOpenings     = []byte("openings")     // id of a release's target in documents -> key, name
 	bucketTermed       = []byte("termed")       // position of a Terms entry -> SHA-256 of the agreement document
 	bucketStatuses     = []byte("statuses")     // status id -> time, actor, body

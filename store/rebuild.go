@@ -91,6 +91,12 @@ func (t *buckets) replay(p journal.Position, e journal.Entry) error {
 	case journal.Added:
 		t.stats.lastAdded = max(t.stats.lastAdded, at)
 		return t.replayAdded(e, at)
+	case journal.Decided:
+		id, ok := idKeyOf(t.tx, stix.ID(e.Object))
+		if !ok {
+			return fmt.Errorf("%s was never added", e.Object)
+		}
+		return t.removals.Put(removalKey(id, p), nil)
 	case journal.Deleted, journal.Withdrawn:
 		added, err := journal.ParseEntry(t.journal.Get(positionKey(e.Of)))
 		if err != nil {

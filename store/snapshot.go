@@ -132,6 +132,19 @@ func (l *Snapshot) EachState(follower string, prefix []byte, visit func(rest, va
 	}
 }
 
+// FirstState calls visit with the keys of the follower's state that have a prefix, in order and without the prefix, until it
+// returns true.
+func (l *Snapshot) FirstState(follower string, prefix []byte, visit func(rest []byte) bool) {
+	full := followerKey(follower, prefix)
+	c := l.tx.Bucket(bucketFollowers).Cursor()
+	for k, v := c.Seek(full); k != nil && bytes.HasPrefix(k, full); k, v = c.Next() {
+		l.checked(k, v)
+		if visit(k[len(full):]) {
+			return
+		}
+	}
+}
+
 // Entry is the entry at a position; ErrNoEntry beyond the journal. It owns its memory.
 func (l *Snapshot) Entry(p journal.Position) (journal.Entry, error) {
 	b := l.tx.Bucket(bucketJournal).Get(positionKey(p))

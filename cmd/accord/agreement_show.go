@@ -130,6 +130,24 @@ func releaseText(r agreement.Release) string {
 	if r.Cuts() {
 		text += ", without references to what is not there"
 	}
+	if r.After > 0 {
+		text += ", " + r.After.String() + " after it was added"
+	}
+	if !r.NotBefore.IsZero() {
+		text += ", not before " + agreement.FormatDate(r.NotBefore)
+	}
+	switch r.Approvals() {
+	case 1:
+		text += ", once approved"
+	case 2:
+		text += ", once two accounts have approved"
+	}
+	if e := r.Expire; e != nil {
+		text += ", what has expired is " + map[string]string{agreement.ExpiryWithdraw: "withdrawn", agreement.ExpiryRevoke: "revoked"}[e.ValidUntil]
+		if e.Grace > 0 {
+			text += " after " + e.Grace.String()
+		}
+	}
 	return text
 }
 

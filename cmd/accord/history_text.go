@@ -41,7 +41,9 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	case r.Kind == "withdrawn":
 		line("by the system")
 	}
-	if r.Of != 0 {
+	if r.Of != 0 && r.Kind == "decided" {
+		line("about the version added at %d, in the release to %s", r.Of, elsewhereText(*r.From))
+	} else if r.Of != 0 {
 		line("removed the version added at %d", r.Of)
 	}
 	if r.Reason != "" {
@@ -58,7 +60,7 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	}
 	if r.Kind == "head" {
 		line("the journal of the collection %s had %d entries with the root hash %s", r.From.Collection, r.From.Position, shortDigest(r.Digest))
-	} else if r.From != nil {
+	} else if r.From != nil && r.Kind != "decided" {
 		text := "released here from " + elsewhereText(*r.From)
 		if r.From.Position != 0 {
 			text += fmt.Sprintf(", position %d", r.From.Position)

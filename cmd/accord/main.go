@@ -83,6 +83,7 @@ var commands = []commandRow{
 	{groupServer, newDoctorCommand},
 	{groupServer, newAgreementCommand},
 	{groupServer, newObjectCommand},
+	{groupServer, newReleaseCommand},
 	{groupServer, newAccountCommand},
 	{groupServer, newPartyCommand},
 	{groupServer, newExplainCommand},

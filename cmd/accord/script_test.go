@@ -18,6 +18,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/internal/serve"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -29,6 +30,7 @@ import (
 //	http METHOD PATH [as=ACCOUNT] [accept=TYPE] [content-type=TYPE] [FILE]  sends a request; ! in front wants a refusal
 //	clock DATE                       sets the clock of the server
 //	await AGREEMENT N                waits until the agreement holds N versions
+//	settled AGREEMENT                waits until the releases from the agreement are up to date
 //	keep NAME REGEXP                 calls what the first group matches in the last answer $NAME
 func TestScripts(t *testing.T) {
 	runScripts(t, "testdata/*.txtar", func(t *testing.T) *script {
@@ -56,7 +58,7 @@ func runScripts(t *testing.T, pattern string, begin func(*testing.T) *script) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			s := begin(t)
 			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"accord": s.accord, "serve": s.serve, "http": s.http, "clock": s.setClock, "await": s.await, "keep": s.keep,
+				"accord": s.accord, "serve": s.serve, "http": s.http, "clock": s.setClock, "await": s.await, "settled": s.settled, "keep": s.keep,
 			}})
 		})
 	}
@@ -158,6 +160,27 @@ func (s *script) await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if err := col.Wait(ctx, journal.Position(stats.Entries)); err != nil {
 			ts.Fatalf("%s has %d versions, want %d", args[0], stats.Versions, want)
+		}
+	}
+}
+
+// settled waits until the releases from an agreement have read its whole journal. What they only keep in mind, such as what waits
+// for approval, wakes nobody, so it is asked for.
+func (s *script) settled(ts *testscript.TestScript, _ bool, args []string) {
+	col, ok := s.server.Store.Collection(agreement.Name(args[0]))
+	if !ok {
+		ts.Fatalf("there is no agreement %s", args[0])
+	}
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for began := time.Now(); ; <-again.C {
+		lags, err := follow.LagsFrom(s.server.Store, col, s.clock.Now())
+		ts.Check(err)
+		if !slices.ContainsFunc(lags, func(l follow.Lag) bool { return l.Behind > 0 }) {
+			return
+		}
+		if time.Since(began) > accordtest.Patience {
+			ts.Fatalf("the releases from %s are behind: %+v", args[0], lags)
 		}
 	}
 }

@@ -142,6 +142,8 @@ func DecisionText(d follow.Decision) string {
 		return fmt.Sprintf("it waits until %s has gone", d.Missing)
 	case follow.Gone:
 		return "it was there and was removed: a release does not bring it back"
+	case follow.Held:
+		return strings.Join(append([]string{"it waits"}, d.Reasons...), ": ")
 	case follow.Deleted:
 		return "it has been deleted at the source"
 	case follow.Blocked:

@@ -137,6 +137,11 @@ type Release struct {
 
 	References string `json:"references,omitempty"` // ReferencesWith (default) or ReferencesCut
 
+	After     Span      `json:"after,omitempty"`     // how long a version stays, counted from its date_added
+	NotBefore time.Time `json:"not_before,omitzero"` // nothing goes before
+	Hold      string    `json:"hold,omitempty"`      // HoldApprove, HoldApprove2; "": nobody has to approve
+	Expire    *Expiry   `json:"expire,omitempty"`    // nil: nothing expires
+
 	Key []byte `json:"-"` // hides To in documents; not a term
 }
 
@@ -158,6 +163,11 @@ func (r Release) canonical() Release {
 	r.Types = sortedSet(r.Types)
 	r.Markings = r.Markings.canonical()
 	r.References = cmp.Or(r.References, ReferencesWith)
+	r.NotBefore = canonicalTime(r.NotBefore)
+	if r.Expire != nil {
+		e := *r.Expire
+		r.Expire = &e
+	}
 	return r
 }
 
@@ -165,7 +175,9 @@ func (r Release) canonical() Release {
 func (r Release) Cuts() bool { return r.References == ReferencesCut }
 
 // Changes reports whether objects may be changed on the way.
-func (r Release) Changes() bool { return r.Cuts() }
+func (r Release) Changes() bool {
+	return r.Cuts() || r.Expire != nil && r.Expire.ValidUntil == ExpiryRevoke
+}
 
 // Retention limits what is kept. Zero values keep everything.
 type Retention struct {
@@ -230,6 +242,10 @@ func (a *Agreement) Clone() *Agreement {
 	for i := range c.Release {
 		c.Release[i].Types = slices.Clone(c.Release[i].Types)
 		c.Release[i].Markings = c.Release[i].Markings.clone()
+		if e := c.Release[i].Expire; e != nil {
+			e := *e
+			c.Release[i].Expire = &e
+		}
 	}
 	if a.Mirror != nil {
 		m := *a.Mirror

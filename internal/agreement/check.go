@@ -45,7 +45,7 @@ func Check(a *Agreement) []Fault {
 	}
 	c.accept(a.Accept)
 	c.public(a)
-	c.release(a.Name, a.Release)
+	c.release(a.Name, a.Release, a.Term)
 	c.mirror(a.Mirror)
 	if a.Retention.Versions < 0 {
 		c.fault("retention.versions", "%d versions cannot be kept, want 1 or more, or nothing for all", a.Retention.Versions)
@@ -180,7 +180,7 @@ func CheckObjectType(typ string) error {
 	return fmt.Errorf("%q is no object type of STIX 2.1, and other types begin with x-", typ)
 }
 
-func (c *checker) release(self Name, releases []Release) {
+func (c *checker) release(self Name, releases []Release, term Term) {
 	seen := make(map[Name]bool)
 	for i, r := range releases {
 		field := fmt.Sprintf("release[%d]", i)
@@ -197,6 +197,7 @@ func (c *checker) release(self Name, releases []Release) {
 		c.types(field+".types", r.Types)
 		c.markings(field+".markings", r.Markings)
 		c.choice(field+".references", r.References, ReferencesWith, ReferencesCut)
+		c.timing(field, r, term)
 	}
 }
 

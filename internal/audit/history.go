@@ -319,7 +319,7 @@ func (h *telling) receipts(added []journal.Position) error {
 }
 
 var kindNames = map[journal.Kind]string{
-	journal.Added: "added", journal.Deleted: "deleted", journal.Withdrawn: "withdrawn", journal.Terms: "terms", journal.Admin: "admin", journal.Head: "head",
+	journal.Added: "added", journal.Deleted: "deleted", journal.Withdrawn: "withdrawn", journal.Terms: "terms", journal.Admin: "admin", journal.Head: "head", journal.Decided: "decided",
 }
 
 // tell adds an entry.
@@ -343,6 +343,9 @@ func (h *telling) tell(one positioned) error {
 	}
 	record.Account, record.Party = h.author(e)
 	record.Reason, record.From = h.reason(e), h.origin(e.Source)
+	if e.Kind == journal.Decided {
+		record.From = h.decidedAbout(e.Source.Collection)
+	}
 	h.answer.Entries = append(h.answer.Entries, record)
 	return nil
 }

@@ -53,6 +53,19 @@ func (v *View) targets(documents ...[]byte) (map[agreement.Name]agreement.Name, 
 	return names, err
 }
 
+// decidedAbout shows the target of the release that a decision is about, as far as the caller may know it.
+func (v *View) decidedAbout(id uuid.UUID) *Elsewhere {
+	for _, r := range v.col.Agreement().Release {
+		if r.TargetID() != id {
+			continue
+		}
+		if col, ok := v.Store.Collection(r.To); ok && v.sees(col) {
+			return &Elsewhere{Agreement: string(r.To), Collection: col.ID()}
+		}
+	}
+	return &Elsewhere{Hidden: true}
+}
+
 // collection returns the collection with an id, nil when this server does not have it.
 func (v *View) collection(id uuid.UUID) *store.Collection {
 	for _, col := range v.Store.Collections() {

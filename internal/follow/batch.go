@@ -113,6 +113,8 @@ func (b *batch) apply(e *entry) error {
 		err = b.added(e)
 	case journal.Deleted, journal.Withdrawn:
 		err = b.removed(e)
+	case journal.Decided:
+		err = b.decided(e)
 	default:
 		return nil
 	}
@@ -165,6 +167,12 @@ func (b *batch) added(e *entry) error {
 		}
 		return this(d.Refusals[0].Message)
 	}
+	if done, err := b.expire(e); done || err != nil {
+		return err
+	}
+	if waits, err := b.gate(e); waits || err != nil {
+		return err
+	}
 	return b.place(e)
 }
 
@@ -188,6 +196,7 @@ func (b *batch) depend(e *entry, d agreement.Decision) {
 // keep it there, that may end.
 func (b *batch) block(e *entry, d agreement.Decision) {
 	b.stopWaiting(e)
+	b.stopHoldingUpTo(e)
 	id := e.id()
 	if len(d.Depends) > 0 {
 		b.state.put(unsureList(id), e.at+positionWord(e.position))
@@ -273,6 +282,7 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		if !replaced {
 			b.report(e, There, out.notes(), "")
 			b.refer(e, out)
+			b.scheduleExpiry(e)
 			b.noteShadow(e, b.shadowedBy(h, present))
 			return nil
 		}
@@ -304,23 +314,30 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		verdict = There // another source or account brought it; from now on this source is among its provenance
 	}
 	b.report(e, verdict, out.notes(), "")
-	b.change(store.Change{Add: &store.Addition{
-		Object: out.object, Facts: out.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e),
-		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position}, Original: out.original,
-	}}, len(out.object.Raw()))
-	b.released++
-	b.refer(e, out)
+	sent := b.send(e, out)
+	b.scheduleExpiry(e)
 	b.noteShadow(e, b.shadowedBy(h, nil))
 	if present != nil {
 		present.ours = true
 		return nil
 	}
 	b.arrived(id, h)
-	h.versions = append(h.versions, targetVersion{
-		key: out.key, at: e.at, version: e.recorded.Version, spec: e.recorded.SpecVersion, digest: out.digest,
-		from: e.position, ours: true, instant: out.object.Instant, sealed: out.original,
-	})
+	h.versions = append(h.versions, sent)
 	return nil
+}
+
+// send adds a version to the target, and returns it as it will be there.
+func (b *batch) send(e *entry, out *outgoing) targetVersion {
+	b.change(store.Change{Add: &store.Addition{
+		Object: out.object, Facts: out.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e),
+		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position}, Original: out.original,
+	}}, len(out.object.Raw()))
+	b.released++
+	b.refer(e, out)
+	return targetVersion{
+		key: out.key, at: out.at, version: out.object.Version, spec: e.recorded.SpecVersion, digest: out.digest,
+		from: e.position, ours: true, instant: out.object.Instant, sealed: out.original,
+	}
 }
 
 // gone reports whether a version was in the target and left it for good.
@@ -329,7 +346,7 @@ func (b *batch) gone(e *entry, out *outgoing) bool {
 		return true
 	}
 	rec := e.recorded
-	rec.Digest = out.digest
+	rec.Digest, rec.Version = out.digest, out.object.Version
 	return b.target.Tombstoned(rec, b.route.source.ID())
 }
 
@@ -439,6 +456,7 @@ func (b *batch) removed(e *entry) error {
 			reason += ": " + e.recorded.Reason
 		}
 	}
+	b.stopHolding(e.recorded.Of, s.At)
 	key := versionKey(s)
 	if s.Version == "" && b.source.Holds(id) {
 		b.tasks = append(b.tasks, task{kind: taskRetry, id: id}) // what lay beside it may be the object's own now: see beside

@@ -25,6 +25,7 @@ type outgoing struct {
 	facts      *store.Facts
 	digest     journal.Digest
 	key        string // see versionKey
+	at         string // see entry.at
 	references []stix.ID
 	original   journal.Digest // zero: it is unchanged; else see store.Addition.Original
 	without    []stix.ID      // references that it goes without
@@ -32,7 +33,7 @@ type outgoing struct {
 
 // whole is a version that goes as it is.
 func whole(e *entry) *outgoing {
-	return &outgoing{object: e.object, facts: e.facts, digest: e.recorded.Digest, key: e.key, references: e.references}
+	return &outgoing{object: e.object, facts: e.facts, digest: e.recorded.Digest, key: e.key, at: e.at, references: e.references}
 }
 
 // mostCut bounds the references of a version that goes without some of them: one that has more waits for all of them, since it
@@ -79,8 +80,8 @@ func (b *batch) changed(e *entry, text []byte) (*outgoing, error) {
 	}
 	out := &outgoing{object: o, facts: &facts, digest: sha256.Sum256(text), references: references(o), original: b.seal(e.recorded.Digest)}
 	rec := e.recorded
-	rec.Digest = out.digest
-	out.key = versionKey(rec)
+	rec.Digest, rec.Version = out.digest, o.Version
+	out.key, out.at = versionKey(rec), instantKey(rec)
 	return out, nil
 }
 

@@ -25,6 +25,7 @@ const (
 	Blocked Verdict = "blocked" // the terms allow it, but something else takes it back, such as a later version above the ceiling
 	Gone    Verdict = "gone"    // the target had it and removed it: a release never restores it
 	Deleted Verdict = "deleted" // the source no longer has it
+	Held    Verdict = "held"    // it waits for a time, or for approval
 
 	Conflicts Verdict = "conflict" // the target has other content under this version
 )

@@ -236,8 +236,11 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	return p, nil
 }
 
-// judgeByTime schedules what dates in markings decide, if they have come.
+// judgeByTime schedules what dates decide, if they have come.
 func (b *batch) judgeByTime() {
+	if b.due(prefixEmbargo) || b.due(prefixExpiry) {
+		b.tasks = append(b.tasks, task{kind: taskDue})
+	}
 	if b.state.nothing(prefixTime) {
 		return
 	}

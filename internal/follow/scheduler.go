@@ -154,15 +154,22 @@ func (m *Manager) sleep(timer *time.Timer, col *store.Collection) {
 		timer.Stop()
 		return
 	}
-	timer.Reset(min(next.Sub(now)+time.Millisecond, 24*time.Hour))
+	timer.Reset(min(next.Sub(now)+time.Millisecond, longestSleep))
 }
 
-// nextDate returns the next date in a marking that something released depends on; zero if there is none.
+// longestSleep bounds how long a target sleeps while something waits for a time: clocks may be set.
+const longestSleep = time.Minute
+
+// nextDate returns the next moment that a marking, an embargo or an expiry waits for; zero if there is none.
 func (r route) nextDate() (next time.Time) {
 	err := r.target.Snapshot(func(target *store.Snapshot) error {
-		for _, word := range newState(target, r.name).words(prefixTime) {
-			next, _ = parseTimeWord(word)
-			return nil
+		m := newState(target, r.name)
+		for _, prefix := range []string{prefixTime, prefixEmbargo, prefixExpiry} {
+			if word, ok := m.first(prefix); ok {
+				if at, _ := parseTimeWord(word); next.IsZero() || at.Before(next) {
+					next = at
+				}
+			}
 		}
 		return nil
 	})

@@ -30,6 +30,10 @@ const (
 	prefixCut      = "k" // id, 0, position: the version added there went without its references to id
 	prefixLate     = "m" // position: how the version added there goes is decided once the batch is done
 	prefixLast     = "n" // position: ... once the release has caught up with the source
+	prefixEmbargo  = "e" // time, position: the version added there goes from then on
+	prefixHeld     = "h" // position: the version added there waits for approval
+	prefixExpiry   = "v" // time, position: the version added there expires then
+	prefixExpired  = "z" // id -> instant of its newest version that has expired
 	prefixTime     = "t" // time, id of a marking definition: what it decides is judged again then
 
 	keySeen = "seen" // position up to which the target's own journal has been examined
@@ -37,8 +41,10 @@ const (
 
 // prefixes are all of them; judgements are those that end when the terms change.
 var (
-	prefixes   = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict, prefixCut, prefixLate, prefixLast}
-	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict, prefixCut, prefixLate, prefixLast}
+	prefixes = []string{prefixOver, prefixAid, prefixWait, prefixRefer, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict, prefixCut, prefixLate, prefixLast,
+		prefixEmbargo, prefixHeld, prefixExpiry, prefixExpired}
+	judgements = []string{prefixOver, prefixWait, prefixQueue, prefixPending, prefixDefined, prefixUnsure, prefixTime, prefixConflict, prefixCut, prefixLate, prefixLast,
+		prefixEmbargo, prefixHeld, prefixExpiry, prefixExpired}
 )
 
 // state is what a follower keeps, overlaid with the changes of one batch.
@@ -132,6 +138,26 @@ func (m *state) words(list string) []string {
 		words = slices.Compact(words)
 	}
 	return words
+}
+
+// first returns the first word of a list.
+func (m *state) first(list string) (string, bool) {
+	word, ok := "", false
+	if m.snapshot != nil && !m.empty[list[0]] {
+		m.snapshot.FirstState(m.name, []byte(list), func(rest []byte) bool {
+			if ch, changed := m.over[list+string(rest)]; changed && ch.gone {
+				return false
+			}
+			word, ok = string(rest), true
+			return true
+		})
+	}
+	for _, w := range m.added[list] {
+		if !m.over[list+w].gone && (!ok || w < word) {
+			word, ok = w, true
+		}
+	}
+	return word, ok
 }
 
 // update returns the changes of the batch in the store's form.

@@ -27,6 +27,7 @@ const (
 	taskJudge   = 'j' // a marking definition came or went, or a date in it has come: judge again what it decides
 	taskRetry   = 'v' // a version is no longer above the ceiling, or no longer in the target: judge the object's versions again
 	taskResolve = 'x' // something of an object was removed from the target: try again what was in conflict with it
+	taskDue     = 'e' // id is empty: what waited for a time goes, what has expired is taken back
 	taskRefer   = 'l' // id is a position: record the references of a version that has many, then release it
 )
 
@@ -115,6 +116,8 @@ func (b *batch) run(t *task, full func() bool) (bool, error) {
 		})
 	case taskRetry:
 		return b.retry(t, full)
+	case taskDue:
+		return b.runDue(full)
 	case taskRefer:
 		return b.referMany(t, full)
 	}

@@ -80,6 +80,7 @@ func (b *batch) wait(e *entry, on stix.ID) {
 // stopWaiting forgets that a version waits, or is in conflict.
 func (b *batch) stopWaiting(e *entry) {
 	b.settleConflict(e)
+	b.stopHolding(e.position, e.recorded.At)
 	if b.state.nothing(prefixPending) {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 // bytes as it takes.
 //
 //	tag  field        value
-//	  1  Kind         uvarint, 1 to 6; always there
+//	  1  Kind         uvarint, 1 to 7; always there
 //	  2  At           8 bytes: microseconds since 1970-01-01T00:00:00Z, two's complement, big-endian; always there
 //	  3  Account      UTF-8
 //	  4  Party        UTF-8

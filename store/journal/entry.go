@@ -23,6 +23,7 @@ const (
 	Terms     Kind = 4 // the agreement's terms or its life cycle changed
 	Admin     Kind = 5 // in the server's own journal: a root, party, account or the server's description changed
 	Head      Kind = 6 // in the server's own journal: the head that an agreement's journal had
+	Decided   Kind = 7 // somebody approved or refused the release of a version
 )
 
 // Entry records one change. It never holds an object's content, only its digest. Fields that do not apply to a kind are zero:
@@ -33,18 +34,18 @@ type Entry struct {
 	Account string    // that acted; "" for the system
 	Party   string
 
-	// Added, Deleted, Withdrawn.
+	// Added, Deleted, Withdrawn, Decided.
 	Object      string   // the STIX identifier
 	Version     string   // `modified`, else `created`, as the object has it; "" when it has neither
 	SpecVersion string   // 2.0 or 2.1
-	Of          Position // Deleted, Withdrawn: the position at which that version was added
+	Of          Position // Deleted, Withdrawn, Decided: the position at which that version was added
 
 	// Added.
 	Size     uint64    // bytes of the object's compact text
 	TLP      uint8     // effective marking as stix.TLP; 0 for none
 	Status   uuid.UUID // the status resource of the request that added it
 	Warnings []string  // ids of the rules that warned, sorted
-	Source   Source    // Added: the entry that a release passed on. Withdrawn, Deleted: the entry that caused it. Head: collection and size
+	Source   Source    // Added: the entry that a release passed on. Withdrawn, Deleted: the entry that caused it. Head: collection and size. Decided: the id of the release's target
 
 	// Added: SHA-256 of the compact text. Terms, Admin: of the document after the change. Head: the root hash.
 	Digest Digest

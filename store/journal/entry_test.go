@@ -145,7 +145,7 @@ func TestParseEntryRefuses(t *testing.T) {
 		{"only a format", "01"},
 		{"no kind", "01" + at},
 		{"no time", "01 010101"},
-		{"an unknown kind", "01 010107" + at},
+		{"an unknown kind", "01 010108" + at},
 		{"kind zero", "01 010100" + at},
 		{"an unknown tag", "01 010101" + at + "13 01 61"},
 		{"tag zero", "01 00 01 61 010101" + at},

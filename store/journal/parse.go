@@ -53,7 +53,7 @@ func (e *Entry) set(tag byte, v []byte) error {
 	}
 	switch tag {
 	case tagKind:
-		n, err := uintValue(v, uint64(Head))
+		n, err := uintValue(v, uint64(Decided))
 		e.Kind = Kind(n)
 		return err
 	case tagAt:

@@ -84,6 +84,10 @@ func (v *Verification) judge(p Position, e Entry) string {
 		}
 		delete(v.live, e.Of)
 		v.removed++
+	case Decided:
+		if e.Of >= p {
+			return fmt.Sprintf("it decides about the version added at %d, which does not come before", e.Of)
+		}
 	case Terms:
 		if e.Before != v.terms {
 			return "its field before is not the digest of the terms in force"

@@ -42,6 +42,7 @@ var shapes = map[Kind]shape{
 	Added:     {fieldObject | fieldSpecVersion | fieldSize | fieldDigest, byWhom | fieldVersion | fieldTLP | fieldStatus | fieldWarnings | fieldSource | fieldBefore},
 	Deleted:   {fieldObject | fieldSpecVersion | fieldOf, byWhom | fieldVersion | fieldSource | fieldAct},
 	Withdrawn: {fieldObject | fieldSpecVersion | fieldOf, byWhom | fieldVersion | fieldSource | fieldAct},
+	Decided:   {fieldObject | fieldSpecVersion | fieldOf | fieldSource | fieldAct | fieldReason, byWhom | fieldVersion},
 	Terms:     {fieldAct | fieldDigest, byWhom | fieldBefore},
 	Admin:     {fieldAct | fieldSubject, byWhom | fieldBefore | fieldDigest},
 	Head:      {fieldSource | fieldDigest, 0},
@@ -86,6 +87,8 @@ func (e *Entry) Check() error {
 		return fmt.Errorf("the act of an entry of kind %d is %s", e.Kind, clean(e.Act))
 	case e.Kind == Added && e.Before != Digest{} && e.Source.IsZero():
 		return errors.New("an added version that no release brought names an original")
+	case e.Kind == Decided && e.Act != "approve" && e.Act != "refuse":
+		return fmt.Errorf("the act of a decision is %s", clean(e.Act))
 	case e.TLP > maxTLP:
 		return fmt.Errorf("the marking is %d, expected at most %d", e.TLP, maxTLP)
 	case e.Kind == Head && (e.Source.Position == 0 || e.Source.Collection == [16]byte{}):
