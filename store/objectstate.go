@@ -70,6 +70,9 @@ func removedVersions(tx *bolt.Tx, entries []journal.Position) (removed []Removed
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", p, err)
 		}
+		if e.Kind == journal.Decided {
+			continue
+		}
 		if e.Kind != journal.Added {
 			removed = append(removed, RemovedVersion{Position: p, Entry: e, Bars: barsOf(e)})
 			continue

@@ -215,7 +215,7 @@ func (h *telling) object(id string, after journal.Position, limit int) error {
 	}
 	removed := map[journal.Position]bool{}
 	for _, one := range all {
-		removed[one.e.Of] = true
+		removed[one.e.Of] = removed[one.e.Of] || one.e.Kind != journal.Decided
 	}
 	var added []journal.Position
 	for _, one := range all {
@@ -286,7 +286,7 @@ func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error
 				at[p] = &Elsewhere{Agreement: string(col.Agreement().Name), Collection: col.ID(), Position: p, At: e.At}
 				from[p] = e.Source.Position
 				order = append(order, p)
-			case e.Of != 0 && at[e.Of] != nil:
+			case e.Of != 0 && e.Kind != journal.Decided && at[e.Of] != nil:
 				at[e.Of].Withdrawn = &Removed{p, e.At, h.reason(e)}
 			}
 		}

@@ -100,7 +100,7 @@ func (r *reading) read(s *store.Snapshot, length, to journal.Position, now time.
 			err = add(p, p, e)
 		case e.Kind == journal.Added && r.query.object(e):
 			r.hide(p)
-		case e.Of > 0 && r.query.object(e):
+		case (e.Kind == journal.Deleted || e.Kind == journal.Withdrawn) && r.query.object(e):
 			if err = r.expose(s, exposed, e, add); err == nil && !r.unhide(e.Of) && r.query.removal(e) && r.shown(e.Of, p) {
 				events = append(events, removed(p, e))
 			}
