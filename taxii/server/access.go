@@ -89,7 +89,7 @@ func (s *Server) root(c echo.Context) (store.Root, error) {
 	return root, nil
 }
 
-// find finds the collection that the path names, by id or alias. What is hidden from the caller is hidden by permitted.
+// find finds the collection that the path names, by id or alias. It finds collections that are hidden from the caller, too.
 func (s *Server) find(c echo.Context) (*store.Collection, store.Root, error) {
 	root, err := s.root(c)
 	if err != nil {
