@@ -62,7 +62,7 @@ const (
 
 // Share returns a new share.
 func (t *Turns) Share() *Share {
-	return &Share{turns: t, credit: mostCredit, pausing: make(chan struct{}, 1)}
+	return &Share{turns: t, credit: mostCredit, asOf: time.Now(), pausing: make(chan struct{}, 1)}
 }
 
 // Long waits for a turn for work that takes more than about a millisecond; done ends it, and must be called before the work
@@ -109,7 +109,7 @@ func (s *Share) take(ctx context.Context, long bool) (done func(), err error) {
 // pause waits until the share has credit. What its other work waits for, too, it waits behind: if each of many looked for
 // a free processor, one of them would always find it.
 func (s *Share) pause(ctx context.Context) {
-	if s.owed(true) <= 0 {
+	if s.hasCredit() {
 		return
 	}
 	select {
@@ -134,21 +134,24 @@ func (s *Share) pause(ctx context.Context) {
 	}
 }
 
-// owed adds what the share has earned and returns how long it takes to earn what it owes; at most zero if it has credit.
-// While nothing else wants the processors, all of their time is the share's.
+func (s *Share) hasCredit() bool {
+	s.turns.mu.Lock()
+	defer s.turns.mu.Unlock()
+	return s.credit > 0
+}
+
+// owed adds what the share has earned since it was asked last, and returns how long it takes to earn what it owes; at most
+// zero if it has credit. While nothing else wants the processors, all of their time is the share's.
 func (s *Share) owed(wanted bool) time.Duration {
 	t := s.turns
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if !s.asOf.IsZero() {
-		earned := now.Sub(s.asOf) * time.Duration(t.slots)
-		if wanted {
-			earned /= fraction
-		}
-		s.credit = min(mostCredit, s.credit+earned)
+	earned := now.Sub(s.asOf) * time.Duration(t.slots)
+	if wanted {
+		earned /= fraction
 	}
-	s.asOf = now
+	s.credit, s.asOf = min(mostCredit, s.credit+earned), now
 	return -s.credit * fraction / time.Duration(t.slots)
 }
 
