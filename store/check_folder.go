@@ -138,11 +138,15 @@ func (s *Store) checkRegistry() Checked {
 				if err := e.Check(); err != nil {
 					fault("the entry at %d is malformed: %v", c.Entries, err)
 				}
-				if e.Kind == journal.Head {
-					return nil
+				if e.Kind == journal.Head || e.Digest == (journal.Digest{}) && e.Before == (journal.Digest{}) {
+					return nil // of a head, or of something that changes no document
 				}
 				if before, ok := last[e.Subject]; ok && before != e.Before {
 					fault("the entry at %d changes a %s that was not in force", c.Entries, e.Subject)
+				}
+				if e.Digest == (journal.Digest{}) { // it is gone
+					delete(last, e.Subject)
+					return nil
 				}
 				last[e.Subject] = e.Digest
 				return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ func newRestoreCommand(e *env) *cobra.Command {
 	var from, data, name string
 	var registry bool
 	var keys []string
+	var by string
 	cmd := &cobra.Command{
 		Use:   "restore --from FOLDER --data DIR",
 		Short: "Bring back a data folder, or one agreement of it, from a backup",
@@ -41,7 +43,8 @@ has is refused.
 What was added after the backup is not in it. Clients that remember a position
 go on from there: they keep what they have and get what is added from now on.
 Auditors who kept a newer head of history will see, rightly, that it is not
-continued.`,
+continued. That and when the folder was restored is an entry of each journal that
+was restored, and of the server's own.`,
 		Example: `  accord restore --from /backup/accord-2026-10-01 --data /var/lib/accord
   accord restore --from /backup/accord-2026-10-01 --data /var/lib/accord --agreement gsp`,
 		Args: noArgs,
@@ -53,36 +56,49 @@ continued.`,
 			if err != nil {
 				return err
 			}
-			if registry || name != "" {
-				return restoreOne(cmd.Context(), e, from, data, agreement.Name(name), trusted)
+			if err := checkBy(by); err != nil {
+				return err
 			}
-			return restore(cmd.Context(), e, from, data, trusted)
+			r := restoring{from: from, data: data, trusted: trusted, by: admin.LocalActor(by)}
+			if registry || name != "" {
+				return r.one(cmd.Context(), e, agreement.Name(name))
+			}
+			return r.whole(cmd.Context(), e)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the backup `FOLDER`")
 	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`")
 	cmd.Flags().StringVar(&name, "agreement", "", "bring back this agreement alone, by its `NAME`")
 	cmd.Flags().BoolVar(&registry, "registry", false, "bring back accord.db alone")
+	cmd.Flags().StringVar(&by, "by", "", "`NAME` to record beside the system's user")
 	cmd.Flags().StringArrayVar(&keys, "trusted-key", nil, trustedHelp)
 	cmd.MarkFlagRequired("from")
 	cmd.MarkFlagRequired("data")
 	return cmd
 }
 
-func restore(ctx context.Context, e *env, from, data string, trusted []string) error {
+// restoring is a restore that was asked for.
+type restoring struct {
+	from, data string
+	trusted    []string
+	by         store.Actor
+}
+
+// whole restores a data folder.
+func (r restoring) whole(ctx context.Context, e *env) error {
 	bar := newByteBar(e.stderr, "restore")
-	m, err := store.Restore(ctx, from, data, trusted, bar.show)
+	m, err := store.Restore(ctx, r.from, r.data, r.trusted, bar.show)
 	bar.done()
 	if err != nil {
 		return emptyFolder(err)
 	}
 	sayWhoSigned(e, m)
-	fmt.Fprintf(e.stdout, "%s: %d files, as of %s\n", data, len(m.Files), m.Made.Format("2006-01-02 15:04:05.000 MST"))
-	return checkHere(ctx, e, data, nil)
+	fmt.Fprintf(e.stdout, "%s: %d files, as of %s\n", r.data, len(m.Files), m.Made.Format("2006-01-02 15:04:05.000 MST"))
+	return r.end(ctx, e, m, "", true)
 }
 
-// restoreOne restores an agreement, or, without a name, accord.db.
-func restoreOne(ctx context.Context, e *env, from, data string, name agreement.Name, trusted []string) error {
+// one restores an agreement, or, without a name, accord.db.
+func (r restoring) one(ctx context.Context, e *env, name agreement.Name) error {
 	what := "accord.db"
 	bring := store.RestoreRegistry
 	if name != "" {
@@ -91,7 +107,7 @@ func restoreOne(ctx context.Context, e *env, from, data string, name agreement.N
 			return store.RestoreAgreement(ctx, from, data, name, trusted)
 		}
 	}
-	m, kept, err := bring(ctx, from, data, trusted)
+	m, kept, err := bring(ctx, r.from, r.data, r.trusted)
 	if err != nil {
 		return stopFirst(err)
 	}
@@ -100,7 +116,13 @@ func restoreOne(ctx context.Context, e *env, from, data string, name agreement.N
 	if kept != "" {
 		fmt.Fprintf(e.stdout, "%s: the file as it was is %s\n", what, kept)
 	}
-	return checkHere(ctx, e, data, nil)
+	return r.end(ctx, e, m, name, false)
+}
+
+// end checks the folder, and enters the restore into its journals whatever the check finds: some of it may be of another day.
+func (r restoring) end(ctx context.Context, e *env, m *store.BackupManifest, name agreement.Name, all bool) error {
+	checked := checkHere(ctx, e, r.data, nil)
+	return errors.Join(checked, store.RecordRestore(ctx, r.data, r.by, m, name, all))
 }
 
 // sayWhoSigned prints which server's key signed a backup.

@@ -116,6 +116,7 @@ var auditRoutes = []route{
 
 func (s *Service) serveKeys(call) (any, error) { return s.audit.Keys() }
 
+// serveNamedKeys makes the first key, or one in the place of a lost one.
 func (s *Service) serveNamedKeys(c call) (any, error) {
 	var body struct {
 		Name    string `json:"name"`
@@ -128,11 +129,27 @@ func (s *Service) serveNamedKeys(c call) (any, error) {
 		if _, err := s.store.ReplaceLostKeys(body.Name); err != nil {
 			return nil, err
 		}
+		list, err := s.audit.NamedKeys(body.Name)
+		if err != nil {
+			return nil, err
+		}
+		return list, s.store.Record(c.Context(), c.by, "replace", "key "+list.Key, "the key before it is lost")
 	}
 	return s.audit.NamedKeys(body.Name)
 }
 
-func (s *Service) serveRotateKey(call) (any, error) { return s.audit.RotateKey() }
+// serveRotateKey rotates the key. The server's journal says so: under the new key, like everything after it.
+func (s *Service) serveRotateKey(c call) (any, error) {
+	before, err := s.audit.Keys()
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.audit.RotateKey()
+	if err != nil {
+		return nil, err
+	}
+	return list, s.store.Record(c.Context(), c.by, "rotate", "key "+list.Key, "succeeds "+before.Key)
+}
 
 // view returns what the caller may see of the history of the agreement in the path, and the query with the known
 // parameters.

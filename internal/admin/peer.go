@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -68,6 +69,9 @@ func operatorAt(peer, by string) agreement.AccountName {
 	}
 	return agreement.AccountName(text + ")")
 }
+
+// LocalActor returns the author of what a command does to files itself.
+func LocalActor(by string) store.Actor { return store.Actor{Account: operatorAt(self(), by)} }
 
 // maxBy is the longest name that --by takes, in bytes.
 const maxBy = 64

@@ -118,6 +118,9 @@ func (c *Client) Verify(ctx context.Context, v Verification) (Verdict, error) {
 		if err == nil && !check.Server {
 			err = rights.add(ctx, journal.Position(check.Size()), e)
 		}
+		if err == nil {
+			err = verdict.Cosigned.bound(journal.Position(check.Size()), e)
+		}
 		if err == nil && v.Visit != nil {
 			v.Visit(journal.Position(check.Size()), e, raw)
 		}
@@ -131,6 +134,18 @@ func (c *Client) Verify(ctx context.Context, v Verification) (Verdict, error) {
 	}
 	verdict.Entries, verdict.Live, verdict.Removed = true, check.Live(), check.Removed()
 	return verdict, nil
+}
+
+// maxSkew is how far the clocks of a server and of its witnesses may be apart.
+const maxSkew = 5 * time.Minute
+
+// bound reports an entry under a cosigned head that is later than the cosignature: then it was not written when it says.
+func (c *Cosignings) bound(p journal.Position, e journal.Entry) error {
+	if c == nil || uint64(p) > c.Size || !e.At.After(c.Oldest.Add(maxSkew)) {
+		return nil
+	}
+	return &journal.EntryError{Position: p, Problem: fmt.Sprintf("its time, %s, is later than the cosignature of a head that it is under, %s",
+		e.At.Format(time.RFC3339), c.Oldest.Format(time.RFC3339))}
 }
 
 // maxAhead is how far an entry may be ahead of the verifier's clock.
