@@ -15,7 +15,7 @@ import (
 
 func TestTwoHeadsAreComparedForAFork(t *testing.T) {
 	s := accordtest.New(t)
-	fill(t, s)
+	s.FillIntake()
 	ctx, honest := context.Background(), auditorAs(t, s, accordtest.Operator)
 	raws := rawsOf(t, honest)
 	keys, err := honest.Keys(ctx)
