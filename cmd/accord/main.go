@@ -91,6 +91,7 @@ var commands = []commandRow{
 	{groupServer, newLoginCommand},
 	{groupServer, newRefusedCommand},
 	{groupServer, newWebhookCommand},
+	{groupServer, newMirrorCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},

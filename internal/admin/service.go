@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
+	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
@@ -35,6 +36,9 @@ type Config struct {
 
 	// Live, if set, answers with events.
 	Live *live.Service
+
+	// Mirrors, if set, runs the mirrors.
+	Mirrors *mirror.Manager
 
 	// Webhooks, if set, sends the messages of webhooks.
 	Webhooks *webhook.Service
@@ -71,6 +75,7 @@ type Service struct {
 	limits ijson.Limits
 
 	webhooks *webhook.Service // nil: no server sends messages
+	mirrors  *mirror.Manager  // nil: no server visits
 
 	running *Running // nil: no server serves the store
 
@@ -90,7 +95,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, webhooks: c.Webhooks, limits: c.Limits,
+	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, webhooks: c.Webhooks, mirrors: c.Mirrors, limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 	s.asked = sync.OnceValue(s.askable)

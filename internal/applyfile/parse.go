@@ -308,6 +308,7 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 			r.list(n, "release", func(n *yaml.Node) { e.release(n, &a.Release) })
 		}),
 		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) }),
+		e.at("mirror", func(n *yaml.Node) { e.mirror(n, &a.Mirror, &externals) }),
 		e.flag("public", &a.Public)) {
 		return agreementEntry{a, e.marks, nil}
 	}

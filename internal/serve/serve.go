@@ -17,6 +17,7 @@ import (
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
+	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/validate"
@@ -120,6 +121,7 @@ type srv struct {
 	index          *index.Index // nil: none
 	live           *live.Service
 	webhooks       *webhook.Service
+	mirrors        *mirror.Manager
 	administration *admin.Service
 	cosigner       *cosigner
 
@@ -172,6 +174,7 @@ var parts = []part{
 	{"retention", (*srv).runRetention},
 	{"witnesses", (*srv).runWitnesses},
 	{"webhooks", (*srv).runWebhooks},
+	{"mirrors", (*srv).runMirrors},
 	{"certificate renewal", (*srv).followCertificate},
 	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
@@ -234,7 +237,9 @@ func (s *srv) serveAdministration(context.Context) (stop, error) {
 		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a stream of events ended") }})
 	s.webhooks = webhook.New(webhook.Config{Store: s.store, Now: s.config.Now, Allow: s.config.WebhookAllow,
 		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a webhook could not go on") }})
-	s.administration = admin.New(admin.Config{Live: s.live, Webhooks: s.webhooks, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
+	s.mirrors = mirror.New(mirror.Config{Store: s.store, Now: s.config.Now, Limits: s.config.Limits.objectLimits(),
+		Failed: func(err error) { s.config.Log.Warn().Err(err).Msg("a mirror fails") }})
+	s.administration = admin.New(admin.Config{Live: s.live, Webhooks: s.webhooks, Mirrors: s.mirrors, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
 		Running: &admin.Running{Version: s.config.Version, Certificates: s.certificates, Refused: s.refused.counts}})
 	socket, err := s.administration.Listen()
 	if err != nil {
