@@ -227,7 +227,7 @@ func (s *Service) addWebhook(c call) (any, error) {
 		return nil, err
 	}
 	w := store.Webhook{Agreement: agreement.Name(body.Agreement), URL: body.URL, HMAC: body.HMAC, Account: c.caller.Account, Party: c.caller.Party,
-		Local: c.caller.Account == AtTheMachine}
+		Local: isAtTheMachine(c.caller.Account)}
 	if body.Party != "" {
 		if !w.Local {
 			return nil, &badRequest{errors.New("a webhook for another party is made at the machine; an account's own is for its party")}

@@ -77,6 +77,18 @@ func TestAMemberManagesItsOwnWebhooks(t *testing.T) {
 		t.Errorf("the operator got %d %s", a.Status, a.Body)
 	}
 
+	// At the machine the rights to the data folder are the login.
+	local, err := admin.Connect(s.Store.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	if w, err := local.AddWebhook(t.Context(), accordtest.Programme, "https://siem.example/", false, ""); err != nil || w.Status != admin.WebhookActive {
+		t.Errorf("at the machine: got %+v %v", w, err)
+	} else if _, err := local.RemoveWebhook(t.Context(), w.ID); err != nil {
+		t.Error(err)
+	}
+
 	for n := range 8 {
 		a := post(accordtest.Agency, "webhooks/", fmt.Sprintf(`{"agreement":"gsp","url":"https://siem.example/%d"}`, n))
 		if want := map[bool]int{true: 200, false: 409}[n < 7]; a.Status != want {

@@ -149,7 +149,9 @@ func (v *visit) withdraw(ctx context.Context, missing map[journal.Position]bool)
 		if len(b.Changes) == 0 {
 			return nil
 		}
-		err := v.append(ctx, v.cursor, b)
+		c := v.cursor
+		c.Withdrawn += uint64(len(b.Changes))
+		err := v.append(ctx, c, b)
 		b.Changes = nil
 		return err
 	}

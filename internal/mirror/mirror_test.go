@@ -310,7 +310,7 @@ func TestTheTermsJudgeAMirror(t *testing.T) {
 		t.Errorf("kept are %v %v", kept, err)
 	}
 	progress, err := mirror.Read(l.col)
-	if err != nil || progress.Counts != (mirror.Counts{Taken: 4, Refused: 2}) {
+	if err != nil || progress.Counts != (mirror.Counts{Taken: 4, Added: 2, Refused: 2}) {
 		t.Errorf("got %+v %v", progress, err)
 	}
 	err = l.col.Snapshot(func(s *store.Snapshot) error {

@@ -389,6 +389,7 @@ func (v *visit) add(ctx context.Context, c cursor, objects []json.RawMessage) er
 		if len(passed) == 0 && len(found.Passed) == len(objects) {
 			return v.keep(ctx, c) // it is all here
 		}
+		c.Added += uint64(len(passed)) // corrected by what comes of them
 		err = v.append(ctx, c, b)
 		if errors.Is(err, store.ErrStale) && try < mostAttempts && v.current() {
 			continue
@@ -443,15 +444,14 @@ func (v *visit) append(ctx context.Context, c cursor, b store.Batch) error {
 	v.kept = c
 	for _, o := range result.Outcomes {
 		switch o.Kind {
-		case store.Added:
-			c.Added++
+		case store.Already, store.Gone:
+			c.Added--
 		case store.Conflict, store.NotOwner, store.NotCreator, store.Barred:
+			c.Added--
 			c.Refused++
-		case store.Removed:
-			c.Withdrawn += uint64(len(o.Positions))
 		}
 	}
-	v.cursor = c // what was added is kept with the next transaction
+	v.cursor = c // the correction is kept with the next transaction
 	return nil
 }
 
