@@ -3,8 +3,9 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
@@ -74,28 +75,12 @@ func appendIDKey(dst []byte, typ uint64, id stix.ID) (_ []byte, ok bool) {
 		return dst, false
 	}
 	dst = binary.AppendUvarint(dst, typ)
-	var packed [16]byte
-	if packUUID(&packed, text) {
+	if packed, err := uuid.Parse(text); err == nil {
 		dst = append(dst, uuidPacked)
 		return append(dst, packed[:]...), true
 	}
 	dst = append(dst, uuidText)
 	return append(dst, text...), true
-}
-
-// packUUID packs the text of a UUID, in whatever case; false when it is none.
-func packUUID(dst *[16]byte, text string) bool {
-	if text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
-		return false
-	}
-	var digits [32]byte
-	n := copy(digits[:], text[:8])
-	n += copy(digits[n:], text[9:13])
-	n += copy(digits[n:], text[14:18])
-	n += copy(digits[n:], text[19:23])
-	copy(digits[n:], text[24:])
-	_, err := hex.Decode(dst[:], digits[:])
-	return err == nil
 }
 
 // idKeyLen is the length of the idKey at the start of k, 0 when there is none.
@@ -154,8 +139,8 @@ func addedKey(added uint64) []byte {
 // timeOf is the time of a date_added.
 func timeOf(added uint64) time.Time { return time.UnixMicro(int64(added)).UTC() }
 
-// taxiiTime is how TAXII writes a date_added (TAXII 2.1, section 2), and so the version of an object that has none (T-065).
-func taxiiTime(added uint64) string { return timeOf(added).Format("2006-01-02T15:04:05.000000Z") }
+// taxiiTime writes a date_added, which is also the version of an object that has none (T-065).
+func taxiiTime(added uint64) string { return timeOf(added).Format(journal.TimeFormat) }
 
 // cutPrefix is bytes.CutPrefix that takes a nil key for none.
 func cutPrefix(k, prefix []byte) ([]byte, bool) {

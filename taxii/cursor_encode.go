@@ -2,8 +2,9 @@ package taxii
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // Sections of encoded filters, in this order. Each appears only when it narrows something.
@@ -83,30 +84,13 @@ func appendTexts(b []byte, items []string) []byte {
 
 // appendID writes an identifier whose UUID is in lower case in half the space, any other text as it is.
 func appendID(b []byte, id string) []byte {
-	if typ, uuid, ok := strings.Cut(id, "--"); ok {
-		if raw, ok := packUUID(uuid); ok {
+	if typ, text, ok := strings.Cut(id, "--"); ok {
+		if raw, err := uuid.Parse(text); err == nil && raw.String() == text {
 			b = append(binary.AppendUvarint(b, uint64(len(typ))<<1|1), typ...)
 			return append(b, raw[:]...)
 		}
 	}
 	return append(binary.AppendUvarint(b, uint64(len(id))<<1), id...)
-}
-
-func packUUID(s string) (raw [16]byte, ok bool) {
-	if len(s) != 36 || strings.ToLower(s) != s {
-		return raw, false
-	}
-	if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return raw, false
-	}
-	digits := s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
-	n, err := hex.Decode(raw[:], []byte(digits))
-	return raw, err == nil && n == len(raw)
-}
-
-func unpackUUID(raw []byte) string {
-	s := hex.EncodeToString(raw)
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
 // decodeFilters reads what encodeFilters wrote. What it accepts need not be in that one form: ParseCursor checks that.
@@ -193,7 +177,7 @@ func (d *decoder) id() string {
 	s := string(d.take(n >> 1))
 	if n&1 == 1 {
 		if raw := d.take(16); raw != nil {
-			s += "--" + unpackUUID(raw)
+			s += "--" + uuid.UUID(raw).String()
 		}
 	}
 	return s
