@@ -15,7 +15,7 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	var b strings.Builder
 	r.Object, r.Version, r.SpecVersion = journal.CleanText(r.Object), journal.CleanText(r.Version), journal.CleanText(r.SpecVersion)
 	r.Act, r.Subject, r.Kind = journal.CleanText(r.Act), journal.CleanText(r.Subject), journal.CleanText(r.Kind)
-	fmt.Fprintf(&b, "%d  %s  %s", r.Position, r.At.UTC().Format("2006-01-02T15:04:05.000000Z"), r.Kind)
+	fmt.Fprintf(&b, "%d  %s  %s", r.Position, r.At.UTC().Format(journal.TimeFormat), r.Kind)
 	if named && r.Object != "" {
 		fmt.Fprintf(&b, " %s", r.Object)
 	}

@@ -13,9 +13,6 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// dateAdded is how TAXII writes date_added (TAXII 2.1, section 1.6.6).
-const dateAdded = "2006-01-02T15:04:05.000000Z"
-
 // ObjectState is what an agreement knows of an object, without its text, as an operator sees it.
 type ObjectState struct {
 	Object   stix.ID          `json:"object"`
@@ -99,7 +96,7 @@ func (s *Service) versionShown(v store.StoredVersion) ObjectVersion {
 	shown := ObjectVersion{Version: v.Entry.Version, SpecVersion: v.Spec, Added: v.Added.UTC(), Position: v.Position,
 		Account: v.Entry.Account, Party: v.Entry.Party}
 	if v.Unversioned {
-		shown.Version = v.Added.UTC().Format(dateAdded)
+		shown.Version = v.Added.UTC().Format(journal.TimeFormat)
 		shown.Owner = s.ownerShown(v.Owner)
 	}
 	if v.Entry.TLP != 0 {

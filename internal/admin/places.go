@@ -95,7 +95,7 @@ func (s *Service) placeOf(col *store.Collection, id stix.ID, caller agreement.Ca
 			shown := PlaceVersion{Version: v.Entry.Version, SpecVersion: v.Spec, Added: v.Added.UTC(), Position: v.Position, Size: v.Entry.Size,
 				Released: !v.Entry.Source.IsZero()}
 			if v.Unversioned {
-				shown.Version = v.Added.UTC().Format(dateAdded)
+				shown.Version = v.Added.UTC().Format(journal.TimeFormat)
 			}
 			if v.Entry.TLP != 0 {
 				shown.TLP = stix.TLP(v.Entry.TLP).String()

@@ -225,7 +225,7 @@ func (p Proved) String() string {
 	fmt.Fprintf(&b, "It contains %d of these entries:", len(p.Entries))
 	for _, e := range p.Entries {
 		who := slices.DeleteFunc([]string{e.Account, e.Party}, func(s string) bool { return s == "" })
-		fmt.Fprintf(&b, "\n  %d  %s  %s %s %s", e.Position, e.At.Format("2006-01-02T15:04:05.000000Z"), kindNames[e.Kind], e.Object, e.Version)
+		fmt.Fprintf(&b, "\n  %d  %s  %s %s %s", e.Position, e.At.Format(journal.TimeFormat), kindNames[e.Kind], e.Object, e.Version)
 		if len(who) > 0 {
 			fmt.Fprintf(&b, " by %s", strings.Join(who, " of "))
 		}

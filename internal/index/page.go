@@ -106,7 +106,7 @@ func (x *Index) result(h *head, tree *ijson.Tree, q Query) (r Result, ok bool, e
 	r.Agreement, r.Added, r.TLP = string(h.view.Collection.Agreement().Name), h.entry.At, levelName(stix.TLP(h.entry.TLP))
 	r.source = Source{h.view.Readable, h.position}
 	if r.Version == "" {
-		r.Version = h.entry.At.UTC().Format(taxiiTime)
+		r.Version = h.entry.At.UTC().Format(journal.TimeFormat)
 	}
 	if h.view.Parties {
 		r.Party = h.entry.Party
@@ -124,9 +124,6 @@ func (x *Index) result(h *head, tree *ijson.Tree, q Query) (r Result, ok bool, e
 
 // mostMatches bounds how many values of a query a result names.
 const mostMatches = 100
-
-// taxiiTime is how TAXII writes times: RFC 3339 in UTC with microseconds (TAXII 2.1, section 2).
-const taxiiTime = "2006-01-02T15:04:05.000000Z"
 
 func levelName(l stix.TLP) string {
 	if l == 0 {

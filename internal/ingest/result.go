@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix/validate"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // Outcome is the outcome of one object.
@@ -353,4 +354,4 @@ func join(first, second string) string {
 }
 
 // stamp writes a moment as a TAXII timestamp (TAXII 2.1, section 2).
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+func stamp(t time.Time) string { return t.UTC().Format(journal.TimeFormat) }

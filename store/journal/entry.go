@@ -12,6 +12,10 @@ type Position uint64
 // Digest is a SHA-256.
 type Digest [32]byte
 
+// TimeFormat is the layout of the time of an entry, in UTC, as TAXII writes date_added (TAXII 2.1, section 2). It is that of
+// package taxii, for packages that do not import it.
+const TimeFormat = "2006-01-02T15:04:05.000000Z"
+
 // Kind says what an entry records.
 type Kind uint8
 

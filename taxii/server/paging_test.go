@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/store/journal"
 	"github.com/accord-taxii/accord/taxii"
 	"github.com/accord-taxii/accord/taxii/server"
 )
@@ -308,5 +309,12 @@ func TestAPollerMissesNothingWhileOthersWrite(t *testing.T) {
 	}
 	if want := writers * posts * each; len(seen) != want {
 		t.Errorf("the poller got %d objects, want %d", len(seen), want)
+	}
+}
+
+// The packages below TAXII write times as package taxii does, and so versions of objects that have none.
+func TestTimesHaveOneLayout(t *testing.T) {
+	if journal.TimeFormat != taxii.TimeFormat {
+		t.Errorf("layout of the journal's times: got %s, want %s", journal.TimeFormat, taxii.TimeFormat)
 	}
 }
