@@ -130,6 +130,11 @@ func releaseText(r agreement.Release) string {
 	if r.Cuts() {
 		text += ", without references to what is not there"
 	}
+	for _, part := range []string{r.Where.String(), r.Change.String()} {
+		if part != "" {
+			text += ", " + part
+		}
+	}
 	if r.After > 0 {
 		text += ", " + r.After.String() + " after it was added"
 	}

@@ -148,7 +148,7 @@ func DecisionText(d follow.Decision) string {
 		return "it has been deleted at the source"
 	case follow.Blocked:
 		if len(d.Reasons) == 0 {
-			return "it stays, because a later version is above the ceiling"
+			return "it stays, because a later version may not go"
 		}
 		return "it is taken back: " + d.Reasons[0]
 	}

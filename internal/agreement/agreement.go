@@ -142,6 +142,9 @@ type Release struct {
 	Hold      string    `json:"hold,omitempty"`      // HoldApprove, HoldApprove2; "": nobody has to approve
 	Expire    *Expiry   `json:"expire,omitempty"`    // nil: nothing expires
 
+	Where  *Where  `json:"where,omitempty"`  // nil: no conditions
+	Change *Change `json:"change,omitempty"` // nil: objects go as they are
+
 	Key []byte `json:"-"` // hides To in documents; not a term
 }
 
@@ -168,6 +171,7 @@ func (r Release) canonical() Release {
 		e := *r.Expire
 		r.Expire = &e
 	}
+	r.Where, r.Change = r.Where.clone(), r.Change.clone()
 	return r
 }
 
@@ -176,7 +180,7 @@ func (r Release) Cuts() bool { return r.References == ReferencesCut }
 
 // Changes reports whether objects may be changed on the way.
 func (r Release) Changes() bool {
-	return r.Cuts() || r.Expire != nil && r.Expire.ValidUntil == ExpiryRevoke
+	return r.Cuts() || r.Change != nil || r.Expire != nil && r.Expire.ValidUntil == ExpiryRevoke
 }
 
 // Retention limits what is kept. Zero values keep everything.
@@ -246,6 +250,7 @@ func (a *Agreement) Clone() *Agreement {
 			e := *e
 			c.Release[i].Expire = &e
 		}
+		c.Release[i].Where, c.Release[i].Change = c.Release[i].Where.clone(), c.Release[i].Change.clone()
 	}
 	if a.Mirror != nil {
 		m := *a.Mirror

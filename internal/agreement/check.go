@@ -198,6 +198,7 @@ func (c *checker) release(self Name, releases []Release, term Term) {
 		c.markings(field+".markings", r.Markings)
 		c.choice(field+".references", r.References, ReferencesWith, ReferencesCut)
 		c.timing(field, r, term)
+		c.changes(field, r)
 	}
 }
 

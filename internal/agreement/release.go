@@ -13,9 +13,10 @@ import (
 // Candidate is a version of an object that may be released, with what its journal entry records.
 type Candidate struct {
 	Object   stix.Object
-	Level    stix.TLP // recorded: its own level, or what unmarked objects count as in the source
-	Warnings []string // ids of the rules that warned when it came in
-	Party    Party    // that added it to the exchange; zero if unknown
+	Copy     stix.Object // as it goes; without a Tree: as Object
+	Level    stix.TLP    // recorded: its own level, or what unmarked objects count as in the source
+	Warnings []string    // ids of the rules that warned when it came in
+	Party    Party       // that added it to the exchange; zero if unknown
 	Added    time.Time
 
 	Definitions       Definitions // of the source
@@ -27,7 +28,7 @@ type Candidate struct {
 type Refusal struct {
 	Term    string // as the apply file has it: "release.max_tlp", "accept.types"
 	Message string // a sentence: what was found and what is allowed
-	Marking bool   // the object's markings refuse it: earlier versions are withdrawn too
+	Marking bool   // the object's markings, or the release's conditions, refuse it: earlier versions are withdrawn too
 }
 
 func (r Refusal) String() string { return r.Term + ": " + r.Message }
@@ -54,6 +55,15 @@ func (r Release) Judge(target *Agreement, c Candidate, aid bool) Decision {
 		d.Refusals = append(d.Refusals, Refusal{Term: "release.types", Message: fmt.Sprintf(
 			"it is of type %s, the release to %s passes on only %s", c.Object.Type, r.To, strings.Join(r.Types, ", "))})
 	}
+	if !aid {
+		if message := r.Where.refuses(c.Object, c.Added); message != "" {
+			aids := c.Object.Type == "identity" || c.Object.Type == "marking-definition" // a released object may need it
+			d.Refusals = append(d.Refusals, Refusal{Term: "release.where", Message: message, Marking: !aids})
+		}
+	}
+	if c.Copy.Tree == nil {
+		c.Copy = c.Object
+	}
 	target.judgeReleased(c, &d)
 	return d
 }
@@ -79,7 +89,7 @@ func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 	if c.Level >= terms.unmarked {
 		terms.unmarked, terms.because = c.Level, "what it counts as where it was added"
 	}
-	accepted := a.accepts(c.Object, c.Party, found, terms.judge(c.Object, c.definitionsThere, c.Now), c.Added)
+	accepted := a.accepts(c.Copy, c.Party, found, terms.judge(c.Copy, c.definitionsThere, c.Now), c.Added)
 	for _, f := range accepted.Findings {
 		if f.Severity == validate.Error {
 			term, marking := termOf(f.Rule)

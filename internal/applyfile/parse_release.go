@@ -31,3 +31,43 @@ func (e entry) expiry(field string, set **agreement.Expiry) key {
 		}
 	})
 }
+
+// where reads the conditions of a release.
+func (e entry) where(field string, set **agreement.Where) key {
+	return e.at(field, func(n *yaml.Node) {
+		w := &agreement.Where{}
+		if e.mapping(n, field,
+			e.texts(field+".labels", func(s string) { w.Labels = append(w.Labels, s) }),
+			e.at(field+".confidence", func(n *yaml.Node) {
+				r := &agreement.Confidence{}
+				if e.mapping(n, field+".confidence", e.at(field+".confidence.min", func(n *yaml.Node) {
+					if v, ok := e.integer(n, "min", 1, 100); ok {
+						r.Min = int(v)
+					}
+				})) {
+					w.Confidence = r
+				}
+			}),
+			e.flag(field+".valid", &w.Valid)) {
+			*set = w
+		}
+	})
+}
+
+// change reads how a release changes objects.
+func (e entry) change(field string, set **agreement.Change) key {
+	return e.at(field, func(n *yaml.Node) {
+		ch := &agreement.Change{}
+		if e.mapping(n, field,
+			e.words(field+".author", &ch.Author),
+			e.texts(field+".remove", func(s string) { ch.Remove = append(ch.Remove, s) }),
+			e.at(field+".markings", func(n *yaml.Node) {
+				r := &agreement.Raise{}
+				if e.mapping(n, field+".markings", e.tlp(field+".markings.raise_to", &r.To)) {
+					ch.Markings = r
+				}
+			})) {
+			*set = ch
+		}
+	})
+}

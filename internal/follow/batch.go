@@ -47,6 +47,7 @@ type batch struct {
 	referred    map[journal.Position]bool // versions with many references whose references are recorded
 	judged      judged                    // cached judgements of the batch's entries
 
+	copies    map[journal.Position]*changedCopy
 	copyKey   []byte           // of the source; for digests of originals
 	final     bool             // a version goes now as it can, or waits; see runLate
 	byTerms   bool             // final: the terms are the cause
@@ -65,7 +66,7 @@ func newBatch(s *store.Store, r route, source, target *store.Snapshot, now time.
 	b := &batch{
 		route: r, store: s, terms: r.target.Agreement(), state: newState(target, r.name), now: now, draw: rand.IntN,
 		objects: make(map[stix.ID]*targetObject), removedHere: make(map[string]bool), aided: make(map[stix.ID]bool),
-		referred: make(map[journal.Position]bool),
+		referred: make(map[journal.Position]bool), copies: make(map[journal.Position]*changedCopy),
 	}
 	b.read(source, target)
 	return b
@@ -144,6 +145,9 @@ func (b *batch) added(e *entry) error {
 		b.block(e, d)
 		b.report(e, Refused, d.Refusals, "")
 		reason := fmt.Sprintf("version %s is above the ceiling: %s", versionText(e), d.Refusals[i].Message)
+		if d.Refusals[i].Term == "release.where" {
+			reason = fmt.Sprintf("version %s does not meet the conditions of the release: %s", versionText(e), d.Refusals[i].Message)
+		}
 		return b.withdraw(id, withdrawal{pick: func(h *targetVersion) bool { return h.notAfter(e) }, reason: reason, by: e.position, mayReturn: b.rejudging})
 	}
 	b.unblock(e)
@@ -153,7 +157,7 @@ func (b *batch) added(e *entry) error {
 	if b.blocked(e) {
 		b.stopWaiting(e)
 		b.report(e, Blocked, nil, "")
-		return this("a later version is above the ceiling")
+		return this("a later version may not go")
 	}
 	if !e.present {
 		b.report(e, Deleted, nil, "")
@@ -246,8 +250,9 @@ func (b *batch) reportPresent(e *entry) error {
 	return err
 }
 
+// onlyTypes reports whether nothing refuses a version but what does not matter for an object that a released one needs.
 func onlyTypes(refusals []agreement.Refusal) bool {
-	return len(refusals) == 1 && refusals[0].Term == "release.types"
+	return !slices.ContainsFunc(refusals, func(r agreement.Refusal) bool { return r.Term != "release.types" && r.Term != "release.where" })
 }
 
 // notAfter reports whether a version in the target is not newer than an entry's version.

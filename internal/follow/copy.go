@@ -29,6 +29,7 @@ type outgoing struct {
 	references []stix.ID
 	original   journal.Digest // zero: it is unchanged; else see store.Addition.Original
 	without    []stix.ID      // references that it goes without
+	changes    []string       // how else it differs from the original
 }
 
 // whole is a version that goes as it is.
@@ -46,54 +47,59 @@ func (b *batch) cuttable(e *entry) bool {
 }
 
 // cut returns a version without its references to some objects; nil if that is no valid object.
-func (b *batch) cut(e *entry, missing []stix.ID) (*outgoing, error) {
+func (b *batch) cut(e *entry, base *outgoing, missing []stix.ID) (*outgoing, error) {
 	lacks := make(map[stix.ID]bool, len(missing))
 	for _, id := range missing {
 		lacks[id] = true
 	}
-	ed := editor{tree: e.object.Tree, drop: func(id stix.ID) bool { return lacks[id] }}
+	ed := editor{tree: base.object.Tree, drop: func(id stix.ID) bool { return lacks[id] }}
 	text := ed.text()
 	if ed.moved() {
 		return nil, nil
 	}
-	out, err := b.changed(e, text)
+	out, _, err := b.changed(e, text)
 	if out == nil || err != nil {
 		return nil, err
 	}
-	out.without = missing
+	out.without, out.changes = missing, base.changes
 	return out, nil
 }
 
-// changed returns a version with another text; nil if that breaks a rule that the original keeps.
-func (b *batch) changed(e *entry, text []byte) (*outgoing, error) {
+// changed returns a version with another text; nil and a rule if the text breaks a rule that the original keeps.
+func (b *batch) changed(e *entry, text []byte) (out *outgoing, broken string, err error) {
 	tree := new(ijson.Tree)
 	if err := tree.Parse(text, ijson.Limits{Depth: 1 << 20}); err != nil {
-		return nil, fmt.Errorf("read the copy of the object added at %d: %w", e.position, err)
+		return nil, "", fmt.Errorf("read the copy of the object added at %d: %w", e.position, err)
 	}
 	o := stix.FromTree(tree)
-	if breaksMore(o, e.object) {
-		return nil, nil
+	if broken := breaksMore(o, e.object); broken != "" {
+		return nil, broken, nil
 	}
 	facts, err := store.FactsOf(o)
 	if err != nil {
-		return nil, nil
+		return nil, "what can be stored", nil
 	}
-	out := &outgoing{object: o, facts: &facts, digest: sha256.Sum256(text), references: references(o), original: b.seal(e.recorded.Digest)}
+	out = &outgoing{object: o, facts: &facts, digest: sha256.Sum256(text), references: references(o), original: b.seal(e.recorded.Digest)}
 	rec := e.recorded
 	rec.Digest, rec.Version = out.digest, o.Version
 	out.key, out.at = versionKey(rec), instantKey(rec)
-	return out, nil
+	return out, "", nil
 }
 
-// breaksMore reports whether a copy breaks a rule that its original keeps.
-func breaksMore(o, original stix.Object) bool {
+// breaksMore returns a rule that a copy breaks and its original keeps, "" if there is none.
+func breaksMore(o, original stix.Object) string {
 	opts := validate.Options{SpecVersions: []string{"2.0", "2.1"}}
 	broken := errorsIn(o, opts)
 	if len(broken) == 0 {
-		return false
+		return ""
 	}
 	before := errorsIn(original, opts)
-	return slices.ContainsFunc(broken, func(rule string) bool { return !slices.Contains(before, rule) })
+	for _, rule := range broken {
+		if !slices.Contains(before, rule) {
+			return rule
+		}
+	}
+	return ""
 }
 
 func errorsIn(o stix.Object, opts validate.Options) (rules []string) {
@@ -156,13 +162,13 @@ func (b *batch) runLate(prefix string, full func() bool) (bool, error) {
 }
 
 // placeCut decides about a version whose references the target does not have all, in a release that cuts them.
-func (b *batch) placeCut(e *entry, missing []stix.ID) error {
+func (b *batch) placeCut(e *entry, base *outgoing, missing []stix.ID) error {
 	if !b.final {
 		b.report(e, Waits, nil, missing[0])
 		b.putOff(e.position, false, b.rejudging)
 		return nil
 	}
-	out, err := b.cut(e, missing)
+	out, err := b.cut(e, base, missing)
 	if err != nil {
 		return err
 	}
@@ -240,6 +246,9 @@ func (b *batch) copyAnew(id stix.ID, key string, byTerms bool) (bool, error) {
 
 // notes says what a version goes without.
 func (out *outgoing) notes() (list []agreement.Refusal) {
+	for _, text := range out.changes {
+		list = append(list, agreement.Refusal{Term: "release.change", Message: text})
+	}
 	for i, id := range out.without {
 		if i == mostNotes {
 			list = append(list, agreement.Refusal{Term: "release.references", Message: fmt.Sprintf("and without those to %d others", len(out.without)-i)})

@@ -116,7 +116,7 @@ func (f *forecast) compare(p sampler, e *entry) error {
 	}
 	was, is := versionOf(p.before[e.id()], e), versionOf(h.versions, e)
 	stays := is != nil && is.ours
-	lacking := stays && !p.route.rule.Cuts() && len(p.missing(e)) > 0
+	lacking := stays && !p.route.rule.Cuts() && len(p.missing(e, whole(e))) > 0
 	switch {
 	case was != nil && was.ours && (!stays || lacking):
 		if was.others {

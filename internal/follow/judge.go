@@ -51,6 +51,16 @@ func (b *batch) judge(e *entry, aid bool) agreement.Decision {
 type judged struct {
 	from   journal.Position
 	levels []atomic.Uint32 // of the entries from there on: 0 if unknown, else 1 + level
+
+	copies []atomic.Pointer[changedCopy] // of the entries from there on; none if the rule changes nothing
+}
+
+// copy returns where the changed copy of an entry is cached, nil if it is not.
+func (p judged) copy(e *entry) *atomic.Pointer[changedCopy] {
+	if i := e.position - p.from; e.position >= p.from && i < journal.Position(len(p.copies)) {
+		return &p.copies[i]
+	}
+	return nil
 }
 
 func (p judged) slot(e *entry) *atomic.Uint32 {
@@ -92,6 +102,9 @@ func (c *chunk) judgedUnder(r route) (judged, error) {
 	p, known := c.judged[string(print)]
 	if !known {
 		p = judged{from: c.from, levels: make([]atomic.Uint32, len(c.entries))}
+		if rule.Change != nil {
+			p.copies = make([]atomic.Pointer[changedCopy], len(c.entries))
+		}
 		if c.judged == nil {
 			c.judged = make(map[string]judged)
 		}
@@ -110,6 +123,9 @@ func (b *batch) candidate(e *entry) agreement.Candidate {
 	}
 	if b.terms.Accept.CreatedBy == agreement.CreatedByParty {
 		c.Party = b.producer(e)
+	}
+	if base, _, err := b.base(e); err == nil && base != nil { // otherwise it is refused when it is placed
+		c.Copy = base.object
 	}
 	return c
 }

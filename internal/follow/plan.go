@@ -288,13 +288,44 @@ func (b *batch) dropAids(full func() bool) (more bool, err error) {
 		if _, aid := b.state.get(prefixAid + string(v.ID)); aid {
 			return true
 		}
-		if len(b.route.rule.Types) == 0 || containsType(b.route.rule, v.ID.Type()) {
-			return true
+		goes := false
+		if goes, err = b.goesByItself(v); goes || err != nil {
+			return err == nil
 		}
 		err = b.withdraw(v.ID, withdrawal{reason: "its type is no longer released, and no released object needs it", mayReturn: true})
 		return err == nil
 	})
 	return more, err
+}
+
+// goesByItself reports whether an identity or marking definition in the target would go if no released object needed it.
+func (b *batch) goesByItself(v store.StoredVersion) (bool, error) {
+	if len(b.route.rule.Types) > 0 && !containsType(b.route.rule, v.ID.Type()) {
+		return false, nil
+	}
+	if b.route.rule.Where == nil {
+		return true, nil
+	}
+	p, err := b.positionIn(v)
+	if err != nil || p == 0 {
+		return true, err
+	}
+	e, err := readEntry(b.source, p)
+	return err == nil && (!e.present || len(b.judge(e, false).Refusals) == 0), err
+}
+
+// positionIn returns where the source has added a version that the target has; 0 if it no longer has it.
+func (b *batch) positionIn(v store.StoredVersion) (journal.Position, error) {
+	if v.Entry.Source.Collection == b.route.source.ID() {
+		return v.Entry.Source.Position, nil
+	}
+	versions, err := b.source.Versions(v.ID)
+	for _, s := range versions {
+		if versionKey(s.Entry) == versionKey(v.Entry) {
+			return s.Position, nil
+		}
+	}
+	return 0, err
 }
 
 func containsType(r agreement.Release, typ string) bool {

@@ -198,13 +198,17 @@ func (b *batch) referMany(t *task, full func() bool) (bool, error) {
 	if err != nil || !e.present {
 		return true, err
 	}
+	base, _, err := b.base(e)
+	if err != nil || base == nil {
+		return true, err
+	}
 	done := int(positionOf(t.after))
-	for done < len(e.references) {
+	for done < len(base.references) {
 		if full() {
 			return false, nil
 		}
-		next := min(done+manyReferences/4, len(e.references))
-		b.referSome(e, e.key, e.references[done:next])
+		next := min(done+manyReferences/4, len(base.references))
+		b.referSome(e, base.key, base.references[done:next])
 		done = next
 		t.after = positionWord(journal.Position(done))
 	}

@@ -187,7 +187,7 @@ func (b *batch) revoke(e *entry, at time.Time) error {
 		return fmt.Errorf("read %s in %s: %w", e.id(), b.terms.Name, err)
 	}
 	modified := at.UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
-	out, err := b.changed(e, withMembers(tree, map[string]string{"modified": `"` + modified + `"`, "revoked": "true"}))
+	out, _, err := b.changed(e, withMembers(tree, map[string]string{"modified": `"` + modified + `"`, "revoked": "true"}))
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (b *batch) runDue(full func() bool) (bool, error) {
 	return true, nil
 }
 
-// withMembers returns an object's text with some of its members set; their values are JSON.
+// withMembers returns an object's text with some of its members set; their values are JSON, "" leaves one out.
 func withMembers(t *ijson.Tree, set map[string]string) []byte {
 	text := []byte{'{'}
 	written := 0
@@ -268,7 +268,9 @@ func withMembers(t *ijson.Tree, set map[string]string) []byte {
 	}
 	for name, value := range t.Members(t.Root()) {
 		if v, ok := set[t.Str(name)]; ok {
-			write(t.Raw(name), []byte(v))
+			if v != "" {
+				write(t.Raw(name), []byte(v))
+			}
 			delete(set, t.Str(name))
 			continue
 		}

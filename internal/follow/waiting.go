@@ -18,9 +18,16 @@ const mostInCircle = 128
 
 // place releases a version that the terms allow, or lets it wait for what it refers to.
 func (b *batch) place(e *entry) error {
-	missing := b.missing(e)
+	base, why, err := b.base(e)
+	if err != nil {
+		return err
+	}
+	if base == nil {
+		return b.refuseChange(e, why)
+	}
+	missing := b.missing(e, base)
 	if len(missing) == 0 {
-		return b.release(e, whole(e))
+		return b.release(e, base)
 	}
 	b.report(e, Waits, nil, missing[0])
 	var absent []stix.ID // no version waits either
@@ -30,13 +37,13 @@ func (b *batch) place(e *entry) error {
 		}
 	}
 	if len(absent) == 0 {
-		circle, lacking, err := b.circle(e, missing)
+		circle, lacking, err := b.circle(member{e, base, missing})
 		if err != nil {
 			return err
 		}
 		if len(circle) > 0 {
-			for _, e := range circle {
-				if err := b.release(e, whole(e)); err != nil {
+			for _, m := range circle {
+				if err := b.release(m.entry, m.base); err != nil {
 					return err
 				}
 			}
@@ -45,7 +52,7 @@ func (b *batch) place(e *entry) error {
 		absent = lacking
 	}
 	if b.cuttable(e) {
-		return b.placeCut(e, missing)
+		return b.placeCut(e, base, missing)
 	}
 	if len(absent) == 0 {
 		absent = missing
@@ -60,8 +67,8 @@ func (b *batch) place(e *entry) error {
 }
 
 // missing lists the objects that a version refers to and the target does not have.
-func (b *batch) missing(e *entry) (ids []stix.ID) {
-	for _, id := range e.references {
+func (b *batch) missing(e *entry, base *outgoing) (ids []stix.ID) {
+	for _, id := range base.references {
 		if id != e.id() && !b.holds(id) {
 			ids = append(ids, id)
 		}
@@ -94,15 +101,16 @@ func (b *batch) stopWaiting(e *entry) {
 // member is a version that may be released together with others.
 type member struct {
 	*entry
+	base    *outgoing
 	missing []stix.ID
 }
 
-// circle returns the versions that can be released together with e, e among them, because they refer only to each other
+// circle returns the versions that can be released together with the first, it among them, because they refer only to each other
 // and to what the target has. If there are none, lacking lists the objects that keep them back; it is empty too if more
 // versions hang together than mostInCircle.
-func (b *batch) circle(e *entry, missing []stix.ID) (together []*entry, lacking []stix.ID, err error) {
-	members := []member{{e, missing}}
-	looked := map[stix.ID]bool{e.id(): true}
+func (b *batch) circle(first member) (together []member, lacking []stix.ID, err error) {
+	members := []member{first}
+	looked := map[stix.ID]bool{first.id(): true}
 	for i := 0; i < len(members); i++ {
 		for _, id := range members[i].missing {
 			if looked[id] {
@@ -124,18 +132,21 @@ func (b *batch) circle(e *entry, missing []stix.ID) (together []*entry, lacking 
 				if !other.present || b.refused(other) {
 					continue // its removal, or another judgement, comes later
 				}
-				members = append(members, member{other, b.missing(other)})
+				base, _, err := b.base(other)
+				if err != nil {
+					return nil, nil, err
+				}
+				if base != nil {
+					members = append(members, member{other, base, b.missing(other, base)})
+				}
 			}
 		}
 	}
 	members = closed(members)
-	if !slices.ContainsFunc(members, func(m member) bool { return m.position == e.position }) {
+	if !slices.ContainsFunc(members, func(m member) bool { return m.position == first.position }) {
 		return nil, lacking, nil
 	}
-	for _, m := range members {
-		together = append(together, m.entry)
-	}
-	return together, nil, nil
+	return members, nil, nil
 }
 
 // closed returns those of the members that refer only to each other: the largest such set.
