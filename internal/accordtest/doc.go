@@ -2,6 +2,6 @@
 // small exchange with parties, accounts and agreements, and a clock that can be set. When a test ends, every agreement's
 // file must pass its own check.
 //
-// It knows nothing about correct TAXII answers; tests check those. Only tests import it. Start reading at [New];
-// exchange.go lists the parties and accounts.
+// It knows nothing about correct TAXII answers; tests check those. Only tests, and the programs that torture and measure
+// servers, import it. Start reading at [New]; exchange.go lists the parties and accounts.
 package accordtest
