@@ -21,7 +21,7 @@ func hasLines(name string) bool {
 }
 
 // inputFiles lists the files that paths name, in order. A folder means the files in it with an input suffix, at any
-// depth; "-" means standard input. It calls failed and skipped for what cannot be read.
+// depth; "-" means standard input. It calls failed for what cannot be read.
 func inputFiles(ctx context.Context, paths []string, failed func(name string, err error)) ([]string, error) {
 	var files []string
 	for _, path := range paths {

@@ -85,10 +85,10 @@ type errorBody struct {
 	File *applyfile.Error `json:"apply_file,omitempty"`
 }
 
-// errInternal is the error that the network is told of when the server failed: the cause is for the log.
+// errInternal stands for a failure of the server in answers over the network. Its cause is in the log.
 var errInternal = errors.New("the server failed; its operator finds the cause in the log, at the time of this answer")
 
-// outward returns what a caller from elsewhere is told of an error.
+// outward returns the error that a caller over the network sees in place of err.
 func (s *Service) outward(r *http.Request, err error) error {
 	if statusOf(err) != http.StatusInternalServerError {
 		return err

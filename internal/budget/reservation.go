@@ -42,7 +42,7 @@ func (r *Reservation) Long(ctx context.Context) (done func(), err error) {
 	return r.share.Long(ctx)
 }
 
-// Held is how many bytes it holds.
+// Held returns how many bytes it holds.
 func (r *Reservation) Held() int64 {
 	if r == nil {
 		return 0

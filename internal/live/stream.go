@@ -28,7 +28,7 @@ const (
 	slowTime = 3 * time.Second // for a piece; then the stream ends with its last event
 )
 
-// Reader is who reads a stream.
+// Reader describes the caller that a stream is for.
 type Reader struct {
 	Caller     agreement.Caller
 	Collection *store.Collection
