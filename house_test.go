@@ -32,7 +32,7 @@ var packages = []row{
 	{"cmd/accord", "*", "commands: they put everything together"},
 
 	{"internal/serve", "internal/console internal/admin internal/live internal/webhook internal/mirror internal/index internal/follow internal/ingest internal/witness internal/delivery taxii/server taxii store store/journal internal/agreement internal/auth internal/tlsconf stix stix/validate stix/ijson", "the running server: its parts, started and stopped in order"},
-	{"internal/console", "internal/admin internal/agreement internal/audit internal/auth internal/budget internal/index stix/pattern store/journal", "the web console: pages of what admin answers; journal: what a position is; pattern: patterns in words"},
+	{"internal/console", "internal/admin internal/agreement internal/audit internal/auth internal/budget internal/delivery internal/follow internal/index stix/pattern store/journal", "the web console: pages of what admin answers, whose types audit, delivery, follow and index have; journal: steps of a proof; pattern: patterns in words"},
 	{"taxii/server", "internal/budget internal/lru taxii internal/ingest store store/journal internal/agreement internal/auth stix stix/ijson", "the Standard over HTTP: it asks, and knows the statuses"},
 	{"internal/admin", "internal/budget internal/index internal/live internal/webhook internal/mirror internal/applyfile internal/audit internal/follow internal/ingest internal/delivery store store/journal internal/agreement internal/auth stix stix/ijson", "administration and /accord/v1/; follow: what releases would do; ingest: what was refused is tried again"},
 	{"internal/applyfile", "store store/journal internal/agreement internal/auth internal/tlsconf stix", "apply files and their plans; auth: hashes of passwords, names of certificates; tlsconf: issuers of a party"},
@@ -83,7 +83,7 @@ var homes = []home{
 	{"go.etcd.io/bbolt", "store internal/delivery internal/verifiedbolt internal/console internal/bench", "the files, and sessions of the console; bench measures it beside what the store makes of it"},
 	{"github.com/santhosh-tekuri/jsonschema/", "schemas", "compiles the schemas"},
 	{"github.com/labstack/echo/", "taxii/server internal/bench", "routes TAXII; bench has a bare handler to compare with"},
-	{"golang.org/x/mod/sumdb", "store/journal store internal/audit internal/witness internal/serve", "the Merkle tree and signed notes"},
+	{"golang.org/x/mod/sumdb", "store/journal store internal/audit internal/witness internal/console internal/serve", "the Merkle tree and signed notes"},
 	{"github.com/spf13/cobra", "cmd/accord", "the command line"},
 	{"github.com/spf13/pflag", "cmd/accord", "its flags"},
 	{"github.com/schollz/progressbar/", "cmd/accord", "push and pull on a terminal"},

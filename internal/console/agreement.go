@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -100,7 +99,7 @@ func termsOf(a *agreement.Agreement) (list []term) {
 	add(t.RequireMarking, "accept.require_marking", "true", "objects without a marking are refused")
 	add(true, "accept.types", orAll(t.Types), "the types of objects that are taken")
 	add(true, "accept.spec_versions", orAll(t.SpecVersions), "the STIX versions that are taken")
-	add(t.Markings != nil, "accept.markings", jsonText(t.Markings), "the markings beside TLP that are understood")
+	add(t.Markings != nil, "accept.markings", markingsText(t.Markings), "the markings beside TLP that are understood")
 	add(t.CreatedBy != "", "accept.created_by", t.CreatedBy, "who an object may name as its author")
 	add(t.Warnings != "", "accept.warnings", t.Warnings, "what becomes of objects with a warning")
 	add(t.FutureModified != "", "accept.future_modified", t.FutureModified, "what becomes of objects dated in the future")
@@ -119,9 +118,12 @@ func orNone(s string) string { return firstOf(s, "not restricted") }
 
 func orAll(list []string) string { return firstOf(strings.Join(list, ", "), "all") }
 
-func jsonText(v any) string {
-	text, _ := json.Marshal(v) // a struct of ours can be encoded
-	return string(text)
+// markingsText lists the markings that are understood.
+func markingsText(m *agreement.Markings) string {
+	if m == nil {
+		return ""
+	}
+	return "carry " + firstOf(strings.Join(m.Carry, ", "), "none")
 }
 
 func (p *page) agreementCommands(a admin.Agreement, v agreementPage) []command {

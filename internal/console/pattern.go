@@ -130,18 +130,27 @@ var operatorWords = map[pattern.Operator][2]string{
 	pattern.IsSubset: {"lies in", "does not lie in"}, pattern.IsSuperset: {"holds", "does not hold"}, pattern.Exists: {"is there", "is not there"},
 }
 
+// typeWords are types of observables as people call them; others are called as the Standard does.
+var typeWords = map[string]string{
+	"ipv4-addr": "IPv4 address", "ipv6-addr": "IPv6 address", "email-addr": "e-mail address", "email-message": "e-mail", "mac-addr": "MAC address", "url": "URL",
+	"windows-registry-key": "Windows registry key", "x509-certificate": "X.509 certificate",
+}
+
+// testWords says what a comparison asks of an object.
 func testWords(t *pattern.Test) string {
-	path := "the " + strings.ReplaceAll(t.Path.Type, "-", " ") + "’s "
-	for i, step := range t.Path.Steps {
-		switch {
-		case step.Kind == pattern.Key && i > 0:
-			path += " " + strings.ReplaceAll(step.Name(), "_", " ")
-		case step.Kind == pattern.Key:
-			path += strings.ReplaceAll(step.Name(), "_", " ")
-		case step.Kind == pattern.Any:
-			path += " (any)"
+	kind := typeWords[t.Path.Type]
+	if kind == "" {
+		kind = strings.ReplaceAll(t.Path.Type, "-", " ")
+	}
+	var path []string
+	for _, step := range t.Path.Steps {
+		switch step.Kind {
+		case pattern.Key:
+			path = append(path, strings.ReplaceAll(step.Name(), "_", " "))
+		case pattern.Any:
+			path = append(path, "(any of them)")
 		default:
-			path += " (number " + strings.Trim(step.Text, "[]") + ")"
+			path = append(path, "(number "+strings.Trim(step.Text, "[]")+")")
 		}
 	}
 	words := operatorWords[t.Operator][0]
@@ -152,7 +161,11 @@ func testWords(t *pattern.Test) string {
 	for _, v := range t.Values {
 		values = append(values, v.Text)
 	}
-	return strings.TrimSpace(path + " " + words + " " + strings.Join(values, ", "))
+	article := "a"
+	if strings.ContainsAny(kind[:1], "aeioAEIOX") {
+		article = "an"
+	}
+	return strings.TrimSpace(article + " " + kind + " whose " + strings.Join(path, " ") + " " + words + " " + strings.Join(values, ", "))
 }
 
 func qualifierWords(q pattern.Qualifier) string {

@@ -146,25 +146,27 @@ func plural(n any, one, many string) (string, error) {
 
 // distance says how far a time is from now.
 func distance(now, t time.Time) string {
-	d := now.Sub(t)
-	in := d < 0
+	seconds := now.Unix() - t.Unix() // a Duration would not hold centuries
+	in := seconds < 0
 	if in {
-		d = -d
+		seconds = -seconds
 	}
+	const minute, hour, day = 60, 3600, 86400
+	round := func(unit int64) int64 { return max(1, (seconds+unit/2)/unit) }
 	var text string
 	switch {
-	case d < 45*time.Second:
+	case seconds < 45:
 		return "now"
-	case d < 90*time.Minute:
-		text = fmt.Sprintf("%d min", max(1, int(d.Round(time.Minute).Minutes())))
-	case d < 36*time.Hour:
-		text = fmt.Sprintf("%d h", int(d.Round(time.Hour).Hours()))
-	case d < 100*24*time.Hour:
-		text = fmt.Sprintf("%d days", int(d.Round(24*time.Hour).Hours()/24))
-	case d < 3*365*24*time.Hour:
-		text = fmt.Sprintf("%d months", int(d.Hours()/24/30.44+0.5))
+	case seconds < 90*minute:
+		text = fmt.Sprintf("%d min", round(minute))
+	case seconds < 36*hour:
+		text = fmt.Sprintf("%d h", round(hour))
+	case seconds < 100*day:
+		text = fmt.Sprintf("%d days", round(day))
+	case seconds < 3*365*day:
+		text = fmt.Sprintf("%d months", round(day*3044/100))
 	default:
-		text = fmt.Sprintf("%d years", int(d.Hours()/24/365.25+0.5))
+		text = fmt.Sprintf("%d years", round(day*36525/100))
 	}
 	if in {
 		return "in " + text

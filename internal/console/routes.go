@@ -33,7 +33,7 @@ const (
 )
 
 // routes are all addresses but those of the built-in files.
-var routes = slices.Concat(loginRoutes, analystRoutes, officerRoutes)
+var routes = slices.Concat(loginRoutes, analystRoutes, officerRoutes, auditorRoutes, operatorRoutes)
 
 var loginRoutes = []route{
 	{method: get, path: "login/", reach: strangers, do: showLogin},
@@ -68,6 +68,38 @@ var officerRoutes = []route{
 	{method: post, path: "agreements/{name}/terminate/", reach: operators, again: true, do: changeAgreement("terminate")},
 	{method: get, path: "flows/", do: showFlows},
 	{method: get, path: "renewals/", do: showRenewals},
+	{method: get, path: "agreements/{name}/release/{to}/", reach: operators, do: showRelease},
+	{method: get, path: "partners/", reach: operators, do: showPartners},
+	{method: get, path: "partners/{name}/", reach: operators, do: showPartner},
+	{method: get, path: "try/", do: showTry},
+	{method: post, path: "try/", most: 2 * mostTryText, do: tryObjects},
+	{method: get, path: "agreements/{name}/refused/", do: showRefused},
+	{method: get, path: "agreements/{name}/refused/{key}/", do: showRefusedText},
+	{method: post, path: "agreements/{name}/refused/retry/", do: retryRefused},
+}
+
+var auditorRoutes = []route{
+	{method: get, path: "agreements/{name}/history/", do: showHistory},
+	{method: get, path: "agreements/{name}/objects/{id}/", do: showTimeline},
+	{method: get, path: "agreements/{name}/objects/{id}/evidence/", do: downloadEvidence},
+	{method: post, path: "agreements/{name}/objects/{id}/remove/", reach: operators, again: true, do: removeObject},
+	{method: get, path: "agreements/{name}/deliveries/", do: showDeliveries},
+	{method: get, path: "agreements/{name}/terms/", do: showTerms},
+	{method: get, path: "agreements/{name}/proof/", do: showProof},
+	{method: get, path: "agreements/{name}/heads/", do: showHeads},
+	{method: post, path: "agreements/{name}/heads/", do: compareHead},
+}
+
+var operatorRoutes = []route{
+	{method: get, path: "status/", reach: operators, do: showStatus},
+	{method: get, path: "readers/", reach: operators, do: showReaders},
+	{method: get, path: "accounts/", reach: operators, do: showAccounts},
+	{method: get, path: "accounts/{name}/", reach: operators, do: showAccount},
+	{method: post, path: "accounts/{name}/disable/", reach: operators, again: true, do: changeAccount("disable")},
+	{method: post, path: "accounts/{name}/enable/", reach: operators, again: true, do: changeAccount("enable")},
+	{method: post, path: "accounts/{name}/tokens/", reach: operators, again: true, do: drawToken},
+	{method: post, path: "accounts/{name}/revoke/", reach: operators, again: true, do: revokeToken},
+	{method: get, path: "journal/", reach: operators, do: showJournal},
 }
 
 // navGroup is a group of screens in the navigation.
@@ -104,6 +136,9 @@ func (p *page) navigation() (groups []navGroup) {
 	}
 	add("Find", navItem{Title: "Overview", Path: "overview/"}, only(has(agreement.Consumer), "Search", "search/"),
 		only(has(agreement.Consumer), "List of values", "values/"), navItem{Title: "Pattern", Path: "pattern/"})
-	add("Share", navItem{Title: "Agreements", Path: "agreements/"}, navItem{Title: "Flows", Path: "flows/"}, navItem{Title: "Renewals", Path: "renewals/"})
+	add("Share", navItem{Title: "Agreements", Path: "agreements/"}, navItem{Title: "Flows", Path: "flows/"}, navItem{Title: "Renewals", Path: "renewals/"},
+		only(p.caller.Operator, "Partners", "partners/"), only(has(agreement.Producer), "Try an object", "try/"))
+	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Accounts", "accounts/"),
+		only(p.caller.Operator, "Journal", "journal/"))
 	return groups
 }
