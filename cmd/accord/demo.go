@@ -40,8 +40,8 @@ func newDemoCommand(e *env) *cobra.Command {
 		Short: "Serve a made-up exchange to try things out",
 		Long: `Makes a data folder with two agreements, their parties and accounts, and a few
 hundred STIX objects that a generator makes up, the same every time. Then it
-serves the folder over plain HTTP on a loopback address, and prints URLs,
-logins, and curl lines to try.
+serves the folder over plain HTTP on a loopback address, with the web console,
+and prints URLs, logins, and command lines to try.
 
 What is added to the demo stays in the folder: the next accord demo serves it
 again. Remove the folder to begin anew. When port 6100 is taken and --listen
@@ -78,7 +78,10 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 		Log: log.Level(zerolog.WarnLevel), Now: e.now, Version: versionText(), Prepare: d.prepare,
 		Console: serve.Console{On: true, FactorOptional: true},
 		Started: func(r serve.Running) {
-			fmt.Fprint(e.stdout, d.welcome(r.URL, f.data))
+			if err := d.live(ctx, r.URL); err != nil {
+				log.Warn().Err(err).Msg("the demo has less to show than it should")
+			}
+			fmt.Fprint(e.stdout, d.welcome(r, f.data))
 			log.Info().Str("url", r.URL+"/taxii2/").Str("data", f.data).Msg("listening")
 		},
 	}
@@ -94,7 +97,8 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 // demoRun holds what the demo knows about its folder once it is prepared.
 type demoRun struct {
 	now    func() time.Time
-	object string    // the id of an object that has several versions
+	fresh  bool // it was made by this run
+	supply demo.Supply
 	status uuid.UUID // of the last addition to industry
 }
 
@@ -116,22 +120,22 @@ func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *
 		return err
 	}
 	for i, supply := range demo.Supplies() {
-		if err := d.supply(ctx, st, supply, i == 0); err != nil {
+		if err := d.fill(ctx, st, supply, i == 0); err != nil {
 			return fmt.Errorf("fill agreement %s: %w", supply.Agreement, err)
 		}
 	}
 	return nil
 }
 
-// supply adds the objects of one agreement in one batch, so that a demo that was killed has all of them or none. If
+// fill adds the objects of one agreement in one batch, so that a demo that was killed has all of them or none. If
 // they exist already, it adds one again, which changes nothing but makes a status to look at.
-func (d *demoRun) supply(ctx context.Context, st *store.Store, supply demo.Supply, first bool) error {
+func (d *demoRun) fill(ctx context.Context, st *store.Store, supply demo.Supply, first bool) error {
 	col, ok := st.Collection(agreement.Name(supply.Agreement))
 	if !ok {
 		return errors.New("there is no such agreement in this folder")
 	}
 	if first {
-		d.object = supply.Revised
+		d.supply = supply
 	}
 	stats, err := col.Stats()
 	if err != nil {
@@ -140,6 +144,8 @@ func (d *demoRun) supply(ctx context.Context, st *store.Store, supply demo.Suppl
 	texts := supply.Objects
 	if stats.Versions > 0 {
 		texts = texts[:1]
+	} else {
+		d.fresh = true
 	}
 	account, _ := st.Registry().Account(supply.Account)
 	party, _ := st.Registry().Party(agreement.PartyName(account.Party))

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -250,6 +251,39 @@ func TestEachCurlLineOfTheDemoWorksAsPrinted(t *testing.T) {
 			c.terminate()
 		})
 	}
+}
+
+// The demo prints the console's address, then logins, then commands, then curl lines; each command exits with 0 as printed.
+func TestEachCommandOfTheDemoWorksAsPrinted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a dozen commands")
+	}
+	data := filepath.Join(t.TempDir(), "demo")
+	c := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0", "--log-format", "json").serving()
+	printed, places, commands := c.printed(), []int{}, 0
+	for _, first := range []string{"/console/", "demo-member-pw", "\naccord ", "\ncurl "} {
+		places = append(places, strings.Index(printed, first))
+	}
+	if !slices.IsSorted(places) || places[0] < 0 {
+		t.Errorf("the order of what is printed is %v:\n%s", places, printed)
+	}
+	for line := range strings.Lines(printed) {
+		args, ok := strings.CutPrefix(strings.TrimSpace(line), "accord ")
+		if !ok {
+			continue
+		}
+		commands++
+		if got := once(t, nil, strings.Fields(args)...); got.code != 0 || got.stdout == "" {
+			t.Errorf("%s\ngot %d, %.200s %s", line, got.code, got.stdout, got.stderr)
+		}
+	}
+	if commands < 10 {
+		t.Errorf("%d commands are printed, want at least 10", commands)
+	}
+	if got := once(t, nil, "history", demo.WithdrawnID, "--agreement", "members", "--data", data); !strings.Contains(got.stdout, "withdrawn") || !strings.Contains(got.stdout, "given to member") {
+		t.Errorf("what was taken back: %s", got.stdout)
+	}
+	c.terminate()
 }
 
 func TestTheDemoTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // tryRoutes judge objects without adding them.
 var tryRoutes = []route{{
-	method: http.MethodPost, path: "agreements/{name}/try/", reach: accounts, do: (*Service).serveTry, memory: 2 * largeAnswer, long: true,
+	method: http.MethodPost, path: "agreements/{name}/try/", reach: accounts, asks: true, do: (*Service).serveTry, memory: 2 * largeAnswer, long: true,
 	summary: "Judge objects, and add nothing", note: "As a POST of the account's party would be judged by rules and terms. text is one object, a bundle or an envelope. An operator names a party. Needs the right to add.",
 	body: TryObjects{}, answer: TriedObjects{},
 }}

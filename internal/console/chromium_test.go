@@ -65,8 +65,6 @@ func open(t testing.TB, started context.Context, url string) *window {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(started, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
-	t.Cleanup(cancel)
 	w := &window{t: t, ctx: ctx, url: url}
 	err := chromedp.Listen(ctx, func(event any) {
 		switch e := event.(type) {
@@ -112,10 +110,15 @@ func (w *window) complain(format string, args ...any) {
 
 func (w *window) run(actions ...chromedp.Action[chromedp.Void]) {
 	w.t.Helper()
-	if err := chromedp.Do(w.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(w.ctx, actionTime)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		w.t.Fatal(err)
 	}
 }
+
+// actionTime bounds one step in the browser: a machine that is busy with other tests is slow.
+const actionTime = time.Minute
 
 func (w *window) size(width, height int64) {
 	w.t.Helper()
@@ -147,7 +150,9 @@ func (w *window) logIn(account, password string) {
 // eval returns the value of an expression.
 func eval[T any](w *window, expression string) T {
 	w.t.Helper()
-	value, err := chromedp.Run(w.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(w.ctx, actionTime)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -209,10 +214,12 @@ func (w *window) accessible(what, axe string) {
 	}
 }
 
-// picture returns the page as it is shown, whole.
+// picture returns what the window shows.
 func (w *window) picture() []byte {
 	w.t.Helper()
-	png, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
+	ctx, cancel := context.WithTimeout(w.ctx, actionTime)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -84,6 +84,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"ago":     func(t time.Time) string { return distance(now(), t) },
 		"join":    func(sep string, list []string) string { return strings.Join(list, sep) },
 		"dict":    dict,
+		"yes":     func(b *bool) bool { return b != nil && *b },
 		"tlp":     tlpClass,
 	}
 }

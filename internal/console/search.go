@@ -49,6 +49,7 @@ type link struct{ Title, Path, Note string }
 type facet struct {
 	Title string
 	Links []facetLink
+	More  int // values that are not among them
 }
 
 type facetLink struct {
@@ -242,6 +243,9 @@ type overview struct {
 	Known    int // agreements that the account knows of
 }
 
+// mostInOverview is how many values of a facet the first page shows.
+const mostInOverview = 12
+
 func showOverview(p *page) error {
 	var o overview
 	list, err := ask[admin.AgreementList](p, "agreements/")
@@ -263,7 +267,9 @@ func showOverview(p *page) error {
 	}
 	for _, t := range facetTitles[:3] {
 		one := facet{Title: t.Title}
-		for _, c := range o.Stats.Facets[t.Name] {
+		counts := o.Stats.Facets[t.Name]
+		one.More = max(0, len(counts)-mostInOverview)
+		for _, c := range counts[:len(counts)-one.More] {
 			one.Links = append(one.Links, facetLink{Value: c.Value, Path: searchPath(url.Values{t.Name: {c.Value}}), Count: c.Count})
 		}
 		o.Facets = append(o.Facets, one)

@@ -168,7 +168,7 @@ func TestRolesAndScreens(t *testing.T) {
 	} {
 		for _, path := range []string{"/console/overview/", "/console/search/?q=beacon", "/console/search/", "/console/agreements/", "/console/flows/", "/console/renewals/"} {
 			a := browsers[account].get(path)
-			main := a.Body[strings.Index(a.Body, "<nav"):]
+			main := a.Body[strings.Index(a.Body, "<main"):]
 			if i := strings.Index(main, `class="commands"`); i > 0 {
 				main = main[:i]
 			}
@@ -209,17 +209,26 @@ func TestPagesAreDeliveries(t *testing.T) {
 	}
 }
 
+const hostileID = "malware--7d3f9c2a-51b4-4e08-9a6d-0000000000ff"
+
+// hostileObjects are valid STIX whose every text is hostile: markup, controls, characters that turn the writing, a long run without a
+// space, marks upon marks, and letters of another script.
+func hostileObjects() [][]byte {
+	long := strings.Repeat("A", 3000)
+	marks := "Z" + strings.Repeat("\u0301", 40)
+	return [][]byte{[]byte(`{"type":"malware","spec_version":"2.1","id":"` + hostileID + `","created":"2024-03-01T12:00:00.000Z","modified":"2024-03-01T12:00:00.000Z","is_family":false,` +
+		`"name":"<script>alert(1)</script>\u202egnp.exe ` + marks + `","description":"\" onmouseover=\"alert(1)\u0007 javascript:alert(1) ` + long + `","labels":["<img src=x onerror=alert(1)>","` + long + `"],` +
+		`"aliases":["{{.}}","${alert(1)}"],"external_references":[{"source_name":"a","url":"https://xn--e1awd7f.example/\u0430b","description":"p\u0430ypal.example"}]}`)}
+}
+
 // Objects are text: nothing in one becomes markup, and what would not be seen is.
 func TestHostileText(t *testing.T) {
 	s := exchange(t)
-	const hostile = `{"type":"malware","spec_version":"2.1","id":"malware--7d3f9c2a-51b4-4e08-9a6d-0000000000ff","created":"2024-03-01T12:00:00.000Z","modified":"2024-03-01T12:00:00.000Z","is_family":false,` +
-		`"name":"<script>alert(1)</script>\u202egnp.exe","description":"\" onmouseover=\"alert(1)\u0007 javascript:alert(1)","labels":["<img src=x onerror=alert(1)>"],` +
-		`"external_references":[{"source_name":"a","url":"https://xn--e1awd7f.example/\u0430b"}]}`
-	if a := s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), []byte(hostile)); a.Status != http.StatusAccepted || !strings.Contains(string(a.Body), `"success_count":1`) {
+	if a := s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), hostileObjects()...); a.Status != http.StatusAccepted || !strings.Contains(string(a.Body), `"success_count":1`) {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	b := as(t, s, accordtest.Agency)
-	for _, path := range []string{"/console/objects/malware--7d3f9c2a-51b4-4e08-9a6d-0000000000ff/", "/console/search/?type=malware", "/console/objects/malware--7d3f9c2a-51b4-4e08-9a6d-0000000000ff/graph/", "/console/search/?q=%3Cscript%3Ealert(1)%3C/script%3E&label=%22%3E%3Cscript%3E"} {
+	for _, path := range []string{"/console/objects/" + hostileID + "/", "/console/search/?type=malware", "/console/objects/" + hostileID + "/graph/", "/console/search/?q=%3Cscript%3Ealert(1)%3C/script%3E&label=%22%3E%3Cscript%3E"} {
 		a := b.get(path)
 		if a.Status != http.StatusOK {
 			t.Errorf("%s: %d", path, a.Status)
@@ -229,6 +238,7 @@ func TestHostileText(t *testing.T) {
 			a.has(t, "U+202E", "&lt;script&gt;")
 		}
 	}
+	b.get("/console/objects/"+hostileID+"/").has(t, "mixed scripts", "hxxps://xn--e1awd7f[.]example")
 	if a := b.get("/console/pattern/?pattern=" + url.QueryEscape("[url:value = '<script>alert(1)</script>\u202e']")); strings.Contains(a.Body, "<script>alert") || strings.Contains(a.Body, "</p>\u202e") {
 		t.Error("a pattern becomes markup")
 	}

@@ -18,7 +18,8 @@ func Logins() []Login {
 	return []Login{
 		{"vendor", "demo-vendor-pw", "a security vendor's tool: adds to industry, reads it"},
 		{"agency", "demo-agency-pw", "an agency's analyst: reads and audits industry, adds to members"},
-		{"member", "demo-member-pw", "a member state's SIEM: reads members"},
+		{"member", "demo-member-pw", "a member state's SIEM: reads members, and keeps up"},
+		{"partner", "demo-partner-pw", "another member state's: reads members, and has fallen behind"},
 		{"root", "demo-root-pw", "the operator: may read and administer everything"},
 	}
 }
@@ -28,6 +29,8 @@ type Supply struct {
 	Agreement, Account string
 	Objects            [][]byte
 	Revised            string // identifier of one of them that has several versions
+	Withheld           string // identifier of one that the agreement releases to no other, for its marking
+	Address            string // an address that one of them is
 }
 
 // Seeds of the objects of the two suppliers.
@@ -40,13 +43,37 @@ const (
 // allows.
 func Supplies() []Supply {
 	supplies := []Supply{
-		{Agreement: "industry", Account: "vendor", Objects: Generate(vendorSeed, 400)},
+		{Agreement: "industry", Account: "vendor", Objects: append(Generate(vendorSeed, 400), []byte(withdrawn))},
 		{Agreement: "members", Account: "agency", Objects: below(stix.Green, Generate(agencySeed, 260))},
 	}
 	for i := range supplies {
 		supplies[i].Revised = revised(supplies[i].Objects)
 	}
+	industry := &supplies[0]
+	for _, text := range industry.Objects {
+		if industry.Withheld == "" && firstMember(text, "type") == "indicator" && len(below(stix.Green, [][]byte{text})) == 0 {
+			industry.Withheld = firstMember(text, "id")
+		}
+		if industry.Address == "" && firstMember(text, "type") == "ipv4-addr" {
+			industry.Address = firstMember(text, "value")
+		}
+	}
 	return supplies
+}
+
+// WithdrawnID is the indicator that the vendor takes back once it was released to the members.
+const WithdrawnID = "indicator--2b7c9d4e-6f10-4a83-9c5b-1d8e3f7a6042"
+
+const withdrawn = `{"type":"indicator","spec_version":"2.1","id":"` + WithdrawnID + `","created":"2025-06-02T08:30:00.000Z","modified":"2025-06-02T08:30:00.000Z",` +
+	`"name":"Update host of a lure, named in error","description":"The host belongs to a supplier, not to the attackers: the vendor takes this back.",` +
+	`"indicator_types":["malicious-activity"],"pattern":"[domain-name:value = 'updates.harbour-supplies.example']","pattern_type":"stix","pattern_version":"2.1",` +
+	`"valid_from":"2025-06-02T08:30:00Z","confidence":35,"object_marking_refs":["` + string(stix.TLP2Green) + `"]}`
+
+// firstMember returns the first string of that name in a text: of the object itself, since generated objects begin with those.
+func firstMember(text []byte, name string) string {
+	_, rest, _ := strings.Cut(string(text), `"`+name+`":"`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
 }
 
 // revised returns an object with several versions, an indicator if possible.
@@ -109,10 +136,12 @@ parties:
   - {name: vendor, title: Tidewater Response Team, identity: %q}
   - {name: agency, title: Meridian Analysis Office, identity: %q}
   - {name: member, title: A member state}
+  - {name: partner, title: Another member state}
 accounts:
   - {name: vendor, party: vendor, password_env: DEMO_VENDOR}
   - {name: agency, party: agency, password_env: DEMO_AGENCY}
   - {name: member, party: member, password_env: DEMO_MEMBER}
+  - {name: partner, party: partner, password_env: DEMO_PARTNER}
   - {name: root, operator: true, password_env: DEMO_ROOT}
 agreements:
   - name: industry
@@ -124,7 +153,9 @@ agreements:
       - {party: vendor, roles: [producer, consumer]}
       - {party: agency, roles: [consumer, auditor]}
     term: {from: 2024-01-01, until: 2044-01-01}
-    accept: {max_tlp: amber+strict, default_tlp: green}
+    accept: {max_tlp: amber+strict, default_tlp: green, keep_refused: 30d}
+    release:
+      - {to: members, max_tlp: green}
   - name: members
     title: Agency to members
     description: What the agency passes to every member, up to TLP:GREEN
@@ -133,6 +164,7 @@ agreements:
     parties:
       - {party: agency, roles: [producer, consumer, auditor]}
       - {party: member, roles: [consumer]}
+      - {party: partner, roles: [consumer]}
     term: {from: 2024-01-01}
     accept: {max_tlp: green, default_tlp: green}
 `
