@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/budget"
@@ -74,13 +75,15 @@ func (s *Service) askable() *http.ServeMux {
 		if r.reach == local || r.stream != nil {
 			continue
 		}
-		mux.HandleFunc(r.method+" "+Prefix+r.path+"{$}", func(_ http.ResponseWriter, req *http.Request) {
+		answer := func(_ http.ResponseWriter, req *http.Request) {
 			a := req.Context().Value(askingKey{}).(*asking)
 			reserved := budget.From(req.Context())
 			if a.err = reserved.Add(req.Context(), cmp.Or(r.memory, smallAnswer)); a.err == nil {
 				a.reply.Answer, a.reply.Ended, a.err = s.answer(r, req, reserved)
 			}
-		})
+		}
+		mux.HandleFunc(r.method+" "+Prefix+r.path+"{$}", answer)
+		mux.HandleFunc(r.method+" "+Prefix+strings.TrimSuffix(r.path, "/"), answer)
 	}
 	return mux
 }

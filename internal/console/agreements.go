@@ -20,6 +20,8 @@ type agreementRows struct {
 	Ends    []facetLink
 	Orders  []link
 	Filter  string // what they are filtered by, in words; "": nothing
+	Found   int    // that are like that
+	More    string // address of the following page
 	Figures bool
 }
 
@@ -90,7 +92,25 @@ func showAgreements(p *page) error {
 		v.Orders = append(v.Orders, one)
 	}
 	sortAgreements(v.Rows, order)
+	v.Found = len(v.Rows)
+	var next uint64
+	if v.Rows, next = rowsFrom(v.Rows, p.number("from")); next > 0 {
+		v.More = Prefix + "agreements/" + query("state", state, "ends", ends, "order", order, "from", decimal(next))
+	}
 	return p.show(http.StatusOK, "agreements", "Agreements", v, p.listCommand("agreement list", "These agreements:"))
+}
+
+// mostRows is how many rows a page shows; the address of the next one has from.
+const mostRows = 200
+
+// rowsFrom returns the rows of a page, and where the following page begins; 0: there is none.
+func rowsFrom[T any](rows []T, from uint64) (some []T, next uint64) {
+	from = min(from, uint64(len(rows)))
+	to := min(from+mostRows, uint64(len(rows)))
+	if to < uint64(len(rows)) {
+		next = to
+	}
+	return rows[from:to], next
 }
 
 func endsWithin(a admin.Agreement, now time.Time, days int) bool {
@@ -137,6 +157,7 @@ type flowPage struct {
 	Nodes    []flowNode
 	Flows    []flow
 	Releases bool
+	More     string // address of the flows of further agreements
 }
 
 type flowNode struct{ ID, Name, Kind, Path string }
@@ -169,7 +190,14 @@ func showFlows(p *page) error {
 		}
 		return n
 	}
-	for _, a := range list.Agreements {
+	agreements := list.Agreements
+	if only == "" {
+		var next uint64
+		if agreements, next = rowsFrom(agreements, p.number("from")); next > 0 {
+			v.More = Prefix + "flows/" + query("from", decimal(next))
+		}
+	}
+	for _, a := range agreements {
 		if only != "" && string(a.Name) != only && !slices.ContainsFunc(a.Release, func(r agreement.Release) bool { return string(r.To) == only }) {
 			continue
 		}

@@ -47,6 +47,9 @@ type Config struct {
 	// Data is the data folder in the commands that pages show to operators.
 	Data string
 
+	// Health, if set, says how the server has done lately.
+	Health func() Health
+
 	Now func() time.Time
 
 	// Failed, if set, is called with each failure of the console itself.

@@ -18,6 +18,7 @@ import (
 type statusPage struct {
 	admin.Status
 	Order string
+	More  string // address of the following agreements
 }
 
 // showStatus answers: is anything wrong; how large is each agreement; how old are the last backup and check; how many days are left?
@@ -38,6 +39,10 @@ func showStatus(p *page) error {
 		}
 		return cmp.Compare(a.Name, b.Name)
 	})
+	var next uint64
+	if v.Agreements, next = rowsFrom(v.Agreements, p.number("from")); next > 0 {
+		v.More = Prefix + "status/" + query("order", v.Order, "from", decimal(next))
+	}
 	return p.show(http.StatusOK, "status", "Status", v,
 		command{"How the server is, for people and for monitoring (it exits with 1 when something must be done):", "accord status " + p.atServer()},
 		command{"A backup while it runs:", "accord backup " + p.atServer() + " --to FOLDER"})

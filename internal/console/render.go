@@ -76,6 +76,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"asset":   asset,
 		"count":   func(n any) (string, error) { return countOf(n) },
 		"bytes":   bytesOf,
+		"rate":    rateOf,
 		"plural":  plural,
 		"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"day":     func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
@@ -134,6 +135,17 @@ func bytesOf(n uint64) string {
 		return fmt.Sprintf("%d B", n)
 	}
 	return fmt.Sprintf("%.1f %s", size, units[i])
+}
+
+// rateOf writes a rate, as exactly as it is small.
+func rateOf(n float64) string {
+	switch {
+	case n >= 100:
+		return thousands(uint64(n + 0.5))
+	case n >= 10:
+		return fmt.Sprintf("%.0f", n)
+	}
+	return fmt.Sprintf("%.1f", n)
 }
 
 // plural writes a number with the noun in the right form.

@@ -69,6 +69,11 @@ var officerRoutes = []route{
 	{method: get, path: "flows/", do: showFlows},
 	{method: get, path: "renewals/", do: showRenewals},
 	{method: get, path: "agreements/{name}/release/{to}/", reach: operators, do: showRelease},
+	{method: get, path: "queue/", reach: operators, do: showQueue},
+	{method: post, path: "queue/", reach: operators, do: decide},
+	{method: get, path: "jobs/", do: showJobs},
+	{method: post, path: "jobs/test/", do: testWebhook},
+	{method: post, path: "jobs/remove/", do: removeWebhook},
 	{method: get, path: "partners/", reach: operators, do: showPartners},
 	{method: get, path: "partners/{name}/", reach: operators, do: showPartner},
 	{method: get, path: "try/", do: showTry},
@@ -92,6 +97,7 @@ var auditorRoutes = []route{
 
 var operatorRoutes = []route{
 	{method: get, path: "status/", reach: operators, do: showStatus},
+	{method: get, path: "health/", reach: operators, do: showHealth},
 	{method: get, path: "readers/", reach: operators, do: showReaders},
 	{method: get, path: "accounts/", reach: operators, do: showAccounts},
 	{method: get, path: "accounts/{name}/", reach: operators, do: showAccount},
@@ -137,8 +143,9 @@ func (p *page) navigation() (groups []navGroup) {
 	add("Find", navItem{Title: "Overview", Path: "overview/"}, only(has(agreement.Consumer), "Search", "search/"),
 		only(has(agreement.Consumer), "List of values", "values/"), navItem{Title: "Pattern", Path: "pattern/"})
 	add("Share", navItem{Title: "Agreements", Path: "agreements/"}, navItem{Title: "Flows", Path: "flows/"}, navItem{Title: "Renewals", Path: "renewals/"},
-		only(p.caller.Operator, "Partners", "partners/"), only(has(agreement.Producer), "Try an object", "try/"))
-	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Accounts", "accounts/"),
+		only(p.caller.Operator, "Queue", "queue/"), only(p.caller.Operator, "Partners", "partners/"), only(has(agreement.Producer), "Try an object", "try/"),
+		only(!p.caller.Operator && has(agreement.Consumer), "Webhooks", "jobs/"))
+	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Health", "health/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Queues and jobs", "jobs/"), only(p.caller.Operator, "Accounts", "accounts/"),
 		only(p.caller.Operator, "Journal", "journal/"))
 	return groups
 }

@@ -18,7 +18,7 @@ func screens() map[string]string {
 		"history": gsp + "history/", "timeline": gsp + "objects/" + object + "/", "deliveries": gsp + "deliveries/", "terms": gsp + "terms/?entry=1",
 		"proof": gsp + "proof/?entry=3", "heads": gsp + "heads/",
 		"status": "/console/status/", "readers": "/console/readers/", "accounts": "/console/accounts/", "account": "/console/accounts/vendor/",
-		"journal": "/console/journal/", "sessions": "/console/sessions/", "keys": "/console/keys/",
+		"journal": "/console/journal/", "queue": "/console/queue/", "jobs": "/console/jobs/", "health": "/console/health/", "sessions": "/console/sessions/", "keys": "/console/keys/",
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/console"
 	"github.com/accord-taxii/accord/internal/serve"
 )
 
@@ -128,6 +129,7 @@ func TestRolesAndScreens(t *testing.T) {
 	}
 	object := "/console/objects/" + accordtest.IndicatorID(1) + "/"
 	everyone := "vendor agency member outsider root"
+	gsp, circle := "/console/agreements/"+accordtest.Programme+"/", "/console/agreements/"+accordtest.Circle+"/"
 	for _, row := range []struct{ path, shown string }{
 		{"/console/overview/", everyone},
 		{"/console/search/?q=beacon", everyone},
@@ -145,6 +147,31 @@ func TestRolesAndScreens(t *testing.T) {
 		{"/console/agreements/" + accordtest.Circle + "/", "agency member root"},
 		{"/console/agreements/" + accordtest.Watch + "/", "agency member root"},
 		{"/console/agreements/nothing/", ""},
+		{"/console/try/", everyone},
+		{"/console/jobs/", everyone},
+		{"/console/status/", "root"},
+		{"/console/health/", "root"},
+		{"/console/readers/", "root"},
+		{"/console/accounts/", "root"},
+		{"/console/accounts/vendor/", "root"},
+		{"/console/journal/", "root"},
+		{"/console/queue/", "root"},
+		{"/console/partners/", "root"},
+		{"/console/partners/vendor/", "root"},
+		{gsp + "history/", "vendor agency root"}, // a producer sees what it added
+		{gsp + "objects/" + accordtest.IndicatorID(1) + "/", "vendor agency root"},
+		{gsp + "objects/" + accordtest.IndicatorID(1) + "/evidence/", "vendor agency root"},
+		{gsp + "deliveries/", "agency root"},
+		{gsp + "deliveries/?format=csv", "agency root"},
+		{gsp + "terms/?entry=1", "agency root"},
+		{gsp + "terms/?at=2000-01-01", ""},
+		{gsp + "proof/?entry=3", "vendor agency root"},
+		{gsp + "proof/?entry=1", "agency root"},
+		{gsp + "heads/", "vendor agency root"},
+		{gsp + "refused/", "vendor root"},
+		{circle + "history/", "agency root"},
+		{circle + "heads/", "agency member root"},
+		{circle + "deliveries/", "root"},
 		{"/console/objects/indicator--00000000-0000-4000-8000-000000000000/", ""},
 	} {
 		for account, b := range browsers {
@@ -179,6 +206,63 @@ func TestRolesAndScreens(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Every form is refused without the session's token, and without a session; what is an operator's alone does not exist for others.
+func TestEveryFormNeedsItsToken(t *testing.T) {
+	s := exchange(t)
+	operator, member := as(t, s, accordtest.Operator), as(t, s, accordtest.Member)
+	before := journals(t, s)
+	forms := 0
+	for _, a := range console.Addresses() {
+		if a.Method != http.MethodPost || a.Strangers {
+			continue
+		}
+		forms++
+		path := strings.NewReplacer("{name}", accordtest.Programme, "{id}", accordtest.IndicatorID(1), "{to}", accordtest.Circle, "{key}", "0").Replace(a.Path)
+		if strings.HasPrefix(path, "/console/accounts/") {
+			path = strings.Replace(path, accordtest.Programme, accordtest.Member, 1)
+		}
+		form := url.Values{"token": {"wrong"}, "reason": {"a trick"}, "id": {"all"}, "until": {"2999-01-01"}}
+		if got := operator.do(http.MethodPost, path, form); got.Status != http.StatusForbidden {
+			t.Errorf("%s with a wrong token: %d", path, got.Status)
+		}
+		if got := newBrowser(t, s).do(http.MethodPost, path, form); got.Status != http.StatusSeeOther || !strings.HasPrefix(got.Header.Get("Location"), "/console/login/") {
+			t.Errorf("%s without a session: %d", path, got.Status)
+		}
+		if a.Op {
+			form.Set("token", member.token())
+			if got := member.do(http.MethodPost, path, form); got.Status != http.StatusNotFound {
+				t.Errorf("%s as a member: %d", path, got.Status)
+			}
+		}
+	}
+	if forms < 15 {
+		t.Errorf("%d forms were tried", forms)
+	}
+	if after := journals(t, s); after != before {
+		t.Errorf("the journals had %d entries, and have %d", before, after)
+	}
+	if operator.get("/console/overview/").Status != http.StatusOK || member.get("/console/overview/").Status != http.StatusOK {
+		t.Error("a refused form has ended a session")
+	}
+}
+
+// journals counts the entries of all journals.
+func journals(t *testing.T, s *accordtest.Server) (entries uint64) {
+	t.Helper()
+	for _, col := range s.Store.Collections() {
+		stats, err := col.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries += stats.Entries
+	}
+	size, _, err := s.Store.AdminHead()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries + size
 }
 
 // What is shown of an object is a delivery, whoever is shown it.

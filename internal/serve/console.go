@@ -80,13 +80,15 @@ func (s *srv) makeConsole(context.Context) (stop, error) {
 	if !s.config.Console.On {
 		return nil, nil
 	}
+	s.health.started = s.config.Now()
 	made, err := console.New(console.Config{
 		Admin: s.administration, Accounts: auth.Current(func() auth.Directory { return s.store.Registry() }),
 		Identify: s.taxii.Identify, Enter: s.taxii.Enter, Address: s.taxii.Address,
 		Sessions: filepath.Join(s.config.DataDir, auth.LoginsFolder, "console.db"),
 		Idle:     s.config.Console.Idle, Longest: s.config.Console.Longest, FactorOptional: s.config.Console.FactorOptional,
 		TLS: s.certificate != nil || s.config.Transport.BehindProxy, PublicURL: s.config.PublicURL, Data: s.config.DataDir,
-		Now: s.config.Now, Failed: s.requestFailed,
+		Health: func() console.Health { return s.health.lately(s.takeSample) },
+		Now:    s.config.Now, Failed: s.requestFailed,
 	})
 	if err != nil {
 		return nil, err

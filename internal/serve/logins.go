@@ -47,6 +47,7 @@ func (s *srv) openLogins(context.Context) (stop, error) {
 // loginRefused logs and counts a failed login.
 func (s *srv) loginRefused(account, address, reason string) {
 	s.refusedLogins.WithLabelValues(reason).Inc()
+	s.health.wrong.Add(1)
 	s.config.Log.Info().Str("account", account).Str("address", address).Str("reason", reason).Msg("login refused")
 }
 

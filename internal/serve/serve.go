@@ -133,6 +133,7 @@ type srv struct {
 	connections *connections
 	operations  *operations
 	refused     refusedObjects
+	health      health
 	taxii       *server.Server
 
 	certificate *tlsconf.Current // nil: plain HTTP
@@ -180,6 +181,7 @@ var parts = []part{
 	{"operations", (*srv).serveOperations},
 	{"clients", (*srv).serveClients},
 	{"browsers", (*srv).serveConsole},
+	{"health", (*srv).sampleHealth},
 	{"streams of events", (*srv).endStreams}, // before the clients, whose requests would not end by themselves
 	{"readiness", (*srv).announce},
 	{"validation tables", (*srv).warmUp},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
@@ -23,8 +24,14 @@ func (s *srv) makeTAXII(context.Context) (stop, error) {
 		PublicURL:   s.config.PublicURL,
 		Origins:     s.config.CORSOrigins,
 		BehindProxy: s.config.Transport.BehindProxy, TrustedProxies: s.config.TrustedProxies, ServesHost: s.config.servesHost(),
-		Observed: s.operations.observed,
-		Refused:  s.operations.refused,
+		Observed: func(r server.Observation) {
+			s.operations.observed(r)
+			s.health.observed(r)
+		},
+		Refused: func(to agreement.Name, rule string) {
+			s.operations.refused(to, rule)
+			s.health.refused.Add(1)
+		},
 	})
 	if s.config.TAXII != nil {
 		s.config.TAXII(&config)
