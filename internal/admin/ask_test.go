@@ -18,11 +18,11 @@ func TestAskIsTheSameAsOverTheNetwork(t *testing.T) {
 	for _, v := range viewers {
 		for path, statuses := range map[string]map[string]int{
 			"agreements/middle/history/?object=" + accordtest.IndicatorID(1): {"operator": 200, "producer": 200, "consumer": 403, "auditor": 200, "both": 404, "other": 404, "none": 404},
-			"agreements/middle/changes/":                                    {"operator": 200, "producer": 403, "consumer": 403, "auditor": 200, "both": 403, "other": 404, "none": 404},
-			"accounts/":                                                     {"operator": 200, "producer": 403, "consumer": 403, "auditor": 403, "both": 403, "other": 403, "none": 403},
-			"nothing/":                                                      {"operator": 404, "producer": 404, "consumer": 404, "auditor": 404, "both": 404, "other": 404, "none": 404},
-			"accounts/chief/password-hash/":                                 {"operator": 404, "producer": 404, "consumer": 404, "auditor": 404, "both": 404, "other": 404, "none": 404},
-			"agreements/middle/events/":                                     {"operator": 404, "producer": 404, "consumer": 404, "auditor": 404, "both": 404, "other": 404, "none": 404},
+			"agreements/middle/changes/":                                     {"operator": 200, "producer": 403, "consumer": 403, "auditor": 200, "both": 403, "other": 404, "none": 404},
+			"accounts/":                                                      {"operator": 200, "producer": 403, "consumer": 403, "auditor": 403, "both": 403, "other": 403, "none": 403},
+			"nothing/":                                                       {"operator": 404, "producer": 404, "consumer": 404, "auditor": 404, "both": 404, "other": 404, "none": 404},
+			"accounts/chief/password-hash/":                                  {"operator": 404, "producer": 404, "consumer": 404, "auditor": 404, "both": 404, "other": 404, "none": 404},
+			"agreements/middle/events/":                                      {"operator": 404, "producer": 404, "consumer": 404, "auditor": 404, "both": 404, "other": 404, "none": 404},
 		} {
 			reply, err := service.Ask(context.Background(), admin.Question{Caller: v.caller, Path: path})
 			got := http.StatusOK
