@@ -14,7 +14,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// Decision is what somebody decides about a version that waits in a release.
+// Decision approves or refuses a version that waits in a release.
 type Decision struct {
 	Of     journal.Position // of the entry that added the version
 	Target uuid.UUID        // of the release; see agreement.Release.TargetID
@@ -75,7 +75,7 @@ func (d Decisions) encode() []byte {
 func (a *applier) decide(ch *preparedChange) error {
 	d := ch.Decide
 	*a.out = Outcome{Kind: Missing}
-	if uint64(d.Of) > a.stats.entries { // also one that the group adds: nobody has seen it
+	if uint64(d.Of) > a.stats.entries { // also one that the group adds: it cannot have been seen
 		return nil
 	}
 	of, err := a.entryAt(d.Of)

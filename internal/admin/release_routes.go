@@ -35,7 +35,7 @@ type QueueList struct {
 	Queue []follow.Queued `json:"queue"`
 }
 
-// ReleaseDecision is what somebody decides about objects that wait.
+// ReleaseDecision approves or refuses objects that wait.
 type ReleaseDecision struct {
 	Objects []stix.ID             `json:"objects"`
 	To      agreement.Name        `json:"to"`

@@ -172,8 +172,8 @@ func statusKnown(attempts []webhook.Attempt) int {
 	return attempts[0].Status
 }
 
-// outwardAttempt is an attempt as a member sees it: without an answer it says no more than that, so that nobody can find out
-// by it what answers at which address.
+// outwardAttempt returns an attempt as a member sees it: without an answer it says no more than that, because the reason would
+// tell what answers at which address.
 func outwardAttempt(a webhook.Attempt) webhook.Attempt {
 	if a.Status == 0 && a.Error != "" {
 		a.Error = "the receiver could not be reached; the server's operator sees why"

@@ -139,7 +139,7 @@ type Release struct {
 
 	After     Span      `json:"after,omitempty"`     // how long a version stays, counted from its date_added
 	NotBefore time.Time `json:"not_before,omitzero"` // nothing goes before
-	Hold      string    `json:"hold,omitempty"`      // HoldApprove, HoldApprove2; "": nobody has to approve
+	Hold      string    `json:"hold,omitempty"`      // HoldApprove, HoldApprove2; "": no approval is needed
 	Expire    *Expiry   `json:"expire,omitempty"`    // nil: nothing expires
 
 	Where  *Where  `json:"where,omitempty"`  // nil: no conditions

@@ -58,7 +58,7 @@ func (s *Span) UnmarshalText(b []byte) (err error) {
 
 // Values of Release.Hold.
 const (
-	HoldApprove  = "approve"   // a version goes once somebody has approved it
+	HoldApprove  = "approve"   // a version goes once an account has approved it
 	HoldApprove2 = "approve-2" // ... once two accounts have
 )
 
@@ -105,7 +105,7 @@ func (r Release) TargetID() (id uuid.UUID) {
 	return id
 }
 
-// Waits reports whether versions may have to wait, for a time or for somebody.
+// Waits reports whether versions may have to wait, for a time or for an approval.
 func (r Release) Waits() bool { return r.After > 0 || !r.NotBefore.IsZero() || r.Hold != "" }
 
 // timing checks the terms of a release on time and approval.

@@ -83,7 +83,7 @@ func (v *View) concerns(p journal.Position, e journal.Entry) (bool, error) {
 	return e.Kind == journal.Added && e.Party == string(v.only), nil
 }
 
-// received reports whether an entry is about a version that the caller's party was given, and names nobody whom the caller may
+// received reports whether an entry is about a version that the caller's party was given, and names no party that the caller may
 // not know: an entry is hashed with the names in it.
 func (v *View) received(p journal.Position, e journal.Entry) (bool, error) {
 	if v.Source.Deliveries == nil || !v.named(e) {

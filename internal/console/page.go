@@ -25,7 +25,7 @@ type page struct {
 	r     *http.Request
 	route route
 
-	session *session // nil: nobody is logged in
+	session *session // nil: not logged in
 	pending bool     // the session awaits a code
 	key     sessionKey
 	secret  string

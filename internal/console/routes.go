@@ -13,7 +13,7 @@ import (
 type reach uint8
 
 const (
-	accounts  reach = iota // whoever is logged in
+	accounts  reach = iota // every account that is logged in
 	strangers              // also before logging in
 	operators              // for others the screen does not exist
 )

@@ -226,7 +226,7 @@ func (s *sessions) list(account string, now time.Time) (list []listed, err error
 	return list, err
 }
 
-// sessionsOf returns the sessions of an account; "" is all. What cannot be read is left out: it admits nobody.
+// sessionsOf returns the sessions of an account; "" is all. What cannot be read is left out: it admits no caller.
 func sessionsOf(b *bolt.Bucket, account string) (list []listed) {
 	c := b.Cursor()
 	for k, text := c.First(); k != nil; k, text = c.Next() {

@@ -151,7 +151,7 @@ func (b *batch) noteShadow(e *entry, by *targetVersion) {
 	}
 }
 
-// watchShadow looks whether content that somebody added to the target came before that of the release.
+// watchShadow looks whether content that a member added to the target came before that of the release.
 func (b *batch) watchShadow(id stix.ID) error {
 	h, err := b.targetObject(id)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Each agreement that releases changed copies has a key of its own, drawn once and kept in its file: derived identifiers stay
-// the same for ever, and nobody without the file can compute them.
+// the same for ever, and cannot be computed without the file.
 const (
 	copyFollower = "copies"
 	keyOfCopies  = "key"

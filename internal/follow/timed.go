@@ -14,7 +14,7 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// A release may wait for a time or for somebody, and take back what has expired. What is due is done when its time comes, and is
+// A release may wait for a time or for an approval, and take back what has expired. What is due is done when its time comes, and is
 // then an entry in the target like any other; approvals are entries in the source. A clock that goes back undoes nothing: what
 // is in the target stays, and what was withdrawn because it expired does not come again.
 
@@ -65,7 +65,7 @@ func byText(accounts []agreement.AccountName) string {
 	return " by " + string(accounts[0])
 }
 
-// stopHolding forgets that a version waits for a time or for somebody.
+// stopHolding forgets that a version waits for a time or for an approval.
 func (b *batch) stopHolding(p journal.Position, added time.Time) {
 	if !b.state.nothing(prefixHeld) {
 		b.state.unset(prefixHeld + positionWord(p))
@@ -91,7 +91,7 @@ func (b *batch) stopHoldingUpTo(e *entry) {
 	}
 }
 
-// decided judges a version again that somebody has approved or refused.
+// decided judges a version again that was approved or refused.
 func (b *batch) decided(e *entry) error {
 	if e.recorded.Source.Collection != b.route.rule.TargetID() {
 		return nil

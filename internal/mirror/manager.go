@@ -347,7 +347,7 @@ type Pause struct {
 	By string    `json:"by"`
 }
 
-// Paused says who paused the mirror of a collection; nil if nobody has.
+// Paused returns how the mirror of a collection was paused, or nil if it was not.
 func Paused(col *store.Collection) (p *Pause, err error) {
 	err = col.Snapshot(func(s *store.Snapshot) error {
 		text := s.State(follower, keyPaused)

@@ -119,7 +119,7 @@ var special = func() (list []netip.Prefix) {
 	return list
 }()
 
-// public reports whether an address is one that anybody on the Internet could reach. IPv6 addresses that stand for an IPv4 one
+// public reports whether an address can be reached from the Internet. IPv6 addresses that stand for an IPv4 one
 // count as that (RFC 6052, RFC 3056).
 func public(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")

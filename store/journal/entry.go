@@ -27,7 +27,7 @@ const (
 	Terms     Kind = 4 // the agreement's terms or its life cycle changed
 	Admin     Kind = 5 // in the server's own journal: a root, party, account or the server's description changed
 	Head      Kind = 6 // in the server's own journal: the head that an agreement's journal had
-	Decided   Kind = 7 // somebody approved or refused the release of a version
+	Decided   Kind = 7 // the release of a version was approved or refused
 )
 
 // Entry records one change. It never holds an object's content, only its digest. Fields that do not apply to a kind are zero:
