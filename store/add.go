@@ -21,7 +21,7 @@ func (a *applier) addObject(ch *preparedChange, lastAddition bool) error {
 		return err
 	}
 	if near.found {
-		return nil
+		return a.correct(id, ch, near, lastAddition)
 	}
 	of, err := a.originFrom(id, near.any(), ch.form)
 	if err != nil {
@@ -43,7 +43,7 @@ func (a *applier) addObject(ch *preparedChange, lastAddition bool) error {
 		*a.out = Outcome{Kind: kind, Version: o.Version}
 		return nil
 	}
-	return a.store(id, ch, near, of, known, lastAddition)
+	return a.store(id, ch, near, of, known, "", lastAddition)
 }
 
 // barred reports whether a tombstone keeps a version from being added: Barred, Gone, or 0 after it has dropped the tombstone.
@@ -69,7 +69,7 @@ func (a *applier) barred(tombstone []byte, ch *preparedChange) (OutcomeKind, err
 }
 
 // store stores an object that is not there.
-func (a *applier) store(id idKey, ch *preparedChange, near neighbours, of *version, known, lastAddition bool) error {
+func (a *applier) store(id idKey, ch *preparedChange, near neighbours, of *version, known bool, act string, lastAddition bool) error {
 	o := &ch.Add.Object
 	if !known {
 		if err := a.newType(o.ID.Type()); err != nil {
@@ -98,7 +98,7 @@ func (a *applier) store(id idKey, ch *preparedChange, near neighbours, of *versi
 	position := a.addEntry(journal.Entry{
 		Kind: journal.Added, Object: string(o.ID), Version: o.Version, SpecVersion: o.SpecVersion,
 		Size: uint64(len(o.Raw())), TLP: uint8(ch.Add.TLP), Status: a.status, Warnings: ch.Add.Warnings,
-		Source: ch.Add.Source, Digest: ch.digest, Before: ch.Add.Original,
+		Source: ch.Add.Source, Digest: ch.digest, Before: ch.Add.Original, Act: act,
 	}, ch)
 	a.stats.versions++
 	a.stats.bytes += uint64(len(o.Raw()))

@@ -24,7 +24,10 @@ type applier struct {
 	actor     Actor
 	status    uuid.UUID // of the batch
 	out       *Outcome  // of the current change
-	newest    uint64    // time of the newest entry so far
+	batch     *preparedBatch
+	place     int            // of the current change in the batch
+	earliest  map[string]int // of the batch: where each version comes first; nil until asked for
+	newest    uint64         // time of the newest entry so far
 	drafts    []entryDraft
 	result    groupResult
 }
@@ -60,7 +63,7 @@ func apply(t *buckets, g commitGroup) (groupResult, error) {
 	a.result.outcomes, a.result.errs = make([][]Outcome, len(g.batches)), make([]error, len(g.batches))
 	for i := range g.batches {
 		b := &g.batches[i]
-		a.actor, a.status = b.actor, uuid.UUID{}
+		a.actor, a.status, a.batch, a.earliest = b.actor, uuid.UUID{}, b, nil
 		if b.status != nil {
 			a.status = b.status.ID
 		}
@@ -70,7 +73,7 @@ func apply(t *buckets, g commitGroup) (groupResult, error) {
 		outcomes := make([]Outcome, len(b.changes))
 		a.result.outcomes[i] = outcomes
 		for j := range b.changes {
-			a.out = &outcomes[j]
+			a.out, a.place = &outcomes[j], j
 			if err := a.change(&b.changes[j], lastAddition == [2]int{i, j}); err != nil {
 				return groupResult{}, fmt.Errorf("change %d of %d: %w", j+1, len(b.changes), err)
 			}

@@ -88,6 +88,10 @@ type Addition struct {
 	// Owner, of a follower's addition, is the party that owns the object where it was first added, if known. A version that
 	// names a member's identity as its creator is taken only from that member, unless accept.relay is set.
 	Owner agreement.PartyName
+
+	// Correction says that a follower's source has replaced the text of this version: so does the target, if only that source
+	// brought it. Of an account's addition it follows from the terms. See doc/decisions/0049.
+	Correction bool
 }
 
 // Removal deletes versions of one object.
@@ -148,6 +152,7 @@ const (
 	NotCreator                          // created_by_ref is the identity of another party: nothing changed
 	Barred                              // an operator removed this version for good: nothing changed
 	DecisionKept                        // a decision is recorded at Position
+	Corrected                           // the text of this version, at Positions, was replaced by that at Position
 )
 
 // Outcome is what became of one change.
@@ -156,6 +161,6 @@ type Outcome struct {
 	Position  journal.Position   // of the entry (Added, Changed) or of the version that is there (Already, Conflict)
 	At        time.Time          // date_added of that version, or of the entry
 	Version   string             // the version as TAXII states it: the object's own text, else date_added
-	Positions []journal.Position // Removed: where the removed versions had been added
+	Positions []journal.Position // Removed, Corrected: where what was removed had been added
 	Kept      int                // Removed, NotTheirs: selected versions that stay
 }

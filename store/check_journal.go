@@ -55,6 +55,7 @@ type journalWalk struct {
 	hashes       int64                       // stored hashes seen
 	removals     int                         // entries that remove something
 	termsEntries int                         // entries about terms
+	corrected    *journal.Entry              // the entry before, if it removed a text to be corrected
 }
 
 // hash checks the stored hashes that an entry adds. It relies on earlier hashes, which must have been checked before.
@@ -108,6 +109,12 @@ func (w *journalWalk) entry(p journal.Position, e journal.Entry) {
 		w.fault("the entry at %d is malformed: %v", p, err)
 	}
 	w.judge(p, e)
+	if problem := journal.Corrects(w.corrected, e); problem != "" {
+		w.fault("the entry at %d: %s", p, problem)
+	}
+	if w.corrected = nil; e.Kind != journal.Added && e.Act == journal.ActCorrect {
+		w.corrected = &e
+	}
 	switch e.Kind {
 	case journal.Added:
 		w.stats.lastAdded = max(w.stats.lastAdded, at)

@@ -73,6 +73,8 @@ type model struct {
 	held   []stored           // as they were added
 	gone   map[string]string  // by tombstone: what the removal bars
 	former map[stix.ID]string // who owned an object of which nothing is left
+
+	corrections bool // the terms take them
 }
 
 // before is the order of the versions of one object.
@@ -274,7 +276,11 @@ func (w *world) do(t *testing.T, col *Collection, m *model) {
 	}
 	// Bring the model up to date only after the whole batch: times are known then.
 	for i, ch := range changes {
-		m.apply(t, ch, r.Outcomes[i], string(actor.Party))
+		contradicts := ch.Add != nil && slices.ContainsFunc(changes[:i], func(other Change) bool {
+			a, b := ch.Add, other.Add
+			return b != nil && a.Object.ID == b.Object.ID && a.Object.SpecVersion == b.Object.SpecVersion && a.Object.Instant.Compare(b.Object.Instant) == 0
+		})
+		m.apply(t, ch, r.Outcomes[i], string(actor.Party), contradicts)
 	}
 }
 
@@ -304,7 +310,7 @@ func tryDeclare(col *Collection) error {
 }
 
 // apply compares an outcome with the model's and then makes the change in it.
-func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
+func (m *model) apply(t *testing.T, ch Change, got Outcome, party string, contradicts bool) {
 	t.Helper()
 	if ch.Remove != nil {
 		m.remove(t, *ch.Remove, got)
@@ -320,6 +326,9 @@ func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
 		party = string(ch.Add.Owner)
 	}
 	want, found := m.outcome(&s, party)
+	if want == Conflict && !contradicts && m.mayCorrect(&s, found, party) {
+		want = Corrected
+	}
 	if got.Kind != want {
 		t.Fatalf("add %s by %s: got %s, want %s", s.text, s.by, kinds([]Outcome{got}), kinds([]Outcome{{Kind: want}}))
 	}
@@ -338,6 +347,15 @@ func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
 		if got.Version != s.taxiiVersion() {
 			t.Fatalf("add %s: got version %s, want %s", s.text, got.Version, s.taxiiVersion())
 		}
+	case Corrected:
+		if !slices.Equal(got.Positions, []journal.Position{found.position}) || !got.At.After(found.added) {
+			t.Fatalf("correct %s: got %+v, want the text at %d replaced", s.text, got, found.position)
+		}
+		s.origin = found.origin
+		if len(m.of(s.id)) == 1 {
+			s.origin.creator = s.creator
+		}
+		m.held = append(slices.DeleteFunc(m.held, func(h stored) bool { return h.position == found.position }), s)
 	case Already, Conflict:
 		if got.Position != found.position || !got.At.Equal(found.added) || got.Version != found.taxiiVersion() {
 			t.Fatalf("add %s: got %+v, want the version that is there, %+v", s.text, got, found)
@@ -346,6 +364,13 @@ func (m *model) apply(t *testing.T, ch Change, got Outcome, party string) {
 			found.sources = append(found.sources, s.by)
 		}
 	}
+}
+
+// mayCorrect reports whether a party may replace the text of a version: as decision 49 has it.
+func (m *model) mayCorrect(s, found *stored, party string) bool {
+	owner := cond(found.origin.creator != "", found.origin.creator, found.origin.adder)
+	return m.corrections && len(s.sources)+len(found.sources) == 0 && (found.by == party || owner == party) &&
+		(s.creator == "" || s.creator == party) && m.mayVersion(s, party)
 }
 
 // of lists the versions of an object as they were added.
@@ -513,6 +538,9 @@ func TestPagesAreThoseOfAPlainList(t *testing.T) { // T-068, T-069, T-072, T-077
 			m := newModel()
 			col := newCollection(t, collectionOptions{Now: clockFrom(testEpoch, 3*time.Millisecond)})
 			declare(t, col)
+			if m.corrections = seed%2 == 1; m.corrections {
+				takeCorrections(t, col)
+			}
 			for range rounds {
 				w.do(t, col, m)
 				for range 12 {

@@ -74,6 +74,9 @@ func removedVersions(tx *bolt.Tx, entries []journal.Position) (removed []Removed
 			continue
 		}
 		if e.Kind != journal.Added {
+			if e.Act == journal.ActCorrect {
+				continue // the version is there, with another text
+			}
 			removed = append(removed, RemovedVersion{Position: p, Entry: e, Bars: barsOf(e)})
 			continue
 		}

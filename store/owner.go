@@ -285,23 +285,16 @@ func (a *applier) ownVersions(vs []version, party agreement.PartyName) (own []ve
 func bars(removal journal.Entry, source uuid.UUID) bool {
 	account := source == uuid.UUID{}
 	switch {
-	case removal.Act == actBar:
+	case removal.Act == journal.ActBar:
 		return true
 	case account:
 		return false
 	case removal.Kind == journal.Withdrawn:
 		by := removal.Source.Collection // the zero UUID: from before a withdrawal said whose it is
-		return removal.Act != actTerms && (by == uuid.UUID{} || by == source)
+		return removal.Act == "" && (by == uuid.UUID{} || by == source)
 	}
 	return removal.Act == "" && removal.Account == "" && removal.Party == "" // the system's: retention
 }
-
-// The acts of entries that remove a version.
-const (
-	actRemove = "remove" // by an operator
-	actBar    = "bar"    // by an operator, for good
-	actTerms  = "terms"  // withdrawn because of the terms: its release may bring it again
-)
 
 // lifeOf follows the entries about an object, in order, and returns the contributor that added it first since it was last
 // free. For an object that is not stored, free says that it has no owner any more.
@@ -309,6 +302,9 @@ func lifeOf(entries []journal.Entry) (contributor string, free bool) {
 	live := 0
 	free = true
 	for _, e := range entries {
+		if e.Act == journal.ActCorrect {
+			continue // one text is in the place of another
+		}
 		switch e.Kind {
 		case journal.Added:
 			if live == 0 {
@@ -326,7 +322,7 @@ func lifeOf(entries []journal.Entry) (contributor string, free bool) {
 
 // givesUp reports whether the removal of an object's last version ends its ownership.
 func givesUp(removal journal.Entry) bool {
-	return removal.Kind == journal.Withdrawn || removal.Act == actRemove || removal.Act == actBar
+	return removal.Kind == journal.Withdrawn || removal.Act == journal.ActRemove || removal.Act == journal.ActBar
 }
 
 func allVersioned(vs []version) bool {

@@ -124,7 +124,7 @@ func (a *applier) keepRefused(b *preparedBatch, outcomes []Outcome, now uint64) 
 			continue
 		}
 		switch outcomes[i].Kind {
-		case Added, Already:
+		case Added, Already, Corrected:
 			if empty {
 				continue
 			}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -81,20 +82,11 @@ func (a *applier) emptied(id idKey, held []version) error {
 
 // removeVersion removes the text of one version and records it; i is its place among those of the removal.
 func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of journal.Entry, i int) error {
-	r, err := readRecord(a.objects, v.added)
+	added, err := a.dropText(v)
 	if err != nil {
 		return err
 	}
-	a.deletes = true
-	a.stats.versions--
-	a.stats.bytes -= uint64(len(r.text))
-	a.out.Positions[i] = r.position
-	if err := a.objects.Delete(addedKey(v.added)); err != nil {
-		return err
-	}
-	if err := a.sources.Delete(v.key); err != nil {
-		return err
-	}
+	a.out.Positions[i] = added
 	a.out.At = timeOf(a.nextTime(false))
 	source := ch.Remove.Source
 	if source.IsZero() {
@@ -102,7 +94,7 @@ func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of jour
 	}
 	position := a.addEntry(journal.Entry{
 		Kind: cmp.Or(ch.Remove.Kind, journal.Deleted), Object: of.Object, Version: of.Version, SpecVersion: of.SpecVersion,
-		Of: r.position, Source: source, Act: actOf(ch.Remove), Reason: ch.Remove.Reason,
+		Of: added, Source: source, Act: actOf(ch.Remove), Reason: ch.Remove.Reason,
 	}, ch)
 	tombstone, err := tombstoneKeyOf(id, of)
 	if err != nil {
@@ -114,14 +106,26 @@ func (a *applier) removeVersion(ch *preparedChange, id idKey, v version, of jour
 	return a.tombstones.Put(tombstone, positionKey(position))
 }
 
+// dropText removes the text of a version, which stays in the indexes, and returns where it was added.
+func (a *applier) dropText(v version) (added journal.Position, err error) {
+	r, err := readRecord(a.objects, v.added)
+	if err != nil {
+		return 0, err
+	}
+	a.deletes = true
+	a.stats.versions--
+	a.stats.bytes -= uint64(len(r.text))
+	return r.position, errors.Join(a.objects.Delete(addedKey(v.added)), a.sources.Delete(v.key))
+}
+
 func actOf(r *Removal) string {
 	switch {
 	case r.Bar:
-		return actBar
+		return journal.ActBar
 	case r.Operator:
-		return actRemove
+		return journal.ActRemove
 	case r.MayReturn:
-		return actTerms
+		return journal.ActTerms
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 type Rights struct {
 	terms   *agreement.Agreement
 	allowed map[partyAct]bool // by these terms, until they expire
+	correct bool              // by these terms, parties may correct
 }
 
 type partyAct struct {
@@ -29,16 +30,20 @@ const rightsTolerance = time.Second
 // so that documents of other versions of this program can be followed.
 func (r *Rights) Terms(document []byte) error {
 	var terms struct {
-		Name       agreement.Name         `json:"name"`
-		Parties    []agreement.Membership `json:"parties"`
-		Term       agreement.Term         `json:"term"`
-		Suspended  *agreement.Mark        `json:"suspended"`
-		Terminated *agreement.Mark        `json:"terminated"`
+		Name    agreement.Name         `json:"name"`
+		Parties []agreement.Membership `json:"parties"`
+		Term    agreement.Term         `json:"term"`
+		Accept  struct {
+			Corrections string `json:"corrections"`
+		} `json:"accept"`
+		Suspended  *agreement.Mark `json:"suspended"`
+		Terminated *agreement.Mark `json:"terminated"`
 	}
 	if err := json.Unmarshal(document, &terms); err != nil {
 		return fmt.Errorf("read terms: %w", err)
 	}
 	r.terms = &agreement.Agreement{Name: terms.Name, Parties: terms.Parties, Term: terms.Term, Suspended: terms.Suspended, Terminated: terms.Terminated}
+	r.correct = terms.Accept.Corrections == agreement.CorrectionsAccept
 	r.allowed = map[partyAct]bool{}
 	return nil
 }
@@ -49,6 +54,9 @@ func (r *Rights) Judge(e journal.Entry) (problem string) {
 	act := actOfParty(e)
 	if act == 0 || r.terms == nil {
 		return ""
+	}
+	if e.Act == journal.ActCorrect && !r.correct {
+		return fmt.Sprintf("the party %s corrected a version, and the terms take no corrections", e.Party)
 	}
 	by := partyAct{e.Party, act}
 	if until := r.terms.Term.Until; r.allowed[by] && (until.IsZero() || e.At.Before(until)) {
@@ -73,7 +81,7 @@ func actOfParty(e journal.Entry) agreement.Act {
 	switch {
 	case e.Party == "":
 		return 0
-	case e.Kind == journal.Added && e.Source.IsZero():
+	case e.Kind == journal.Added && e.Source.IsZero(), e.Kind == journal.Deleted && e.Act == journal.ActCorrect:
 		return agreement.Add
 	case e.Kind == journal.Deleted && e.Act == "":
 		return agreement.Delete

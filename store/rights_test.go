@@ -32,6 +32,7 @@ func TestRightsAreJudgedByThePosition(t *testing.T) {
 	added := journal.Entry{Kind: journal.Added, At: day, Account: "vendor-push", Party: "vendor"}
 	deleted := journal.Entry{Kind: journal.Deleted, At: day, Account: "vendor-push", Party: "vendor"}
 	as := func(e journal.Entry, party string) journal.Entry { e.Party = party; return e }
+	corrects := func(e journal.Entry) journal.Entry { e.Act = journal.ActCorrect; return e }
 	for _, row := range []struct {
 		name   string
 		change func(*agreement.Agreement)
@@ -55,7 +56,13 @@ func TestRightsAreJudgedByThePosition(t *testing.T) {
 		{"a release brings", func(a *agreement.Agreement) { a.Parties = nil },
 			journal.Entry{Kind: journal.Added, At: day, Source: journal.Source{Collection: fromA, Position: 1}}, ""},
 		{"an operator removes", func(a *agreement.Agreement) { a.Terminated = mark },
-			journal.Entry{Kind: journal.Deleted, At: day, Account: "root", Party: "agency", Act: actBar}, ""},
+			journal.Entry{Kind: journal.Deleted, At: day, Account: "root", Party: "agency", Act: journal.ActBar}, ""},
+		{"a producer corrects", func(a *agreement.Agreement) { a.Accept.Corrections = agreement.CorrectionsAccept }, corrects(added), ""},
+		{"it removes the old text", func(a *agreement.Agreement) { a.Accept.Corrections = agreement.CorrectionsAccept }, corrects(deleted), ""},
+		{"a producer that is no consumer corrects", func(a *agreement.Agreement) { a.Accept.Corrections = agreement.CorrectionsAccept }, as(corrects(deleted), "writer"), ""},
+		{"terms that take no corrections", func(*agreement.Agreement) {}, corrects(added), "take no corrections"},
+		{"a release corrects", func(*agreement.Agreement) {},
+			corrects(journal.Entry{Kind: journal.Added, At: day, Source: journal.Source{Collection: fromA, Position: 1}}), ""},
 		{"terms of another version", func(*agreement.Agreement) {}, added, ""},
 	} {
 		var r Rights

@@ -208,6 +208,33 @@ func (l *Snapshot) Versions(id stix.ID) ([]StoredVersion, error) {
 	return list, nil
 }
 
+// VersionOf returns the entry of the version that is stored now under the object, version and spec version of an entry; ok is
+// false if none is. Objects without versions have none.
+func (l *Snapshot) VersionOf(e journal.Entry) (now journal.Entry, ok bool, err error) {
+	id, known := l.idKey(stix.ID(e.Object))
+	if !known || e.Version == "" {
+		return journal.Entry{}, false, nil
+	}
+	key, err := tombstoneKeyOf(id, e) // the same as in the index of versions
+	if err != nil {
+		return journal.Entry{}, false, err
+	}
+	k, value := l.versions.Seek(key)
+	if !bytes.Equal(k, key) {
+		return journal.Entry{}, false, nil
+	}
+	v, err := parseVersion(k, value)
+	if err != nil {
+		return journal.Entry{}, false, err
+	}
+	r, err := readRecord(l.tx.Bucket(bucketObjects), v.added)
+	if err != nil {
+		return journal.Entry{}, false, err
+	}
+	now, err = l.Entry(r.position)
+	return now, err == nil, err
+}
+
 // Walk calls visit with every stored version from a place on, object by object, until visit returns false. next is the
 // place of the version that comes after the one visited; nil is the beginning.
 func (l *Snapshot) Walk(from []byte, visit func(v StoredVersion, next []byte) bool) error {

@@ -107,6 +107,9 @@ func acceptText(a agreement.Accept) string {
 	if a.Versions == agreement.VersionsAny {
 		parts = append(parts, "versions of an object from any producer")
 	}
+	if a.Corrections == agreement.CorrectionsAccept {
+		parts = append(parts, "corrections of a version by its owner")
+	}
 	if a.Relay {
 		parts = append(parts, "objects that another party created")
 	}

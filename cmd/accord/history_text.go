@@ -43,6 +43,8 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 	}
 	if r.Of != 0 && r.Kind == "decided" {
 		line("about the version added at %d, in the release to %s", r.Of, elsewhereText(*r.From))
+	} else if r.Of != 0 && r.Act == journal.ActCorrect {
+		line("removed the text added at %d, which the next entry corrects", r.Of)
 	} else if r.Of != 0 {
 		line("removed the version added at %d", r.Of)
 	}

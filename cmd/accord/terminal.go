@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
+
+	"github.com/accord-taxii/accord/internal/control"
 )
 
 // safeWriter filters everything that commands print. Text from strangers can contain characters that act on a terminal:
@@ -86,7 +88,7 @@ func safeText(text []byte) []byte {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			safe = fmt.Appendf(safe, `\x%02x`, text[0])
-		case acts(r) && r != '\n' && r != '\t':
+		case control.Acts(r) && r != '\n' && r != '\t':
 			safe = fmt.Appendf(safe, `\u%04x`, r)
 		default:
 			safe = append(safe, text[:n]...)
@@ -96,20 +98,11 @@ func safeText(text []byte) []byte {
 	return safe
 }
 
-// acts reports whether a character can act on a terminal: C0, DEL, C1, bidirectional controls, and line separators.
-func acts(r rune) bool {
-	switch {
-	case r < ' ', r >= 0x7f && r < 0xa0, r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-		return true
-	}
-	return false
-}
-
 // oneLine returns a stranger's text for use on one line: with new lines and tabs escaped as well.
 func oneLine[T ~string](text T) T {
 	safe := make([]byte, 0, len(text))
 	for _, r := range text {
-		if acts(r) {
+		if control.Acts(r) {
 			safe = fmt.Appendf(safe, `\u%04x`, r)
 		} else {
 			safe = utf8.AppendRune(safe, r)

@@ -8,9 +8,9 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/accord-taxii/accord/internal/control"
 	"github.com/accord-taxii/accord/stix/pattern"
 )
 
@@ -130,12 +130,12 @@ func eachLine(r io.Reader, visit func(number int, line []byte, tooLong bool) err
 
 // printable returns s for a terminal, with control characters escaped because a sender could use them to manipulate it.
 func printable(s string) string {
-	if strings.IndexFunc(s, unicode.IsControl) < 0 && utf8.ValidString(s) {
+	if control.CheckLine(s) == nil && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if unicode.IsControl(r) {
+		if control.Acts(r) {
 			fmt.Fprintf(&b, "\\u%04x", r)
 			continue
 		}

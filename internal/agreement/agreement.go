@@ -101,6 +101,7 @@ type Accept struct {
 	FutureModified string   `json:"future_modified,omitempty"` // FutureReject (default) or FutureWarn
 	Versions       string   `json:"versions,omitempty"`        // VersionsOwner (default) or VersionsAny
 	Relay          bool     `json:"relay,omitempty"`           // parties may add what another party created
+	Corrections    string   `json:"corrections,omitempty"`     // CorrectionsRefuse (default) or CorrectionsAccept
 
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 	Tolerate []string  `json:"tolerate,omitempty"` // rules that objects may break; see validate.Tolerable
@@ -124,6 +125,9 @@ const (
 	FutureWarn     = "warn"
 	VersionsOwner  = "owner" // only its owner adds versions of an object
 	VersionsAny    = "any"
+
+	CorrectionsRefuse = "refuse"
+	CorrectionsAccept = "accept" // the owner of a version may replace its text
 )
 
 // Release is a rule by which objects are released to another agreement.

@@ -149,6 +149,7 @@ func (c *checker) accept(a Accept) {
 	c.choice("accept.warnings", a.Warnings, WarningsAccept, WarningsReject)
 	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
 	c.choice("accept.future_modified", a.FutureModified, FutureReject, FutureWarn)
+	c.choice("accept.corrections", a.Corrections, CorrectionsRefuse, CorrectionsAccept)
 	c.choice("accept.versions", a.Versions, VersionsOwner, VersionsAny)
 }
 

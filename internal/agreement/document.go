@@ -37,6 +37,9 @@ func (a *Agreement) Canonical() *Agreement {
 	c.Accept.CreatedBy = cmp.Or(c.Accept.CreatedBy, CreatedByAny)
 	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureReject)
 	c.Accept.Versions = cmp.Or(c.Accept.Versions, VersionsOwner)
+	if c.Accept.Corrections == CorrectionsRefuse {
+		c.Accept.Corrections = "" // documents of before it have none
+	}
 	slices.SortStableFunc(c.Release, func(x, y Release) int { return cmp.Compare(x.To, y.To) })
 	for i := range c.Release {
 		c.Release[i] = c.Release[i].canonical()

@@ -385,7 +385,8 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.pap("accept.max_pap", &a.MaxPAP), e.markings("accept.markings", &a.Markings),
 		e.texts("accept.tolerate", func(s string) { a.Tolerate = append(a.Tolerate, s) }),
 		e.lifetime("accept.keep_refused", maxRefusedDays, &a.KeepRefusedDays),
-		e.words("accept.versions", &a.Versions), e.flag("accept.relay", &a.Relay))
+		e.words("accept.versions", &a.Versions), e.flag("accept.relay", &a.Relay),
+		e.words("accept.corrections", &a.Corrections))
 }
 
 func (e entry) release(n *yaml.Node, list *[]agreement.Release) {

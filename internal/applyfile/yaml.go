@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/accord-taxii/accord/internal/control"
 )
 
 // reader walks the nodes of a YAML document and collects what is wrong with it. It decodes no value into a map or by
@@ -160,20 +162,14 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	return "", false
 }
 
-// oneLine reads text that is one line without control characters: C0, C1, those that end a line, and those that change the
-// direction in which text is shown.
+// oneLine reads text that is one line without control characters.
 func (r *reader) oneLine(n *yaml.Node, what string) (string, bool) {
 	s, ok := r.text(n, what)
-	if ok && strings.ContainsFunc(s, acts) {
-		r.add(n.Line, "%s has a line break or another control character in it, want one line", what)
+	if err := control.CheckLine(s); ok && err != nil {
+		r.add(n.Line, "%s %v", what, err)
 		return "", false
 	}
 	return s, ok
-}
-
-// acts reports whether a character acts on what is shown instead of being shown.
-func acts(c rune) bool {
-	return c < ' ' || c >= 0x7f && c < 0xa0 || c == 0x061c || c == 0x200e || c == 0x200f || c >= 0x2028 && c <= 0x202e || c >= 0x2066 && c <= 0x2069
 }
 
 func (r *reader) boolean(n *yaml.Node, what string) (value, ok bool) {

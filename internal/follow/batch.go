@@ -111,7 +111,12 @@ func (b *batch) apply(e *entry) error {
 	var err error
 	switch e.recorded.Kind {
 	case journal.Added:
-		err = b.added(e)
+		if err = b.lift(e); err == nil {
+			err = b.added(e)
+		}
+		if err == nil {
+			err = b.withdrawOld(e)
+		}
 	case journal.Deleted, journal.Withdrawn:
 		err = b.removed(e)
 	case journal.Decided:
@@ -138,6 +143,9 @@ func (b *batch) causedAt(e *entry) {
 // added releases a version that was added to the source, if the terms allow it.
 func (b *batch) added(e *entry) error {
 	id := e.id()
+	if over, err := b.superseded(e); over || err != nil {
+		return err
+	}
 	_, aid := b.state.about(prefixAid, id)
 	d := b.judge(e, aid)
 	b.depend(e, d)
@@ -279,7 +287,8 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		return err
 	}
 	present := h.find(out.key)
-	if present != nil && present.ours {
+	out.correction = isCorrection(e, out, present)
+	if present != nil && present.ours && !out.correction {
 		replaced, err := b.replace(e, out, present)
 		if err != nil {
 			return err
@@ -307,7 +316,12 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		return nil
 	}
 	verdict := Goes
-	if present != nil {
+	if out.correction {
+		if reason := b.foreignCreator(e); reason != "" {
+			b.noteConflict(e, reason)
+			return b.withdraw(id, withdrawal{pick: func(v *targetVersion) bool { return v.key == out.key }, reason: reason, by: e.position})
+		}
+	} else if present != nil {
 		reason, err := b.conflict(out, present)
 		if err != nil {
 			return err
@@ -324,6 +338,9 @@ func (b *batch) release(e *entry, out *outgoing) error {
 	b.noteShadow(e, b.shadowedBy(h, nil))
 	if present != nil {
 		present.ours = true
+		if out.correction {
+			present.from, present.digest = e.position, out.digest
+		}
 		return nil
 	}
 	b.arrived(id, h)
@@ -334,7 +351,7 @@ func (b *batch) release(e *entry, out *outgoing) error {
 // send adds a version to the target, and returns it as it will be there.
 func (b *batch) send(e *entry, out *outgoing) targetVersion {
 	b.change(store.Change{Add: &store.Addition{
-		Object: out.object, Facts: out.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e),
+		Object: out.object, Facts: out.facts, TLP: b.level(e), Warnings: e.recorded.Warnings, Owner: b.owner(e), Correction: out.correction,
 		Source: journal.Source{Collection: b.route.source.ID(), Position: e.position}, Original: out.original,
 	}}, len(out.object.Raw()))
 	b.released++
@@ -449,6 +466,9 @@ func (b *batch) needed(id stix.ID) (versions []*entry, err error) {
 
 // removed withdraws a version that the source has removed.
 func (b *batch) removed(e *entry) error {
+	if e.recorded.Act == journal.ActCorrect {
+		return nil // the next entry has the new text
+	}
 	id := e.id()
 	s, err := b.source.Entry(e.recorded.Of)
 	if err != nil {

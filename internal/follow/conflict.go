@@ -97,16 +97,21 @@ func (b *batch) foreign(e *entry, h *targetObject) (string, error) {
 	if b.observe == nil {
 		return "", nil
 	}
+	return b.foreignCreator(e), nil
+}
+
+// foreignCreator says why the target will not take a version because of the identity that it names as its creator, or is.
+func (b *batch) foreignCreator(e *entry) string {
 	t := e.object.Tree
 	creator := stix.ID(t.Str(t.Member(t.Root(), "created_by_ref")))
 	if party := b.terms.PartyOf(creator); party != "" && party != b.owner(e) && !b.terms.Accept.Relay {
 		return fmt.Sprintf("created_by_ref is the identity of the party %s, and the agreement %s takes that from it alone (accept.relay)",
-			party, b.terms.Name), nil
+			party, b.terms.Name)
 	}
 	if party := b.terms.PartyOf(e.id()); party != "" && party != b.owner(e) {
-		return fmt.Sprintf("in the agreement %s this is the identity of the party %s", b.terms.Name, party), nil
+		return fmt.Sprintf("in the agreement %s this is the identity of the party %s", b.terms.Name, party)
 	}
-	return "", nil
+	return ""
 }
 
 // noteConflict records a conflict.
@@ -208,7 +213,7 @@ type lost struct {
 // lostIn lists the additions of a batch that the target did not take.
 func lostIn(changes []store.Change, outcomes []store.Outcome) (list []lost) {
 	for i, o := range outcomes {
-		if add := changes[i].Add; add != nil && o.Kind != store.Added && o.Kind != store.Already && o.Kind != store.Gone {
+		if add := changes[i].Add; add != nil && o.Kind != store.Added && o.Kind != store.Already && o.Kind != store.Corrected && o.Kind != store.Gone {
 			list = append(list, lost{add.Object.ID, add.Source.Position})
 		}
 	}

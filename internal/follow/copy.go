@@ -30,6 +30,7 @@ type outgoing struct {
 	original   journal.Digest // zero: it is unchanged; else see store.Addition.Original
 	without    []stix.ID      // references that it goes without
 	changes    []string       // how else it differs from the original
+	correction bool           // it replaces the text that the release brought before
 }
 
 // whole is a version that goes as it is.

@@ -111,8 +111,11 @@ func waitFor(ctx context.Context, cause time.Time) {
 // skipOwn advances seen over the entries that a batch has added, as long as no other entry lies between.
 func skipOwn(seen journal.Position, outcomes []store.Outcome) journal.Position {
 	for _, o := range outcomes {
-		if o.Kind == store.Added && o.Position == seen+1 {
+		switch {
+		case o.Kind == store.Added && o.Position == seen+1:
 			seen++
+		case o.Kind == store.Corrected && o.Position == seen+2:
+			seen += 2
 		}
 	}
 	return seen

@@ -152,7 +152,7 @@ func (b *batch) withdrawReferring(to stix.ID, word string, byTerms bool) error {
 		}
 	}
 	return b.withdraw(id, withdrawal{
-		pick:   func(v *targetVersion) bool { return !one || v.key == key },
+		pick:   func(v *targetVersion) bool { return (!one || v.key == key) && !b.refersNo(v, to) },
 		reason: fmt.Sprintf("it refers to %s, which was withdrawn", to), mayReturn: byTerms,
 	})
 }

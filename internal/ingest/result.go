@@ -21,9 +21,10 @@ type Outcome string
 
 // The outcomes.
 const (
-	Added   Outcome = "added"   // stored
-	Already Outcome = "already" // this version exists with the same content: a success that changed nothing
-	Refused Outcome = "refused" // not stored; the message has the reason
+	Added     Outcome = "added"     // stored
+	Already   Outcome = "already"   // this version exists with the same content: a success that changed nothing
+	Corrected Outcome = "corrected" // stored in place of the earlier text of this version
+	Refused   Outcome = "refused"   // not stored; the message has the reason
 )
 
 // Detail is the outcome of one object of a submission.
@@ -118,7 +119,7 @@ func (r *Result) bound() {
 
 // size is about what a detail takes as JSON, at least.
 func (d *Detail) size() int {
-	const frame = len(`{"id":"","version":"","outcome":"already","message":"","rule":""},`)
+	const frame = len(`{"id":"","version":"","outcome":"corrected","message":"","rule":""},`)
 	return frame + jsonSize(d.ID) + jsonSize(d.Version) + jsonSize(d.Message) + len(d.Rule) + d.Dropped
 }
 
@@ -291,6 +292,9 @@ func withOutcome(d Detail, o store.Outcome) Detail {
 			break // see hide
 		}
 		d.Message = join("already present, added "+stamp(o.At), d.Message)
+	case store.Corrected:
+		d.Outcome = Corrected
+		d.Message = join("corrected: this text replaces the one that was stored under this version", d.Message)
 	case store.Conflict:
 		added := ""
 		if !o.At.IsZero() {

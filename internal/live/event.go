@@ -111,8 +111,11 @@ func removed(id journal.Position, e journal.Entry) event {
 	if e.Kind == journal.Withdrawn {
 		name = EventWithdrawn
 	}
-	return event{id: id, name: name, data: encode(Change{Object: e.Object, Version: e.Version, SpecVersion: e.SpecVersion,
-		Type: stix.ID(e.Object).Type(), Position: id, Of: e.Of})}
+	c := Change{Object: e.Object, Version: e.Version, SpecVersion: e.SpecVersion, Type: stix.ID(e.Object).Type(), Position: id, Of: e.Of}
+	if e.Act == journal.ActCorrect { // the other acts are not the reader's affair
+		c.Act = e.Act
+	}
+	return event{id: id, name: name, data: encode(c)}
 }
 
 // heartbeat is the event that says that nothing happened.

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/control"
 )
 
 // A witness cosigns a checkpoint: it states that at a moment this was the newest head it had seen, and that it continues those
@@ -54,7 +56,7 @@ func keyHash(name string, key []byte) uint32 {
 }
 
 func plainName(name string) bool {
-	return name != "" && !strings.ContainsAny(name, "+ ") && strings.IndexFunc(name, control) < 0
+	return name != "" && !strings.ContainsAny(name, "+ ") && strings.IndexFunc(name, control.Acts) < 0
 }
 
 // cosigned returns what a witness signs.

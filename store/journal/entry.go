@@ -59,11 +59,19 @@ type Entry struct {
 	Before Digest
 
 	// Terms, Admin.
-	Act     string // create, change, renew, suspend, resume, terminate, ...
+	Act     string // create, change, renew, suspend, resume, terminate, ... Added, Deleted, Withdrawn: see the constants
 	Subject string // Admin: the thing changed, such as "account vendor-push"
 
 	Reason string // given by the actor or by the system
 }
+
+// Acts of entries that add or remove a version.
+const (
+	ActRemove  = "remove"  // Deleted: by an operator
+	ActBar     = "bar"     // Deleted: by an operator, for good
+	ActTerms   = "terms"   // Withdrawn: because of the terms, so that its release may bring it again
+	ActCorrect = "correct" // Deleted or Withdrawn, and Added right after it: the text of the version was replaced
+)
 
 // Source names an entry of another journal.
 type Source struct {

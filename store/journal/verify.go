@@ -21,6 +21,8 @@ type Verification struct {
 	terms   Digest
 	live    map[Position]fingerprint
 	removed uint64
+
+	corrected *Entry // the entry before, if it removed a text that the next one replaces
 }
 
 // fingerprint is a short hash of object, version and spec version.
@@ -68,6 +70,13 @@ func (v *Verification) judge(p Position, e Entry) string {
 	if !v.Server && (p == 1) != (e.Kind == Terms && e.Before == Digest{}) {
 		return "the first entry of an agreement, and no other, sets its first terms"
 	}
+	if problem := Corrects(v.corrected, e); problem != "" {
+		return problem
+	}
+	v.corrected = nil
+	if e.Kind != Added && e.Act == ActCorrect {
+		v.corrected = &e
+	}
 	switch e.Kind {
 	case Added:
 		if v.live == nil {
@@ -93,6 +102,23 @@ func (v *Verification) judge(p Position, e Entry) string {
 			return "its field before is not the digest of the terms in force"
 		}
 		v.terms = e.Digest
+	}
+	return ""
+}
+
+// Corrects returns what is wrong with an entry about corrections, "" for nothing. removed is the entry before it if that removed
+// a text to be replaced, else nil. The two entries of a correction stand together, about one version and by one author.
+func Corrects(removed *Entry, e Entry) string {
+	adds := e.Kind == Added && e.Act == ActCorrect
+	switch {
+	case removed == nil && !adds:
+		return ""
+	case removed == nil:
+		return "it corrects a version, but the entry before it removes none for that"
+	case !adds || e.Object != removed.Object || e.SpecVersion != removed.SpecVersion:
+		return "the entry before it removes a text to be corrected, and it does not add the new one"
+	case e.Account != removed.Account || e.Party != removed.Party || e.Source.Collection != removed.Source.Collection:
+		return "it and the entry before it are one correction, but of different authors"
 	}
 	return ""
 }

@@ -3,8 +3,10 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/accord-taxii/accord/internal/control"
 )
 
 // field is a set of the fields of an entry.
@@ -39,13 +41,20 @@ const byWhom = fieldAccount | fieldParty | fieldReason
 
 // shapes is the table of doc/history.md: what a well-formed entry of each kind is. A field added later stands here, too.
 var shapes = map[Kind]shape{
-	Added:     {fieldObject | fieldSpecVersion | fieldSize | fieldDigest, byWhom | fieldVersion | fieldTLP | fieldStatus | fieldWarnings | fieldSource | fieldBefore},
+	Added:     {fieldObject | fieldSpecVersion | fieldSize | fieldDigest, byWhom | fieldVersion | fieldTLP | fieldStatus | fieldWarnings | fieldSource | fieldBefore | fieldAct},
 	Deleted:   {fieldObject | fieldSpecVersion | fieldOf, byWhom | fieldVersion | fieldSource | fieldAct},
 	Withdrawn: {fieldObject | fieldSpecVersion | fieldOf, byWhom | fieldVersion | fieldSource | fieldAct},
 	Decided:   {fieldObject | fieldSpecVersion | fieldOf | fieldSource | fieldAct | fieldReason, byWhom | fieldVersion},
 	Terms:     {fieldAct | fieldDigest, byWhom | fieldBefore},
 	Admin:     {fieldAct | fieldSubject, byWhom | fieldBefore | fieldDigest},
 	Head:      {fieldSource | fieldDigest, 0},
+}
+
+// acts lists the acts of kinds that have only some.
+var acts = map[Kind][]string{
+	Added:     {"", ActCorrect},
+	Deleted:   {"", ActRemove, ActBar, ActCorrect},
+	Withdrawn: {"", ActTerms, ActCorrect},
 }
 
 // maxTLP is the highest marking: red.
@@ -83,12 +92,14 @@ func (e *Entry) Check() error {
 		return fmt.Errorf("the party %s has no account", clean(e.Party))
 	case e.SpecVersion != "" && e.SpecVersion != "2.0" && e.SpecVersion != "2.1":
 		return fmt.Errorf("the spec version is %s, expected 2.0 or 2.1", clean(e.SpecVersion))
-	case e.Kind == Deleted && e.Act != "" && e.Act != "remove" && e.Act != "bar", e.Kind == Withdrawn && e.Act != "" && e.Act != "terms":
+	case !slices.Contains(acts[e.Kind], e.Act) && acts[e.Kind] != nil:
 		return fmt.Errorf("the act of an entry of kind %d is %s", e.Kind, clean(e.Act))
 	case e.Kind == Added && e.Before != Digest{} && e.Source.IsZero():
 		return errors.New("an added version that no release brought names an original")
 	case e.Kind == Decided && e.Act != "approve" && e.Act != "refuse":
 		return fmt.Errorf("the act of a decision is %s", clean(e.Act))
+	case e.Act == ActCorrect && e.Version == "":
+		return errors.New("an object without a version cannot be corrected")
 	case e.TLP > maxTLP:
 		return fmt.Errorf("the marking is %d, expected at most %d", e.TLP, maxTLP)
 	case e.Kind == Head && (e.Source.Position == 0 || e.Source.Collection == [16]byte{}):
@@ -97,7 +108,7 @@ func (e *Entry) Check() error {
 		return fmt.Errorf("a number is above %d", uint64(mostEntries))
 	}
 	for i, text := range []string{e.Account, e.Party, e.Object, e.Version, e.Act, e.Subject, e.Reason, strings.Join(e.Warnings, ",")} {
-		if strings.IndexFunc(text, control) >= 0 {
+		if control.CheckLine(text) != nil {
 			name := []string{"account", "party", "object", "version", "act", "subject", "reason", "warnings"}[i]
 			return fmt.Errorf("the %s has a control character", name)
 		}
@@ -115,20 +126,7 @@ func (f field) String() string {
 	return "none"
 }
 
-// control reports whether a character acts on a terminal instead of being shown: C0, C1, line and paragraph separators, and
-// controls of direction.
-func control(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
-}
-
 // CleanText replaces each control character with U+FFFD.
 func CleanText(s string) string { return clean(s) }
 
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if control(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
+func clean(s string) string { return control.Clean(s) }

@@ -28,7 +28,7 @@ func TestEntriesThatBreakTheTableAreRefused(t *testing.T) {
 		{"added without object", "added", func(e *Entry) { e.Object = "" }, "must have the field object"},
 		{"added without size", "added", func(e *Entry) { e.Size = 0 }, "must have the field size"},
 		{"added with a subject", "added", func(e *Entry) { e.Subject = "account root" }, "must not have the field subject"},
-		{"added with an act", "added", func(e *Entry) { e.Act = "create" }, "must not have the field act"},
+		{"added with an act", "added", func(e *Entry) { e.Act = "create" }, "the act of an entry of kind 1 is create"},
 		{"a marking above red", "added", func(e *Entry) { e.TLP = 6 }, "marking"},
 		{"spec version 3.0", "added", func(e *Entry) { e.SpecVersion = "3.0" }, "spec version"},
 		{"a party without account", "added", func(e *Entry) { e.Account = "" }, "no account"},
