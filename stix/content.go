@@ -284,6 +284,21 @@ func (f *contentFacts) tlp() TLP {
 	return want
 }
 
+// IsTLP reports whether the object is one of the TLP marking definitions of the Standard or of OASIS, with no property that they
+// do not have.
+func (o Object) IsTLP() bool {
+	f := factsOf(o.Tree, o.Tree.Root())
+	if f.tlp() == 0 {
+		return false
+	}
+	for name := range o.Tree.Members(o.Tree.Root()) {
+		if !hasWord("type spec_version id created created_by_ref name definition_type definition extensions", o.Tree.Bytes(name)) {
+			return false
+		}
+	}
+	return true
+}
+
 // timestamps lists the timestamp properties of each type, besides created and modified of types that have versions. It
 // includes those of STIX 2.0, because members of an observable container may be of either version.
 var timestamps = map[string]string{

@@ -23,6 +23,7 @@ type submission struct {
 	found     []validate.Finding // validation's, then those of the terms so far
 	now       time.Time
 	markings  markings
+	tlp       bool // one of the TLP marking definitions, which every agreement takes
 }
 
 // acceptRule is one term of acceptance. check returns what it refuses, and where, or "".
@@ -67,7 +68,8 @@ func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding
 }
 
 func (a *Agreement) accepts(o stix.Object, party Party, found []validate.Finding, marked markings, now time.Time) Acceptance {
-	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now, markings: marked}
+	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now, markings: marked,
+		tlp: o.Type == "marking-definition" && o.IsTLP()}
 	for i := range acceptRules {
 		r := &acceptRules[i]
 		path, message := r.check(&s)
@@ -96,7 +98,7 @@ func (a *Agreement) acceptMarkings() *markingTerms {
 }
 
 func (s *submission) types() (string, string) {
-	if len(s.accept.Types) == 0 || slices.Contains(s.accept.Types, s.Type) {
+	if s.tlp || len(s.accept.Types) == 0 || slices.Contains(s.accept.Types, s.Type) {
 		return "", ""
 	}
 	return "/type", fmt.Sprintf("the object is of type %q, the agreement takes only %s", s.Type, strings.Join(s.accept.Types, ", "))
@@ -126,9 +128,9 @@ func (s *submission) requireMarking() (string, string) {
 }
 
 // createdBy exempts objects without an author: cyber-observables, which have no
-// created_by_ref in the Standard, and the party's own identity.
+// created_by_ref in the Standard, the TLP markings, and the party's own identity.
 func (s *submission) createdBy() (string, string) {
-	if s.accept.CreatedBy != CreatedByParty {
+	if s.tlp || s.accept.CreatedBy != CreatedByParty {
 		return "", ""
 	}
 	if s.party.Identity == "" {
@@ -183,7 +185,7 @@ func (s *submission) ownDefinition() (string, string) {
 }
 
 func (s *submission) warnings() (string, string) {
-	if s.accept.Warnings != WarningsReject {
+	if s.tlp || s.accept.Warnings != WarningsReject {
 		return "", ""
 	}
 	var rules []string

@@ -8,7 +8,7 @@ type Rule struct {
 	Term     string // as it is written in the apply file, "" for a rule that holds always
 	Severity validate.Severity
 	Summary  string // what is required
-	Example  string // terms, and an object that breaks them
+	Example  string // terms on one line, and an object that breaks them on the next
 }
 
 // Rules returns the table, in the order the rules are reported.
@@ -25,14 +25,23 @@ func Rules() []Rule {
 }
 
 var ruleWords = map[string][2]string{
-	"A-001": {"The object is of a type that the agreement takes.", "accept: {types: [indicator]} and an object of type malware"},
-	"A-002": {"The object is of a version of STIX that the agreement takes; 2.1 where it does not say.", "accept: {spec_versions: ['2.1']} and an object without spec_version that is no cyber-observable"},
-	"A-003": {"The most restrictive marking of the object is within the agreement's ceiling.", "accept: {max_tlp: green} and an object marked TLP:AMBER"},
-	"A-004": {"The object is marked; marking definitions excepted.", "accept: {require_marking: true} and an object without object_marking_refs and granular_markings"},
-	"A-005": {"The object was created by the identity of the party that adds it.", "accept: {created_by: party} and an object whose created_by_ref is another organisation's identity"},
-	"A-006": {"The version is dated at most a day ahead of the server's clock; a warning where the agreement does not reject it.", "an object whose modified is next month"},
-	"A-007": {"Every marking of the object is one that the server understands.", "an object that is marked with a statement of its producer's own"},
-	"A-008": {"Nothing warns about the object.", "accept: {warnings: reject} and an indicator without a description"},
-	"A-009": {"The PAP level of the object is within the agreement's ceiling.", "accept: {max_pap: green} and an object marked PAP:AMBER"},
+	"A-001": {"The object is of a type that the agreement takes; the TLP markings always are.", `accept: {types: [malware]}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z"}`},
+	"A-002": {"The object is of a version of STIX that the agreement takes; 2.1 where it does not say.", `accept: {spec_versions: ['2.0']}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z"}`},
+	"A-003": {"The most restrictive marking of the object is within the agreement's ceiling.", `accept: {max_tlp: green}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z", "object_marking_refs": ["marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421"]}`},
+	"A-004": {"The object is marked; marking definitions excepted.", `accept: {require_marking: true}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z"}`},
+	"A-005": {"The object was created by the identity of the party that adds it; observables and TLP markings excepted.", `accept: {created_by: party}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z", "created_by_ref": "identity--9c5d2a41-70f3-4d8e-b6a2-1e8f0c3d7b95"}`},
+	"A-006": {"The version is dated at most a day ahead of the server's clock; a warning where the agreement does not reject it.", `accept: {future_modified: reject}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "9999-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z"}`},
+	"A-007": {"Every marking of the object is one that the server understands.", `accept: {markings: {carry: [statement]}}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z", "object_marking_refs": ["marking-definition--6e0f1f3b-58d4-4f0b-8c1e-9d7a2b3c4d5e"]}`},
+	"A-008": {"Nothing warns about the object.", `accept: {warnings: reject}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z", "x_quay": "north"}`},
+	"A-009": {"The PAP level of the object is within the agreement's ceiling.", `accept: {max_pap: green}
+{"type": "indicator", "spec_version": "2.1", "id": "indicator--3c1f6c1e-6f0e-4d0a-9a57-0c6d1f9b2e84", "created": "2026-02-03T04:05:06.000Z", "modified": "2026-02-03T04:05:06.000Z", "name": "Relay of a shipping lure", "description": "Seen at two ports", "indicator_types": ["malicious-activity"], "pattern": "[domain-name:value = 'relay.example']", "pattern_type": "stix", "pattern_version": "2.1", "valid_from": "2026-02-03T04:05:06Z", "object_marking_refs": ["marking-definition--60f8932b-e51e-4458-b265-a2e8be9a80ab"]}`},
 	"A-010": {"The definition of each marking is the sender's own, or sent along.", "an object marked with a definition that another party has added"},
 }

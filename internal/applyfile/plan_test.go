@@ -27,12 +27,13 @@ func TestAFaultIsReportedOnce(t *testing.T) {
 
 // Titles that known clients cannot use are applied with a warning.
 func TestTitlesThatBreakClientsAreWarnedOf(t *testing.T) {
-	text := "api_roots: [{name: r}]\nagreements:\n  - {name: a, api_root: r, title: \"Feed, daily\"}\n  - {name: d, api_root: r, title: Fine}\n"
+	text := "api_roots: [{name: r}]\nagreements:\n  - {name: a, api_root: r, title: \"Feed, daily\"}\n  - {name: d, api_root: r, title: Fine}\n" +
+		"  - {name: l, api_root: r, title: \" Leading\"}\n  - {name: t, api_root: r, title: \"Trailing \"}\n"
 	plan, err := NewPlan(nil, read("f", []byte(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"a": "a point or a comma"}
+	want := map[string]string{"a": "a point or a comma", "l": "begins or ends with a space", "t": "begins or ends with a space"}
 	for _, line := range plan.Lines() {
 		if line.Kind != "agreement" {
 			continue
