@@ -18,6 +18,7 @@ type pullFlags struct {
 	out, dir   string
 	addedAfter string
 	state      string
+	mode       string
 	query      taxii.Query
 }
 
@@ -40,6 +41,13 @@ Without --match-version the server sends the latest version of each object, and
 without --match-spec-version of those only the one in the latest STIX version.
 A full copy needs --match-version all --match-spec-version 2.0,2.1. Values are
 separated by commas.
+
+At the end come how many objects there were, and for each rule of STIX that
+some of them break, how many: the collection tolerates that, or warned of it.
+
+Files can be read by their owner alone (0600) if an object in them is marked
+above TLP:CLEAR, and others by --mode: by itself 0640 for what is marked
+TLP:CLEAR, 0600 for what has no TLP marking. Your umask takes from that.
 
 With --state, the next run fetches only what was added since: after each page
 is safely on disk, its date_added is noted in the state file. What the next run
@@ -74,6 +82,7 @@ next run goes on where this one stopped. 2: the command line is wrong.`,
 	flags.StringSliceVar(&f.query.Versions, "match-version", nil, "`VERSION`s of each object: all, first, last, or timestamps")
 	flags.StringSliceVar(&f.query.Specs, "match-spec-version", nil, "only these STIX `VERSION`s, such as 2.1")
 	flags.IntVar(&f.query.Limit, "limit", 0, "ask for pages of `N` objects; 0 leaves it to the server")
+	flags.StringVar(&f.mode, "mode", "", "give files with nothing above TLP:CLEAR the `MODE`, such as 0640")
 	cmd.MarkFlagsMutuallyExclusive("out", "dir")
 	return cmd
 }
@@ -99,6 +108,7 @@ func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullF
 	bar := newProgress(e.stderr, "receiving", 0)
 	defer bar.done()
 	objects, pages := 0, 0
+	var found pullFindings
 	for page, err := range client.Objects(ctx, url, f.query) {
 		if err != nil {
 			out.abandon()
@@ -109,6 +119,7 @@ func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullF
 			return err
 		}
 		objects, pages = objects+len(page.Items), pages+1
+		found.judge(page.Items)
 		if f.state != "" {
 			if page.Last.IsZero() {
 				out.abandon()
@@ -130,8 +141,10 @@ func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullF
 	if f.toStdout() {
 		w = e.stderr
 	}
-	_, err = fmt.Fprintf(w, "%s received in %s\n", count(objects, "object"), count(pages, "page"))
-	return err
+	if _, err := fmt.Fprintf(w, "%s received in %s\n", count(objects, "object"), count(pages, "page")); err != nil {
+		return err
+	}
+	return found.write(w)
 }
 
 func (f *pullFlags) toStdout() bool { return f.dir == "" && (f.out == "" || f.out == "-") }
@@ -147,6 +160,11 @@ func (f *pullFlags) start(url string) (*pullState, error) {
 	}
 	if f.query.Limit < 0 {
 		return nil, usageError("--limit %d: expected a number above 0, or 0 to leave it to the server", f.query.Limit)
+	}
+	if f.mode != "" {
+		if _, err := parseMode(f.mode); err != nil {
+			return nil, err
+		}
 	}
 	if f.state != "" && f.toStdout() {
 		return nil, withHint(usageError("--state needs an output that can be added to"), "give --out FILE or --dir DIR")
@@ -169,15 +187,19 @@ func (f *pullFlags) start(url string) (*pullState, error) {
 }
 
 func (f *pullFlags) open(e *env, state *pullState) (sink, error) {
+	modes, err := parseMode(f.mode)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case f.dir != "":
-		return openFolder(f.dir, f.state != "")
+		return openFolder(f.dir, f.state != "", modes)
 	case f.toStdout():
 		return newBundle(e.stdout), nil
 	case f.state == "":
-		return createBundle(f.out)
+		return createBundle(f.out, modes)
 	}
-	return extendBundle(f.out, state, f.state)
+	return extendBundle(f.out, state, f.state, modes)
 }
 
 // filtersOf returns a text that differs if the match fields do.
@@ -235,7 +257,7 @@ func (s *pullState) save(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(name, append(text, '\n'), true); err != nil {
+	if err := replaceFile(name, append(text, '\n'), true, 0o600); err != nil {
 		return fmt.Errorf("keep the state: %w", err)
 	}
 	return syncFolder(filepath.Dir(name))

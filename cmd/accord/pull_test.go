@@ -128,7 +128,7 @@ func TestPullWritesAFilePerVersion(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	args := []string{"pull", "--url", collectionURL(s, accordtest.Industry, "gsp"), "--dir", dir, "--state", state, "--match-version", "all", "--limit", "2"}
 	add(t, s, accordtest.Indicator(1, 0), accordtest.Indicator(1, 1), accordtest.Domain("a"), accordtest.Domain("b"))
-	if got := as(t, accordtest.Agency, "", args...); got.code != exitOK || got.stdout != "4 objects received in 2 pages\n" {
+	if got := as(t, accordtest.Agency, "", args...); got.code != exitOK || got.stdout != "4 objects received in 2 pages\n  S-075: 2 objects (warning)\n" {
 		t.Fatalf("got code %d, %q, %q", got.code, got.stdout, got.stderr)
 	}
 	want := string(accordtest.Indicator(1, 1)) + "\n"

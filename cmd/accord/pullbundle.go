@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/google/uuid"
@@ -21,32 +22,38 @@ type bundle struct {
 	objects bool     // at least one is written
 	durable bool     // after each page: tail, sync
 	rename  string   // the file's name in the end; "": its own
+	modes   fileModes
+	mode    fs.FileMode // that the file has, before the umask; 0: it is not ours to say
 }
 
 // newBundle writes a bundle to w.
 func newBundle(w io.Writer) *bundle { return &bundle{w: bufio.NewWriterSize(w, 1<<16)} }
 
 // createBundle writes a bundle to a file that appears when the bundle is complete.
-func createBundle(name string) (*bundle, error) {
-	file, err := os.OpenFile(name+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+func createBundle(name string, modes fileModes) (*bundle, error) {
+	partial := name + ".partial"
+	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have another mode
+		return nil, fmt.Errorf("write the bundle: %w", err)
+	}
+	file, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, modes.open)
 	if err != nil {
 		return nil, fmt.Errorf("write the bundle: %w", err)
 	}
 	b := newBundle(file)
-	b.file, b.rename = file, name
+	b.file, b.rename, b.modes, b.mode = file, name, modes, modes.open
 	return b, nil
 }
 
 // extendBundle continues a bundle. The state says how many octets are valid; what follows them was left by a crash, or
 // is the tail. If the file does not exist, it starts a new one, which the state records first, so that after a crash
 // before the first page the file is recognised.
-func extendBundle(name string, state *pullState, stateFile string) (*bundle, error) {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+func extendBundle(name string, state *pullState, stateFile string, modes fileModes) (*bundle, error) {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, modes.open)
 	if err != nil {
 		return nil, fmt.Errorf("write the bundle: %w", err)
 	}
 	b := newBundle(file)
-	b.file, b.durable = file, true
+	b.file, b.durable, b.modes, b.mode = file, true, modes, modes.open
 	if err := b.resume(state, stateFile); err != nil {
 		file.Close()
 		return nil, err
@@ -90,6 +97,9 @@ func (b *bundle) head() {
 }
 
 func (b *bundle) write(objects []json.RawMessage) error {
+	if err := b.tighten(objects); err != nil {
+		return b.failed(err)
+	}
 	b.head()
 	for _, object := range objects {
 		if b.objects {
@@ -105,6 +115,29 @@ func (b *bundle) write(objects []json.RawMessage) error {
 		return b.failed(b.w.Flush())
 	}
 	return b.seal()
+}
+
+// tighten takes from the file's mode what the markings of some objects do not allow, before they are in it. What an existing
+// file has less than that, it does not get.
+func (b *bundle) tighten(objects []json.RawMessage) error {
+	if b.file == nil {
+		return nil
+	}
+	mode := b.mode
+	for _, object := range objects {
+		mode &= b.modes.of(object)
+	}
+	if mode == b.mode {
+		return nil
+	}
+	info, err := b.file.Stat()
+	if err == nil {
+		err = b.file.Chmod(info.Mode().Perm() & mode)
+	}
+	if err == nil {
+		b.mode = mode
+	}
+	return err
 }
 
 // seal writes the tail after the objects, makes the file durable, and seeks back to before the tail.

@@ -21,13 +21,14 @@ import (
 type folder struct {
 	root    string
 	durable bool
+	modes   fileModes
 }
 
-func openFolder(root string, durable bool) (*folder, error) {
+func openFolder(root string, durable bool, modes fileModes) (*folder, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder: %w", err)
 	}
-	return &folder{root: root, durable: durable}, nil
+	return &folder{root: root, durable: durable, modes: modes}, nil
 }
 
 // together is how many files are written at a time: file systems make many syncs durable in one go.
@@ -50,7 +51,7 @@ func (f *folder) write(objects []json.RawMessage) error {
 			dirs[dir], dirs[filepath.Dir(dir)] = true, true
 		}
 		files.Go(func() error {
-			return replaceFile(name, append(object[:len(object):len(object)], '\n'), f.durable)
+			return replaceFile(name, append(object[:len(object):len(object)], '\n'), f.durable, f.modes.of(object))
 		})
 	}
 	if err := files.Wait(); err != nil || !f.durable {
@@ -96,10 +97,13 @@ func pathOf(object json.RawMessage) string {
 }
 
 // replaceFile writes a file atomically: its name always leads to the complete old or new content. If durable is set,
-// the content is on disk before the name is; the name is durable after syncFolder.
-func replaceFile(name string, text []byte, durable bool) error {
+// the content is on disk before the name is; the name is durable after syncFolder. The umask takes from mode.
+func replaceFile(name string, text []byte, durable bool, mode fs.FileMode) error {
 	temporary := name + ".partial"
-	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have another mode
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
 )
 
 func renamed(object []byte, name string) []byte {
@@ -161,5 +166,101 @@ func TestRevokeAndDelete(t *testing.T) {
 	}
 	if got := stored(t, s); got != "" {
 		t.Errorf("got stored %s, want nothing", got)
+	}
+}
+
+// The owner's corrections are counted apart, and reach whoever has read everything.
+func TestPushCountsCorrections(t *testing.T) {
+	s := accordtest.New(t)
+	s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.Corrections = agreement.CorrectionsAccept })
+	url := collectionURL(s, accordtest.Industry, "gsp")
+	dir := t.TempDir()
+	feed := func(name string) string {
+		return writeFile(t, dir, name+".json", bundleOf(accordtest.Indicator(1, 0), renamed(accordtest.Indicator(2, 0), name), accordtest.Indicator(3, 0)))
+	}
+	as(t, accordtest.Vendor, "", "push", feed("a"), "--url", url)
+	state, out := filepath.Join(dir, "state"), filepath.Join(dir, "out.json")
+	pull := func() string {
+		return as(t, accordtest.Agency, "", "pull", "--url", url, "--out", out, "--state", state, "--match-version", "all").stdout
+	}
+	if got := pull(); !strings.HasPrefix(got, "3 objects received") {
+		t.Errorf("got %q", got)
+	}
+	got := as(t, accordtest.Vendor, "", "push", feed("b"), "--url", url, "--format", "json")
+	if got.code != exitOK || !strings.Contains(got.stdout, `{"new":0,"present":2,"corrected":1,"refused":0,"known":0,"envelopes":1}`) ||
+		!strings.Contains(got.stdout, `"outcome":"corrected"`) {
+		t.Errorf("got code %d, %s, %q", got.code, got.stdout, got.stderr)
+	}
+	if got := pull(); !strings.HasPrefix(got, "1 object received") || !bytes.Contains(readFile(t, out), []byte(`"name":"b`)) {
+		t.Errorf("got %q", got)
+	}
+	if got := as(t, accordtest.Vendor, "", "push", feed("b"), "--url", url); !strings.HasPrefix(got.stdout, "3 objects: 0 new, 3 present, 0 corrected, 0 refused") {
+		t.Errorf("got %q", got.stdout)
+	}
+}
+
+// What an agreement tolerated, and warned of, stands in the summary of a pull.
+func TestPullSaysWhatWasTolerated(t *testing.T) {
+	s := accordtest.New(t)
+	s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.Tolerate = []string{"S-025"} })
+	url := collectionURL(s, accordtest.Industry, "gsp")
+	old := bytes.ReplaceAll(accordtest.Indicator(2, 0), []byte("12:00:00.000Z"), []byte("12:00:00Z"))
+	if got := as(t, accordtest.Vendor, bundleOf(accordtest.Indicator(1, 0), old, accordtest.Domain("x")), "push", "-", "--url", url); got.code != exitOK {
+		t.Fatalf("got code %d, %q", got.code, got.stderr)
+	}
+	got := as(t, accordtest.Agency, "", "pull", "--url", url, "--out", filepath.Join(t.TempDir(), "o.json"))
+	if want := "3 objects received in 1 page\n  S-025: 1 object (tolerated)\n  S-075: 1 object (warning)\n"; got.stdout != want {
+		t.Errorf("got %q, want %q", got.stdout, want)
+	}
+}
+
+// Pulled files have the mode that their markings ask for.
+func TestPulledFilesHaveTheModeOfTheirMarkings(t *testing.T) {
+	s := accordtest.New(t)
+	url := collectionURL(s, accordtest.Industry, "gsp")
+	marked := func(n int, id stix.ID) []byte {
+		return bytes.Replace(accordtest.Indicator(n, 0), []byte(`"name"`), []byte(`"object_marking_refs":["`+string(id)+`"],"name"`), 1)
+	}
+	add(t, s, accordtest.Indicator(1, 0), marked(2, stix.TLP2Clear), marked(3, stix.TLP2Amber), marked(4, stix.TLP1White))
+	modeOf := func(name string) fs.FileMode {
+		t.Helper()
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	for _, row := range []struct {
+		flags []string
+		want  [4]fs.FileMode
+	}{
+		{nil, [4]fs.FileMode{0o600, 0o640, 0o600, 0o640}},
+		{[]string{"--mode", "0644"}, [4]fs.FileMode{0o644, 0o644, 0o600, 0o644}},
+	} {
+		dir := t.TempDir()
+		as(t, accordtest.Agency, "", append([]string{"pull", "--url", url, "--dir", dir}, row.flags...)...)
+		for n, want := range row.want {
+			if got := modeOf(filepath.Join(dir, "indicator", accordtest.IndicatorID(n+1), "20240301120000000.json")); got != want {
+				t.Errorf("%v: object %d: got the mode %o, want %o", row.flags, n+1, got, want)
+			}
+			ids := []string{accordtest.IndicatorID(n + 1)}
+			for _, state := range [][]string{nil, {"--state", filepath.Join(dir, fmt.Sprint("state", n))}} {
+				out := filepath.Join(dir, fmt.Sprint("bundle", n, len(state)))
+				as(t, accordtest.Agency, "", slices.Concat([]string{"pull", "--url", url, "--out", out, "--match-id", ids[0]}, state, row.flags)...)
+				if got := modeOf(out); got != want {
+					t.Errorf("%v: a bundle of object %d: got the mode %o, want %o", row.flags, n+1, got, want)
+				}
+			}
+		}
+		out := filepath.Join(dir, "all.json")
+		as(t, accordtest.Agency, "", append([]string{"pull", "--url", url, "--out", out}, row.flags...)...)
+		if got := modeOf(out); got != 0o600 {
+			t.Errorf("%v: a bundle with an object above TLP:CLEAR: got the mode %o", row.flags, got)
+		}
+	}
+	for _, mode := range []string{"0777", "0040", "rw", "-1"} {
+		if got := as(t, accordtest.Agency, "", "pull", "--url", url, "--mode", mode); got.code != exitUsage {
+			t.Errorf("--mode %s: got code %d", mode, got.code)
+		}
 	}
 }

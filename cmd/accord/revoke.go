@@ -119,6 +119,9 @@ func latest(ctx context.Context, client *taxii.Client, url string, id stix.ID) (
 			return nil, err
 		}
 		for _, item := range page.Items {
+			if o, ok := objectIn(item); !ok || o.ID != id {
+				continue // another object than was asked for
+			}
 			if text == nil || versionOf(item).Compare(versionOf(text)) > 0 {
 				text = item
 			}
