@@ -119,6 +119,6 @@ func verifiedHistory(ctx context.Context, e *env, a *audit.Client, v audit.Verif
 	if format == "json" {
 		out = e.stderr
 	}
-	_, err = fmt.Fprintf(out, "Each entry above was checked. %s\n", verdict)
+	_, err = fmt.Fprintf(out, "Each entry above was checked.\n%s\n", verdict)
 	return err
 }

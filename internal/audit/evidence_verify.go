@@ -201,40 +201,48 @@ func (ev Evidence) verifyKept(signed []byte, trusted []note.Verifier, head journ
 	return 0, &EvidenceError{"consistency", fmt.Sprintf("the file does not prove that its journal continues the %d entries of the kept checkpoint: ask for new evidence with --checkpoint", kept.Size)}
 }
 
-// String says what was proved and what was not: fixed sentences, each on a line, and a line an entry.
+// String says what was proved and what was not: verdicts, each a line of fixed text, and below them what the file says, on lines
+// that begin with spaces. Nothing that a file says stands on the line of a verdict.
 func (p Proved) String() string {
 	var b strings.Builder
 	if p.Complete {
-		fmt.Fprintf(&b, "PROVED COMPLETE: up to entry %d nothing about %s is missing.\n", p.Checkpoint.Size, p.Object)
+		fmt.Fprintf(&b, "PROVED COMPLETE: up to entry %d nothing about the object is missing.\n", p.Checkpoint.Size)
 	} else {
 		b.WriteString("NOT PROVED COMPLETE: these entries happened, but others about the object, such as a removal, may have been left out.\n")
 	}
-	fmt.Fprintf(&b, "The head of %s at %d entries is signed by %s", p.Checkpoint.Origin, p.Checkpoint.Size, p.SignedBy)
-	if !p.Trusted {
-		b.WriteString(" (the key of the file itself: compare it with the one that you have from the server's operator)")
+	if p.Trusted {
+		b.WriteString("The head is signed by a key that you gave, or by one that a key you gave has named.\n")
+	} else {
+		b.WriteString("NOT PROVED: whose key signed. It is the key of the file itself: compare it with the one that you have from the server's operator.\n")
 	}
-	b.WriteString(".\n")
 	if p.Named {
-		fmt.Fprintf(&b, "The first terms of the journal name the agreement %s.\n", p.Agreement)
+		b.WriteString("The first terms of the journal name the agreement.\n")
 	} else {
 		b.WriteString("NOT PROVED: the name of the agreement. The file has no terms that name it.\n")
 	}
 	if p.KeptSize > 0 {
 		fmt.Fprintf(&b, "The journal begins with exactly the %d entries of the kept checkpoint.\n", p.KeptSize)
 	}
-	fmt.Fprintf(&b, "It contains %d of these entries:", len(p.Entries))
+	for _, said := range [][2]string{{"object", p.Object}, {"agreement", p.Agreement}, {"head", fmt.Sprintf("%s, %d entries", p.Checkpoint.Origin, p.Checkpoint.Size)}, {"signed by", p.SignedBy}} {
+		fmt.Fprintf(&b, "  %-9s  %s\n", said[0], journal.CleanText(said[1]))
+	}
+	fmt.Fprintf(&b, "Its journal contains %d of these entries:", len(p.Entries))
 	for _, e := range p.Entries {
 		who := slices.DeleteFunc([]string{e.Account, e.Party}, func(s string) bool { return s == "" })
-		fmt.Fprintf(&b, "\n  %d  %s  %s %s %s", e.Position, e.At.Format(journal.TimeFormat), kindNames[e.Kind], e.Object, e.Version)
-		if len(who) > 0 {
-			fmt.Fprintf(&b, " by %s", strings.Join(who, " of "))
-		}
-		if e.Reason != "" {
-			fmt.Fprintf(&b, ", reason: %s", e.Reason)
+		line := fmt.Sprintf("%d  %s  %s %s %s", e.Position, e.At.Format(journal.TimeFormat), kindNames[e.Kind], e.Object, e.Version)
+		if e.Act != "" {
+			line += " (" + e.Act + ")"
 		}
 		if e.Content {
-			b.WriteString(", with the object's text")
+			line += ", with the object's text"
 		}
+		if len(who) > 0 {
+			line += ", by " + strings.Join(who, " of ")
+		}
+		if e.Reason != "" {
+			line += ", reason: " + e.Reason
+		}
+		b.WriteString("\n  " + journal.CleanText(line))
 	}
 	if p.Deliveries != nil {
 		b.WriteString("\nNOT PROVED: deliveries, which are the server's own account:")
