@@ -42,6 +42,7 @@ func (e *WrongError) Is(target error) bool { return target == ErrWrong }
 const (
 	defaultWaiting  = 512
 	defaultRemember = 4096
+	defaultMemory   = 64 << 20
 )
 
 // Options bound what verifying passwords may cost. Zero values are the
@@ -50,6 +51,9 @@ type Options struct {
 	Workers  int // passwords verified at the same time; default: one a processor
 	Waiting  int // requests that may wait for one; default 512
 	Remember int // wrong credentials remembered; default 4096
+
+	// Memory is how many bytes verifying passwords may take; default 64 MiB. One is always verified, whatever it takes.
+	Memory int64
 
 	KeyHeaders []string // names of headers that may carry a token, such as X-API-Key
 
@@ -103,6 +107,9 @@ func New(dir Directory, opts Options) *Authenticator {
 	if opts.Waiting <= 0 {
 		opts.Waiting = defaultWaiting
 	}
+	if opts.Memory <= 0 {
+		opts.Memory = defaultMemory
+	}
 	if opts.Remember <= 0 {
 		opts.Remember = defaultRemember
 	}
@@ -127,7 +134,7 @@ func New(dir Directory, opts Options) *Authenticator {
 		keyHeaders: keyHeaders,
 		dir:        dir, logins: opts.Logins, trust: opts.Trust, now: opts.Now, failed: opts.Failed,
 		refused: lru.New[credentialKey, struct{}](opts.Remember, 1),
-		queue:   newQueue(opts.Workers, opts.Waiting),
+		queue:   newQueue(opts.Workers, opts.Waiting, opts.Memory),
 		macs:    sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
 		decoy: passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes,
 			salt: salt[:saltBytes], key: decoy[:]},
@@ -238,7 +245,15 @@ func (a *Authenticator) byPassword(ctx context.Context, c credentials, address s
 		wait()
 	}
 	from := AddressKey(address)
-	err := a.queue.do(ctx, key, origin{c.name, from}, a.logins.knows(c.name, from), func() error { return a.verify(key, c, account) })
+	h, err := parseHash(account.PasswordHash)
+	has := err == nil
+	if !has {
+		h = a.decoy
+	}
+	takes := cost{hashing: int64(h.memory) << 10, waiting: int64(requestHolds + len(c.name) + len(c.secret))}
+	err = a.queue.do(ctx, key, origin{c.name, from}, a.logins.knows(c.name, from), takes, func() error {
+		return a.verify(key, h, has && !account.Disabled, c.secret)
+	})
 	if errors.Is(err, ErrWrong) {
 		return Account{}, wrong
 	}
@@ -248,13 +263,9 @@ func (a *Authenticator) byPassword(ctx context.Context, c credentials, address s
 	return account, nil
 }
 
-// verify runs argon2id and remembers the outcome.
-func (a *Authenticator) verify(key credentialKey, c credentials, account Account) error {
-	h, err := parseHash(account.PasswordHash)
-	if err != nil {
-		h = a.decoy
-	}
-	if !h.verify(c.secret) || err != nil || account.Disabled {
+// verify runs argon2id and remembers the outcome. may is false for an account that is disabled or has no password.
+func (a *Authenticator) verify(key credentialKey, h passwordHash, may bool, secret string) error {
+	if !h.verify(secret) || !may {
 		a.refused.Put(key, struct{}{}, 1)
 		return ErrWrong
 	}

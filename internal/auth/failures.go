@@ -2,6 +2,7 @@ package auth
 
 import (
 	"container/list"
+	"crypto/sha256"
 	"time"
 )
 
@@ -10,16 +11,25 @@ const (
 	mostFailures = 16 << 10         // names that are remembered
 )
 
-// failures counts wrong passwords by name: of an account, an address or both. The queue's lock guards it.
+// failures counts wrong passwords by name: of an account, an address or both. The queue's lock guards it. Names are kept as
+// hashes: those of accounts are what strangers choose, and may be long.
 type failures struct {
 	free  int           // wrong passwords without effect
 	gap   time.Duration // between attempts after them
 	order list.List     // of *failed, the most recently used first
-	names map[string]*list.Element
+	names map[nameHash]*list.Element
+}
+
+type nameHash [16]byte
+
+func hashOf(name string) (h nameHash) {
+	sum := sha256.Sum256([]byte(name))
+	copy(h[:], sum[:])
+	return h
 }
 
 type failed struct {
-	name  string
+	name  nameHash
 	count int
 	last  time.Time // the last wrong password
 	next  time.Time // the earliest time of the next attempt
@@ -27,12 +37,12 @@ type failed struct {
 }
 
 func newFailures(free int, gap time.Duration) *failures {
-	return &failures{free: free, gap: gap, names: map[string]*list.Element{}}
+	return &failures{free: free, gap: gap, names: map[nameHash]*list.Element{}}
 }
 
 // ready returns when the next attempt may be verified; the zero time is now.
 func (f *failures) ready(name string, now time.Time) time.Time {
-	e, ok := f.names[name]
+	e, ok := f.names[hashOf(name)]
 	if !ok {
 		return time.Time{}
 	}
@@ -45,7 +55,7 @@ func (f *failures) ready(name string, now time.Time) time.Time {
 
 // turn returns which turn the last attempt had, so that turns go round.
 func (f *failures) turn(name string) uint64 {
-	if e, ok := f.names[name]; ok {
+	if e, ok := f.names[hashOf(name)]; ok {
 		return e.Value.(*failed).turn
 	}
 	return 0
@@ -75,10 +85,11 @@ func (f *failures) wrong(name string, now time.Time) {
 
 // entry returns the entry of a name, which it makes if there is none.
 func (f *failures) entry(name string) *failed {
-	e, ok := f.names[name]
+	h := hashOf(name)
+	e, ok := f.names[h]
 	if !ok {
-		e = f.order.PushFront(&failed{name: name})
-		f.names[name] = e
+		e = f.order.PushFront(&failed{name: h})
+		f.names[h] = e
 		if f.order.Len() > mostFailures {
 			f.remove(f.order.Back())
 		}
@@ -89,7 +100,7 @@ func (f *failures) entry(name string) *failed {
 
 // forget drops a name.
 func (f *failures) forget(name string) {
-	if e, ok := f.names[name]; ok {
+	if e, ok := f.names[hashOf(name)]; ok {
 		f.remove(e)
 	}
 }

@@ -54,23 +54,36 @@ type attempt struct {
 	known   bool // the account has logged in from the address before
 	verify  func() error
 	arrived uint64
-	waiters int  // requests
-	running bool // it has a worker
+	hashing int64 // bytes that verifying takes
+	holds   int64 // bytes that each request holds while it waits
+	waiters int   // requests
+	running bool  // it has a worker
 	done    chan struct{}
 	err     error // once done is closed
 }
+
+// cost is what an attempt takes of the queue's memory, in bytes.
+type cost struct{ hashing, waiting int64 }
+
+const (
+	waitingShare = 8       // of the memory, what waiting requests may hold
+	requestHolds = 6 << 10 // what a request holds while it waits, beside its credentials
+)
 
 // queue verifies passwords that are not remembered. Attempts wait in it separately from the requests of identified
 // callers. A free worker takes them fairly: first those of accounts that have logged in from the same address before,
 // then in turn from each address, and within an address in turn for each name.
 type queue struct {
-	limit int // requests that may wait
+	limit  int   // requests that may wait
+	memory int64 // bytes: of running verifications all of it, of waiting requests an eighth
 
 	mu        sync.Mutex
 	waiting   []*attempt                 // guarded by mu: without a worker, oldest first
 	attempts  map[credentialKey]*attempt // guarded by mu: waiting or running
 	requests  int                        // guarded by mu
 	free      int                        // guarded by mu: workers
+	hashing   int64                      // guarded by mu: bytes of running verifications
+	held      int64                      // guarded by mu: bytes of waiting requests
 	arrivals  uint64                     // guarded by mu
 	turns     uint64                     // guarded by mu
 	wake      *time.Timer                // guarded by mu: runs dispatch when a gap has passed
@@ -79,8 +92,8 @@ type queue struct {
 	accounts  *failures
 }
 
-func newQueue(workers, limit int) *queue {
-	q := &queue{limit: limit, free: workers, attempts: map[credentialKey]*attempt{},
+func newQueue(workers, limit int, memory int64) *queue {
+	q := &queue{limit: limit, memory: memory, free: workers, attempts: map[credentialKey]*attempt{},
 		pairs: newFailures(pairFree, pairGap), addresses: newFailures(addressFree, addressGap), accounts: newFailures(accountFree, accountGap)}
 	q.wake = time.AfterFunc(time.Hour, func() {
 		q.mu.Lock()
@@ -92,8 +105,8 @@ func newQueue(workers, limit int) *queue {
 }
 
 // do waits for a verification of the credentials and returns its error, or ErrBusy, a *SlowError or ctx's own.
-func (q *queue) do(ctx context.Context, key credentialKey, from origin, known bool, verify func() error) error {
-	a, err := q.enter(key, from, known, verify)
+func (q *queue) do(ctx context.Context, key credentialKey, from origin, known bool, cost cost, verify func() error) error {
+	a, err := q.enter(key, from, known, cost, verify)
 	if err != nil {
 		hold(ctx, refusedAfter)
 		return err
@@ -124,22 +137,23 @@ func hold(ctx context.Context, d time.Duration) {
 
 // enter adds a request to the attempt with its credentials, or makes one. If the queue is full, the request replaces
 // the newest one from the address with the most requests, if that address has more than its own.
-func (q *queue) enter(key credentialKey, from origin, known bool, verify func() error) (*attempt, error) {
+func (q *queue) enter(key credentialKey, from origin, known bool, cost cost, verify func() error) (*attempt, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.requests >= q.limit && !q.evictFor(from.address) {
+	if (q.requests >= q.limit || q.held+cost.waiting > q.memory/waitingShare) && !q.evictFor(from.address) {
 		return nil, ErrBusy
 	}
 	q.requests++
 	a := q.attempts[key]
 	if a == nil {
 		q.arrivals++
-		a = &attempt{origin: from, key: key, verify: verify, arrived: q.arrivals, done: make(chan struct{})}
+		a = &attempt{origin: from, key: key, verify: verify, hashing: cost.hashing, holds: cost.waiting, arrived: q.arrivals, done: make(chan struct{})}
 		q.attempts[key] = a
 		q.waiting = append(q.waiting, a)
 	}
 	a.known = a.known || known
 	a.waiters++
+	q.held += a.holds
 	q.dispatch()
 	return a, nil
 }
@@ -169,6 +183,7 @@ func (q *queue) leave(a *attempt) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.requests--
+	q.held -= a.holds
 	if a.waiters--; a.waiters == 0 && !a.running && q.attempts[a.key] == a {
 		q.finish(a, context.Canceled)
 		q.dispatch()
@@ -196,6 +211,10 @@ func (q *queue) dispatch() {
 			}
 			return
 		}
+		if q.hashing > 0 && q.hashing+next.hashing > q.memory {
+			return // until one of those that run is done
+		}
+		q.hashing += next.hashing
 		q.free--
 		q.turns++
 		q.waiting = slices.DeleteFunc(q.waiting, func(b *attempt) bool { return next == b })
@@ -258,6 +277,8 @@ func (q *queue) run(a *attempt) {
 		q.pairs.forget(a.pair())
 	}
 	q.finish(a, err)
+	q.hashing -= a.hashing
+	q.dispatch()
 	q.mu.Unlock()
 	if err != nil {
 		time.Sleep(restFactor * took) // the request has its answer

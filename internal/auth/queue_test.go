@@ -29,7 +29,7 @@ func guess(ctx context.Context, q *queue, clients int, of func(n int) origin) *s
 	for c := range clients {
 		all.Go(func() {
 			for n := c; ctx.Err() == nil; n += clients {
-				q.do(ctx, credentialKey{1, byte(n), byte(n >> 8), byte(n >> 16)}, of(n), false, verification(false))
+				q.do(ctx, credentialKey{1, byte(n), byte(n >> 8), byte(n >> 16)}, of(n), false, cost{}, verification(false))
 			}
 		})
 	}
@@ -53,13 +53,13 @@ func TestGuessingKeepsNoRightPasswordOut(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := newQueue(2, defaultWaiting)
+				q := newQueue(2, defaultWaiting, defaultMemory)
 				ctx, stop := context.WithCancel(t.Context())
 				all := guess(ctx, q, row.clients, row.of)
 				for login := range 20 {
 					time.Sleep(10 * time.Second)
 					began := time.Now()
-					err := q.do(ctx, credentialKey{2, byte(login)}, origin{"push", "shared"}, false, verification(true))
+					err := q.do(ctx, credentialKey{2, byte(login)}, origin{"push", "shared"}, false, cost{}, verification(true))
 					if took := time.Since(began); err != nil || took > row.within {
 						t.Errorf("login %d: got %v after %v, want in within %v", login, err, took, row.within)
 					}
@@ -84,7 +84,7 @@ func TestGuessesAreSlowed(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := newQueue(64, defaultWaiting) // a large machine
+				q := newQueue(64, defaultWaiting, defaultMemory) // a large machine
 				ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 				defer stop()
 				var mu sync.Mutex
@@ -93,7 +93,7 @@ func TestGuessesAreSlowed(t *testing.T) {
 				for c := range 40 {
 					all.Go(func() {
 						for n := c; ctx.Err() == nil; n += 40 {
-							q.do(ctx, credentialKey{1, byte(n), byte(n >> 8), byte(n >> 16)}, row.of(n), false, func() error {
+							q.do(ctx, credentialKey{1, byte(n), byte(n >> 8), byte(n >> 16)}, row.of(n), false, cost{}, func() error {
 								mu.Lock()
 								defer mu.Unlock()
 								verified++
@@ -114,12 +114,12 @@ func TestGuessesAreSlowed(t *testing.T) {
 // An account that has logged in from an address can log in there again, despite guesses from elsewhere.
 func TestAKnownAddressHasAWayThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(2, defaultWaiting)
+		q := newQueue(2, defaultWaiting, defaultMemory)
 		ctx, stop := context.WithCancel(t.Context())
 		all := guess(ctx, q, 200, func(n int) origin { return origin{"push", fmt.Sprint("a", n%50)} })
 		time.Sleep(5 * time.Minute)
 		began := time.Now()
-		if err := q.do(ctx, credentialKey{2}, origin{"push", "office"}, true, verification(true)); err != nil || time.Since(began) > time.Second {
+		if err := q.do(ctx, credentialKey{2}, origin{"push", "office"}, true, cost{}, verification(true)); err != nil || time.Since(began) > time.Second {
 			t.Errorf("got %v after %v, want in within a second", err, time.Since(began))
 		}
 		stop()
@@ -131,13 +131,13 @@ func TestAKnownAddressHasAWayThrough(t *testing.T) {
 // An address that fills the queue is refused before others are.
 func TestAFullQueueHasRoomForOtherAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(1, 10)
+		q := newQueue(1, 10, defaultMemory)
 		release := q.hold()
 		ctx, stop := context.WithCancel(t.Context())
 		all := guess(ctx, q, 10, func(n int) origin { return origin{fmt.Sprint("name", n), "crowd"} })
 		synctest.Wait()
 		done := make(chan error)
-		go func() { done <- q.do(ctx, credentialKey{2}, origin{"push", "office"}, false, verification(true)) }()
+		go func() { done <- q.do(ctx, credentialKey{2}, origin{"push", "office"}, false, cost{}, verification(true)) }()
 		synctest.Wait()
 		release()
 		if err := <-done; err != nil {
@@ -203,4 +203,54 @@ func TestVerifiedCredentialsOutliveTheProcess(t *testing.T) {
 	if err := try(basicHeader("push", "a long password")); !errors.Is(err, context.Canceled) {
 		t.Errorf("after a new password: got %v, want the old one to be verified", err)
 	}
+}
+
+// However many workers there are, what verifications take at once stays within their budget, and the largest one still has its turn.
+func TestVerificationsShareABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(64, defaultWaiting, 64<<20)
+		var mu sync.Mutex
+		running, most, done := int64(0), int64(0), 0
+		var all sync.WaitGroup
+		for n := range 200 {
+			takes := cost{hashing: 19 << 20}
+			if n == 100 {
+				takes.hashing = 256 << 20
+			}
+			all.Go(func() {
+				err := q.do(t.Context(), credentialKey{byte(n), 1}, origin{fmt.Sprint("name", n), fmt.Sprint("a", n)}, false, takes, func() error {
+					mu.Lock()
+					running += takes.hashing
+					most = max(most, running)
+					mu.Unlock()
+					time.Sleep(20 * time.Millisecond)
+					mu.Lock()
+					defer mu.Unlock()
+					running -= takes.hashing
+					done++
+					return nil
+				})
+				if err != nil {
+					t.Errorf("%d: %v", n, err)
+				}
+			})
+		}
+		all.Wait()
+		if most != 256<<20 || done != 200 {
+			t.Errorf("got %d MiB at once and %d verified, want the largest alone, and all of them", most>>20, done)
+		}
+		q = newQueue(1, defaultWaiting, 1<<20)
+		release := q.hold()
+		refused := 0
+		for n := range 100 {
+			if _, err := q.enter(credentialKey{byte(n), 2}, origin{"push", "crowd"}, false, cost{waiting: 8 << 10}, func() error { return nil }); err != nil {
+				refused++
+			}
+		}
+		if refused != 100-16 {
+			t.Errorf("got %d of 100 requests refused, want all but those that an eighth of the budget holds", refused)
+		}
+		release()
+		time.Sleep(time.Minute)
+	})
 }

@@ -18,6 +18,9 @@ import (
 // loginsInterval is how often what is known about logins is written to disk.
 const loginsInterval = 10 * time.Second
 
+// leastLoginMemory is what verifying passwords may take where --max-memory is small.
+const leastLoginMemory = 16 << 20
+
 // openLogins makes the authenticator, whose memory outlives the process.
 func (s *srv) openLogins(context.Context) (stop, error) {
 	logins, err := auth.OpenLogins(filepath.Join(s.config.DataDir, auth.LoginsFolder))
@@ -31,6 +34,7 @@ func (s *srv) openLogins(context.Context) (stop, error) {
 	s.trust = &trust{store: s.store, certificate: s.certificate}
 	s.authenticator = auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{
 		Logins: logins, Now: s.config.Now, Failed: s.loginRefused, Trust: s.trust.now, KeyHeaders: s.config.KeyHeaders,
+		Memory: max(s.config.Limits.Memory/8, leastLoginMemory),
 	})
 	save := func() {
 		if err := logins.Save(); err != nil {
