@@ -10,6 +10,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 )
@@ -27,6 +28,10 @@ type Account struct {
 
 	LastSuccess *auth.Login `json:"last_success,omitempty"` // to a minute
 	LastFailure *auth.Login `json:"last_failure,omitempty"`
+
+	// Ignored counts polls with query parameters without a meaning: the account may take the answers for filtered. Only in
+	// the answer about one account.
+	Ignored uint64 `json:"polls_with_ignored_parameters,omitempty"`
 }
 
 // Token is a token as administration shows it. Secret is the token itself; it is shown once, in the answer to NewToken.
@@ -67,13 +72,28 @@ func (s *Service) Accounts() []Account {
 	return list
 }
 
-// AccountNamed finds one account.
+// Account finds one account.
 func (s *Service) Account(name string) (Account, error) {
 	a, ok := s.store.Registry().Account(name)
 	if !ok {
 		return Account{}, notFound("there is no account %s", name)
 	}
-	return s.accountView(a), nil
+	v := s.accountView(a)
+	if s.audit.Deliveries == nil {
+		return v, nil
+	}
+	for _, col := range s.store.Collections() {
+		readers, _, err := s.audit.Deliveries.Consumers(col.ID())
+		if err != nil {
+			return Account{}, err
+		}
+		for _, r := range readers {
+			if r.Account == name && strings.HasSuffix(r.Filter, delivery.IgnoredParameters) {
+				v.Ignored += r.Polls
+			}
+		}
+	}
+	return v, nil
 }
 
 // AddAccount makes an account.

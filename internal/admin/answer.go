@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,13 +10,17 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/control"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/store"
@@ -28,10 +33,11 @@ func (e *wrongMethod) Error() string {
 	return fmt.Sprintf("%s takes %s, not %s", e.path, e.allowed, e.method)
 }
 
-// limited is the error of a request that will do later: its account has reached a limit.
+// limited is the error of a request that will do later: its account or party has reached a limit, or the server is busy.
 type limited interface {
 	error
 	RetryAfter() time.Duration
+	Busy() bool
 }
 
 // badRequest is an error in what a request says.
@@ -42,12 +48,51 @@ func (e *badRequest) Unwrap() error { return e.error }
 // maxBody bounds a request: an apply file, escaped as JSON.
 const maxBody = 2*applyfile.MaxFile + 1<<20
 
-// readJSON reads a request's body; an empty one leaves v as it is.
+// readJSON reads a request's body; an empty one leaves v as it is. Its texts are of one line, except those of severalLines.
 func readJSON(r *http.Request, v any) error {
 	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil && !errors.Is(err, io.EOF) {
 		return &badRequest{fmt.Errorf("read the request: %w", err)}
+	}
+	if err := checkLines("", reflect.ValueOf(v)); err != nil {
+		return &badRequest{err}
+	}
+	return nil
+}
+
+// severalLines are the members of requests that may have line breaks, or are compared with what is stored and nothing else: an
+// apply file, certificates, passwords and their hashes, and what is searched for.
+var severalLines = []string{"text", "client_ca", "client_cas", "password", "password_hash", "password_hashes", "q"}
+
+// checkLines refuses characters that act on a terminal, or on a page, in the texts of a request.
+func checkLines(name string, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			return checkLines(name, v.Elem())
+		}
+	case reflect.String:
+		if err := control.CheckLine(v.String()); err != nil {
+			return fmt.Errorf("%s %w", name, err)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := checkLines(name, v.Index(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			member, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if !field.IsExported() || slices.Contains(severalLines, member) {
+				continue
+			}
+			if err := checkLines(cmp.Or(member, name), v.Field(i)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -170,6 +215,8 @@ func statusOf(err error) int {
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
 		return http.StatusUnauthorized
 	case errors.Is(err, auth.ErrBusy), errors.Is(err, live.ErrBusy), errors.Is(err, store.ErrClosed):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &limit) && limit.Busy():
 		return http.StatusServiceUnavailable
 	case errors.As(err, &slow), errors.As(err, &limit):
 		return http.StatusTooManyRequests

@@ -254,7 +254,7 @@ func (s *Service) serveContent(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return noted{plain{mediaType: "application/json", body: text}, ended}, nil
+	return noted{plain{mediaType: "application/json", body: text}, func() (func(bool), error) { return ended, nil }}, nil
 }
 
 // serveTerms serves the document that an entry about terms covers.

@@ -200,12 +200,14 @@ func (s *Service) serveRefusedText(c call) (any, error) {
 	if s.audit.Deliveries == nil || isAtTheMachine(c.caller.Account) {
 		return answer, nil
 	}
-	begun, err := s.audit.Deliveries.Begin(c.Context(), delivery.Delivery{Collection: r.col.ID(), Account: string(c.caller.Account),
-		Party: string(c.caller.Party), Way: delivery.Refused, Filter: k.Key.String(), At: s.now()})
-	if err != nil {
-		return nil, fmt.Errorf("note a delivery: %w", err)
-	}
-	return noted{answer, begun.End}, nil
+	return noted{answer, func() (func(bool), error) {
+		begun, err := s.audit.Deliveries.Begin(c.Context(), delivery.Delivery{Collection: r.col.ID(), Account: string(c.caller.Account),
+			Party: string(c.caller.Party), Way: delivery.Refused, Filter: k.Key.String(), At: s.now()})
+		if err != nil {
+			return nil, fmt.Errorf("note a delivery: %w", err)
+		}
+		return begun.End, nil
+	}}, nil
 }
 
 // retryRefused says what to try again: one of its members.

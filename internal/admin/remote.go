@@ -22,7 +22,7 @@ type Remote struct {
 	Identify func(*http.Request) (auth.Account, error)
 
 	// Enter admits a request, and returns what is called once it is answered; nil: all are admitted. An error that has a
-	// method RetryAfter says that the account has reached a limit (429).
+	// method RetryAfter says that the account has reached a limit (429), or the server is busy (503): see limited.
 	Enter func(http.ResponseWriter, *http.Request, agreement.Caller) (leave func(), err error)
 
 	// Stream, if set, is called when an answer has become a stream, which package live bounds: it no longer counts among the

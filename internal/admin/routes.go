@@ -115,10 +115,11 @@ func (s *Service) handler(prefix string, atTheMachine bool) http.Handler {
 	})
 }
 
-// noted is an answer whose delivery was noted: ended is called once it is known whether the whole answer was sent.
+// noted is an answer whose delivery is noted before it is sent: note may wait for the disk, so it is called when the answer's turn
+// has ended. ended is called once it is known whether the whole answer was sent.
 type noted struct {
 	answer any
-	ended  func(whole bool)
+	note   func() (ended func(whole bool), err error)
 }
 
 // streamed has a route answer with a stream, if the caller reaches it. An error means that nothing was written.
@@ -155,7 +156,8 @@ func (s *Service) make(r route, req *http.Request) (p plain, ended func(whole bo
 	return p, ended, nil
 }
 
-// answer has a route answer, if the caller reaches it: in a turn, if that takes long.
+// answer has a route answer, if the caller reaches it: in a turn, if that takes long. Its delivery is noted when the turn has ended,
+// for that may wait for the disk.
 func (s *Service) answer(r route, req *http.Request, reserved *budget.Reservation) (answer any, ended func(whole bool), err error) {
 	c, err := callOf(req)
 	if err != nil {
@@ -165,20 +167,27 @@ func (s *Service) answer(r route, req *http.Request, reserved *budget.Reservatio
 	if r.reach == operators && !c.caller.Operator {
 		return nil, nil, errOperatorsOnly
 	}
-	if r.long {
-		done, err := reserved.Long(req.Context())
-		if err != nil {
-			return nil, nil, err
-		}
-		defer done() // before the client is waited for
-	}
-	if answer, err = r.do(s, c); err != nil {
+	if answer, err = s.inTurn(r, c, reserved); err != nil {
 		return nil, nil, err
 	}
-	if n, ok := answer.(noted); ok {
-		return n.answer, n.ended, nil
+	n, ok := answer.(noted)
+	if !ok {
+		return answer, func(bool) {}, nil
 	}
-	return answer, func(bool) {}, nil
+	ended, err = n.note()
+	return n.answer, ended, err
+}
+
+// inTurn has a route answer, in a turn if that takes long.
+func (s *Service) inTurn(r route, c call, reserved *budget.Reservation) (any, error) {
+	if r.long {
+		done, err := reserved.Long(c.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	return r.do(s, c)
 }
 
 // mostQuestion bounds the body of a question that takes long to answer: a search for ten thousand values.

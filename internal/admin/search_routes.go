@@ -240,21 +240,23 @@ func (s *Service) deliver(c call, answer any, shown shown, way delivery.Way) (an
 	if s.audit.Deliveries == nil {
 		return answer, nil
 	}
-	var begun []*delivery.Begun
-	ended := func(whole bool) {
-		for _, b := range begun {
-			b.End(whole)
+	return noted{answer, func() (func(bool), error) {
+		var begun []*delivery.Begun
+		ended := func(whole bool) {
+			for _, b := range begun {
+				b.End(whole)
+			}
 		}
-	}
-	for collection, positions := range shown {
-		slices.Sort(positions)
-		b, err := s.audit.Deliveries.Begin(c.Context(), delivery.Delivery{Collection: collection, Account: string(c.caller.Account),
-			Party: string(c.caller.Party), Way: way, Positions: slices.Compact(positions), At: s.now()})
-		if err != nil {
-			ended(false)
-			return nil, fmt.Errorf("note a delivery: %w", err)
+		for collection, positions := range shown {
+			slices.Sort(positions)
+			b, err := s.audit.Deliveries.Begin(c.Context(), delivery.Delivery{Collection: collection, Account: string(c.caller.Account),
+				Party: string(c.caller.Party), Way: way, Positions: slices.Compact(positions), At: s.now()})
+			if err != nil {
+				ended(false)
+				return nil, fmt.Errorf("note a delivery: %w", err)
+			}
+			begun = append(begun, b)
 		}
-		begun = append(begun, b)
-	}
-	return noted{answer, ended}, nil
+		return ended, nil
+	}}, nil
 }

@@ -31,9 +31,10 @@ func (x *Index) page(views []*view, q Query, after *cursor) (results []Result, n
 	}
 	var tree ijson.Tree
 	results = []Result{}
+	size := 0
 	for len(heads) > 0 {
 		newest := slices.MaxFunc(heads, (*head).compare)
-		if len(results) == q.Limit {
+		if len(results) == q.Limit || size >= mostPage {
 			last := results[len(results)-1]
 			return results, cursor{added: last.Added, collection: last.source.Collection.ID(), position: last.source.Position}.encode(q), nil
 		}
@@ -41,6 +42,7 @@ func (x *Index) page(views []*view, q Query, after *cursor) (results []Result, n
 			return nil, "", err
 		} else if ok {
 			results = append(results, r)
+			size += r.size()
 		}
 		if err := newest.advance(); err != nil {
 			return nil, "", err
@@ -50,6 +52,21 @@ func (x *Index) page(views []*view, q Query, after *cursor) (results []Result, n
 		}
 	}
 	return results, "", nil
+}
+
+// mostPage is after how many bytes a page of results ends, whatever its limit. It has one result at least.
+const mostPage = 1 << 20
+
+// size is about how many bytes a result takes in an answer.
+func (r *Result) size() int {
+	const frame = 400 // names of members, identifiers, times
+	n := frame + len(r.Name) + len(r.Version) + len(r.Producer) + len(r.ValidUntil) + len(r.Object)
+	for _, list := range [][]string{r.Labels, r.Matches} {
+		for _, s := range list {
+			n += len(s) + 3
+		}
+	}
+	return n
 }
 
 // head is the newest position of a view that no result has shown.

@@ -64,7 +64,11 @@ func filterText(f taxii.Filter) string {
 	if len(f.Specs) > 0 {
 		parts = append(parts, "match[spec_version]="+knownNames(f.Specs, func(name string) bool { return name == "2.0" || name == "2.1" }))
 	}
-	return strings.Join(parts, "&")
+	text := strings.Join(parts, "&")
+	if len(f.Unknown) > 0 {
+		text = strings.TrimSpace(text + " " + delivery.IgnoredParameters)
+	}
+	return text
 }
 
 // knownNames lists the known ones of some names, at most three of them in order, and counts the rest.

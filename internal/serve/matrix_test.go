@@ -9,6 +9,25 @@ import (
 	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
+// spellings are other ways to write a path.
+var spellings = []struct {
+	name string
+	of   func(string) string
+}{
+	{"repeated slashes", func(p string) string { return strings.ReplaceAll(p, "/", "//") }},
+	{"no last slash", func(p string) string { return strings.TrimSuffix(p, "/") }},
+	{"an escaped letter", func(p string) string { return strings.Replace(p, "c", "%63", 1) }},
+	{"an escaped slash", func(p string) string { return p[:1] + strings.Replace(p[1:], "/", "%2F", 1) }},
+	{"an escape of an escape", func(p string) string { return strings.Replace(p, "c", "%2563", 1) }},
+	{"capitals", strings.ToUpper},
+	{"a detour", func(p string) string { return p[:len(p)-1] + "/x/../" }},
+	{"an escaped detour", func(p string) string { return p[:len(p)-1] + "/x/%2e%2e/" }},
+	{"a dot", func(p string) string { return "/." + p }},
+	{"a backslash", func(p string) string { return p[:1] + strings.Replace(p[1:], "/", `\`, 1) }},
+	{"a semicolon", func(p string) string { return strings.TrimSuffix(p, "/") + ";x/" }},
+	{"a null", func(p string) string { return p + "%00" }},
+}
+
 // Every route answers every role as it should, and no spelling of a path gives a role more than the plain one does: what
 // authorises reads the path that routes.
 func TestEveryRouteHoldsForEveryRoleInEverySpelling(t *testing.T) {
@@ -34,6 +53,7 @@ func TestEveryRouteHoldsForEveryRoleInEverySpelling(t *testing.T) {
 		{"GET", object, [6]int{401, 200, 200, 404, 404, 200}},
 		{"GET", object + "versions/", [6]int{401, 200, 200, 404, 404, 200}},
 		{"POST", gsp + "objects/", [6]int{401, 422, 403, 404, 404, 403}},
+		{"DELETE", gsp + "objects/" + accordtest.IndicatorID(9) + "/", [6]int{401, 404, 403, 404, 404, 403}},
 		{"GET", circle, [6]int{401, 404, 200, 200, 404, 200}},
 		{"GET", circle + "objects/", [6]int{401, 404, 200, 200, 404, 200}},
 		{"GET", "/accord/v1/agreements/", [6]int{401, 200, 200, 200, 200, 200}},
@@ -44,23 +64,6 @@ func TestEveryRouteHoldsForEveryRoleInEverySpelling(t *testing.T) {
 		{"GET", "/accord/v1/parties/", [6]int{401, 403, 403, 403, 403, 200}},
 		{"POST", "/accord/v1/parties/", [6]int{401, 415, 415, 415, 415, 415}}, // without a type
 		{"GET", "/accord/v1/accounts/root/password-hash/", [6]int{401, 404, 404, 404, 404, 404}},
-	}
-	spellings := []struct {
-		name string
-		of   func(string) string
-	}{
-		{"repeated slashes", func(p string) string { return strings.ReplaceAll(p, "/", "//") }},
-		{"no last slash", func(p string) string { return strings.TrimSuffix(p, "/") }},
-		{"an escaped letter", func(p string) string { return strings.Replace(p, "c", "%63", 1) }},
-		{"an escaped slash", func(p string) string { return p[:1] + strings.Replace(p[1:], "/", "%2F", 1) }},
-		{"an escape of an escape", func(p string) string { return strings.Replace(p, "c", "%2563", 1) }},
-		{"capitals", strings.ToUpper},
-		{"a detour", func(p string) string { return p[:len(p)-1] + "/x/../" }},
-		{"an escaped detour", func(p string) string { return p[:len(p)-1] + "/x/%2e%2e/" }},
-		{"a dot", func(p string) string { return "/." + p }},
-		{"a backslash", func(p string) string { return p[:1] + strings.Replace(p[1:], "/", `\`, 1) }},
-		{"a semicolon", func(p string) string { return strings.TrimSuffix(p, "/") + ";x/" }},
-		{"a null", func(p string) string { return p + "%00" }},
 	}
 	h := s.TAXII.Handler()
 	ask := func(method, path, as string) int {

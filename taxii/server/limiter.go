@@ -27,6 +27,9 @@ func (e *limitError) Error() string { return e.text }
 // RetryAfter is how long to wait before the same request is sent again.
 func (e *limitError) RetryAfter() time.Duration { return e.after }
 
+// Busy reports whether the limit is the server's own, and not the account's or its party's.
+func (e *limitError) Busy() bool { return e.status == http.StatusServiceUnavailable }
+
 // tooMany is the error of an account's or a party's limit.
 func tooMany(after time.Duration, format string, args ...any) error {
 	return &limitError{status: http.StatusTooManyRequests, after: after, text: fmt.Sprintf(format, args...)}

@@ -36,7 +36,8 @@ func (s *Server) Stream() (ended func()) {
 
 // Enter admits a request to a mounted package, once the package has identified the caller: the request is held to the limits
 // of the account and its party, and logged under the account's name. w is the ResponseWriter that the package was given.
-// leave must be called when the request is answered. The error has a method RetryAfter when a limit is reached (429).
+// leave must be called when the request is answered. The error has methods RetryAfter and Busy when a limit is reached: the
+// server's own (503), or another (429).
 func (s *Server) Enter(w http.ResponseWriter, r *http.Request, caller agreement.Caller) (leave func(), err error) {
 	if caller.Account == "" {
 		return nil, auth.ErrMissing
