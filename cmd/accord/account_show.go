@@ -44,6 +44,9 @@ func showAccount(w io.Writer, a admin.Account) error {
 		}
 		fmt.Fprintf(w, "token         %s  %s  %s  %s\n", t.ID, cmp.Or(t.Note, "(no name)"), expires, used)
 	}
+	if a.Ignored > 0 {
+		fmt.Fprintf(w, "ignored       query parameters without a meaning in %s, which were answered as without them\n", count(a.Ignored, "poll"))
+	}
 	fmt.Fprintf(w, "last success  %s\n", loginText(a.LastSuccess))
 	_, err := fmt.Fprintf(w, "last failure  %s\n", loginText(a.LastFailure))
 	return err

@@ -142,6 +142,9 @@ func filterOrAll(filter string) string {
 	if filter == "" {
 		return "everything"
 	}
+	if filter == delivery.IgnoredParameters {
+		return "everything " + filter
+	}
 	return filter
 }
 

@@ -28,6 +28,10 @@ type Delivery struct {
 	At         time.Time
 }
 
+// IgnoredParameters ends the Filter of a delivery whose question had parameters without a meaning: the answer is not filtered by
+// them, and its reader may think that it is.
+const IgnoredParameters = "(parameters without a meaning ignored)"
+
 // Way is a way by which an object's text leaves.
 type Way string
 
