@@ -137,7 +137,9 @@ func TestAFullQueueHasRoomForOtherAddresses(t *testing.T) {
 		all := guess(ctx, q, 10, func(n int) origin { return origin{fmt.Sprint("name", n), "crowd"} })
 		synctest.Wait()
 		done := make(chan error)
-		go func() { done <- q.do(ctx, credentialKey{2}, origin{"push", "office"}, false, cost{}, verification(true)) }()
+		go func() {
+			done <- q.do(ctx, credentialKey{2}, origin{"push", "office"}, false, cost{}, verification(true))
+		}()
 		synctest.Wait()
 		release()
 		if err := <-done; err != nil {
