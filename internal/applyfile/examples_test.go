@@ -26,7 +26,9 @@ func judged(t *testing.T, terms, text string) (rules map[string]bool) {
 	found = append(found, validate.Object(o, validate.Options{SpecVersions: a.Accept.SpecVersions})...)
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	party := agreement.Party{Name: "vendor", Identity: "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff"}
-	found = append(found, a.Accepts(o, party, found, func(id stix.ID) (agreement.Definition, bool) { return agreement.Definition{ID: id, Foreign: true}, id == anothers }, now).Findings...)
+	found = append(found, a.Accepts(o, party, found, func(id stix.ID) (agreement.Definition, bool) {
+		return agreement.Definition{ID: id, Foreign: id == anothers}, id == anothers
+	}, now).Findings...)
 	rules = map[string]bool{}
 	for _, f := range found {
 		rules[f.Rule] = true
