@@ -252,7 +252,8 @@ func TestStatusesAreKeptWithTheirChanges(t *testing.T) { // T-044, T-045
 	if err != nil {
 		t.Fatal(err)
 	}
-	draft, outcomes, by, ok, err := col.Status(id)
+	kept, ok, err := col.Status(id)
+	draft, outcomes, by := kept.Draft, kept.Outcomes, kept.By
 	if err != nil || !ok || by != vendor || string(draft) != "draft" || !reflect.DeepEqual(outcomes, r.Outcomes) {
 		t.Errorf("got %s, %v by %v, %v, %v; want %v", draft, outcomes, by, ok, err, r.Outcomes)
 	}
@@ -273,10 +274,10 @@ func TestStatusesAreKeptWithTheirChanges(t *testing.T) { // T-044, T-045
 	if n, err := col.ForgetStatuses(context.Background(), now.Add(-time.Minute)); n != 1 || err != nil {
 		t.Errorf("forgot %d, %v, want 1", n, err)
 	}
-	if _, _, _, ok, err := col.Status(id); ok || err != nil {
+	if _, ok, err := col.Status(id); ok || err != nil {
 		t.Errorf("the old status: got %v, %v", ok, err)
 	}
-	if _, _, _, ok, err := col.Status(later); !ok || err != nil {
+	if _, ok, err := col.Status(later); !ok || err != nil {
 		t.Errorf("the new status: got %v, %v", ok, err)
 	}
 }

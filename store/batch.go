@@ -60,6 +60,9 @@ type Batch struct {
 type StatusDraft struct {
 	ID   uuid.UUID
 	Text []byte
+
+	// Counted says that the draft names no object whose outcome is the store's: only how many there are of each kind is kept.
+	Counted bool
 }
 
 // Change is one of Add, Remove, Terms and Decide.

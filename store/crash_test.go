@@ -167,7 +167,7 @@ func mustHold(t *testing.T, col *Collection, line string) {
 	if err != nil {
 		return // cut
 	}
-	if _, _, _, ok, err := col.Status(sid); !ok || err != nil {
+	if _, ok, err := col.Status(sid); !ok || err != nil {
 		t.Fatalf("acknowledged %q, but its status is not there: %v", line, err)
 	}
 }

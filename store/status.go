@@ -23,15 +23,20 @@ const StatusLifetime = 30 * 24 * time.Hour
 
 // A kept status is: time as 8 bytes, length of the account's name as uvarint, the name, the same of the party, and the
 // body compressed, then 4 bytes of a checksum over all of it. The body is the byte statusBody, the draft's length as uvarint,
-// the draft, and for each outcome its kind, its position and its time as uvarints, and its version with its length. Before
-// format 3 the body is the finished text.
-const statusBody = 1
+// the draft, and for each outcome its kind, its position and its time as uvarints, and its version with its length. With the
+// byte statusCounted there is, behind the draft, for each kind of outcome the kind and their number as uvarint. Before format 3
+// the body is the finished text.
+const (
+	statusBody    = 1
+	statusCounted = 2
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // maxStatus bounds the body of a status that is read, in bytes: the decoder makes room for as many as the text claims to
-// be before it looks further. One of a hundred thousand objects takes some 25 MB.
-const maxStatus = 1 << 30
+// be before it looks further. A draft has less than 8 MiB, with outcomes of the objects in it less than 16; one of an earlier program,
+// of a hundred thousand objects, takes some 25.
+const maxStatus = 64 << 20
 
 // forgetBatch is how many statuses one transaction drops.
 const forgetBatch = 1000
@@ -47,7 +52,7 @@ var (
 )
 
 func (t *buckets) putStatus(s *StatusDraft, by Actor, now uint64, outcomes []Outcome) error {
-	id, body := s.ID, appendStatusBody(make([]byte, 0, len(s.Text)+20*len(outcomes)+16), s.Text, outcomes)
+	id, body := s.ID, appendStatusBody(make([]byte, 0, len(s.Text)+16), s, outcomes)
 	enc, err := statusEncoder()
 	if err != nil {
 		return fmt.Errorf("keep status %s: %w", id, err)
@@ -71,9 +76,25 @@ func (t *buckets) putStatus(s *StatusDraft, by Actor, now uint64, outcomes []Out
 
 var errStatus = errors.New("the status is damaged")
 
-func appendStatusBody(dst, draft []byte, outcomes []Outcome) []byte {
-	dst = append(dst, statusBody)
-	dst = append(binary.AppendUvarint(dst, uint64(len(draft))), draft...)
+func appendStatusBody(dst []byte, s *StatusDraft, outcomes []Outcome) []byte {
+	format := byte(statusBody)
+	if s.Counted {
+		format = statusCounted
+	}
+	dst = append(dst, format)
+	dst = append(binary.AppendUvarint(dst, uint64(len(s.Text))), s.Text...)
+	if s.Counted {
+		var counts [256]uint64
+		for _, o := range outcomes {
+			counts[o.Kind]++
+		}
+		for kind, n := range counts {
+			if n > 0 {
+				dst = binary.AppendUvarint(append(dst, byte(kind)), n)
+			}
+		}
+		return dst
+	}
 	for _, o := range outcomes {
 		dst = append(dst, byte(o.Kind))
 		dst = binary.AppendUvarint(dst, uint64(o.Position))
@@ -87,10 +108,11 @@ func appendStatusBody(dst, draft []byte, outcomes []Outcome) []byte {
 	return dst
 }
 
-func parseStatusBody(b []byte) (draft []byte, outcomes []Outcome, err error) {
-	if len(b) == 0 || b[0] != statusBody {
-		return b, nil, nil
+func parseStatusBody(b []byte) (kept KeptStatus, err error) {
+	if len(b) == 0 || b[0] != statusBody && b[0] != statusCounted {
+		return KeptStatus{Draft: b}, nil
 	}
+	counted := b[0] == statusCounted
 	b = b[1:]
 	number := func() (n uint64) {
 		n, used := binary.Uvarint(b)
@@ -110,7 +132,15 @@ func parseStatusBody(b []byte) (draft []byte, outcomes []Outcome, err error) {
 		t, b = b[:n:n], b[n:]
 		return t
 	}
-	draft = text()
+	kept.Draft = text()
+	for counted && len(b) > 0 && err == nil {
+		kind := OutcomeKind(b[0])
+		b = b[1:]
+		if kept.Counts == nil {
+			kept.Counts = make(map[OutcomeKind]uint64)
+		}
+		kept.Counts[kind] += number()
+	}
 	for len(b) > 0 && err == nil {
 		o := Outcome{Kind: OutcomeKind(b[0])}
 		b = b[1:]
@@ -119,9 +149,9 @@ func parseStatusBody(b []byte) (draft []byte, outcomes []Outcome, err error) {
 			o.At = timeOf(at)
 		}
 		o.Version = string(text())
-		outcomes = append(outcomes, o)
+		kept.Outcomes = append(kept.Outcomes, o)
 	}
-	return draft, outcomes, err
+	return kept, err
 }
 
 func parseStatus(b []byte) (body []byte, by Actor, err error) {
@@ -148,23 +178,33 @@ func parseStatus(b []byte) (body []byte, by Actor, err error) {
 	return body, Actor{agreement.AccountName(names[0]), agreement.PartyName(names[1])}, nil
 }
 
-// Status returns the draft of a status resource, the outcomes of its batch, and its submitter. There are none of a status
-// that a program before format 3 kept: its draft is the finished text.
-func (c *Collection) Status(id uuid.UUID) (draft []byte, outcomes []Outcome, by Actor, ok bool, err error) {
+// KeptStatus is a status resource as it is kept. It has neither outcomes nor counts if a program before format 3 kept it: its draft
+// is the finished text.
+type KeptStatus struct {
+	Draft    []byte
+	Outcomes []Outcome              // of the batch's changes, in order
+	Counts   map[OutcomeKind]uint64 // instead, of a draft that was Counted
+	By       Actor                  // its submitter
+}
+
+// Status returns a status resource.
+func (c *Collection) Status(id uuid.UUID) (kept KeptStatus, ok bool, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketStatuses).Get(id[:])
 		if ok = b != nil; !ok {
 			return nil
 		}
-		if draft, by, err = parseStatus(b); err == nil {
-			draft, outcomes, err = parseStatusBody(draft)
+		body, by, err := parseStatus(b)
+		if err == nil {
+			kept, err = parseStatusBody(body)
 		}
+		kept.By = by
 		return err
 	})
 	if err != nil {
-		return nil, nil, Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
+		return KeptStatus{}, false, fmt.Errorf("read status %s: %w", id, err)
 	}
-	return draft, outcomes, by, ok, nil
+	return kept, ok, nil
 }
 
 // ForgetStatuses drops statuses older than before, a bounded number in one transaction, and returns how many.

@@ -92,7 +92,7 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 	batch := store.Batch{
 		Actor:  store.Actor{Account: caller.Account, Party: caller.Party},
 		Terms:  digest,
-		Status: &store.StatusDraft{ID: id, Text: text},
+		Status: &store.StatusDraft{ID: id, Text: text, Counted: kept.Left != nil && kept.Left.Passed > 0},
 
 		OnBehalf: opts.OnBehalf,
 	}
@@ -118,10 +118,10 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 	for i := range verdicts {
 		releaseTree(verdicts[i].object.Tree)
 	}
-	result := finish(kept, outcomes)
+	result := finish(kept, outcomes, nil)
 	if opts.Refused != nil {
 		if kept != draft {
-			finish(draft, outcomes)
+			finish(draft, outcomes, nil)
 		}
 		for _, d := range draft.Details {
 			if d.Outcome == Refused {

@@ -139,21 +139,22 @@ const Lifetime = store.StatusLifetime
 
 // Load reads a result and its submitter. ok is false if the store has none under the id.
 func Load(col *store.Collection, id uuid.UUID) (r *Result, by store.Actor, ok bool, err error) {
-	text, outcomes, by, ok, err := col.Status(id)
+	kept, ok, err := col.Status(id)
 	if err != nil || !ok {
 		return nil, store.Actor{}, false, err
 	}
+	outcomes, by := kept.Outcomes, kept.By
 	draft := new(Result)
-	if err := json.Unmarshal(text, draft); err != nil {
+	if err := json.Unmarshal(kept.Draft, draft); err != nil {
 		return nil, store.Actor{}, false, fmt.Errorf("read status %s: %w", id, err)
 	}
-	if pending(draft) > len(outcomes) {
+	if kept.Counts == nil && pending(draft) > len(outcomes) {
 		return nil, store.Actor{}, false, fmt.Errorf("read status %s: it has %d outcomes, expected %d", id, len(outcomes), pending(draft))
 	}
 	if outcomes, err = hide(col, by.Party, outcomes); err != nil {
 		return nil, store.Actor{}, false, err
 	}
-	r = finish(draft, outcomes)
+	r = finish(draft, outcomes, kept.Counts)
 	if r.Successes+r.Failures == 0 { // else it was kept, finished and bounded, before statuses were drafts
 		r.bound()
 	}
@@ -221,19 +222,27 @@ func pending(draft *Result) (n int) {
 	return n
 }
 
-// finish fills a draft in with the store's outcomes of the objects that passed, in order.
-func finish(r *Result, outcomes []store.Outcome) *Result {
+// finish fills a draft in with the store's outcomes of the objects that passed, in order, or with how many there are of each kind.
+func finish(r *Result, outcomes []store.Outcome, counts map[store.OutcomeKind]uint64) *Result {
 	next, now := 0, stamp(r.At)
 	if left := r.Left; left != nil {
-		for ; next < left.Passed; next++ {
-			if withOutcome(Detail{}, outcomes[next]).Outcome != Refused {
-				left.taken++
-				continue
+		count := func(o store.Outcome, n int) {
+			switch {
+			case n == 0:
+			case withOutcome(Detail{}, o).Outcome != Refused:
+				left.taken += n
+			default:
+				if left.Refused == nil {
+					left.Refused = map[string]int{}
+				}
+				left.Refused[""] += n
 			}
-			if left.Refused == nil {
-				left.Refused = map[string]int{}
-			}
-			left.Refused[""]++
+		}
+		for kind, n := range counts {
+			count(store.Outcome{Kind: kind}, int(n))
+		}
+		for ; counts == nil && next < left.Passed; next++ {
+			count(outcomes[next], 1)
 		}
 	}
 	for i := range r.Details {
