@@ -174,22 +174,33 @@ func openFull(b *testing.B, targets, objects int) *exchange {
 	return x
 }
 
-// BenchmarkRelease measures the processor time to release an object into one of forty targets.
+// BenchmarkRelease measures the processor time to release an object into one of forty targets, as it is and changed.
 func BenchmarkRelease(b *testing.B) {
 	const targets, objects = 40, 5_000
-	for b.Loop() {
-		b.StopTimer()
-		x := openFull(b, targets, objects)
-		before := processor(b)
-		b.StartTimer()
-		stop := x.running(follow.Config{})
-		for i := range targets {
-			x.until(b.Context(), nth(i), objects)
-		}
-		b.StopTimer()
-		b.ReportMetric(float64((processor(b)-before).Microseconds())/(targets*objects), "cpu-µs/object")
-		stop()
-		b.StartTimer()
+	for name, change := range map[string]*agreement.Change{
+		"plain": nil, "changed": {Author: agreement.AuthorKeep, Remove: []string{"name"}, Markings: &agreement.Raise{To: stix.Red}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				x := openFull(b, targets, objects)
+				x.terms("source", "change", func(a *agreement.Agreement) {
+					for i := range a.Release {
+						a.Release[i].Change = change
+					}
+				})
+				before := processor(b)
+				b.StartTimer()
+				stop := x.running(follow.Config{})
+				for i := range targets {
+					x.until(b.Context(), nth(i), objects)
+				}
+				b.StopTimer()
+				b.ReportMetric(float64((processor(b)-before).Microseconds())/(targets*objects), "cpu-µs/object")
+				stop()
+				b.StartTimer()
+			}
+		})
 	}
 }
 

@@ -201,6 +201,37 @@ func TestDecisionsAreEntries(t *testing.T) {
 	}
 }
 
+// Decisions outlive a rebuild of the indexes, and so do the key and the entries of changed copies.
+func TestARebuildKeepsDecisions(t *testing.T) {
+	x := timed(t, t.TempDir(), agreement.Release{Hold: agreement.HoldApprove2, References: agreement.ReferencesCut})
+	c, missing := idOf("campaign", "a"), idOf("campaign", "b")
+	x.add("source", object("campaign", "a", 1, "green"), report("r", 1, "green", c, missing))
+	x.settle()
+	x.decide("alice", c, false)
+	x.decide("alice", idOf("report", "r"), false)
+	for _, name := range []agreement.Name{"source", "target"} {
+		x.must(x.col(name).Rebuild(t.Context()))
+	}
+	if got := x.queued(); !slices.Equal(got, []string{"campaign 1/2", "report 1/2"}) {
+		t.Errorf("got the queue %q", got)
+	}
+	if got := x.decide("alice", c, false); got != store.Already {
+		t.Errorf("the same account again: got the outcome %d, want Already", got)
+	}
+	x.decide("bob", c, false)
+	x.decide("bob", idOf("report", "r"), false)
+	x.settle()
+	x.want("target", "a@1", "r@1")
+	for _, name := range []agreement.Name{"source", "target"} {
+		x.must(x.col(name).Rebuild(t.Context()))
+	}
+	positions, err := x.col("source").EntriesOf(c)
+	x.must(err)
+	if len(positions) != 3 {
+		t.Errorf("got %d entries about the object, want that it was added, and two decisions", len(positions))
+	}
+}
+
 // A model over time: versions with an embargo, approvals and expiry, a clock that jumps in both directions, and restarts. What the
 // target has in the end follows from what came when, and nothing happens twice.
 func TestRandomTimesAgreeWithTheModel(t *testing.T) {

@@ -49,7 +49,7 @@ func (m *Manager) watchOthers(b *batch) (seen journal.Position, all bool, err er
 // may stay.
 func (b *batch) watchOther(e journal.Entry) error {
 	id := stix.ID(e.Object)
-	left := e.Kind == journal.Withdrawn || e.Kind == journal.Deleted && e.Account != ""
+	left := e.Kind == journal.Withdrawn || e.Kind == journal.Deleted && (e.Account != "" || e.Act != "") // not by retention
 	if (e.Kind == journal.Withdrawn || e.Kind == journal.Deleted) && b.state.has(conflictList(id)) {
 		b.tasks = append(b.tasks, task{kind: taskResolve, id: id})
 	}
