@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ type term struct{ Name, Value, Means string }
 type releaseRow struct {
 	agreement.Release
 	Progress *admin.Release
+	Terms    []term
 }
 
 // termsChange is an entry of the journal by which terms changed.
@@ -53,7 +55,7 @@ func showAgreement(p *page) error {
 	v.Refusals = (p.caller.Operator || slices.Contains(m.Roles, agreement.Producer)) && a.Accept.KeepRefusedDays > 0
 	v.Audits = a.Unavailable == "" && (p.caller.Operator || slices.Contains(m.Roles, agreement.Auditor))
 	for _, r := range a.Release {
-		row := releaseRow{Release: r}
+		row := releaseRow{Release: r, Terms: termsOfRelease(r)}
 		for i := range a.Releases {
 			if a.Releases[i].To == r.To {
 				row.Progress = &a.Releases[i]
@@ -112,6 +114,30 @@ func termsOf(a *agreement.Agreement) (list []term) {
 	add(true, "members", firstOf(a.Members, agreement.MembersConfidential), "whether parties see each other")
 	add(a.Public, "public", "true", "anyone may read it, without an account")
 	return list
+}
+
+// termsOfRelease writes what a release asks beside its ceiling and types.
+func termsOfRelease(r agreement.Release) (list []term) {
+	add := func(is bool, name, value, means string) {
+		if is {
+			list = append(list, term{name, value, means})
+		}
+	}
+	add(r.MaxPAP != 0, "max_pap", r.MaxPAP.String(), "the most restrictive PAP marking that goes")
+	add(r.Markings != nil, "markings", markingsText(r.Markings), "the markings beside TLP that are understood")
+	add(r.Where != nil, "where", jsonText(r.Where), "only objects for which all of this holds")
+	add(r.Change != nil, "change", jsonText(r.Change), "what is changed on the way")
+	add(r.References != "" && r.References != agreement.ReferencesWith, "references", r.References, "whether an object goes without what it refers to")
+	add(r.After != 0, "after", jsonText(r.After), "how long a version stays before it goes")
+	add(!r.NotBefore.IsZero(), "not_before", agreement.FormatDate(r.NotBefore), "nothing goes before")
+	add(r.Hold != "", "hold", r.Hold, "who must say yes")
+	add(r.Expire != nil, "expire", jsonText(r.Expire), "what becomes of it when it is no longer valid")
+	return list
+}
+
+func jsonText(v any) string {
+	text, _ := json.Marshal(v) // a struct of ours can be encoded
+	return strings.Trim(string(text), `"`)
 }
 
 func orNone(s string) string { return firstOf(s, "not restricted") }

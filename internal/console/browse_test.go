@@ -112,6 +112,11 @@ func (b *browser) post(path string, form url.Values) shown {
 
 var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
 
+var (
+	refusedKey  = regexp.MustCompile(`/refused/([0-9a-f]{32})/"`)
+	againstLink = regexp.MustCompile(`href="(/console/objects/[^"]*against=[^"#]*)`)
+)
+
 var idFields = regexp.MustCompile(`name="id" value="([^"]+)"`)
 
 // token returns what the forms of the session carry.

@@ -214,7 +214,6 @@ func logOut(p *page) error {
 		return err
 	}
 	dropCookie(p.w)
-	p.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	return p.done(Prefix + "login/")
 }
 

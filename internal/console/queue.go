@@ -74,6 +74,7 @@ func decide(p *page) error {
 // jobsPage is what works in the background: releases and webhooks.
 type jobsPage struct {
 	Releases []jobRow
+	Mirrors  []admin.MirrorState
 	Webhooks []admin.Webhook
 	Operator bool
 	Tested   string // the webhook that was tried a moment ago
@@ -105,6 +106,13 @@ func (p *page) showJobs(tested, result string) error {
 		return err
 	}
 	v.Webhooks = hooks.Webhooks
+	if v.Operator {
+		mirrors, err := ask[admin.MirrorList](p, "mirrors/")
+		if err != nil {
+			return err
+		}
+		v.Mirrors = mirrors.Mirrors
+	}
 	return p.show(http.StatusOK, "jobs", "Queues and jobs", v,
 		p.listCommand("webhook list", "The webhooks, and how far each has come:"),
 		p.listCommand("webhook add AGREEMENT https://RECEIVER", "A new webhook, whose key is shown once:"))
