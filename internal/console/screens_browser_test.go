@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -60,9 +61,18 @@ func TestEveryScreenInABrowser(t *testing.T) {
 // What people do with the keyboard alone, and what script adds.
 func TestKeysAndScript(t *testing.T) {
 	s := exchange(t)
+	s.Clock.Set(time.Now().Add(48 * time.Hour))
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(20, 25)...)
 	started := startChromium(t)
 	w := open(t, started, s.URL)
 	w.logIn(accordtest.Agency, accordtest.Password(accordtest.Agency))
+
+	// What came on two days is drawn, as wide as the page.
+	w.run(chromedp.WaitReady("#arrivals canvas"))
+	if width := eval[float64](w, "document.querySelector('#arrivals canvas').getBoundingClientRect().width"); width < 600 {
+		t.Errorf("the chart is %v wide", width)
+	}
+	w.clean("chart")
 
 	w.keys("/")
 	if at := eval[string](w, "document.activeElement.id"); at != "find" {

@@ -15,6 +15,7 @@
       const box = document.getElementById(table.dataset.chart);
       const rows = [...table.querySelectorAll("tr[data-x]")];
       if (!box || rows.length < 2) continue;
+      box.hidden = false; // or it would have no width
       drawn.get(box)?.destroy();
       box.replaceChildren();
       const x = rows.map((r) => Number(r.dataset.x));
