@@ -365,3 +365,21 @@ func TestRebuildMakesTheSameIndexes(t *testing.T) {
 	}
 	w.do(t, col, m)
 }
+
+// Of a status that counts, the numbers of the outcomes are kept, and nothing for each change.
+func TestAStatusThatCounts(t *testing.T) {
+	col := newCollection(t, collectionOptions{})
+	id := uuid.New()
+	changes := additions(t, address(testID("url", 1), "a"), address(testID("url", 2), "b"), address(testID("url", 1), "a"))
+	for range 5000 {
+		changes = append(changes, changes[0])
+	}
+	if _, err := col.Append(t.Context(), Batch{Actor: vendor, Changes: changes, Status: &StatusDraft{ID: id, Text: []byte("draft"), Counted: true}}); err != nil {
+		t.Fatal(err)
+	}
+	kept, ok, err := col.Status(id)
+	want := map[OutcomeKind]uint64{Added: 2, Already: 5001}
+	if err != nil || !ok || kept.By != vendor || string(kept.Draft) != "draft" || kept.Outcomes != nil || !reflect.DeepEqual(kept.Counts, want) {
+		t.Errorf("got %+v, %v, want the counts %v", kept, err, want)
+	}
+}

@@ -557,3 +557,38 @@ func FuzzReadValue(f *testing.F) {
 		}
 	})
 }
+
+// A page of results ends by its bytes, too, and the pages together have everything once.
+func TestAPageOfResultsEndsByItsBytes(t *testing.T) {
+	s := accordtest.New(t)
+	x, _ := running(t, s)
+	const objects = 60
+	for n := 0; n < objects; n += 10 {
+		var texts []string
+		for i := n; i < n+10; i++ {
+			texts = append(texts, object("tool", i, fmt.Sprintf(`"name":"t%d","description":%q`, i, strings.Repeat("x", 40_000))))
+		}
+		post(t, s, accordtest.Programme, texts...)
+	}
+	seen, pages := map[string]bool{}, 0
+	for next := ""; pages < objects; pages++ {
+		a := search(t, x, scopeOf(s, accordtest.Programme), index.Query{Types: []string{"tool"}, Content: true, Limit: 1000, Next: next})
+		size := 0
+		for _, r := range a.Results {
+			if seen[r.ID] {
+				t.Errorf("%s comes twice", r.ID)
+			}
+			seen[r.ID] = true
+			size += len(r.Object)
+		}
+		if a.Total != objects || len(a.Results) == 0 || size > 1<<20+50_000 {
+			t.Fatalf("got %d of %d results with %d bytes of texts", len(a.Results), a.Total, size)
+		}
+		if next = a.Next; next == "" {
+			break
+		}
+	}
+	if len(seen) != objects || pages == 0 {
+		t.Errorf("got %d of %d objects in %d pages", len(seen), objects, pages+1)
+	}
+}
