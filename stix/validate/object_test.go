@@ -185,9 +185,15 @@ func TestLongObjectsAreJudgedInLinearTime(t *testing.T) {
 				}
 				return best
 			}
-			few, many := cost(4000), cost(32000)
-			if many > 40*few && many > 200*time.Millisecond {
-				t.Errorf("eight times as much cost %v, and %v before: more than eight times", many, few)
+			for tries := 5; ; tries-- { // other processes may take the processor just then
+				few, many := cost(4000), cost(32000)
+				if many <= 40*few || many <= 200*time.Millisecond {
+					break
+				}
+				if tries == 1 {
+					t.Errorf("eight times as much cost %v, and %v before: more than eight times", many, few)
+					break
+				}
 			}
 		})
 	}
