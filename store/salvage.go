@@ -92,6 +92,16 @@ func rebuildFile(ctx context.Context, path string, l Listed) (Rebuilt, error) {
 		os.Remove(fresh)
 		return r, err
 	}
+	// What is derived was written over and over: the pages that it has left are given back.
+	small := path + ".compact"
+	if err = compactInto(ctx, fresh, small, l); err == nil {
+		err = os.Rename(small, fresh)
+	}
+	if err != nil {
+		os.Remove(small)
+		os.Remove(fresh)
+		return r, err
+	}
 	if r.Kept, err = keepAside(path, "before-rebuild"); err != nil {
 		return r, err
 	}

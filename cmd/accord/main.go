@@ -107,6 +107,7 @@ var commands = []commandRow{
 	{groupServer, newManCommand},
 	{groupAudit, newBackupCommand},
 	{groupAudit, newRestoreCommand},
+	{groupAudit, newCompactCommand},
 	{groupAudit, newCheckCommand},
 }
 

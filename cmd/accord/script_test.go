@@ -28,6 +28,7 @@ import (
 //	accord ...                       runs the command; its password variables are the password of every account
 //	serve                            begins to serve the folder data, until the script ends
 //	http METHOD PATH [as=ACCOUNT] [accept=TYPE] [content-type=TYPE] [FILE]  sends a request; ! in front wants a refusal
+//	stop                             stops it
 //	clock DATE                       sets the clock of the server
 //	await AGREEMENT N                waits until the agreement holds N versions
 //	settled AGREEMENT                waits until the releases from the agreement are up to date
@@ -58,7 +59,7 @@ func runScripts(t *testing.T, pattern string, begin func(*testing.T) *script) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			s := begin(t)
 			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"accord": s.accord, "serve": s.serve, "http": s.http, "clock": s.setClock, "await": s.await, "settled": s.settled, "keep": s.keep,
+				"accord": s.accord, "serve": s.serve, "stop": s.stopServer, "http": s.http, "clock": s.setClock, "await": s.await, "settled": s.settled, "keep": s.keep,
 			}})
 		})
 	}
@@ -69,6 +70,7 @@ type script struct {
 	t        *testing.T
 	clock    *accordtest.Clock
 	server   *serve.Running
+	stop     func()
 	password func(account string) string
 }
 
@@ -98,7 +100,15 @@ func (s *script) serve(ts *testscript.TestScript, _ bool, _ []string) {
 	config.Now, config.NoIndex = s.clock.Now, false
 	running, stop := accordtest.Serve(s.t, config)
 	ts.Defer(stop) // before the script's folder is removed
-	s.server = &running
+	s.server, s.stop = &running, stop
+}
+
+func (s *script) stopServer(ts *testscript.TestScript, _ bool, _ []string) {
+	if s.stop == nil {
+		ts.Fatalf("there is no server to stop")
+	}
+	s.stop()
+	s.server, s.stop = nil, nil
 }
 
 func (s *script) http(ts *testscript.TestScript, refused bool, args []string) {

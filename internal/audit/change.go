@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -27,6 +29,20 @@ func (v *View) changes(p journal.Position, after []byte) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	return compareNamed(before, after, names)
+}
+
+// CompareTerms lists how two documents of terms of an agreement differ, with the names that ids stand for: for operators.
+func CompareTerms(col *store.Collection, before, after []byte) ([]Change, error) {
+	names, err := col.TargetsIn(before, after)
+	if err != nil {
+		return nil, err
+	}
+	return compareNamed(before, after, names)
+}
+
+// compareNamed is compareDocuments with names in the place of ids.
+func compareNamed(before, after []byte, names map[agreement.Name]agreement.Name) ([]Change, error) {
 	list, err := compareDocuments(before, after)
 	for id, name := range names {
 		for i := range list {
