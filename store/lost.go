@@ -42,7 +42,8 @@ func RegistryLost(dir string) error {
 	return &LostError{dir, registryName}
 }
 
-// keySigned is the key, in accord.db's meta bucket, that says that the folder has had a signing key.
+// keySigned is the key, in accord.db's meta bucket, that says whether the folder has had a signing key: 1, or 0 in a new one. A file of
+// an older version may lack it.
 var keySigned = []byte("signed")
 
 // keysLost reports that the folder has no signing key although it had one. Folders of earlier versions, which do not say so, had
@@ -65,11 +66,14 @@ func (s *Store) keysLost() error {
 }
 
 func (s *Store) hasSigned() (signed bool, err error) {
+	known := false
 	err = s.db.View(func(tx *bolt.Tx) error {
-		signed = tx.Bucket(bucketRegistryMeta).Get(keySigned) != nil
+		v := tx.Bucket(bucketRegistryMeta).Get(keySigned)
+		known = len(v) == 1
+		signed = known && v[0] != 0
 		return nil
 	})
-	if err != nil || signed {
+	if err != nil || known {
 		return signed, err
 	}
 	entries, err := os.ReadDir(s.AgreementsDir())
@@ -86,7 +90,8 @@ func (s *Store) markSigned() error {
 	}
 	marked := false
 	err := s.db.View(func(tx *bolt.Tx) error {
-		marked = tx.Bucket(bucketRegistryMeta).Get(keySigned) != nil
+		v := tx.Bucket(bucketRegistryMeta).Get(keySigned)
+		marked = len(v) == 1 && v[0] != 0
 		return nil
 	})
 	if err != nil || marked {

@@ -29,8 +29,13 @@ type RegistryChange struct {
 	Webhooks  *[]Webhook    // all of them
 
 	Credentials *[]Credential // all of them
-	Act         string        // create, change, disable, ...: recorded; "" is create or change, whichever it is
-	Reason      string        // recorded
+
+	// DeleteAccount and DeleteParty name what is deleted. A name that was deleted is not taken again.
+	DeleteAccount string
+	DeleteParty   agreement.PartyName
+
+	Act    string // create, change, disable, ...: recorded; "" is create or change, whichever it is
+	Reason string // recorded
 }
 
 // recorded is a change as accord.db stores it: a document, the bucket and key it is stored under, and the text of its
@@ -40,6 +45,7 @@ type recorded struct {
 	subject     string
 	act, reason string
 	document    func(before []byte) ([]byte, error) // nil document: nothing changes
+	remove      bool
 }
 
 // Change applies changes to accord.db in one transaction, each with an entry in its journal. A change that has no
@@ -92,6 +98,14 @@ func (s *Store) update(by Actor, records []recorded) (*Registry, error) {
 func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
 	b := tx.Bucket(rec.bucket)
 	before := bytes.Clone(b.Get(rec.key))
+	if rec.remove {
+		return rec.delete(tx, by, before, now)
+	}
+	if before == nil {
+		if err := rec.neverDeleted(tx); err != nil {
+			return err
+		}
+	}
 	doc, err := rec.document(before)
 	if err != nil || doc == nil || bytes.Equal(doc, before) {
 		return err
@@ -120,6 +134,35 @@ func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
 		}
 	}
 	return appendAdminEntry(tx, e)
+}
+
+// keyDeleted is the key in accord.db's meta bucket of the subjects that were deleted, a line each: their names stand in journals.
+var keyDeleted = []byte("deleted")
+
+// neverDeleted refuses a name that something had before that was deleted.
+func (rec recorded) neverDeleted(tx *bolt.Tx) error {
+	for line := range bytes.Lines(tx.Bucket(bucketRegistryMeta).Get(keyDeleted)) {
+		if string(bytes.TrimSuffix(line, []byte("\n"))) == rec.subject {
+			return fmt.Errorf("there was a %s, which was deleted: its name stands in journals and is not given again", rec.subject)
+		}
+	}
+	return nil
+}
+
+// delete removes a document, with an entry that says so.
+func (rec recorded) delete(tx *bolt.Tx, by Actor, before []byte, now time.Time) error {
+	if before == nil {
+		return errors.New("there is none")
+	}
+	meta := tx.Bucket(bucketRegistryMeta)
+	deleted := append(bytes.Clone(meta.Get(keyDeleted)), rec.subject+"\n"...)
+	if err := errors.Join(tx.Bucket(rec.bucket).Delete(rec.key), meta.Put(keyDeleted, deleted), markDeletion(meta)); err != nil {
+		return err
+	}
+	return appendAdminEntry(tx, journal.Entry{
+		Kind: journal.Admin, At: now.UTC().Truncate(time.Microsecond), Account: string(by.Account), Party: string(by.Party),
+		Before: sha256.Sum256(before), Act: "delete", Subject: rec.subject, Reason: rec.reason,
+	})
 }
 
 // record turns a change into what is stored.
@@ -153,6 +196,16 @@ func (ch RegistryChange) record() (recorded, error) {
 	if v := ch.Credentials; v != nil {
 		set++
 		rec = recorded{bucket: bucketServer, key: []byte("credentials"), subject: "credentials", document: same(*v)}
+	}
+	if ch.DeleteAccount != "" {
+		set++
+		rec = named(bucketAccounts, "account", ch.DeleteAccount, nil)
+		rec.remove = true
+	}
+	if ch.DeleteParty != "" {
+		set++
+		rec = named(bucketParties, "party", string(ch.DeleteParty), nil)
+		rec.remove = true
 	}
 	if set != 1 {
 		return recorded{}, fmt.Errorf("a change sets one thing, this one sets %d", set)

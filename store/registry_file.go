@@ -89,7 +89,7 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 			}
 		}
 		meta = tx.Bucket(bucketRegistryMeta)
-		return errors.Join(meta.Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat)), putSweepCounts(meta, 0, 0))
+		return errors.Join(meta.Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat)), putSweepCounts(meta, 0, 0), meta.Put(keySigned, []byte{0}))
 	}
 	_, err := formatIn(meta, registryFormat)
 	return err

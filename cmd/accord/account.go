@@ -27,7 +27,7 @@ request on: a disabled account is refused at once.`,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	token.AddCommand(newTokenNew(e, t), newTokenRevoke(e, t))
-	cmd.AddCommand(newAccountList(e, t), newAccountShow(e, t), newAccountAdd(e, t), newAccountDisable(e, t), newAccountEnable(e, t),
+	cmd.AddCommand(newAccountList(e, t), newAccountShow(e, t), newAccountAdd(e, t), newAccountDisable(e, t), newAccountEnable(e, t), newAccountDelete(e, t),
 		newAccountPassword(e, t), newAccountTOTP(e, t), token)
 	names := func(ctx context.Context, ad *admin.Client) (names []string) {
 		list, _ := ad.Accounts(ctx) // a shell shows no errors

@@ -15,10 +15,11 @@ import (
 )
 
 func newApplyCommand(e *env) *cobra.Command {
-	var file, data, format, by string
+	var file, format string
+	var t target
 	var asks admin.Asks
 	cmd := &cobra.Command{
-		Use:   "apply -f FILE --data DIR [--dry-run | --yes]",
+		Use:   "apply -f FILE (--data DIR | --url URL) [--dry-run | --yes]",
 		Short: "Bring parties, accounts, API roots and agreements to what a file says",
 		Long: `Brings the server's description, API roots, parties, accounts and agreements to
 what FILE says, and prints a line for each: created, changed (what), unchanged.
@@ -36,9 +37,9 @@ is applied only with --yes, or with a yes at the terminal.
 
 When a server has the data folder open, it does the work, through the socket
 DIR/admin.sock, and the change holds at once; otherwise the files are opened
-here. Passwords are read and hashed here in either case: from the environment
-variable that password_env names, or from the file that password_file names,
-beside FILE.
+here. With --url an operator's login applies FILE to a server far away. Passwords
+are read here in any case, from the environment variable that password_env names,
+or from the file that password_file names, beside FILE.
 
 FILE is YAML. An unknown key is an error. All that it can hold:
 
@@ -74,15 +75,11 @@ an API root may say reveal: true. What is left out is not restricted.`,
 			if asks.DryRun && asks.Yes {
 				return usageError("--dry-run and --yes are both given, expected one of them")
 			}
-			if err := checkBy(by); err != nil {
-				return err
-			}
 			return checkFormat(format)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			asks.By = by
 			asks.Confirm = func(out applyfile.Outcome) error { return confirmApply(e, file, format, out) }
-			out, err := admin.ApplyFileTo(cmd.Context(), data, file, e.getenv, asks)
+			out, err := applyTo(cmd.Context(), e, &t, file, asks)
 			if err != nil {
 				return notApplied(err)
 			}
@@ -91,14 +88,31 @@ an API root may say reveal: true. What is left out is not restricted.`,
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the `FILE` to apply")
-	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`, made when it does not exist")
-	cmd.Flags().StringVar(&by, "by", "", "`NAME` to record beside the system's user")
+	t.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&asks.DryRun, "dry-run", false, "say what would change, and change nothing")
 	cmd.Flags().BoolVar(&asks.Yes, "yes", false, "apply also what withdraws objects, shortens a term or ends an agreement")
 	addFormat(cmd, &format)
 	cmd.MarkFlagRequired("file")
-	cmd.MarkFlagRequired("data")
 	return cmd
+}
+
+// applyTo applies a file to a data folder, which is made when it does not exist, or to a server far away.
+func applyTo(ctx context.Context, e *env, t *target, file string, asks admin.Asks) (out applyfile.Outcome, err error) {
+	if err := t.resolve(e); err != nil {
+		return out, err
+	}
+	if t.data != "" {
+		if err := checkBy(t.by); err != nil {
+			return out, err
+		}
+		asks.By = t.by
+		return admin.ApplyFileTo(ctx, t.data, file, e.getenv, asks)
+	}
+	err = t.administer(e, func(c *admin.Client) (err error) {
+		out, err = admin.ApplyFile(ctx, c, file, e.getenv, asks)
+		return err
+	})
+	return out, err
 }
 
 // writeOutcome prints what became of each thing in a file and, for a dry run, what it would do.

@@ -98,6 +98,7 @@ var commands = []commandRow{
 	{groupServer, newVersionCommand},
 	{groupClient, newPushCommand},
 	{groupClient, newPullCommand},
+	{groupClient, newCollectionsCommand},
 	{groupClient, newWatchCommand},
 	{groupClient, newRevokeCommand},
 	{groupClient, newDeleteCommand},

@@ -7,9 +7,9 @@ import (
 func newPartyCommand(e *env) *cobra.Command {
 	cmd, t := newGroup(&cobra.Command{
 		Use:   "party",
-		Short: "Add and list parties",
-		Long:  "Adds and lists parties: the organisations that take part in agreements.",
+		Short: "Add, list, show and delete parties",
+		Long:  "Adds, lists, shows and deletes parties: the organisations that take part in agreements.",
 	})
-	cmd.AddCommand(newPartyList(e, t), newPartyAdd(e, t))
+	cmd.AddCommand(newPartyList(e, t), newPartyShow(e, t), newPartyAdd(e, t), newPartyDelete(e, t))
 	return cmd
 }

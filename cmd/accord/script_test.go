@@ -88,7 +88,12 @@ func (s *script) accord(ts *testscript.TestScript, refused bool, args []string) 
 	}
 	code := run(context.Background(), args, &env{
 		stdin: strings.NewReader(""), stdout: ts.Stdout(), stderr: ts.Stderr(), now: s.clock.Now,
-		getenv: func(string) string { return scriptPassword },
+		getenv: func(name string) string {
+			if name != "ACCORD_PASSWORD" && strings.HasPrefix(name, "ACCORD_") {
+				return ""
+			}
+			return scriptPassword
+		},
 	})
 	if refused != (code != exitOK) {
 		ts.Fatalf("accord %s: exit code %d", strings.Join(args, " "), code)
@@ -101,6 +106,7 @@ func (s *script) serve(ts *testscript.TestScript, _ bool, _ []string) {
 	running, stop := accordtest.Serve(s.t, config)
 	ts.Defer(stop) // before the script's folder is removed
 	s.server, s.stop = &running, stop
+	ts.Setenv("URL", running.URL)
 }
 
 func (s *script) stopServer(ts *testscript.TestScript, _ bool, _ []string) {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/applyfile"
@@ -10,7 +11,7 @@ import (
 )
 
 // agreementRoutes are the paths of agreements, their life cycle and questions about them, and of apply files.
-var agreementRoutes = []route{
+var agreementRoutes = slices.Concat(reportRoutes, partyRoutes, []route{
 	{
 		method: http.MethodGet, path: "agreements/", reach: accounts, do: (*Service).serveAgreements,
 		summary: "List agreements", note: "Those that the caller has a role in; all for operators.",
@@ -52,10 +53,12 @@ var agreementRoutes = []route{
 		query: []string{"to"}, answer: DecisionList{},
 	},
 	{
-		method: http.MethodPost, path: "apply/", reach: local, do: (*Service).serveApply,
+		method: http.MethodPost, path: "apply/", reach: operators, memory: largeAnswer, do: (*Service).serveApply,
+		summary: "Apply a file", note: "The text of an apply file, with hashes of its passwords. With dry_run it says what would change and how many objects " +
+			"would be withdrawn; what withdraws is applied with yes, or with the plan of an answer before. Journaled.",
 		body: ApplyRequest{}, answer: applyfile.Outcome{},
 	},
-}
+})
 
 // AgreementList is the answer about all agreements.
 type AgreementList struct {
@@ -156,5 +159,9 @@ func (s *Service) serveApply(c call) (any, error) {
 	if err := readJSON(c.Request, &body); err != nil {
 		return nil, err
 	}
+	body.KeepKnown(func(account string) string {
+		a, _ := s.store.Registry().Account(account)
+		return a.PasswordHash
+	})
 	return s.ApplyWith(c.Context(), c.by, body.File(), body.Consent)
 }

@@ -20,7 +20,9 @@ type Client struct {
 	base  string // URL of the routes, with a slash at its end
 	peer  string // for errors: whom the client asks
 	close func() error
-	by    string // sent with each request; see By
+
+	remote bool   // reached over the network
+	by     string // sent with each request; see By
 }
 
 // By has what the client does recorded as done by a name, beside the user of the operating system. A server that is reached

@@ -153,7 +153,11 @@ type Asks struct {
 // ApplyFile reads an apply file and the passwords that it names, in this process, and has it applied. Password files are
 // found beside the apply file. What is wrong with the file, wherever it is noticed, is one *applyfile.Error.
 func ApplyFile(ctx context.Context, c *Client, path string, getenv func(string) string, asks Asks) (applyfile.Outcome, error) {
-	f, err := applyfile.Load(path, getenv, func(account string) (string, error) { return c.PasswordHash(ctx, account) })
+	known := func(account string) (string, error) { return c.PasswordHash(ctx, account) }
+	if c.remote {
+		known = nil // it gives out no hashes
+	}
+	f, err := applyfile.Load(path, getenv, known)
 	if err != nil {
 		return applyfile.Outcome{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -94,7 +95,7 @@ var statusRoutes = []route{{
 
 func (s *Service) serveStatus(c call) (any, error) {
 	if isAtTheMachine(c.caller.Account) {
-		return s.Status(s.store.Dir())
+		return s.Status(shellWord(s.store.Dir()))
 	}
 	return s.Status("DIR")
 }
@@ -108,6 +109,7 @@ func (c *Client) Status(ctx context.Context) (st Status, err error) {
 // Other errors are returned: then nothing is known.
 func StoppedStatus(dir string, opening error, now time.Time) (Status, error) {
 	st := newStatus(now)
+	dir = shellWord(dir)
 	st.Data = dir
 	st.stopped(dir)
 	var lost *store.LostError
@@ -120,6 +122,17 @@ func StoppedStatus(dir string, opening error, now time.Time) (Status, error) {
 		return Status{}, opening
 	}
 	return st, nil
+}
+
+// shellWord writes a path as a shell reads it as one word.
+func shellWord(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 func newStatus(now time.Time) Status {

@@ -47,7 +47,7 @@ func Connect(dir string) (*Client, error) {
 // adds credentials.
 func NewClient(base string, transport http.RoundTripper) *Client {
 	return &Client{
-		http: &http.Client{Transport: transport, CheckRedirect: noRedirect}, base: base, peer: "the server",
+		http: &http.Client{Transport: transport, CheckRedirect: noRedirect}, base: base, peer: "the server", remote: true,
 		close: func() error { return nil },
 	}
 }

@@ -154,6 +154,7 @@ func questions(t *testing.T) []string {
 		}
 		path = strings.ReplaceAll(path, "agreements/{name}", "agreements/middle")
 		path = strings.ReplaceAll(path, "accounts/{name}", "accounts/prod-push")
+		path = strings.ReplaceAll(path, "parties/{name}", "parties/prod")
 		path = strings.ReplaceAll(path, "graph/{id}", "graph/"+accordtest.IndicatorID(1))
 		path = strings.ReplaceAll(path, "objects/{id}", "objects/"+accordtest.IndicatorID(1))
 		path = strings.ReplaceAll(path, "webhooks/{id}", "webhooks/"+viewedWebhook)

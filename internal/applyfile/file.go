@@ -28,6 +28,8 @@ type File struct {
 	accounts   []accountEntry
 	agreements []agreementEntry
 
+	keepPasswords bool
+
 	faults problems // found on reading it and its passwords; with any, none of it is applied
 }
 
@@ -60,6 +62,7 @@ type accountEntry struct {
 
 	passwordEnv, passwordFile string
 	passwordHash              string // as written, or once resolved
+	password                  string // as read, for a server that compares it itself; see KeepPasswords
 	marks
 }
 
@@ -93,13 +96,18 @@ func (m marks) line(field string) int {
 }
 
 // Load reads an apply file and the passwords that it names; password files are found beside it. known returns the hash that
-// an account has now, "" for none. Faults of the file are kept in it, for NewPlan to report together with what does not fit.
+// an account has now, "" for none; without it, the file's Message has the passwords beside their hashes, for a server that is
+// reached over TLS to compare them with those that it has. Faults of the file are kept in it, for NewPlan to report together with what does not fit.
 func Load(path string, getenv func(string) string, known func(account string) (string, error)) (*File, error) {
 	text, err := readText(path)
 	if err != nil {
 		return nil, err
 	}
 	f := read(path, text)
+	f.keepPasswords = known == nil
+	if known == nil {
+		known = func(string) (string, error) { return "", nil }
+	}
 	err = f.resolve(Passwords{
 		Getenv: getenv,
 		ReadFile: func(name string) ([]byte, error) {
@@ -183,6 +191,9 @@ func (f *File) resolve(from Passwords, known func(account string) (string, error
 			}
 		}
 		a.passwordHash = hash
+		if f.keepPasswords {
+			a.password = password
+		}
 	}
 	return nil
 }
