@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 func wantLost(t *testing.T, err error, part string) {
@@ -84,6 +86,21 @@ func TestMissingKeysOfAnOlderFolderAreNotMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openFolder(t, dir, Options{})
-	_, err := s.Keys("")
+	err := s.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketRegistryMeta).Delete(keySigned) }) // as they did
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Keys("")
 	wantLost(t, err, keysName)
+}
+
+// Commands may note deliveries in a folder that no server has had yet: it has no key that could be lost.
+func TestAFolderThatNeverSignedHasLostNoKeys(t *testing.T) {
+	dir, file, _ := filledFolder(t)
+	if err := os.WriteFile(file[:len(file)-len(".db")]+".deliveries.db", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openFolder(t, dir, Options{}).Keys(""); err != nil {
+		t.Errorf("got %v, want a new key", err)
+	}
 }
