@@ -266,8 +266,8 @@ func TestAFolderWithALongPath(t *testing.T) {
 	}
 }
 
-// TestOnlyTheMachineAppliesFiles holds what the operators' API from afar leaves out.
-func TestOnlyTheMachineAppliesFiles(t *testing.T) {
+// TestOnlyTheMachineIsToldHashes holds what the operators' API from afar leaves out.
+func TestOnlyTheMachineIsToldHashes(t *testing.T) {
 	s := open(t, t.TempDir())
 	applied(t, s, example, "a long secret")
 	far := s.handler(Prefix, false)
@@ -283,7 +283,7 @@ func TestOnlyTheMachineAppliesFiles(t *testing.T) {
 		"GET /accord/v1/agreements/nowhere/":                 404,
 		"POST /accord/v1/agreements/vendors/resume/":         409,
 		"POST /accord/v1/agreements/vendors/renew/":          400,
-		"POST /accord/v1/apply/":                             404,
+		"POST /accord/v1/apply/":                             422,
 		"GET /accord/v1/accounts/vendor-push/password-hash/": 404,
 		"GET /elsewhere":                                     404,
 		"DELETE /accord/v1/agreements/vendors/":              405,
