@@ -41,7 +41,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	if a := s.Get(accordtest.Agency, "/accord/v1/agreements/"); a.Header.Get("Content-Security-Policy") != "default-src 'none'; frame-ancestors 'none'" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("/accord/v1/ has the headers %v", a.Header)
 	}
-	proxied := exchange(t, accordtest.WithServe(func(c *serve.Config) { c.Transport.BehindProxy = true }))
+	proxied := exchange(t, accordtest.WithServe(func(c *serve.Config) { c.Transport.BehindProxy, c.PublicURL = true, "https://taxii.example" }))
 	if a := newBrowser(t, proxied).get("/console/login/"); a.Header.Get("Strict-Transport-Security") != "max-age=31536000" {
 		t.Errorf("behind a proxy that speaks TLS: %v", a.Header)
 	}
@@ -375,6 +375,29 @@ func TestTemplatesAndScripts(t *testing.T) {
 			if strings.Contains(string(text), forbidden) {
 				t.Errorf("%s uses %s", name, forbidden)
 			}
+		}
+	}
+}
+
+// Beyond this machine the console knows its name, or a page could lead browsers to it under another one.
+func TestTheConsoleKnowsItsName(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*serve.Config)
+		good   bool
+	}{
+		{"on loopback", func(*serve.Config) {}, true},
+		{"behind a proxy", func(c *serve.Config) { c.Transport.BehindProxy = true }, false},
+		{"behind a proxy, with the public URL", func(c *serve.Config) { c.Transport.BehindProxy, c.PublicURL = true, "https://taxii.example" }, true},
+		{"at a listener beyond loopback", func(c *serve.Config) { c.Transport.BehindProxy, c.Console.Listen = true, "0.0.0.0:0" }, false},
+		{"at a listener of its own", func(c *serve.Config) { c.Console.Listen = "127.0.0.1:0" }, true},
+		{"at what is no address", func(c *serve.Config) { c.Console.Listen = "nowhere" }, false},
+	} {
+		c := accordtest.Config(t.TempDir())
+		c.Console.On = true
+		row.change(&c)
+		if err := c.Check(); (err == nil) != row.good {
+			t.Errorf("%s: %v", row.name, err)
 		}
 	}
 }

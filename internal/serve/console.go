@@ -60,11 +60,22 @@ func (c *Config) checkConsole() error {
 			return &ConfigError{fmt.Sprintf("--console-url is %q, want a URL such as https://console.example", o.URL), ""}
 		}
 	}
+	own, _, err := net.SplitHostPort(o.Listen)
+	beyond := err == nil && !isLoopback(own)
+	if c.servesHost() == nil || beyond && c.PublicURL == "" && o.URL == "" {
+		return &ConfigError{"--console is refused without its name: browsers could be led to it under another one",
+			"give --public-url, and --console-url if the console has a name of its own; or listen on 127.0.0.1"}
+	}
 	if o.Listen == "" {
 		return nil
 	}
+	return c.checkConsoleListen()
+}
+
+// checkConsoleListen holds the console's own listener to what holds for the clients'.
+func (c *Config) checkConsoleListen() error {
 	own := c.Transport
-	own.Listen = o.Listen
+	own.Listen = c.Console.Listen
 	var wrong *ConfigError
 	if err := own.Check(); errors.As(err, &wrong) {
 		return &ConfigError{strings.ReplaceAll(wrong.Message, "--listen", "--console-listen"), wrong.Hint}
