@@ -11,7 +11,7 @@ LDFLAGS  = -s -w
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: run vendor-js shots test check race staticcheck vulncheck bench bench-quick bench-layers build release fuzz fmt torture attack clean
+.PHONY: run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build release fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -41,7 +41,7 @@ test:
 # What must hold before a release: formatting, vet, staticcheck, all tests, the race detector where goroutines share data, and
 # every fuzz target for a moment. Under ten minutes on two processors; CI has make race and a longer make fuzz at night.
 RACE = ./store/... ./taxii/... ./internal/...
-check: fmt staticcheck test
+check: fmt staticcheck test browser
 	CGO_ENABLED=1 $(GO) test -race -short $(RACE)
 	$(MAKE) fuzz FUZZTIME=1s
 
@@ -105,9 +105,13 @@ attack: build
 vendor-js:
 	./internal/console/js/vendor.sh
 
+# Each screen of the console in a real browser. Needs Chromium (Debian: apt-get install chromium), or skips and says so.
+browser:
+	ACCORD_BROWSER=1 $(GO) test -count=1 -timeout 20m ./internal/console
+
 # The pictures of the console in doc/console/. Needs Chromium.
 shots:
-	ACCORD_SHOTS=$(CURDIR)/doc/console $(GO) test -run '^TestShots$$' -count=1 -v ./internal/console
+	ACCORD_BROWSER=1 ACCORD_SHOTS=$(CURDIR)/doc/console $(GO) test -run '^TestShots$$' -count=1 -v ./internal/console
 
 clean:
 	rm -rf bin demo-data bench-out release
