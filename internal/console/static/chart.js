@@ -9,6 +9,8 @@
     probe.remove();
     return c;
   };
+  // moment writes a tick as tables do: in UTC, a date or a time of day.
+  const moment = (t, step) => new Date(t * 1000).toISOString().slice(...(step >= 86400 ? [0, 10] : step >= 60 ? [11, 16] : [11, 19]));
   const drawn = new Map();
   const draw = () => {
     for (const table of document.querySelectorAll("table[data-chart]")) {
@@ -28,7 +30,7 @@
       drawn.set(box, new uPlot({
         width: box.clientWidth, height: 150, legend: { show: false }, cursor: { drag: { x: false, y: false } },
         scales: { y: { range: (_, __, high) => [0, Math.max(1, high * 1.1)] } },
-        axes: [axis, { ...axis, size: 52 }], series: [{}, series],
+        axes: [{ ...axis, values: (_, at, __, ___, step) => at.map((t) => moment(t, step)) }, { ...axis, size: 52 }], series: [{}, series],
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       }, [order.map((i) => x[i]), order.map((i) => y[i])], box));
     }
