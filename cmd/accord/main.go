@@ -92,6 +92,7 @@ var commands = []commandRow{
 	{groupServer, newRefusedCommand},
 	{groupServer, newWebhookCommand},
 	{groupServer, newMirrorCommand},
+	{groupServer, newOutboxCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},

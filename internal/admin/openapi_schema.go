@@ -67,7 +67,8 @@ func schemaName(t reflect.Type) string {
 	switch full := t.String(); full {
 	case "admin.errorBody":
 		return "Error"
-	case "agreement.Agreement", "agreement.Change", "agreement.Release", "delivery.Consumer":
+	case "agreement.Agreement", "agreement.Change", "agreement.Release", "delivery.Consumer",
+		"webhook.State", "push.State", "push.Counts", "push.Receipt", "push.Failure":
 		pkg, name, _ := strings.Cut(full, ".")
 		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
 	}

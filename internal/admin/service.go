@@ -14,6 +14,7 @@ import (
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/internal/mirror"
+	"github.com/accord-taxii/accord/internal/push"
 	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
@@ -36,6 +37,9 @@ type Config struct {
 
 	// Live, if set, answers with events.
 	Live *live.Service
+
+	// Pushes, if set, pushes from outboxes.
+	Pushes *push.Manager
 
 	// Mirrors, if set, runs the mirrors.
 	Mirrors *mirror.Manager
@@ -76,6 +80,7 @@ type Service struct {
 
 	webhooks *webhook.Service // nil: no server sends messages
 	mirrors  *mirror.Manager  // nil: no server visits
+	pushes   *push.Manager    // nil: no server pushes
 
 	running *Running // nil: no server serves the store
 
@@ -95,7 +100,7 @@ func New(c Config) *Service {
 	if c.Logins == nil {
 		c.Logins = auth.NewLogins()
 	}
-	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, webhooks: c.Webhooks, mirrors: c.Mirrors, limits: c.Limits,
+	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, webhooks: c.Webhooks, mirrors: c.Mirrors, pushes: c.Pushes, limits: c.Limits,
 		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 	s.asked = sync.OnceValue(s.askable)

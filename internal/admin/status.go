@@ -161,7 +161,7 @@ func (s *Service) Status(data string) (Status, error) {
 		return Status{}, err
 	}
 	s.accountStatus(&st, now)
-	if err := errors.Join(s.webhookStatus(&st, now), s.mirrorStatus(&st, now)); err != nil {
+	if err := errors.Join(s.webhookStatus(&st, now), s.mirrorStatus(&st, now), s.outboxStatus(&st, now)); err != nil {
 		return Status{}, err
 	}
 	if s.running != nil && s.running.Certificates != nil {

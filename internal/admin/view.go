@@ -112,7 +112,7 @@ func (s *Service) shown(a Agreement, caller agreement.Caller) (Agreement, error)
 		a.Figures = nil
 	}
 	if !may(agreement.SeeOperators) {
-		a.Releases, a.Unavailable, a.Mirror = nil, "", nil
+		a.Releases, a.Unavailable, a.Mirror, a.Push = nil, "", nil, nil
 		a.Suspended, a.Terminated = withoutOperator(a.Suspended), withoutOperator(a.Terminated)
 		a.Release = s.releasesKnown(a.Release, caller)
 	}

@@ -74,6 +74,7 @@ type Agreement struct {
 	Accept      Accept       `json:"accept"`
 	Release     []Release    `json:"release,omitempty"`
 	Mirror      *Mirror      `json:"mirror,omitempty"`
+	Push        *Push        `json:"push,omitempty"`
 	Retention   Retention    `json:"retention,omitzero"`
 	Public      bool         `json:"public,omitempty"` // PublicParty reads it
 	Suspended   *Mark        `json:"suspended,omitempty"`
@@ -260,6 +261,9 @@ func (a *Agreement) Clone() *Agreement {
 		m := *a.Mirror
 		m.Types, m.Remote = slices.Clone(m.Types), *m.Remote.clone()
 		c.Mirror = &m
+	}
+	if a.Push != nil {
+		c.Push = &Push{*a.Push.Remote.clone()}
 	}
 	c.Suspended, c.Terminated = a.Suspended.clone(), a.Terminated.clone()
 	return &c

@@ -47,6 +47,7 @@ func Check(a *Agreement) []Fault {
 	c.public(a)
 	c.release(a.Name, a.Release, a.Term)
 	c.mirror(a.Mirror)
+	c.push(a)
 	if a.Retention.Versions < 0 {
 		c.fault("retention.versions", "%d versions cannot be kept, want 1 or more, or nothing for all", a.Retention.Versions)
 	}

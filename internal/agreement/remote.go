@@ -114,6 +114,23 @@ func (c *checker) mirror(m *Mirror) {
 	c.choice("mirror.gone", m.Gone, GoneKeep, GoneWithdraw)
 }
 
+// Push has what an agreement holds passed on to a collection of another server: it is the outbox of a release, and has no
+// parties.
+type Push struct{ Remote }
+
+// Equal reports whether two pushes are the same; nil is none.
+func (p *Push) Equal(other *Push) bool { return reflect.DeepEqual(p, other) }
+
+func (c *checker) push(a *Agreement) {
+	if a.Push == nil {
+		return
+	}
+	c.remote("push", &a.Push.Remote)
+	if a.Mirror != nil {
+		c.fault("push", "the agreement has a mirror; want one or the other")
+	}
+}
+
 func (c *checker) remote(field string, r *Remote) {
 	if err := CheckRemoteURL(r.URL); err != nil {
 		c.fault(field+".url", "%v", err)

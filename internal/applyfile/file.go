@@ -72,6 +72,7 @@ type agreementEntry struct {
 	*agreement.Agreement // without an id in Collection when the file gives none
 	marks
 	externals []*external
+	outboxes  []agreementEntry // of releases to other servers
 }
 
 // called names the agreement at the beginning of messages.

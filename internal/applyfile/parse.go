@@ -53,6 +53,7 @@ func read(name string, text []byte) *File {
 		f, r.problems = &File{Name: name, Text: text}, nil // they come of what was not looked at
 		r.add(0, "the file has, or its anchors unfold into, more than %d values", maxVisits)
 	}
+	f.addOutboxes()
 	f.faults = r.problems
 	return f
 }
@@ -310,7 +311,7 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 		e.at("retention", func(n *yaml.Node) { e.retention(n, &a.Retention) }),
 		e.at("mirror", func(n *yaml.Node) { e.mirror(n, &a.Mirror, &externals) }),
 		e.flag("public", &a.Public)) {
-		return agreementEntry{a, e.marks, nil}
+		return agreementEntry{a, e.marks, nil, nil}
 	}
 	a.Name = agreement.Name(name)
 	if a.Title == "" {
@@ -321,10 +322,11 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 			e.add(e.marks[""], "an agreement has no %s", field)
 		}
 	}
+	outboxes := e.outboxesOf(a)
 	if a.Mirror != nil {
 		e.checkLogin("mirror", &a.Mirror.Remote, externals)
 	}
-	made := agreementEntry{a, e.marks, externals}
+	made := agreementEntry{a, e.marks, externals, outboxes}
 	e.check(made)
 	return made
 }
@@ -394,7 +396,7 @@ func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
 	e.marks[field] = n.Line
 	var rel agreement.Release
 	var to string
-	if e.mapping(n, "a release", e.words(field+".to", &to), e.tlp(field+".max_tlp", &rel.MaxTLP),
+	if e.mapping(n, "a release", e.target(field+".to", &to, len(*list)), e.tlp(field+".max_tlp", &rel.MaxTLP),
 		e.texts(field+".types", func(s string) { rel.Types = append(rel.Types, s) }),
 		e.pap(field+".max_pap", &rel.MaxPAP), e.markings(field+".markings", &rel.Markings),
 		e.words(field+".references", &rel.References), e.span(field+".after", &rel.After), e.date(field+".not_before", &rel.NotBefore),

@@ -194,8 +194,11 @@ func (f *File) useExternals(a *agreementEntry) {
 
 // remoteOf returns the remote collection that a part of the terms names.
 func (a *agreementEntry) remoteOf(part string) *agreement.Remote {
-	if part == "mirror" && a.Mirror != nil {
+	switch {
+	case part == "mirror" && a.Mirror != nil:
 		return &a.Mirror.Remote
+	case part == "push" && a.Push != nil:
+		return &a.Push.Remote
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func (p *planner) planAgreements() {
 		}
 		p.credentials(e)
 		p.agreement(e)
+		p.warnOfPush(e)
 	}
 	for _, e := range p.file.agreements {
 		p.references(e)
@@ -150,6 +151,9 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 	add("accept.", differ(now.Accept, want.Accept))
 	if !slices.EqualFunc(now.Release, want.Release, agreement.Release.Equal) {
 		changes = append(changes, "release")
+	}
+	if !now.Push.Equal(want.Push) {
+		changes = append(changes, "push")
 	}
 	if !now.Mirror.Equal(want.Mirror) {
 		changes = append(changes, "mirror")

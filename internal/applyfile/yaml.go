@@ -17,7 +17,8 @@ import (
 // reflection, so every value still knows its line.
 type reader struct {
 	problems
-	visits int // nodes still to be seen: anchors can make a small file unfold into an endless one
+	outboxes []outbox // of the agreement that is being read
+	visits   int      // nodes still to be seen: anchors can make a small file unfold into an endless one
 }
 
 // maxVisits is more than an apply file of thousands of agreements has nodes.

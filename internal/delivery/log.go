@@ -42,6 +42,7 @@ const (
 	Graph   Way = "graph"   // what lies around an object
 	Refused Way = "refused" // a refused object that is kept, which has no position: Filter names it
 	Stream  Way = "stream"  // an event with the text
+	Pushed  Way = "pushed"  // posted to a collection of another server, which Filter names
 )
 
 // How deliveries are written.

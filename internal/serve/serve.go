@@ -18,6 +18,7 @@ import (
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/internal/mirror"
+	"github.com/accord-taxii/accord/internal/push"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/validate"
@@ -122,6 +123,7 @@ type srv struct {
 	live           *live.Service
 	webhooks       *webhook.Service
 	mirrors        *mirror.Manager
+	pushes         *push.Manager
 	administration *admin.Service
 	cosigner       *cosigner
 
@@ -176,6 +178,7 @@ var parts = []part{
 	{"witnesses", (*srv).runWitnesses},
 	{"webhooks", (*srv).runWebhooks},
 	{"mirrors", (*srv).runMirrors},
+	{"pushes", (*srv).runPushes},
 	{"certificate renewal", (*srv).followCertificate},
 	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
@@ -241,7 +244,9 @@ func (s *srv) serveAdministration(context.Context) (stop, error) {
 		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a webhook could not go on") }})
 	s.mirrors = mirror.New(mirror.Config{Store: s.store, Now: s.config.Now, Limits: s.config.Limits.objectLimits(),
 		Failed: func(err error) { s.config.Log.Warn().Err(err).Msg("a mirror fails") }})
-	s.administration = admin.New(admin.Config{Live: s.live, Webhooks: s.webhooks, Mirrors: s.mirrors, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
+	s.pushes = push.New(push.Config{Store: s.store, Deliveries: s.deliveries, Now: s.config.Now,
+		Failed: func(err error) { s.config.Log.Warn().Err(err).Msg("a push fails") }})
+	s.administration = admin.New(admin.Config{Live: s.live, Webhooks: s.webhooks, Mirrors: s.mirrors, Pushes: s.pushes, Store: s.store, Now: s.config.Now, Deliveries: s.deliveries, Index: s.index, Cosigned: s.cosigner.cosigned, Logins: s.logins, Failed: s.requestFailed, Acted: s.acted, Limits: s.config.Limits.objectLimits(),
 		Running: &admin.Running{Version: s.config.Version, Certificates: s.certificates, Refused: s.refused.counts}})
 	socket, err := s.administration.Listen()
 	if err != nil {
