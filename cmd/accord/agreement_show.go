@@ -58,6 +58,12 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 	for _, r := range a.Release {
 		row("releases", "to %s%s%s", r.To, releaseText(r), lagText(a.Releases, r.To))
 	}
+	if m := a.Mirror; m != nil {
+		row("mirrors", "%s, every %s; what is gone there: %s", m.URL, m.Every(), m.Gone)
+	}
+	if p := a.Push; p != nil {
+		row("pushes to", "%s", p.URL)
+	}
 	if r := a.Retention; r != (agreement.Retention{}) {
 		row("keeps", "%s", retentionText(r))
 	}

@@ -17,7 +17,8 @@ import (
 
 const statusHelp = `A finding names the agreement, account or file that it is about: a server that
 is not running, an agreement whose file cannot be opened, one that has ended
-while releases still count on it, versions that a release cannot pass on, an
+while releases still count on it, versions that a release cannot pass on, a
+webhook that has ended or failed for an hour, a mirror or an outbox that fails, an
 account that is enabled and has nothing to log in with, a certificate within 30
 days of its end, a disk with less than a twentieth free, a clock behind the
 newest entry, a missing key, files that are not listed, belong to another user

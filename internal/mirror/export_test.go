@@ -36,7 +36,4 @@ func FaultOf(err error) *Fault { return faultOf(err) }
 
 var ErrPaused = errPaused
 
-const (
-	ShortPage = shortPage
-	ListShare = listShare
-)
+const ShortPage = shortPage

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -72,6 +73,7 @@ type runner struct {
 	col     *store.Collection
 	wake    chan struct{} // capacity 1
 	asked   chan chan error
+	again   atomic.Bool // visit at once
 
 	mu      sync.Mutex
 	outcome Outcome // guarded by mu
@@ -153,6 +155,7 @@ func (r *runner) run(ctx context.Context) {
 		case <-timer.C:
 			due = true
 		}
+		due = r.again.Swap(false) || due
 		changed, err := r.prepare()
 		switch {
 		case errors.Is(err, errPaused):
@@ -326,19 +329,9 @@ func (m *Manager) Notify(name agreement.Name) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.runners[name]; r != nil {
-		r.again()
+		r.again.Store(true)
+		r.notify()
 	}
-}
-
-// again has a runner visit as soon as it may.
-func (r *runner) again() {
-	go func() {
-		ended := make(chan error, 1)
-		select {
-		case r.asked <- ended:
-		case <-time.After(time.Minute):
-		}
-	}()
 }
 
 // Pause is who paused a mirror, and when.

@@ -165,6 +165,7 @@ func (s *Service) post(ctx context.Context, w store.Webhook, id string, body []b
 		"Content-Type": {"application/json"}, "User-Agent": {"accord-webhook"},
 		"Webhook-Id": {id}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signature},
 	}
+	req.Header["Idempotency-Key"] = nil // not sent: a connection that the receiver has just closed is replaced, not a failure
 	resp, err := s.client.Do(req)
 	if err != nil {
 		var failed *url.Error // it repeats the address, which may hold a secret of the receiver's
