@@ -84,6 +84,13 @@ var apiRows = map[string][5]int{
 	"POST webhooks/{id}/test/":                    {404, 404, 404, 404, 404},
 	"POST webhooks/{id}/replay/":                  {404, 404, 404, 404, 404},
 	"POST webhooks/{id}/remove/":                  {404, 404, 404, 404, 404},
+	"GET mirrors/":                                {403, 403, 403, 403, 200},
+	"POST mirrors/{name}/now/":                    {403, 403, 403, 403, 404},
+	"POST mirrors/{name}/pause/":                  {403, 403, 403, 403, 404},
+	"POST mirrors/{name}/resume/":                 {403, 403, 403, 403, 404},
+	"GET outboxes/":                               {403, 403, 403, 403, 200},
+	"GET outboxes/{name}/":                        {403, 403, 403, 403, 404},
+	"POST outboxes/{name}/retry/":                 {403, 403, 403, 403, 404},
 	"GET witnesses/":                              {403, 403, 403, 403, 200},
 }
 
