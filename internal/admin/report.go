@@ -95,11 +95,11 @@ type ReportReceived struct {
 
 // ReportReleased is what a release has passed on, and what it withholds now.
 type ReportReleased struct {
-	To       agreement.Name   `json:"to"`
-	There    uint64           `json:"there"`
-	Waiting  uint64           `json:"waiting,omitempty"`
-	Withheld []ReportWithheld `json:"withheld,omitempty"`
-	Unjudged bool             `json:"unjudged,omitempty"` // the journal is too long for a report; accord agreement release --dry-run judges it
+	To        agreement.Name   `json:"to"`
+	There     uint64           `json:"there"`
+	Waiting   uint64           `json:"waiting,omitempty"`
+	Withheld  []ReportWithheld `json:"withheld,omitempty"`
+	NotJudged bool             `json:"unjudged,omitempty"` // the journal is too long for a report; accord agreement release --dry-run judges it
 }
 
 // ReportWithheld counts the versions that a term withholds.
@@ -384,7 +384,7 @@ func (r *reporting) releases(ctx context.Context) error {
 	for _, rule := range r.col.Agreement().Release {
 		released := ReportReleased{To: rule.To}
 		_, open := r.service.store.Collection(rule.To)
-		if released.Unjudged = !open || uint64(r.size) > reportJudgeAtMost; !released.Unjudged {
+		if released.NotJudged = !open || uint64(r.size) > reportJudgeAtMost; !released.NotJudged {
 			decisions, err := r.service.PreviewRelease(ctx, r.Agreement, rule.To)
 			if err != nil {
 				return err

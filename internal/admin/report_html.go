@@ -96,7 +96,7 @@ pre, code { font: 8.5pt/1.35 Menlo, Consolas, monospace; overflow-wrap: anywhere
 
 <h2>Released and withheld</h2>
 <table><thead><tr><th>To</th><th>There</th><th>Waiting</th><th>Withheld, by term</th></tr></thead>
-{{range .Released}}<tr><td>{{.To}}</td>{{if .Unjudged}}<td colspan="3">not judged here: the journal is long, or the agreement is not available</td>{{else}}<td>{{.There}}</td><td>{{.Waiting}}</td><td>{{range .Withheld}}{{.Versions}} by {{clean .Term}}{{range $i, $e := .Examples}}{{if $i}}, {{else}}, such as {{end}}{{$e}}{{end}}<br>{{end}}</td>{{end}}</tr>
+{{range .Released}}<tr><td>{{.To}}</td>{{if .NotJudged}}<td colspan="3">not judged here: the journal is long, or the agreement is not available</td>{{else}}<td>{{.There}}</td><td>{{.Waiting}}</td><td>{{range .Withheld}}{{.Versions}} by {{clean .Term}}{{range $i, $e := .Examples}}{{if $i}}, {{else}}, such as {{end}}{{$e}}{{end}}<br>{{end}}</td>{{end}}</tr>
 {{else}}<tr><td colspan="4">the agreement releases to no other</td></tr>
 {{end}}</table>
 
