@@ -159,6 +159,9 @@ func (j *job) indexBesideWriters(ctx context.Context, s *section) error {
 func indexed(ctx context.Context, a *accord) error {
 	for {
 		body, _, err := get(ctx, a.url+"/accord/v1/search?limit=1&q=nothing.example")
+		if err != nil && strings.Contains(err.Error(), "has yet to read") {
+			continue
+		}
 		if err != nil {
 			return err
 		}
