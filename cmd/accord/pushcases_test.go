@@ -169,7 +169,7 @@ func TestRevokeAndDelete(t *testing.T) {
 	}
 }
 
-// The owner's corrections are counted apart, and reach whoever has read everything.
+// The owner's corrections are counted apart, and reach clients that had read everything.
 func TestPushCountsCorrections(t *testing.T) {
 	s := accordtest.New(t)
 	s.Change("gsp", "change", func(a *agreement.Agreement) { a.Accept.Corrections = agreement.CorrectionsAccept })

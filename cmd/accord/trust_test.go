@@ -98,7 +98,7 @@ func TestTrustInCertificatesEndsAtOnce(t *testing.T) {
 	c.terminate()
 }
 
-// Where a login comes from is what a trusted proxy says, and nothing that a client writes before it.
+// The address of a login is the one that a trusted proxy adds; what the client wrote before it does not count.
 func TestAccountShowSaysWhereLoginsCameFrom(t *testing.T) {
 	file, data := exchange(t)
 	for _, row := range []struct{ name, proxy, forwarded, want string }{
