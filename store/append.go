@@ -29,11 +29,11 @@ func (c *Collection) Append(ctx context.Context, b Batch) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, err)
 	}
-	outcomes, err := c.queue.enqueue(ctx, prepared)
+	p, err := c.queue.enqueue(ctx, prepared)
 	if err != nil {
 		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, err)
 	}
-	return Result{Outcomes: outcomes}, nil
+	return Result{Outcomes: p.outcomes, Place: p.place}, nil
 }
 
 // preparedBatch is a Batch with what can be computed before the transaction.
@@ -70,29 +70,15 @@ type Facts struct {
 
 // prepare checks a batch and hashes its objects. It runs in the caller's goroutine, in parallel with other callers.
 func (c *Collection) prepare(b Batch) (preparedBatch, error) {
-	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, refused: b.Refused, onBehalf: b.OnBehalf, follow: b.Follower, changes: make([]preparedChange, len(b.Changes)), adds: b.Status != nil}
+	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, refused: b.Refused, onBehalf: b.OnBehalf, follow: b.Follower, changes: make([]preparedChange, len(b.Changes))}
 	for i, ch := range b.Changes {
 		change, err := c.prepareChange(ch)
 		if err != nil {
 			return preparedBatch{}, fmt.Errorf("change %d of %d: %w", i+1, len(b.Changes), err)
 		}
 		p.changes[i] = change
-		switch {
-		case ch.Add != nil:
-			p.bytes += len(ch.Add.Object.Raw())
-			p.adds = p.adds || ch.Add.Source.IsZero()
-		case ch.Decide != nil:
-		case ch.Terms != nil, ch.Remove.Operator:
-			p.administers = true
-		default:
-			p.deletes = true
-		}
 	}
-	if b.Refused != nil {
-		for _, o := range b.Refused.Objects {
-			p.bytes += len(o.Text)
-		}
-	}
+	p.classify()
 	if b.Follower != nil {
 		if err := b.Follower.check(); err != nil {
 			return preparedBatch{}, err
@@ -101,31 +87,64 @@ func (c *Collection) prepare(b Batch) (preparedBatch, error) {
 	return p, nil
 }
 
+// classify finds out what rights a batch needs, and how large it is.
+func (p *preparedBatch) classify() {
+	p.adds = p.status != nil
+	for i := range p.changes {
+		switch ch := &p.changes[i].Change; {
+		case ch.Add != nil:
+			p.bytes += len(ch.Add.Object.Raw())
+			p.adds = p.adds || ch.Add.Source.IsZero()
+		case ch.Decide != nil, ch.Forget != nil:
+		case ch.Terms != nil, ch.Remove.Operator:
+			p.administers = true
+		default:
+			p.deletes = true
+		}
+	}
+	if p.refused != nil {
+		for _, o := range p.refused.Objects {
+			p.bytes += len(o.Text)
+		}
+	}
+}
+
 func (c *Collection) prepareChange(ch Change) (preparedChange, error) {
+	if err := ch.check(); err != nil {
+		return preparedChange{}, err
+	}
+	switch {
+	case ch.Add != nil:
+		return prepareAddition(ch)
+	case ch.Terms != nil:
+		return c.prepareTerms(ch)
+	}
+	return preparedChange{Change: ch}, nil
+}
+
+// check reports what is wrong with a change, whatever it meets.
+func (ch Change) check() error {
 	kinds := 0
-	for _, is := range []bool{ch.Add != nil, ch.Remove != nil, ch.Terms != nil, ch.Decide != nil} {
+	for _, is := range []bool{ch.Add != nil, ch.Remove != nil, ch.Terms != nil, ch.Decide != nil, ch.Forget != nil} {
 		if is {
 			kinds++
 		}
 	}
-	switch {
-	case kinds != 1:
-	case ch.Decide != nil:
-		return preparedChange{Change: ch}, ch.Decide.check()
-	case ch.Add != nil:
-		return prepareAddition(ch)
-	case ch.Remove != nil:
-		if k := ch.Remove.Kind; k != 0 && k != journal.Deleted && k != journal.Withdrawn {
-			return preparedChange{}, fmt.Errorf("a removal of kind %d, expected Deleted or Withdrawn", k)
-		}
-		if r := ch.Remove; r.Operator && (r.Reason == "" || r.OnlyBy != "" || r.OnlyFrom != uuid.UUID{}) || r.Bar && !r.Operator {
-			return preparedChange{}, errors.New("an operator's removal needs a reason, and names no party or source")
-		}
-		return preparedChange{Change: ch}, nil
-	case ch.Terms != nil:
-		return c.prepareTerms(ch)
+	if kinds != 1 {
+		return errors.New("a change is one of Add, Remove, Terms, Decide and Forget")
 	}
-	return preparedChange{}, errors.New("a change is one of Add, Remove, Terms and Decide")
+	if ch.Decide != nil {
+		return ch.Decide.check()
+	}
+	if r := ch.Remove; r != nil {
+		if k := r.Kind; k != 0 && k != journal.Deleted && k != journal.Withdrawn {
+			return fmt.Errorf("a removal of kind %d, expected Deleted or Withdrawn", k)
+		}
+		if r.Operator && (r.Reason == "" || r.OnlyBy != "" || r.OnlyFrom != uuid.UUID{}) || r.Bar && !r.Operator {
+			return errors.New("an operator's removal needs a reason, and names no party or source")
+		}
+	}
+	return nil
 }
 
 // prepareTerms turns terms into the bytes that are kept. Members have the identities that their parties declare.

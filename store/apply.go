@@ -67,7 +67,11 @@ func apply(t *buckets, g commitGroup) (groupResult, error) {
 		if b.status != nil {
 			a.status = b.status.ID
 		}
-		if a.result.errs[i] = a.refuse(b, g.now); a.result.errs[i] != nil {
+		refusal, err := a.refuse(b, g.now)
+		if err != nil {
+			return groupResult{}, err
+		}
+		if a.result.errs[i] = refusal; refusal != nil {
 			continue
 		}
 		outcomes := make([]Outcome, len(b.changes))
@@ -96,9 +100,9 @@ func apply(t *buckets, g commitGroup) (groupResult, error) {
 
 // refuse says why a batch is not applied to the state that an earlier one has left: it is stale, or its party has no right
 // to it at the group's time. Both follow from the file and the group alone.
-func (a *applier) refuse(b *preparedBatch, now uint64) error {
+func (a *applier) refuse(b *preparedBatch, now uint64) (refusal, err error) {
 	if b.terms != (journal.Digest{}) && (a.terms == nil || b.terms != a.terms.digest) {
-		return ErrStale
+		return ErrStale, nil
 	}
 	if b.actor.Party != "" && a.terms != nil {
 		caller := agreement.Caller{Account: b.actor.Account, Party: b.actor.Party}
@@ -110,8 +114,8 @@ func (a *applier) refuse(b *preparedBatch, now uint64) error {
 			if !need.does {
 				continue
 			}
-			if err := agreement.Permit(a.terms.Agreement, caller, need.act, at); err != nil {
-				return err
+			if refusal := agreement.Permit(a.terms.Agreement, caller, need.act, at); refusal != nil {
+				return refusal, nil
 			}
 		}
 	}
@@ -120,19 +124,19 @@ func (a *applier) refuse(b *preparedBatch, now uint64) error {
 		if !updated {
 			p, err := progressIn(a.cursors, u.Name)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			turn = p.turn
 		}
 		if u.Turn != turn {
-			return ErrStale
+			return ErrStale, nil
 		}
 		if a.turns == nil {
 			a.turns = make(map[string]uint64)
 		}
 		a.turns[u.Name] = turn + 1
 	}
-	return nil
+	return nil, nil
 }
 
 func (a *applier) change(ch *preparedChange, lastAddition bool) error {
@@ -143,6 +147,8 @@ func (a *applier) change(ch *preparedChange, lastAddition bool) error {
 		return a.removeVersions(ch)
 	case ch.Decide != nil:
 		return a.decide(ch)
+	case ch.Forget != nil:
+		return a.forgetRefused(ch.Forget)
 	}
 	return a.changeTerms(ch)
 }

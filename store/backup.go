@@ -50,6 +50,10 @@ type BackupManifest struct {
 	Agreements []BackupAgreement `json:"agreements"`
 	Missing    []agreement.Name  `json:"missing,omitempty"` // agreements whose files could not be opened
 
+	// Of a node of a cluster: its name, and the place in its log up to which every file in the backup has everything.
+	Cluster string `json:"cluster,omitempty"`
+	Place   uint64 `json:"place,omitempty"`
+
 	// SignedBy is the verifier key of the server that signed the manifest; "" if it is not signed.
 	SignedBy string `json:"-"`
 }
@@ -113,6 +117,8 @@ type moment struct {
 	files      []filePart
 	agreements []BackupAgreement
 	missing    []agreement.Name
+	cluster    string
+	place      uint64
 	plain      []string // files that are copied as they are: keys and certificates
 	dir        string
 }
@@ -132,7 +138,7 @@ func (s *Store) moment(ctx context.Context, deliveries Deliveries) (_ *moment, e
 		return nil, errStoreClosed
 	}
 	now := s.now.Load()
-	m := &moment{dir: s.dir, made: s.opts.Now().UTC()}
+	m := &moment{dir: s.dir, made: s.opts.Now().UTC(), cluster: s.opts.Cluster, place: s.Place()}
 	defer func() {
 		if err != nil {
 			m.close()
@@ -275,7 +281,7 @@ func (b *backupWriter) all(m *moment) error {
 		}
 		f.snapshot.Close() // releases its old pages
 	}
-	manifest := BackupManifest{Format: backupFormat, Made: m.made, Files: b.files, Agreements: m.agreements, Missing: m.missing}
+	manifest := BackupManifest{Format: backupFormat, Made: m.made, Files: b.files, Agreements: m.agreements, Missing: m.missing, Cluster: m.cluster, Place: m.place}
 	text, err := b.document(backupName, manifest)
 	if err != nil {
 		return err

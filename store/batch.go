@@ -65,13 +65,18 @@ type StatusDraft struct {
 	Counted bool
 }
 
-// Change is one of Add, Remove, Terms and Decide.
+// Change is one of Add, Remove, Terms, Decide and Forget.
 type Change struct {
 	Add    *Addition
 	Remove *Removal
 	Terms  *TermsChange
 	Decide *Decision
+	Forget *Forgetting
 }
+
+// Forgetting drops refused objects that were refused first before a moment, a bounded number. It is a change like others, and
+// not each node's own work, since what is kept decides what later refusals do.
+type Forgetting struct{ Before time.Time }
 
 // Addition is an object to add. Object.ID must be well-formed; Object.Raw() is what is stored.
 type Addition struct {
@@ -136,6 +141,7 @@ type TermsChange struct {
 // Result says what an Append did: one Outcome a change, in order.
 type Result struct {
 	Outcomes []Outcome
+	Place    uint64 // in the log of the cluster; 0 without one
 }
 
 // OutcomeKind is what became of a change.
@@ -156,6 +162,7 @@ const (
 	Barred                              // an operator removed this version for good: nothing changed
 	DecisionKept                        // a decision is recorded at Position
 	Corrected                           // the text of this version, at Positions, was replaced by that at Position
+	Forgotten                           // Dropped refused objects are kept no more
 )
 
 // Outcome is what became of one change.
@@ -166,4 +173,5 @@ type Outcome struct {
 	Version   string             // the version as TAXII states it: the object's own text, else date_added
 	Positions []journal.Position // Removed, Corrected: where what was removed had been added
 	Kept      int                // Removed, NotTheirs: selected versions that stay
+	Dropped   int                `json:"-"` // Forgotten: how many
 }

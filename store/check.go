@@ -111,6 +111,9 @@ func (k *checking) all(db *verifiedbolt.DB) error {
 	if err := k.followers(); err != nil {
 		return err
 	}
+	if k.collection.format >= loggedCollectionFormat {
+		checkLogState(k.tx, k.fault)
+	}
 	got, err := readStats(k.tx)
 	if err != nil {
 		k.fault("%v", err)

@@ -157,6 +157,9 @@ func (s *Store) checkRegistry() Checked {
 			if err := sameTree(tx, tree); err != nil {
 				fault("%v", err)
 			}
+			if tx.Bucket(bucketLog) != nil {
+				checkLogState(tx, fault)
+			}
 			return checkDocuments(tx, last, fault)
 		})
 	})

@@ -35,6 +35,7 @@ func (k *checking) buckets() error {
 	for _, l := range t.layout() {
 		belongs[string(l.name)] = true
 	}
+	belongs[string(bucketLog)] = k.collection.format >= loggedCollectionFormat
 	return k.tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 		if !belongs[string(name)] {
 			k.fault("the bucket %q does not belong here", name)

@@ -61,6 +61,9 @@ type Collection struct {
 	lengthChanged chan struct{}    // guarded by lengthening; closed and replaced when the journal grows
 	closing       chan struct{}
 	closed        sync.Once
+
+	placed   placeMark     // of the last message in the file, in a cluster
+	logClock atomic.Uint64 // latest clock reading of those, in microseconds
 }
 
 type collectionOptions struct {
@@ -73,6 +76,13 @@ type collectionOptions struct {
 
 	// Identities returns the identity that a party declares; nil: none does.
 	Identities func(agreement.PartyName) stix.ID
+
+	// Of a cluster: see Options. raise says that the folder enters it now, noted is how far it has come as a whole.
+	Log          Log
+	HeadDiffers  func(HeadDifference)
+	ApplyTimeout time.Duration
+	raise        bool
+	noted        *placeMark
 }
 
 // withIdentities is an agreement whose members have the identities that their parties declare.
@@ -90,29 +100,36 @@ func (o collectionOptions) withIdentities(a *agreement.Agreement) *agreement.Agr
 // createCollection makes the file of a new agreement, with the terms as its first entry, and opens it. The file gets its
 // name when it is complete, so that a crash leaves no half one. The caller makes the name durable.
 func createCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor, opts collectionOptions) (*Collection, error) {
-	if err := makeCollection(path, id, a, by, opts); err != nil {
+	if id != a.Collection.ID {
+		return nil, fmt.Errorf("create %s: the agreement %s has the collection %s, not %s", path, a.Name, a.Collection.ID, id)
+	}
+	first, err := firstTerms(a, opts)
+	if err == nil {
+		err = makeCollection(path, id, first, by, microseconds(opts.now()), 0, opts)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	return openCollection(path, opts)
 }
 
-func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor, opts collectionOptions) (err error) {
+// firstTerms is the change that a new agreement's journal begins with.
+func firstTerms(a *agreement.Agreement, opts collectionOptions) (preparedChange, error) {
+	a = opts.withIdentities(a).WithKeys(nil)
+	document, err := a.Document()
+	return preparedChange{Change: Change{Terms: &TermsChange{Act: "create"}}, document: document, openings: a.Openings()}, err
+}
+
+// makeCollection makes a file with its first terms, as of a moment. place is that of the message that makes it, in a cluster.
+func makeCollection(path string, id uuid.UUID, first preparedChange, by Actor, now, place uint64, opts collectionOptions) (err error) {
 	if opts.ReadOnly {
 		return ErrReadOnly
-	}
-	if id != a.Collection.ID {
-		return fmt.Errorf("the agreement %s has the collection %s, not %s", a.Name, a.Collection.ID, id)
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return ErrExists
 	}
 	unfinished := path + ".new"
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	a = opts.withIdentities(a).WithKeys(nil)
-	document, err := a.Document()
-	if err != nil {
 		return err
 	}
 	db, err := openBolt(unfinished, opts)
@@ -130,11 +147,14 @@ func makeCollection(path string, id uuid.UUID, a *agreement.Agreement, by Actor,
 		if err := errors.Join(t.meta.Put(keyID, id[:]), putSweepCounts(t.meta, 0, 0)); err != nil {
 			return err
 		}
-		_, err = apply(t, commitGroup{now: microseconds(opts.now()), batches: []preparedBatch{{
-			actor:   by,
-			changes: []preparedChange{{Change: Change{Terms: &TermsChange{Act: "create"}}, document: document, openings: a.Openings()}},
-		}}})
-		return err
+		_, err = apply(t, commitGroup{now: now, batches: []preparedBatch{{actor: by, changes: []preparedChange{first}}}})
+		if err != nil || opts.Log == nil {
+			return err
+		}
+		if err := enterLog(tx, bucketMeta, loggedCollectionFormat); err != nil {
+			return err
+		}
+		return (&logState{bucket: tx.Bucket(bucketLog), place: place}).put()
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
@@ -166,9 +186,42 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 				return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 			}
 		}
+		if err := c.enterCluster(); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		}
 		c.queue = newCommitQueue(c)
 	}
 	return c, nil
+}
+
+// enterCluster makes sure that the file of a folder in a cluster has its place in the log, and that no other has.
+func (c *Collection) enterCluster() error {
+	in := c.format == loggedCollectionFormat
+	switch {
+	case c.opts.Log == nil && in:
+		return ErrInCluster
+	case c.opts.Log == nil:
+		return nil
+	case !in && !c.opts.raise:
+		return errors.New("it has no place in the log of the cluster, which the data folder belongs to: it must be fetched from another node")
+	}
+	if c.opts.noted == nil {
+		c.opts.noted = new(placeMark)
+	}
+	if !in {
+		if err := c.db.Update(func(tx *bolt.Tx) error { return enterLog(tx, bucketMeta, loggedCollectionFormat) }); err != nil {
+			return err
+		}
+		c.format = loggedCollectionFormat
+	}
+	return c.db.View(func(tx *bolt.Tx) error {
+		l, err := readLogState(tx)
+		if err == nil {
+			c.placed.set(l.place)
+			c.logClock.Store(l.clock)
+		}
+		return err
+	})
 }
 
 func openBolt(path string, opts collectionOptions) (*verifiedbolt.DB, error) {
@@ -204,7 +257,7 @@ func (c *Collection) load(tx *bolt.Tx) error {
 		return errors.New("it is no agreement's file: it has no meta bucket")
 	}
 	var err error
-	if c.format, err = formatIn(meta, collectionFormat); err != nil {
+	if c.format, err = formatIn(meta, loggedCollectionFormat); err != nil {
 		return err
 	}
 	id, err := uuid.FromBytes(meta.Get(keyID))

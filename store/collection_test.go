@@ -132,7 +132,7 @@ func add(t testing.TB, col *Collection, texts ...string) []Outcome {
 }
 
 func kinds(outcomes []Outcome) string {
-	names := [...]string{"", "added", "already", "conflict", "gone", "removed", "missing", "not theirs", "changed", "not owner", "not creator", "barred", "decision kept", "corrected"}
+	names := [...]string{"", "added", "already", "conflict", "gone", "removed", "missing", "not theirs", "changed", "not owner", "not creator", "barred", "decision kept", "corrected", "forgotten"}
 	var b strings.Builder
 	for i, o := range outcomes {
 		if i > 0 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,15 +31,23 @@ type commitQueue struct {
 	ended      chan struct{} // closed when the goroutine has ended
 	committing atomic.Int32  // batches in the transaction in progress
 	batches    atomic.Uint64 // batches in transactions that were committed
-	broken     error         // of the goroutine: set when what is on disk is unknown
+	broken     error         // of the goroutine that writes: set when what is on disk is unknown
+
+	// In a cluster: see runOrdered.
+	underway underway
+	timeout  time.Duration         // how long a group may be under way
+	life     context.Context       // ends when the queue is closed
+	end      context.CancelFunc    // ends it
+	stopped  atomic.Pointer[error] // why messages cannot be applied here; nil: they can
 }
 
 // pendingBatch is one batch in the queue.
 type pendingBatch struct {
 	batch    preparedBatch
 	state    atomic.Int32
-	done     chan struct{} // closed when outcomes and err are set
+	done     chan struct{} // closed when what follows is set
 	outcomes []Outcome
+	place    uint64 // in the log, if there is one
 	err      error
 }
 
@@ -50,12 +59,18 @@ const (
 
 func newCommitQueue(c *Collection) *commitQueue {
 	q := &commitQueue{c: c, wake: make(chan struct{}, 1), ended: make(chan struct{})}
-	go q.run()
+	if c.opts.Log == nil {
+		go q.run()
+		return q
+	}
+	q.timeout = cmp.Or(c.opts.ApplyTimeout, applyTimeout)
+	q.life, q.end = context.WithCancel(context.Background())
+	go q.runOrdered()
 	return q
 }
 
 // enqueue adds a batch to the queue and returns when its transaction has ended.
-func (q *commitQueue) enqueue(ctx context.Context, b preparedBatch) ([]Outcome, error) {
+func (q *commitQueue) enqueue(ctx context.Context, b preparedBatch) (*pendingBatch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -76,7 +91,7 @@ func (q *commitQueue) enqueue(ctx context.Context, b preparedBatch) ([]Outcome, 
 		}
 		<-p.done
 	}
-	return p.outcomes, p.err
+	return p, p.err
 }
 
 func (q *commitQueue) signal() {
@@ -105,6 +120,9 @@ func (q *commitQueue) close() {
 		p.finish(nil, ErrClosed)
 	}
 	q.signal()
+	if q.end != nil {
+		q.end()
+	}
 	<-q.ended
 }
 
@@ -118,7 +136,7 @@ func (q *commitQueue) run() {
 	defer close(q.ended)
 	for range q.wake {
 		for {
-			ps := q.next()
+			ps := q.next(groupBytes)
 			if len(ps) == 0 {
 				break
 			}
@@ -136,14 +154,14 @@ func (q *commitQueue) run() {
 	}
 }
 
-// next removes the front of the queue, as much as one transaction holds.
-func (q *commitQueue) next() []*pendingBatch {
+// next removes the front of the queue, as much as one transaction holds: of objects, so many bytes.
+func (q *commitQueue) next(most int) []*pendingBatch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var ps []*pendingBatch
 	n, changes, bytes := 0, 0, 0
 	for _, p := range q.pending {
-		if len(ps) > 0 && (changes+len(p.batch.changes) > groupChanges || bytes+p.batch.bytes > groupBytes) {
+		if len(ps) > 0 && (changes+len(p.batch.changes) > groupChanges || bytes+p.batch.bytes > most) {
 			break
 		}
 		n++
@@ -154,7 +172,7 @@ func (q *commitQueue) next() []*pendingBatch {
 		changes += len(p.batch.changes)
 		bytes += p.batch.bytes
 	}
-	q.committing.Store(int32(len(ps)))
+	q.committing.Add(int32(len(ps)))
 	clear(q.pending[:n])
 	q.pending = q.pending[n:]
 	if len(q.pending) == 0 {

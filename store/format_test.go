@@ -136,7 +136,7 @@ func TestFilesOfANewerFormatAreRefused(t *testing.T) {
 		format []byte
 		want   string
 	}{
-		{"a newer one", positionKey(collectionFormat + 1), fmt.Sprintf("the format %d, this program reads the formats 1 to %d", collectionFormat+1, collectionFormat)},
+		{"a newer one", positionKey(loggedCollectionFormat + 1), fmt.Sprintf("the format %d, this program reads the formats 1 to %d", loggedCollectionFormat+1, loggedCollectionFormat)},
 		{"none", positionKey(0), "the format 0"},
 		{"half of a number", []byte{0, 0, 1}, "names no format"},
 	} {

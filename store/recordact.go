@@ -14,16 +14,10 @@ import (
 
 // Record adds an entry to the server's journal about something that changes no document: a restore, a key's rotation.
 func (s *Store) Record(ctx context.Context, by Actor, act, subject, reason string) error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	if err := s.writable(ctx); err != nil {
-		return fmt.Errorf("record %s of %s: %w", act, subject, err)
-	}
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		return appendAdminEntry(tx, journal.Entry{
-			Kind: journal.Admin, At: s.opts.Now().UTC().Truncate(time.Microsecond), Account: string(by.Account), Party: string(by.Party),
-			Act: act, Subject: subject, Reason: journal.CleanText(reason),
-		})
+	m := &registryMessage{by: by}
+	err := s.write(ctx, m, func(tx *bolt.Tx) error {
+		m.records = []registryRecord{{act: act, subject: subject, reason: journal.CleanText(reason)}}
+		return m.records[0].apply(tx, m)
 	})
 	if err != nil {
 		return fmt.Errorf("record %s of %s: %w", act, subject, err)

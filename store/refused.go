@@ -12,7 +12,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/verifiedbolt"
@@ -329,32 +328,56 @@ func (c *Collection) RefusedObject(key RefusedKey) (kept KeptRefusal, ok bool, e
 
 // ForgetRefused drops refused objects that were refused first before a moment, a bounded number, and returns how many.
 func (c *Collection) ForgetRefused(ctx context.Context, before time.Time) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	n := 0
-	err := c.db.Update(func(tx *bolt.Tx) (err error) {
-		n, err = forgetRefused(tx, microseconds(before))
+	before = timeOf(microseconds(before))
+	var old [][]byte
+	err := c.view(func(tx *bolt.Tx) (err error) {
+		old, err = oldRefused(tx, microseconds(before))
 		return err
 	})
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		err = ErrClosed
-	}
 	if err != nil {
 		return 0, fmt.Errorf("forget refused objects of collection %s: %w", c.id, err)
 	}
-	return n, nil
+	if len(old) == 0 {
+		return 0, ctx.Err()
+	}
+	r, err := c.Append(ctx, Batch{Changes: []Change{{Forget: &Forgetting{before}}}})
+	if err != nil {
+		return 0, fmt.Errorf("forget refused objects: %w", err)
+	}
+	return r.Outcomes[0].Dropped, nil
 }
 
-func forgetRefused(tx *bolt.Tx, before uint64) (int, error) {
-	ages, refused := tx.Bucket(bucketRefusedAge), tx.Bucket(bucketRefused)
+// forgetRefused drops old refused objects.
+func (a *applier) forgetRefused(f *Forgetting) error {
+	old, err := oldRefused(a.tx, microseconds(f.Before))
+	if err != nil {
+		return err
+	}
+	for _, place := range old {
+		if err := errors.Join(a.refusedAge.Delete(place), a.refused.Delete(place[len(place)-len(RefusedKey{}):])); err != nil {
+			return fmt.Errorf("forget refused objects: %w", err)
+		}
+	}
+	*a.out = Outcome{Kind: Forgotten, Dropped: len(old)}
+	if len(old) == 0 {
+		return nil
+	}
+	return markDeletion(a.meta)
+}
+
+// oldRefused returns the places of objects that were refused first before a moment, a bounded number.
+func oldRefused(tx *bolt.Tx, before uint64) ([][]byte, error) {
+	ages := tx.Bucket(bucketRefusedAge)
+	if ages == nil {
+		return nil, nil // read-only, of an older format
+	}
 	var old [][]byte
 	c := ages.Cursor()
 	place, _ := c.First()
 	for place != nil && len(old) < forgetBatch {
 		party, at, _, ok := parsePlace(place)
 		if !ok {
-			return 0, errRefusedObject
+			return nil, errRefusedObject
 		}
 		if at < before {
 			old = append(old, bytes.Clone(place))
@@ -363,15 +386,7 @@ func forgetRefused(tx *bolt.Tx, before uint64) (int, error) {
 		}
 		place, _ = c.Seek(binary.BigEndian.AppendUint64(bytes.Clone(party), ^uint64(0))) // the next party
 	}
-	for _, place := range old {
-		if err := errors.Join(ages.Delete(place), refused.Delete(place[len(place)-len(RefusedKey{}):])); err != nil {
-			return 0, err
-		}
-	}
-	if len(old) > 0 {
-		return len(old), markDeletion(tx.Bucket(bucketMeta))
-	}
-	return 0, nil
+	return old, nil
 }
 
 // refused checks that each refused object can be read and is found by its place, and no other place leads to one.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -51,6 +50,13 @@ type recorded struct {
 // Change applies changes to accord.db in one transaction, each with an entry in its journal. A change that has no
 // effect gets no entry.
 func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) error {
+	return s.ChangeOn(ctx, by, s.Registry().Revision, changes)
+}
+
+// ChangeOn is Change for changes that were planned on a revision of accord.db. In a cluster it returns ErrStale if anything was
+// changed since, here or on another node: nothing has happened then, and the caller plans again. A caller that is alone
+// excludes that by itself.
+func (s *Store) ChangeOn(ctx context.Context, by Actor, revision uint64, changes []RegistryChange) error {
 	records := make([]recorded, len(changes))
 	for i, ch := range changes {
 		var err error
@@ -58,18 +64,10 @@ func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) 
 			return fmt.Errorf("change %d of %d in accord.db: %w", i+1, len(changes), err)
 		}
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	if err := s.writable(ctx); err != nil {
+	m := &registryMessage{by: by, revision: revision}
+	if err := s.write(ctx, m, func(tx *bolt.Tx) error { return m.plan(tx, records) }); err != nil {
 		return fmt.Errorf("change accord.db: %w", err)
 	}
-	r, err := s.update(by, records)
-	if err != nil {
-		return fmt.Errorf("change accord.db: %w", err)
-	}
-	c := *s.now.Load()
-	c.registry = r
-	s.show(&c)
 	for _, ch := range changes {
 		if ch.Party != nil {
 			return s.alignIdentities(ctx, by)
@@ -78,91 +76,77 @@ func (s *Store) Change(ctx context.Context, by Actor, changes []RegistryChange) 
 	return nil
 }
 
-// update writes the documents and their entries in one transaction and reads the registry again. The caller holds
-// s.changing.
-func (s *Store) update(by Actor, records []recorded) (*Registry, error) {
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		for _, rec := range records {
-			if err := rec.apply(tx, by, s.opts.Now()); err != nil {
-				return fmt.Errorf("%s: %w", rec.subject, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+// write makes changes of accord.db: plan applies them, as m, in a transaction. In a cluster that is a rehearsal, and what m
+// has then is proposed.
+func (s *Store) write(ctx context.Context, m *registryMessage, plan func(*bolt.Tx) error) error {
+	if s.opts.Log != nil {
+		return s.propose(ctx, m, plan)
 	}
-	return readRegistry(s.db)
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if err := s.writable(ctx); err != nil {
+		return err
+	}
+	m.clock = microseconds(s.opts.Now())
+	if err := s.db.Update(plan); err != nil {
+		return err
+	}
+	if !m.changesDocuments() {
+		return nil
+	}
+	return s.reread(nil)
 }
 
-func (rec recorded) apply(tx *bolt.Tx, by Actor, now time.Time) error {
-	b := tx.Bucket(rec.bucket)
-	before := bytes.Clone(b.Get(rec.key))
-	if rec.remove {
-		return rec.delete(tx, by, before, now)
+// plan turns changes into records and applies them.
+func (m *registryMessage) plan(tx *bolt.Tx, changes []recorded) error {
+	for _, ch := range changes {
+		rec, changed, err := ch.plan(tx)
+		if err == nil && changed {
+			m.records = append(m.records, rec)
+			err = rec.apply(tx, m)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", ch.subject, err)
+		}
+	}
+	return nil
+}
+
+// plan says what a change comes to in accord.db as it is; changed is false if it has no effect.
+func (ch recorded) plan(tx *bolt.Tx) (rec registryRecord, changed bool, err error) {
+	rec = registryRecord{bucket: string(ch.bucket), key: string(ch.key), remove: ch.remove, subject: ch.subject, act: ch.act, reason: ch.reason}
+	before := bytes.Clone(tx.Bucket(ch.bucket).Get(ch.key))
+	if ch.remove {
+		rec.act = "delete"
+		if before == nil {
+			return rec, false, errors.New("there is none")
+		}
+		return rec, true, nil
 	}
 	if before == nil {
-		if err := rec.neverDeleted(tx); err != nil {
-			return err
+		if err := ch.neverDeleted(tx); err != nil {
+			return rec, false, err
 		}
 	}
-	doc, err := rec.document(before)
-	if err != nil || doc == nil || bytes.Equal(doc, before) {
-		return err
+	rec.document, err = ch.document(before)
+	if err != nil || rec.document == nil || bytes.Equal(rec.document, before) {
+		return rec, false, err
 	}
-	if err := b.Put(rec.key, doc); err != nil {
-		return err
-	}
-	e := journal.Entry{
-		Kind:    journal.Admin,
-		At:      now.UTC().Truncate(time.Microsecond),
-		Account: string(by.Account),
-		Party:   string(by.Party),
-		Digest:  sha256.Sum256(doc),
-		Act:     rec.act,
-		Subject: rec.subject,
-		Reason:  rec.reason,
-	}
-	if before != nil {
-		e.Before = sha256.Sum256(before)
-		e.Act = cmp.Or(e.Act, "change")
-	}
-	e.Act = cmp.Or(e.Act, "create")
-	if before != nil { // it may hold a password's hash
-		if err := markDeletion(tx.Bucket(bucketRegistryMeta)); err != nil {
-			return err
-		}
-	}
-	return appendAdminEntry(tx, e)
+	rec.act = cmp.Or(rec.act, cond(before == nil, "create", "change"))
+	return rec, true, nil
 }
 
 // keyDeleted is the key in accord.db's meta bucket of the subjects that were deleted, a line each: their names stand in journals.
 var keyDeleted = []byte("deleted")
 
 // neverDeleted refuses a name that something had before that was deleted.
-func (rec recorded) neverDeleted(tx *bolt.Tx) error {
+func (ch recorded) neverDeleted(tx *bolt.Tx) error {
 	for line := range bytes.Lines(tx.Bucket(bucketRegistryMeta).Get(keyDeleted)) {
-		if string(bytes.TrimSuffix(line, []byte("\n"))) == rec.subject {
-			return fmt.Errorf("there was a %s, which was deleted: its name stands in journals and is not given again", rec.subject)
+		if string(bytes.TrimSuffix(line, []byte("\n"))) == ch.subject {
+			return fmt.Errorf("there was a %s, which was deleted: its name stands in journals and is not given again", ch.subject)
 		}
 	}
 	return nil
-}
-
-// delete removes a document, with an entry that says so.
-func (rec recorded) delete(tx *bolt.Tx, by Actor, before []byte, now time.Time) error {
-	if before == nil {
-		return errors.New("there is none")
-	}
-	meta := tx.Bucket(bucketRegistryMeta)
-	deleted := append(bytes.Clone(meta.Get(keyDeleted)), rec.subject+"\n"...)
-	if err := errors.Join(tx.Bucket(rec.bucket).Delete(rec.key), meta.Put(keyDeleted, deleted), markDeletion(meta)); err != nil {
-		return err
-	}
-	return appendAdminEntry(tx, journal.Entry{
-		Kind: journal.Admin, At: now.UTC().Truncate(time.Microsecond), Account: string(by.Account), Party: string(by.Party),
-		Before: sha256.Sum256(before), Act: "delete", Subject: rec.subject, Reason: rec.reason,
-	})
 }
 
 // record turns a change into what is stored.

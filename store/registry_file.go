@@ -15,7 +15,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// registryFormat is the version of accord.db's layout that this program reads and writes.
+// registryFormat is the version of accord.db's layout that this program writes; in a cluster it is the next, see logstate.go.
 const registryFormat = 1
 
 // The buckets of accord.db. Each holds JSON documents by name, except the last two: the journal and the hashes of the
@@ -91,7 +91,7 @@ func checkRegistryFormat(tx *bolt.Tx) error {
 		meta = tx.Bucket(bucketRegistryMeta)
 		return errors.Join(meta.Put(keyFormat, binary.BigEndian.AppendUint64(nil, registryFormat)), putSweepCounts(meta, 0, 0), meta.Put(keySigned, []byte{0}))
 	}
-	_, err := formatIn(meta, registryFormat)
+	_, err := formatIn(meta, loggedRegistryFormat)
 	return err
 }
 

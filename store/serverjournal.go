@@ -2,10 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
@@ -45,46 +44,50 @@ func (s *Store) ServerEntry(p journal.Position) (e journal.Entry, raw []byte, er
 // RecordHeads adds the heads of the agreements' journals that have grown since they were last recorded to the server's journal,
 // all at one moment and in the order of their collections.
 func (s *Store) RecordHeads(ctx context.Context) (recorded int, err error) {
-	heads := map[uuid.UUID]journal.Entry{}
+	if err := s.isWritable(ctx); err != nil {
+		return 0, fmt.Errorf("record heads: %w", err)
+	}
+	s.recording.Lock() // no two calls record the same
+	defer s.recording.Unlock()
+	var heads []registryRecord
 	for _, col := range s.Collections() {
 		size, root, err := col.Head()
 		if err != nil {
 			continue // an agreement whose file fails does not keep the others from being recorded
 		}
-		if size > 0 {
-			heads[col.ID()] = journal.Entry{Kind: journal.Head, Digest: journal.Digest(root),
-				Source: journal.Source{Collection: col.ID(), Position: journal.Position(size)}}
-		}
+		heads = append(heads, registryRecord{root: journal.Digest(root), head: journal.Source{Collection: col.ID(), Position: journal.Position(size)}})
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	if err := s.writable(ctx); err != nil {
-		return 0, fmt.Errorf("record heads: %w", err)
+	slices.SortFunc(heads, func(a, b registryRecord) int { return slices.Compare(a.head.Collection[:], b.head.Collection[:]) })
+	size, _, err := s.AdminHead()
+	if err != nil {
+		return 0, err
 	}
 	known, err := s.RecordedHeads()
 	if err != nil {
 		return 0, err
 	}
-	now := s.opts.Now().UTC().Truncate(time.Microsecond)
-	ids := slices.SortedFunc(maps.Keys(heads), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	ids = slices.DeleteFunc(ids, func(id uuid.UUID) bool { return known[id].Size >= uint64(heads[id].Source.Position) })
-	if len(ids) == 0 {
+	m := &registryMessage{revision: size}
+	m.records = slices.DeleteFunc(heads, func(r registryRecord) bool {
+		return r.head.Position == 0 || known[r.head.Collection].Size >= uint64(r.head.Position)
+	})
+	if len(m.records) == 0 {
 		return 0, nil
 	}
-	err = s.db.Update(func(tx *bolt.Tx) error {
-		for _, id := range ids {
-			e := heads[id]
-			e.At = now
-			if err := appendAdminEntry(tx, e); err != nil {
+	err = s.write(ctx, m, func(tx *bolt.Tx) error {
+		for _, r := range m.records {
+			if err := r.apply(tx, m); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if errors.Is(err, ErrStale) { // another node has recorded some; the rest comes with the next call
+		return 0, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("record heads: %w", err)
 	}
-	return len(ids), nil
+	return len(m.records), nil
 }
 
 // RecordedHead is the newest head of an agreement's journal in the server's journal, and its place there.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -37,15 +38,18 @@ type Store struct {
 	upkeep   sync.Mutex // held while upkeep.json is replaced
 	recorded recordedHeads
 
-	changing sync.Mutex // held while accord.db or the list of open files changes
-	closed   bool       // guarded by changing
-	now      atomic.Pointer[contents]
+	changing  sync.Mutex // held while accord.db or the list of open files changes
+	recording sync.Mutex // held while heads are recorded
+	closed    bool       // guarded by changing
+	now       atomic.Pointer[contents]
 
 	stopSweeper context.CancelFunc
 	swept       chan struct{} // closed when the sweeper has ended
 
 	waking sync.Mutex
 	newer  chan struct{} // guarded by waking; closed and replaced when accord.db changes
+
+	cluster clusterState
 }
 
 // contents are what a Store serves from, at one moment. They are shared and must not be changed.
@@ -69,6 +73,19 @@ type Options struct {
 	ReadOnly bool
 	Now      func() time.Time // default time.Now
 	Failed   func(error)      // called with what failed in the background; nil: nothing
+
+	// Log, when set, makes the folder a node of a cluster: all that changes its files comes from there, see Log. Cluster is
+	// the name of the cluster, which the folder keeps when it is first opened with one. Such a folder is opened for writing
+	// with the log of that cluster only, until LeaveLog.
+	Log     Log
+	Cluster string
+
+	// HeadDiffers, when set, is told of a journal that differs from that of the node that wrote a message, on the goroutine
+	// that applies it and after it is applied. It must not wait for that goroutine.
+	HeadDiffers func(HeadDifference)
+
+	// ApplyTimeout is how long a write waits until it is applied here; 0 means 15 s.
+	ApplyTimeout time.Duration
 }
 
 // Open opens a data folder, made if it does not exist (0700). While it is open no other process can open it: the error
@@ -80,6 +97,7 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 		opts.Now = time.Now
 	}
 	s := &Store{dir: dir, opts: opts, newer: make(chan struct{})}
+	s.cluster.life, s.cluster.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			s.closeFiles()
@@ -110,7 +128,14 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
+	if err := s.checkCluster(); err != nil {
+		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
+	}
 	opened := s.openCollections(r)
+	if err := s.enterCluster(opened); err != nil {
+		s.now.Store(opened) // to be closed
+		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
+	}
 	if err := s.recallStanding(opened.unavailable); err != nil {
 		return nil, err
 	}
@@ -119,8 +144,10 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 		if err := s.noteStanding(); err != nil {
 			return nil, err
 		}
-		if err := s.alignIdentities(context.Background(), Actor{}); err != nil {
-			return nil, fmt.Errorf("open data folder %s: %w", dir, err)
+		if opts.Log == nil {
+			if err := s.alignIdentities(context.Background(), Actor{}); err != nil {
+				return nil, fmt.Errorf("open data folder %s: %w", dir, err)
+			}
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		s.stopSweeper, s.swept = cancel, make(chan struct{})
@@ -190,7 +217,11 @@ func (s *Store) collectionPath(l Listed) string {
 }
 
 func (s *Store) collectionOptions() collectionOptions {
-	return collectionOptions{ReadOnly: s.opts.ReadOnly, Now: s.opts.Now, Authorize: s.authorize, Identities: s.identityOf}
+	return collectionOptions{
+		ReadOnly: s.opts.ReadOnly, Now: s.opts.Now, Authorize: s.authorize, Identities: s.identityOf,
+		Log: s.opts.Log, HeadDiffers: s.opts.HeadDiffers, ApplyTimeout: s.opts.ApplyTimeout,
+		raise: s.cluster.entering, noted: &s.cluster.noted,
+	}
 }
 
 // index makes the lookup tables over the sorted collections.
@@ -214,6 +245,7 @@ func (s *Store) ReadOnly() bool { return s.opts.ReadOnly }
 
 // Close ends all writing and closes every file.
 func (s *Store) Close() error {
+	s.cluster.end() // what waits for the log holds no lock
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	if s.closed {
@@ -222,7 +254,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.endSweeper()
 	if !s.opts.ReadOnly {
-		if err := s.noteStanding(); err != nil && s.opts.Failed != nil {
+		if err := errors.Join(s.noteStanding(), s.keepPlace()); err != nil && s.opts.Failed != nil {
 			s.opts.Failed(err)
 		}
 	}
@@ -308,17 +340,16 @@ func (s *Store) Unavailable() []Unavailable { return slices.Clone(s.now.Load().u
 // CreateAgreement makes the file of a new agreement, with its first Terms entry, and lists it. Crashing between the two
 // leaves an unlisted file, which the next attempt replaces.
 func (s *Store) CreateAgreement(ctx context.Context, by Actor, a *agreement.Agreement) (*Collection, error) {
+	if s.opts.Log != nil {
+		return s.proposeAgreement(ctx, by, a)
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	if err := s.writable(ctx); err != nil {
 		return nil, fmt.Errorf("create agreement %s: %w", a.Name, err)
 	}
-	old := s.now.Load()
-	for _, l := range old.registry.Agreements {
-		if l.Name == a.Name || l.Collection == a.Collection.ID {
-			return nil, fmt.Errorf("create agreement %s (collection %s): %w: the agreement %s with the collection %s",
-				a.Name, a.Collection.ID, ErrExists, l.Name, l.Collection)
-		}
+	if err := s.notListed(a); err != nil {
+		return nil, err
 	}
 	listed := Listed{Name: a.Name, Collection: a.Collection.ID}
 	path := s.collectionPath(listed)
@@ -333,17 +364,50 @@ func (s *Store) CreateAgreement(ctx context.Context, by Actor, a *agreement.Agre
 	if err := syncFolder(filepath.Dir(path), false); err != nil {
 		return nil, errors.Join(err, col.close())
 	}
-	r, err := s.update(by, []recorded{listedRecord(listed)})
+	m := &registryMessage{by: by, clock: microseconds(s.opts.Now())}
+	err = s.db.Update(func(tx *bolt.Tx) error { return m.plan(tx, []recorded{listedRecord(listed)}) })
+	if err == nil {
+		err = s.reread(col)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("list agreement %s: %w", a.Name, err), col.close())
 	}
-	c := &contents{registry: r, collections: append(slices.Clone(old.collections), col), unavailable: old.unavailable}
+	return col, nil
+}
+
+// notListed reports an agreement that is there already.
+func (s *Store) notListed(a *agreement.Agreement) error {
+	for _, l := range s.Registry().Agreements {
+		if l.Name == a.Name || l.Collection == a.Collection.ID {
+			return fmt.Errorf("create agreement %s (collection %s): %w: the agreement %s with the collection %s",
+				a.Name, a.Collection.ID, ErrExists, l.Name, l.Collection)
+		}
+	}
+	return nil
+}
+
+// reread reads the registry again and shows it, with a collection more unless that is nil. The caller holds s.changing.
+func (s *Store) reread(more *Collection) error {
+	r, err := readRegistry(s.db)
+	if err != nil {
+		return err
+	}
+	c := *s.now.Load()
+	c.registry = r
+	if more != nil {
+		c.add(more)
+	}
+	s.show(&c)
+	return nil
+}
+
+// add adds a collection.
+func (c *contents) add(col *Collection) {
+	c.collections = append(slices.Clone(c.collections), col)
 	slices.SortFunc(c.collections, func(a, b *Collection) int {
 		return compareNames(a.Agreement().Name, b.Agreement().Name)
 	})
 	c.index()
-	s.show(c)
-	return col, nil
 }
 
 // show lets everybody see other contents, and wakes those who wait for them.
@@ -399,6 +463,13 @@ var ErrReadOnly = errors.New("the data folder is open for reading only")
 
 // errStoreClosed is the error of calls after Close.
 var errStoreClosed = errors.New("the data folder is closed")
+
+// isWritable is writable for a caller that does not hold s.changing.
+func (s *Store) isWritable(ctx context.Context) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return s.writable(ctx)
+}
 
 // writable says whether accord.db can be changed now.
 func (s *Store) writable(ctx context.Context) error {

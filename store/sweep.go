@@ -104,7 +104,7 @@ func (s *Store) sweeper(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := errors.Join(s.Sweep(ctx), s.noteStanding())
+		err := errors.Join(s.Sweep(ctx), s.noteStanding(), s.keepPlace())
 		if ctx.Err() != nil {
 			return
 		}
