@@ -138,8 +138,8 @@ func (s *Store) checkRegistry() Checked {
 				if err := e.Check(); err != nil {
 					fault("the entry at %d is malformed: %v", c.Entries, err)
 				}
-				if e.Kind == journal.Head || e.Digest == (journal.Digest{}) && e.Before == (journal.Digest{}) {
-					return nil // of a head, or of something that changes no document
+				if e.Kind == journal.Head || e.Act == actSeal || e.Digest == (journal.Digest{}) && e.Before == (journal.Digest{}) {
+					return nil // of a head, of deliveries, or of something that changes no document
 				}
 				if before, ok := last[e.Subject]; ok && before != e.Before {
 					fault("the entry at %d changes a %s that was not in force", c.Entries, e.Subject)

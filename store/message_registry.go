@@ -32,7 +32,8 @@ type registryRecord struct {
 	remove               bool
 	subject, act, reason string
 	head                 journal.Source // the journal, and how many entries it has
-	root                 journal.Digest // of its tree
+	root                 journal.Digest // of its tree; without a head, of a stretch of deliveries
+	before               journal.Digest // of the stretch before
 }
 
 // registryBuckets are those that records may change.
@@ -52,6 +53,7 @@ func (m *registryMessage) fields(f *fields) {
 		textField(f, 7, &r.reason)
 		f.source(8, &r.head)
 		f.fixed(9, r.root[:])
+		f.fixed(10, r.before[:])
 	})
 	f.record(6, m.created != nil, func(f *fields) { made(f, &m.created).termsFields(f) })
 }
@@ -138,6 +140,7 @@ func (r registryRecord) apply(tx *bolt.Tx, m *registryMessage) error {
 		Act: r.act, Subject: r.subject, Reason: r.reason,
 	}
 	if r.bucket == "" {
+		e.Digest, e.Before = r.root, r.before
 		if !r.head.IsZero() {
 			e = journal.Entry{Kind: journal.Head, At: e.At, Digest: r.root, Source: r.head}
 		}

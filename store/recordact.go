@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -14,15 +16,53 @@ import (
 
 // Record adds an entry to the server's journal about something that changes no document: a restore, a key's rotation.
 func (s *Store) Record(ctx context.Context, by Actor, act, subject, reason string) error {
+	return s.record(ctx, by, registryRecord{act: act, subject: subject, reason: journal.CleanText(reason)})
+}
+
+func (s *Store) record(ctx context.Context, by Actor, r registryRecord) error {
 	m := &registryMessage{by: by}
 	err := s.write(ctx, m, func(tx *bolt.Tx) error {
-		m.records = []registryRecord{{act: act, subject: subject, reason: journal.CleanText(reason)}}
-		return m.records[0].apply(tx, m)
+		m.records = []registryRecord{r}
+		return r.apply(tx, m)
 	})
 	if err != nil {
-		return fmt.Errorf("record %s of %s: %w", act, subject, err)
+		return fmt.Errorf("record %s of %s: %w", r.act, r.subject, err)
 	}
 	return nil
+}
+
+const (
+	actSeal     = "seal" // the act of entries that seal deliveries
+	sealSubject = "deliveries of collection "
+)
+
+// RecordSeal enters the digest of a stretch of an agreement's deliveries, and that of the stretch before, into the server's journal.
+// The collection is entered by its id: names are known to those with a role alone.
+func (s *Store) RecordSeal(ctx context.Context, collection uuid.UUID, digest, before journal.Digest) error {
+	return s.record(ctx, Actor{}, registryRecord{act: actSeal, subject: sealSubject + collection.String(), root: digest, before: before})
+}
+
+// Sealed returns the digests of deliveries that the server's journal has, by collection, the oldest first.
+func (s *Store) Sealed() (map[uuid.UUID][]journal.Digest, error) {
+	sealed := map[uuid.UUID][]journal.Digest{}
+	var from journal.Position
+	for more := true; more; {
+		more = false
+		err := s.AdminEntries(from+1, pageOfHeads, func(p journal.Position, e journal.Entry, _ []byte) bool {
+			from, more = p, true
+			if e.Kind != journal.Admin || e.Act != actSeal {
+				return true
+			}
+			if id, err := uuid.Parse(strings.TrimPrefix(e.Subject, sealSubject)); err == nil {
+				sealed[id] = append(sealed[id], e.Digest)
+			}
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sealed, nil
 }
 
 // actRestore is the act of entries that say that what follows them follows a backup.

@@ -4,13 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // failedTrailer follows an answer that could not be finished, and says why.
@@ -34,13 +39,34 @@ func (s *Service) withBackup(other http.Handler) http.Handler {
 		}
 		lines := json.NewEncoder(w)
 		flush := http.NewResponseController(w.(http.ResponseWriter)).Flush
-		var failed error
+		sealed, failed := s.store.Sealed()
 		err := s.store.CheckAll(r.Context(), names, func(c store.Checked) {
+			s.checkSeals(&c, sealed)
 			failed = errors.Join(failed, lines.Encode(c), flush())
 		})
 		return errors.Join(err, failed)
 	}))
 	return mux
+}
+
+// checkSeals compares the record of an agreement's deliveries with the digests of it that the server's journal has.
+func (s *Service) checkSeals(c *store.Checked, sealed map[uuid.UUID][]journal.Digest) {
+	col, ok := s.store.Collection(agreement.Name(c.Name))
+	if !ok || s.audit.Deliveries == nil {
+		return
+	}
+	kept, err := s.audit.Deliveries.Seals(col.ID())
+	if err != nil {
+		c.Faults = append(c.Faults, err.Error())
+		return
+	}
+	for i, digest := range sealed[col.ID()] {
+		if !slices.Contains(kept, digest) {
+			c.Faults = append(c.Faults, fmt.Sprintf("the record of deliveries lacks the stretch that the server's journal has as seal %d of %d (digest %x): it was changed, or is from an older backup",
+				i+1, len(sealed[col.ID()]), digest[:8]))
+			return
+		}
+	}
 }
 
 func streamed(mediaType string, do func(*http.Request, io.Writer) error) http.HandlerFunc {

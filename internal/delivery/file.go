@@ -24,9 +24,10 @@ var (
 	bucketBlocks  = []byte("blocks")  // number of a reader, number of a block, 4 bytes each -> block: see blockHead
 	bucketLost    = []byte("lost")    // one key, keyLost -> Lost as JSON
 	bucketOpen    = []byte("open")    // number of a delivery, 8 bytes -> openRecord as JSON: begun and not ended
+	bucketSeals   = []byte("seals")   // number of a seal, 8 bytes -> Seal as JSON
 	bucketMeta    = []byte("meta")    // keyFormat -> format
 
-	buckets = [][]byte{bucketReaders, bucketBlocks, bucketLost, bucketOpen, bucketMeta}
+	buckets = [][]byte{bucketReaders, bucketBlocks, bucketLost, bucketOpen, bucketSeals, bucketMeta}
 
 	keyLost   = []byte("lost")
 	keyFormat = []byte("format")
@@ -67,8 +68,9 @@ type record struct {
 	Last       time.Time `json:"last"`  // of any poll
 	Polls      uint64    `json:"polls"` // with and without objects
 	Positions  uint64    `json:"positions"`
-	Newest     uint64    `json:"newest"` // highest position given
-	Blocks     uint32    `json:"blocks"`
+	Newest     uint64    `json:"newest"`           // highest position given
+	Blocks     uint32    `json:"blocks"`           // the number of the last, or of the next where it is not there
+	Sealed     uint32    `json:"sealed,omitempty"` // the number of the first block under no seal
 }
 
 // Lost is what could not be noted.

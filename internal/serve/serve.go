@@ -173,6 +173,7 @@ var parts = []part{
 	{"console", (*srv).makeConsole},
 	{"garbage collector", (*srv).tuneCollector},
 	{"old statuses", (*srv).dropStatuses},
+	{"seals of deliveries", (*srv).sealDeliveries},
 	{"releases", (*srv).runReleases},
 	{"retention", (*srv).runRetention},
 	{"witnesses", (*srv).runWitnesses},
