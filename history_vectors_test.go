@@ -84,6 +84,35 @@ func vectorEntries() []journal.Entry {
 		journal.Entry{Kind: journal.Terms, Account: "root", Act: "renew", Before: terms[0], Digest: terms[1], Reason: "until 2030"},
 		remove(journal.Withdrawn, 8, journal.Entry{Source: journal.Source{Collection: list[7].Source.Collection, Position: 411}, Reason: "deleted at the source"}),
 		journal.Entry{Kind: journal.Terms, Account: "root", Act: "suspend", Before: terms[1], Digest: terms[0], Reason: "an incident"})
+	return dated(at, append(list, laterEntries(list, remove)...))
+}
+
+// laterEntries are of the acts that came after the first vectors: a correction, decisions about releases, a version that a release
+// changed on the way, one that terms took back, and removals by an operator.
+func laterEntries(list []journal.Entry, remove func(journal.Kind, journal.Position, journal.Entry) journal.Entry) []journal.Entry {
+	first := len(list)
+	text := []byte(strings.Replace(string(vectorObjects()[4]), "Number 4", "Number four", 1))
+	corrected := list[5]
+	corrected.Act, corrected.Size, corrected.Digest, corrected.Reason = journal.ActCorrect, uint64(len(text)), sha256.Sum256(text), "a name that was wrong"
+	target := journal.Source{Collection: uuid.MustParse("c2d8b6a4-13e7-4c59-b1a8-7e5d3f9a0b31")}
+	decision := func(of journal.Position, act, reason string) journal.Entry {
+		return remove(journal.Decided, of, journal.Entry{Account: "officer", Party: "agency", Act: act, Source: target, Reason: reason})
+	}
+	changed := list[7]
+	changed.Object, changed.Source.Position = "campaign--00000000-0000-4000-8000-00000000000a", 412
+	changed.Before, changed.Digest = sha256.Sum256([]byte("a keyed digest of the original")), sha256.Sum256([]byte("the changed copy"))
+	list = append(list,
+		remove(journal.Deleted, 6, journal.Entry{Account: "vendor-push", Party: "vendor", Act: journal.ActCorrect, Reason: corrected.Reason}), corrected,
+		decision(4, "approve", "seen by the desk"), decision(5, "refuse", "names a victim"), changed)
+	return append(list,
+		journal.Entry{Kind: journal.Withdrawn, Of: journal.Position(len(list)), Object: changed.Object, Version: changed.Version, SpecVersion: changed.SpecVersion,
+			Source: journal.Source{Collection: changed.Source.Collection, Position: 420}, Act: journal.ActTerms, Reason: "the ceiling is green now"},
+		remove(journal.Deleted, 4, journal.Entry{Account: "root", Act: journal.ActRemove, Reason: "asked for by its author"}),
+		remove(journal.Deleted, 5, journal.Entry{Account: "root", Act: journal.ActBar, Reason: "personal data"}))[first:]
+}
+
+// dated gives entries times that ascend.
+func dated(at time.Time, list []journal.Entry) []journal.Entry {
 	for i := range list {
 		list[i].At = at.Add(time.Duration(i*i) * 1001 * time.Microsecond)
 	}
