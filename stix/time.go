@@ -20,6 +20,10 @@ type Instant struct {
 // yearOne is the start of year 0, the earliest time that a timestamp can name.
 var yearOne = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
+// TimestampLayout is how times that Accord makes itself are written: to the millisecond, as created and modified are (section
+// 3.2). It writes a time in UTC.
+const TimestampLayout = "2006-01-02T15:04:05.000Z"
+
 // ParseInstant reads a STIX timestamp: `YYYY-MM-DDTHH:mm:ss[.s+]Z`, upper-case T and Z, a date that exists. Second 60
 // is accepted only at 23:59, where leap seconds occur. time.Parse does not suffice: it accepts one-digit hours, commas
 // and offsets, refuses second 60 and drops digits.

@@ -156,4 +156,4 @@ func orNone(version string) string {
 }
 
 // moment returns a time as lists show it.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -157,7 +157,7 @@ func revokedVersion(text []byte, now time.Time) (revoked []byte, already bool, e
 	if last := o.Instant.Time(); !at.After(last) {
 		at = last.Add(time.Millisecond).Truncate(time.Millisecond)
 	}
-	stamp := at.Format(`"2006-01-02T15:04:05.000Z"`)
+	stamp := `"` + at.Format(stix.TimestampLayout) + `"`
 	var b bytes.Buffer
 	for name, value := range t.Members(t.Root()) {
 		switch value {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -248,7 +249,7 @@ func (p Proved) String() string {
 		b.WriteString("\nNOT PROVED: deliveries, which are the server's own account:")
 		for _, v := range p.Deliveries.Versions {
 			for _, r := range v.Received {
-				fmt.Fprintf(&b, "\n  %d  given to %s of %s, %s, %d times", v.Position, journal.CleanText(r.Account), journal.CleanText(r.Party), r.First.UTC().Format("2006-01-02T15:04:05Z"), r.Times)
+				fmt.Fprintf(&b, "\n  %d  given to %s of %s, %s, %d times", v.Position, journal.CleanText(r.Account), journal.CleanText(r.Party), r.First.UTC().Format(time.RFC3339), r.Times)
 			}
 		}
 	}

@@ -1,9 +1,10 @@
 package auth
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/lru"
 )
 
 const (
@@ -16,8 +17,7 @@ const (
 type failures struct {
 	free  int           // wrong passwords without effect
 	gap   time.Duration // between attempts after them
-	order list.List     // of *failed, the most recently used first
-	names map[nameHash]*list.Element
+	names *lru.Cache[nameHash, *failed]
 }
 
 type nameHash [16]byte
@@ -29,7 +29,6 @@ func hashOf(name string) (h nameHash) {
 }
 
 type failed struct {
-	name  nameHash
 	count int
 	last  time.Time // the last wrong password
 	next  time.Time // the earliest time of the next attempt
@@ -37,16 +36,15 @@ type failed struct {
 }
 
 func newFailures(free int, gap time.Duration) *failures {
-	return &failures{free: free, gap: gap, names: map[nameHash]*list.Element{}}
+	return &failures{free: free, gap: gap, names: lru.New[nameHash, *failed](mostFailures, 1)}
 }
 
 // ready returns when the next attempt may be verified; the zero time is now.
 func (f *failures) ready(name string, now time.Time) time.Time {
-	e, ok := f.names[hashOf(name)]
+	entry, ok := f.names.Get(hashOf(name))
 	if !ok {
 		return time.Time{}
 	}
-	entry := e.Value.(*failed)
 	if entry.count < f.free || now.Sub(entry.last) > failuresKept {
 		return time.Time{}
 	}
@@ -55,8 +53,8 @@ func (f *failures) ready(name string, now time.Time) time.Time {
 
 // turn returns which turn the last attempt had, so that turns go round.
 func (f *failures) turn(name string) uint64 {
-	if e, ok := f.names[hashOf(name)]; ok {
-		return e.Value.(*failed).turn
+	if entry, ok := f.names.Get(hashOf(name)); ok {
+		return entry.turn
 	}
 	return 0
 }
@@ -86,26 +84,11 @@ func (f *failures) wrong(name string, now time.Time) {
 // entry returns the entry of a name, which it makes if there is none.
 func (f *failures) entry(name string) *failed {
 	h := hashOf(name)
-	e, ok := f.names[h]
-	if !ok {
-		e = f.order.PushFront(&failed{name: h})
-		f.names[h] = e
-		if f.order.Len() > mostFailures {
-			f.remove(f.order.Back())
-		}
+	if entry, ok := f.names.Get(h); ok {
+		return entry
 	}
-	f.order.MoveToFront(e)
-	return e.Value.(*failed)
+	return f.names.Put(h, new(failed), 1)
 }
 
 // forget drops a name.
-func (f *failures) forget(name string) {
-	if e, ok := f.names[hashOf(name)]; ok {
-		f.remove(e)
-	}
-}
-
-func (f *failures) remove(e *list.Element) {
-	delete(f.names, e.Value.(*failed).name)
-	f.order.Remove(e)
-}
+func (f *failures) forget(name string) { f.names.Remove(hashOf(name)) }

@@ -36,12 +36,22 @@ func AddressKey(address string) string {
 	if err != nil {
 		return address
 	}
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return a.String()
+	p := AddressPrefix(a)
+	if p.IsSingleIP() {
+		return p.Addr().String()
 	}
-	p, _ := a.Prefix(64) // 64 is in range
 	return p.String()
+}
+
+// AddressPrefix returns the unit of AddressKey as a prefix: /32 of an IPv4 address, /64 of an IPv6 address.
+func AddressPrefix(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // the zero prefix of the zero address
+	return p
 }
 
 // origin is the account that an attempt names and the address that it comes from.

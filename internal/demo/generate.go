@@ -175,7 +175,7 @@ func some[T any](g *generator, n int, list []T) []T {
 }
 
 // stamp writes a timestamp as `created` and `modified` have it, with milliseconds (STIX 2.1, section 3.2).
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func stamp(t time.Time) string { return t.UTC().Format(stix.TimestampLayout) }
 
 // Author returns the STIX identity that created the objects of a seed.
 func Author(seed uint64) stix.ID {

@@ -272,7 +272,7 @@ func (h *targetVersion) notAfter(e *entry) bool {
 }
 
 func versionText(e *entry) string {
-	return cmp.Or(e.recorded.Version, e.recorded.At.Format("2006-01-02T15:04:05.000000Z"))
+	return cmp.Or(e.recorded.Version, e.recorded.At.Format(journal.TimeFormat))
 }
 
 // release adds a version to the target as it goes, after the objects it needs.

@@ -3,6 +3,7 @@ package follow
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -31,7 +32,7 @@ func (b *batch) conflict(out *outgoing, present *targetVersion) (string, error) 
 		by = "the party " + present.recorded.Party
 	}
 	return fmt.Sprintf("the agreement %s has other content under this version, added by %s on %s; an operator can remove it",
-		b.terms.Name, by, present.recorded.At.Format("2006-01-02T15:04:05Z")), nil
+		b.terms.Name, by, present.recorded.At.UTC().Format(time.RFC3339)), nil
 }
 
 // heldBack reports whether a version that the target does not have has to stay, and records why: the object belongs to a
@@ -149,7 +150,7 @@ func (b *batch) noteShadow(e *entry, by *targetVersion) {
 		who = "the party " + by.recorded.Party
 	}
 	reason := fmt.Sprintf("it lies beside other content of the object, which %s added first, on %s, and which readers of the last version are given; an operator can remove that",
-		who, by.recorded.At.Format("2006-01-02T15:04:05Z"))
+		who, by.recorded.At.UTC().Format(time.RFC3339))
 	b.state.putValue(conflictList(e.id()), positionWord(e.position), []byte(reason))
 	if b.observe != nil {
 		b.observe(e.position, &e.recorded, Conflicts, []string{reason}, "")

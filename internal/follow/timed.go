@@ -186,7 +186,7 @@ func (b *batch) revoke(e *entry, at time.Time) error {
 	if err := tree.Parse(slices.Clone(text), ijson.Limits{Depth: 1 << 20}); err != nil {
 		return fmt.Errorf("read %s in %s: %w", e.id(), b.terms.Name, err)
 	}
-	modified := at.UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
+	modified := at.UTC().Truncate(time.Millisecond).Format(stix.TimestampLayout)
 	out, _, err := b.changed(e, withMembers(tree, map[string]string{"modified": `"` + modified + `"`, "revoked": "true"}))
 	if err != nil {
 		return err

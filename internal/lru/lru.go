@@ -63,6 +63,15 @@ func (c *Cache[K, V]) Replace(key K, value V, size int) {
 	c.add(key, value, size)
 }
 
+// Remove drops the value of a key, if one is kept.
+func (c *Cache[K, V]) Remove(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.entries[key]; ok {
+		c.drop(e)
+	}
+}
+
 // Keys returns the keys of all values, the least recently used first.
 func (c *Cache[K, V]) Keys() []K {
 	c.mu.Lock()

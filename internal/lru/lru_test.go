@@ -26,6 +26,12 @@ func TestACacheDropsWhatWasUsedLeastRecently(t *testing.T) {
 	if got, ok := c.Get("b"); !ok || got != 1 {
 		t.Errorf("b: got %d, %v, want its first value, 1", got, ok)
 	}
+	c.Remove("b")
+	c.Remove("b") // nothing
+	if got, ok := c.Get("b"); ok || c.Size() != 5 {
+		t.Errorf("b after its removal: got %d, size %d, want none and size 5", got, c.Size())
+	}
+	c.Put("b", 1, 3)
 	if c.Put("e", 4, 7); !slices.Equal(c.Keys(), []string{"a", "d", "b"}) {
 		t.Errorf("after a value that is too large: got %q", c.Keys())
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/taxii"
 )
 
 // cursor is how far a mirror has come. It is kept in the transaction of what was taken.
@@ -44,11 +46,11 @@ const (
 func (f timeForm) text(t time.Time) string {
 	switch f {
 	case milliseconds:
-		return t.UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
+		return t.UTC().Truncate(time.Millisecond).Format(stix.TimestampLayout)
 	case seconds:
-		return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z")
+		return t.UTC().Truncate(time.Second).Format(time.RFC3339)
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+	return t.UTC().Format(taxii.TimeFormat)
 }
 
 // follower is the name under which mirrors keep their state in the file of their agreement.

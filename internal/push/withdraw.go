@@ -85,7 +85,7 @@ func (p *pusher) revoke(ctx context.Context, id string) (why string, err error) 
 		return "", nil
 	}
 	object["revoked"] = json.RawMessage("true")
-	object["modified"] = mustJSON(p.now().UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z"))
+	object["modified"] = mustJSON(p.now().UTC().Truncate(time.Millisecond).Format(stix.TimestampLayout))
 	status, err := p.client.AddEnvelope(ctx, p.terms.URL, [][]byte{mustJSON(object)})
 	if err != nil {
 		return "", err

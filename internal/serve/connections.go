@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/accord-taxii/accord/internal/auth"
 )
 
 // connections bounds how many connections a server has open, in all and from one address. A new one beyond a bound takes
@@ -159,23 +161,13 @@ func (c *connections) forget(conn net.Conn) {
 	}
 }
 
-// addressOf returns the address that a connection comes from: an IPv4 address, or the /64 of an IPv6 address, which is what
-// one customer or one machine usually has.
+// addressOf returns the address that a connection comes from, as auth counts addresses.
 func addressOf(conn net.Conn) netip.Prefix {
 	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
 	}
-	address := tcp.AddrPort().Addr().Unmap().WithZone("")
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, err := address.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
+	return auth.AddressPrefix(tcp.AddrPort().Addr())
 }
 
 // cut closes a connection without waiting for its other side.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/lru"
 	"github.com/accord-taxii/accord/store"
 )
@@ -40,7 +41,8 @@ func newStrangers(rate float64) *strangers {
 
 // allow admits a request from an address, an IPv6 address counting by its /64.
 func (s *strangers) allow(now time.Time, address string) error {
-	from := prefixOf(address)
+	parsed, _ := netip.ParseAddr(address) // the zero address, if it is none
+	from := auth.AddressPrefix(parsed)
 	s.mu.Lock()
 	rate, ok := s.rates.Get(from)
 	if !ok {
@@ -51,19 +53,4 @@ func (s *strangers) allow(now time.Time, address string) error {
 		return tooMany(wait, "this address sent more than %g requests a second without credentials; try again in a while", s.rate)
 	}
 	return nil
-}
-
-// prefixOf is the part of an address that one customer or one machine usually has.
-func prefixOf(text string) netip.Prefix {
-	address, err := netip.ParseAddr(text)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	address = address.Unmap().WithZone("")
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, _ := address.Prefix(bits)
-	return prefix
 }
