@@ -98,8 +98,10 @@ func (s *Service) Account(name string) (Account, error) {
 
 // AddAccount makes an account.
 func (s *Service) AddAccount(ctx context.Context, by store.Actor, n NewAccount) error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
+	return s.planned(func(revision uint64) error { return s.addAccount(ctx, by, revision, n) })
+}
+
+func (s *Service) addAccount(ctx context.Context, by store.Actor, revision uint64, n NewAccount) error {
 	if err := agreement.CheckName(n.Name); err != nil {
 		return refuse("an account: %v", err)
 	}
@@ -120,7 +122,7 @@ func (s *Service) AddAccount(ctx context.Context, by store.Actor, n NewAccount) 
 		}
 	}
 	a := auth.Account{Name: n.Name, Party: n.Party, Operator: n.Operator, PasswordHash: n.PasswordHash}
-	return s.putAccount(ctx, by, a, "create", "")
+	return s.putAccount(ctx, by, revision, a, "create", "")
 }
 
 func (s *Service) partyNames() string {
@@ -131,8 +133,8 @@ func (s *Service) partyNames() string {
 	return cmp.Or(strings.Join(names, ", "), "none")
 }
 
-func (s *Service) putAccount(ctx context.Context, by store.Actor, a auth.Account, act, reason string) error {
-	err := s.store.Change(ctx, by, []store.RegistryChange{{Account: &a, Act: act, Reason: reason}})
+func (s *Service) putAccount(ctx context.Context, by store.Actor, revision uint64, a auth.Account, act, reason string) error {
+	err := s.store.ChangeOn(ctx, by, revision, []store.RegistryChange{{Account: &a, Act: act, Reason: reason}})
 	if err != nil {
 		return fmt.Errorf("%s of account %s: %w", act, a.Name, err)
 	}
@@ -141,17 +143,17 @@ func (s *Service) putAccount(ctx context.Context, by store.Actor, a auth.Account
 
 // alterAccount puts an account as with leaves it.
 func (s *Service) alterAccount(ctx context.Context, by store.Actor, name, act, reason string, with func(*auth.Account) error) error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	a, ok := s.store.Registry().Account(name)
-	if !ok {
-		return notFound("there is no account %s", name)
-	}
-	a.Tokens = slices.Clone(a.Tokens)
-	if err := with(&a); err != nil {
-		return err
-	}
-	return s.putAccount(ctx, by, a, act, reason)
+	return s.planned(func(revision uint64) error {
+		a, ok := s.store.Registry().Account(name)
+		if !ok {
+			return notFound("there is no account %s", name)
+		}
+		a.Tokens = slices.Clone(a.Tokens)
+		if err := with(&a); err != nil {
+			return err
+		}
+		return s.putAccount(ctx, by, revision, a, act, reason)
+	})
 }
 
 // DisableAccount refuses a login from now on.
@@ -279,8 +281,10 @@ func (s *Service) Parties() []agreement.Party {
 
 // AddParty makes a party.
 func (s *Service) AddParty(ctx context.Context, by store.Actor, p agreement.Party) error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
+	return s.planned(func(revision uint64) error { return s.addParty(ctx, by, revision, p) })
+}
+
+func (s *Service) addParty(ctx context.Context, by store.Actor, revision uint64, p agreement.Party) error {
 	if err := agreement.CheckName(string(p.Name)); err != nil {
 		return refuse("a party: %v", err)
 	}
@@ -293,7 +297,7 @@ func (s *Service) AddParty(ctx context.Context, by store.Actor, p agreement.Part
 		}
 	}
 	p.Title = cmp.Or(p.Title, string(p.Name))
-	if err := s.store.Change(ctx, by, []store.RegistryChange{{Party: &p}}); err != nil {
+	if err := s.store.ChangeOn(ctx, by, revision, []store.RegistryChange{{Party: &p}}); err != nil {
 		return fmt.Errorf("add party %s: %w", p.Name, err)
 	}
 	return nil

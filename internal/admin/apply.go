@@ -4,25 +4,81 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/applyfile"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // Apply brings the store to what a file says, and says what became of each thing in it, in the file's order by kind.
 // With a fault anywhere in the file (an *applyfile.Error) nothing is applied. What the file does not mention stays as it
 // is. A crash or a failing disk may leave the first part applied; applying the file again does the rest.
-func (s *Service) Apply(ctx context.Context, by store.Actor, f *applyfile.File) ([]applyfile.Line, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	plan, err := applyfile.NewPlan(s.store, f)
-	if err != nil {
-		return nil, err
-	}
-	return s.carryOutPlan(ctx, by, plan)
+func (s *Service) Apply(ctx context.Context, by store.Actor, f *applyfile.File) (lines []applyfile.Line, err error) {
+	err = s.planned(func(revision uint64) error {
+		on := s.basisOf(revision)
+		plan, err := applyfile.NewPlan(s.store, f)
+		if err != nil {
+			return err
+		}
+		lines, err = s.carryOutPlan(ctx, by, plan, on)
+		return err
+	})
+	return lines, err
 }
 
-func (s *Service) carryOutPlan(ctx context.Context, by store.Actor, plan *applyfile.Plan) ([]applyfile.Line, error) {
-	if err := s.carryOut(ctx, by, plan); err != nil {
+// basis is what a plan was made on: a revision of accord.db, and the terms of each agreement.
+type basis struct {
+	revision uint64
+	terms    map[agreement.Name]termsInForce
+}
+
+type termsInForce struct {
+	*agreement.Agreement
+	digest journal.Digest
+}
+
+// basisOf must be called before the plan is made: what changes in between makes it stale.
+func (s *Service) basisOf(revision uint64) basis {
+	on := basis{revision, make(map[agreement.Name]termsInForce)}
+	for _, col := range s.store.Collections() {
+		a, terms := col.Terms()
+		on.terms[a.Name] = termsInForce{a, terms}
+	}
+	return on
+}
+
+// termsNow returns the digest of the terms in force, if they are those that the plan was made on, or differ only by identities
+// that parties have declared since: the plan itself may have these changed.
+func (s *Service) termsNow(name agreement.Name, on basis) (journal.Digest, error) {
+	col, ok := s.store.Collection(name)
+	if !ok {
+		return journal.Digest{}, notFound("there is no agreement %s", name)
+	}
+	now, terms := col.Terms()
+	if before, ok := on.terms[name]; ok && (terms == before.digest || sameButIdentities(now, before.Agreement)) {
+		return terms, nil
+	}
+	return journal.Digest{}, store.ErrStale
+}
+
+func sameButIdentities(a, b *agreement.Agreement) bool {
+	documents := [2]string{}
+	for i, one := range [...]*agreement.Agreement{a, b} {
+		one = one.Clone()
+		for j := range one.Parties {
+			one.Parties[j].Identity = ""
+		}
+		text, err := one.Document()
+		if err != nil {
+			return false
+		}
+		documents[i] = string(text)
+	}
+	return documents[0] == documents[1]
+}
+
+func (s *Service) carryOutPlan(ctx context.Context, by store.Actor, plan *applyfile.Plan, on basis) ([]applyfile.Line, error) {
+	if err := s.carryOut(ctx, by, plan, on); err != nil {
 		return nil, fmt.Errorf("apply %s: %w", plan.File, err)
 	}
 	return plan.Lines(), nil
@@ -49,22 +105,35 @@ func (s *Service) ApplyWith(ctx context.Context, by store.Actor, f *applyfile.Fi
 		}
 		shown = out.Plan
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	if plan, err = applyfile.NewPlan(s.store, f); err != nil {
+	begun := false
+	err = s.planned(func(revision uint64) error {
+		if begun {
+			return refuse("the agreements have changed while %s was applied, which may be in part; apply the file again, it does the rest", plan.File)
+		}
+		on := s.basisOf(revision)
+		plan, err := applyfile.NewPlan(s.store, f)
+		if err != nil {
+			return err
+		}
+		digest, err := plan.Digest()
+		if err != nil {
+			return err
+		}
+		if shown != "" && digest != shown {
+			return refuse("the agreements have changed since it was shown what %s would do; nothing was applied", plan.File)
+		}
+		begun = true
+		out.Lines, err = s.carryOutPlan(ctx, by, plan, on)
+		return err
+	})
+	if err != nil && !begun {
 		return applyfile.Outcome{}, err
 	}
-	if digest, err := plan.Digest(); err != nil {
-		return applyfile.Outcome{}, err
-	} else if shown != "" && digest != shown {
-		return applyfile.Outcome{}, refuse("the agreements have changed since it was shown what %s would do; nothing was applied", plan.File)
-	}
-	out.Lines, err = s.carryOutPlan(ctx, by, plan)
 	out.Applied = err == nil
 	return out, err
 }
 
-func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.Plan) error {
+func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.Plan, on basis) error {
 	var changes, own []store.RegistryChange
 	for _, st := range plan.Steps {
 		switch r := st.Registry; {
@@ -76,7 +145,7 @@ func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.
 		}
 	}
 	if len(changes) > 0 {
-		if err := s.store.Change(ctx, by, changes); err != nil {
+		if err := s.store.ChangeOn(ctx, by, on.revision, changes); err != nil {
 			return err
 		}
 	}
@@ -86,7 +155,10 @@ func (s *Service) carryOut(ctx context.Context, by store.Actor, plan *applyfile.
 		case st.Create != nil:
 			_, err = s.store.CreateAgreement(ctx, by, st.Create)
 		case st.Terms != nil:
-			err = s.putTerms(ctx, by, st.Terms, "change", "")
+			var terms journal.Digest
+			if terms, err = s.termsNow(st.Terms.Name, on); err == nil {
+				err = s.putTerms(ctx, by, st.Terms, terms, "change", "")
+			}
 		}
 		if err != nil {
 			return err

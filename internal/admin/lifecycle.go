@@ -85,17 +85,18 @@ func (s *Service) alter(ctx context.Context, by store.Actor, name agreement.Name
 
 // change puts a copy of the agreement in force, altered by with.
 func (s *Service) change(ctx context.Context, by store.Actor, name agreement.Name, act, reason string, with func(*agreement.Agreement) error) error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	col, ok := s.store.Collection(name)
-	if !ok {
-		return s.missing(name)
-	}
-	a := col.Agreement().Clone()
-	if err := with(a); err != nil {
-		return err
-	}
-	return s.putTerms(ctx, by, a.Canonical(), act, reason)
+	return s.planned(func(uint64) error {
+		col, ok := s.store.Collection(name)
+		if !ok {
+			return s.missing(name)
+		}
+		a, terms := col.Terms()
+		a = a.Clone()
+		if err := with(a); err != nil {
+			return err
+		}
+		return s.putTerms(ctx, by, a.Canonical(), terms, act, reason)
+	})
 }
 
 // missing says why there is no such agreement to work with.

@@ -106,9 +106,15 @@ type Deletion struct {
 }
 
 // DeleteAccount deletes an account; with dryRun it says what that would do. Its name is not given again: journals have it.
-func (s *Service) DeleteAccount(ctx context.Context, by store.Actor, name, reason string, dryRun bool) (Deletion, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
+func (s *Service) DeleteAccount(ctx context.Context, by store.Actor, name, reason string, dryRun bool) (d Deletion, err error) {
+	err = s.planned(func(revision uint64) error {
+		d, err = s.deleteAccount(ctx, by, revision, name, reason, dryRun)
+		return err
+	})
+	return d, err
+}
+
+func (s *Service) deleteAccount(ctx context.Context, by store.Actor, revision uint64, name, reason string, dryRun bool) (Deletion, error) {
 	a, ok := s.store.Registry().Account(name)
 	if !ok {
 		return Deletion{}, notFound("there is no account %s", name)
@@ -134,7 +140,7 @@ func (s *Service) DeleteAccount(ctx context.Context, by store.Actor, name, reaso
 	if dryRun {
 		return d, nil
 	}
-	if err := s.store.Change(ctx, by, []store.RegistryChange{{DeleteAccount: name, Reason: reason}}); err != nil {
+	if err := s.store.ChangeOn(ctx, by, revision, []store.RegistryChange{{DeleteAccount: name, Reason: reason}}); err != nil {
 		return Deletion{}, fmt.Errorf("delete account %s: %w", name, err)
 	}
 	d.Deleted = true
@@ -142,9 +148,15 @@ func (s *Service) DeleteAccount(ctx context.Context, by store.Actor, name, reaso
 }
 
 // DeleteParty deletes a party that has no account and no role; with dryRun it says what that would do.
-func (s *Service) DeleteParty(ctx context.Context, by store.Actor, name agreement.PartyName, reason string, dryRun bool) (Deletion, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
+func (s *Service) DeleteParty(ctx context.Context, by store.Actor, name agreement.PartyName, reason string, dryRun bool) (d Deletion, err error) {
+	err = s.planned(func(revision uint64) error {
+		d, err = s.deleteParty(ctx, by, revision, name, reason, dryRun)
+		return err
+	})
+	return d, err
+}
+
+func (s *Service) deleteParty(ctx context.Context, by store.Actor, revision uint64, name agreement.PartyName, reason string, dryRun bool) (Deletion, error) {
 	p, err := s.PartyStanding(ctx, name)
 	if err != nil {
 		return Deletion{}, err
@@ -173,7 +185,7 @@ func (s *Service) DeleteParty(ctx context.Context, by store.Actor, name agreemen
 	if dryRun {
 		return d, nil
 	}
-	if err := s.store.Change(ctx, by, []store.RegistryChange{{DeleteParty: name, Reason: reason}}); err != nil {
+	if err := s.store.ChangeOn(ctx, by, revision, []store.RegistryChange{{DeleteParty: name, Reason: reason}}); err != nil {
 		return Deletion{}, fmt.Errorf("delete party %s: %w", name, err)
 	}
 	d.Deleted = true

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -93,20 +94,31 @@ func (s *Service) Decide(ctx context.Context, by store.Actor, name agreement.Nam
 		}
 		by = store.Actor{Account: d.By}
 	}
-	queue, err := s.Queue(name, d.To)
-	if err != nil {
-		return Decided{}, err
+	for try := 1; ; try++ {
+		decided, err := s.decide(ctx, by, name, d)
+		if !errors.Is(err, store.ErrStale) || try == mostPlans {
+			return decided, err
+		}
 	}
+}
+
+// decide is Decide by the terms that are in force when it begins: if there are others in the end, it is store.ErrStale.
+func (s *Service) decide(ctx context.Context, by store.Actor, name agreement.Name, d ReleaseDecision) (Decided, error) {
 	col, ok := s.store.Collection(name)
 	if !ok {
 		return Decided{}, s.missing(name)
 	}
-	rule, _ := col.Agreement().ReleaseTo(d.To)
+	a, terms := col.Terms()
+	queue, err := s.Queue(name, d.To)
+	if err != nil {
+		return Decided{}, err
+	}
+	rule, _ := a.ReleaseTo(d.To)
 	changes, answer, err := decisionsOf(queue, d, rule.TargetID(), by.Account)
 	if err != nil {
 		return Decided{}, err
 	}
-	result, err := col.Append(ctx, store.Batch{Actor: by, Changes: changes})
+	result, err := col.Append(ctx, store.Batch{Actor: by, Terms: terms, Changes: changes})
 	if err != nil {
 		return Decided{}, fmt.Errorf("decide about a release of %s: %w", name, err)
 	}

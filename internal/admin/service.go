@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/accord-taxii/accord/internal/webhook"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // AtTheMachine is the account that is recorded for what was done at the command line, where the rights to the data
@@ -92,6 +94,25 @@ type Service struct {
 	changing sync.Mutex
 }
 
+// mostPlans is how often a change is planned because another node of the cluster was faster.
+const mostPlans = 3
+
+// planned carries out a change that do plans on a revision of accord.db, and plans it again if what it was planned on has
+// changed meanwhile, on another node.
+func (s *Service) planned(do func(revision uint64) error) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	for try := 1; ; try++ {
+		err := do(s.store.Registry().Revision)
+		if !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		if try == mostPlans {
+			return refuse("others are changing the same; nothing was changed, try again: %v", err)
+		}
+	}
+}
+
 // New returns the service of an open store.
 func New(c Config) *Service {
 	if c.Now == nil {
@@ -120,14 +141,14 @@ func theIndex(x *index.Index) func() (*index.Index, error) {
 	}
 }
 
-// putTerms puts new terms of an agreement in force.
-func (s *Service) putTerms(ctx context.Context, by store.Actor, a *agreement.Agreement, act, reason string) error {
+// putTerms puts new terms of an agreement in force, in the place of those that they were planned on.
+func (s *Service) putTerms(ctx context.Context, by store.Actor, a *agreement.Agreement, on journal.Digest, act, reason string) error {
 	col, ok := s.store.Collection(a.Name)
 	if !ok {
 		return notFound("there is no agreement %s", a.Name)
 	}
 	_, err := col.Append(ctx, store.Batch{
-		Actor:   by,
+		Actor: by, Terms: on,
 		Changes: []store.Change{{Terms: &store.TermsChange{Agreement: a, Act: act, Reason: reason}}},
 	})
 	if err != nil {

@@ -237,8 +237,17 @@ func (s *Service) addWebhook(c call) (any, error) {
 		}
 		w.Party = agreement.PartyName(body.Party)
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
+	w = webhook.Draw(w, s.now())
+	var v any
+	err := s.planned(func(revision uint64) (err error) {
+		v, err = s.keepWebhook(c, col, w, revision)
+		return err
+	})
+	return v, err
+}
+
+// keepWebhook adds a webhook to those that are kept, and begins it.
+func (s *Service) keepWebhook(c call, col *store.Collection, w store.Webhook, revision uint64) (any, error) {
 	list := s.store.Registry().Webhooks
 	same := 0
 	for _, other := range list {
@@ -252,7 +261,6 @@ func (s *Service) addWebhook(c call) (any, error) {
 	if len(list) >= mostWebhooks {
 		return nil, refuse("the server has %d webhooks, as many as it may; an operator can remove some", len(list))
 	}
-	w = webhook.Draw(w, s.now())
 	stats, err := col.Stats()
 	if err != nil {
 		return nil, err
@@ -260,7 +268,7 @@ func (s *Service) addWebhook(c call) (any, error) {
 	if err := webhook.Begin(c.Context(), col, w.ID, journal.Position(stats.Entries)); err != nil {
 		return nil, err
 	}
-	if err := s.putWebhooks(c, append(slices.Clone(list), w), "add webhook", w.ID); err != nil {
+	if err := s.putWebhooks(c, revision, append(slices.Clone(list), w), "add webhook", w.ID); err != nil {
 		return nil, err
 	}
 	v, _, err := s.webhookView(w, false)
@@ -268,10 +276,10 @@ func (s *Service) addWebhook(c call) (any, error) {
 	return v, err
 }
 
-// putWebhooks keeps the list of webhooks. The caller holds s.changing.
-func (s *Service) putWebhooks(c call, list []store.Webhook, act, id string) error {
+// putWebhooks keeps the list of webhooks, in the place of that of a revision of accord.db.
+func (s *Service) putWebhooks(c call, revision uint64, list []store.Webhook, act, id string) error {
 	slices.SortFunc(list, func(a, b store.Webhook) int { return cmp.Compare(a.ID, b.ID) })
-	return s.store.Change(c.Context(), c.by, []store.RegistryChange{{Webhooks: &list, Act: act, Reason: id}})
+	return s.store.ChangeOn(c.Context(), c.by, revision, []store.RegistryChange{{Webhooks: &list, Act: act, Reason: id}})
 }
 
 func (s *Service) removeWebhook(c call) (any, error) {
@@ -283,10 +291,11 @@ func (s *Service) removeWebhook(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	list := slices.DeleteFunc(slices.Clone(s.store.Registry().Webhooks), func(other store.Webhook) bool { return other.ID == w.ID })
-	if err := s.putWebhooks(c, list, "remove webhook", w.ID); err != nil {
+	err = s.planned(func(revision uint64) error {
+		list := slices.DeleteFunc(slices.Clone(s.store.Registry().Webhooks), func(other store.Webhook) bool { return other.ID == w.ID })
+		return s.putWebhooks(c, revision, list, "remove webhook", w.ID)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if col, ok := s.store.Collection(w.Agreement); ok {

@@ -71,14 +71,15 @@ func (s *Service) removeWitness(c call) (any, error) {
 }
 
 func (s *Service) changeWitnesses(c call, act string, change func([]store.Witness) ([]store.Witness, error)) (any, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	list, err := change(s.witnesses().Witnesses)
+	var list []store.Witness
+	err := s.planned(func(revision uint64) (err error) {
+		if list, err = change(s.witnesses().Witnesses); err != nil {
+			return err
+		}
+		slices.SortFunc(list, func(a, b store.Witness) int { return strings.Compare(a.Key, b.Key) })
+		return s.store.ChangeOn(c.Context(), c.by, revision, []store.RegistryChange{{Witnesses: &list, Act: act}})
+	})
 	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(list, func(a, b store.Witness) int { return strings.Compare(a.Key, b.Key) })
-	if err := s.store.Change(c.Context(), c.by, []store.RegistryChange{{Witnesses: &list, Act: act}}); err != nil {
 		return nil, err
 	}
 	return WitnessList{list}, nil
