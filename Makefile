@@ -11,7 +11,7 @@ LDFLAGS  = -s -w
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build release fuzz fmt torture attack clean
+.PHONY: run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build fips release fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -21,6 +21,10 @@ run: build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord ./cmd/accord
 	$(GO) run ./internal/notices ./cmd/accord > bin/THIRD-PARTY-NOTICES.txt
+
+# The same program with Go's FIPS 140-3 module, in FIPS mode from its start.
+fips:
+	CGO_ENABLED=0 GOFIPS140=v1.0.0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord-fips ./cmd/accord
 
 # What is published: the binaries, the licences, a bill of materials (CycloneDX) and checksums, in release/.
 RELEASES = linux/amd64 linux/arm64

@@ -56,6 +56,9 @@ type Registry struct {
 	accounts     map[string]int
 	tokens       map[string]int // by the token's hash
 	certificates map[string]int
+	identities   map[auth.Identity]int // by issuer and subject
+	claimants    map[string][]int      // accounts that a claim gives, by issuer
+	issuers      map[string]bool
 }
 
 // Listed is an agreement in the registry's list.
@@ -88,12 +91,7 @@ func (r *Registry) index() {
 	}
 	r.accounts = make(map[string]int, len(r.Accounts))
 	r.tokens, r.certificates = make(map[string]int), make(map[string]int)
-	claim := func(m map[string]int, key string, account int) {
-		if other, taken := m[key]; taken && other != account {
-			account = -1
-		}
-		m[key] = account
-	}
+	r.identities, r.claimants, r.issuers = make(map[auth.Identity]int), make(map[string][]int), make(map[string]bool)
 	for i := range r.Accounts {
 		r.accounts[r.Accounts[i].Name] = i
 		for _, t := range r.Accounts[i].Tokens {
@@ -102,7 +100,39 @@ func (r *Registry) index() {
 		for _, c := range r.Accounts[i].Certificates {
 			claim(r.certificates, c, i)
 		}
+		if id := r.Accounts[i].OIDC; id != nil {
+			r.issuers[id.Issuer] = true
+			if id.Claim != "" {
+				r.claimants[id.Issuer] = append(r.claimants[id.Issuer], i)
+			} else {
+				claim(r.identities, auth.Identity{Issuer: id.Issuer, Subject: id.Subject}, i)
+			}
+		}
 	}
+}
+
+// claim sets the account of a key, or none if another account has it.
+func claim[K comparable](m map[K]int, key K, account int) {
+	if other, taken := m[key]; taken && other != account {
+		account = -1
+	}
+	m[key] = account
+}
+
+// TrustsIssuer reports whether an account names an issuer of tokens.
+func (r *Registry) TrustsIssuer(issuer string) bool { return r.issuers[issuer] }
+
+// AccountOfSubject finds the account that names a subject of an issuer.
+func (r *Registry) AccountOfSubject(issuer, subject string) (auth.Account, bool) {
+	return at(r.Accounts, r.identities, auth.Identity{Issuer: issuer, Subject: subject})
+}
+
+// AccountsOfClaims lists the accounts that claims of an issuer give.
+func (r *Registry) AccountsOfClaims(issuer string) (list []auth.Account) {
+	for _, i := range r.claimants[issuer] {
+		list = append(list, r.Accounts[i])
+	}
+	return list
 }
 
 // Root finds an API root by name.

@@ -30,7 +30,12 @@ type Client struct {
 type ClientOptions struct {
 	User, Password string // HTTP Basic (RFC 7617), sent with every request
 	Token          string // as Authorization: Bearer, instead of Basic
-	UserAgent      string // "accord-taxii" when empty
+
+	// Tokens, if set, returns the token of each request. refused is the token that the server has just answered with 401, or "":
+	// the request is repeated once with another.
+	Tokens func(ctx context.Context, refused string) (string, error)
+
+	UserAgent string // "accord-taxii" when empty
 
 	CAFile            string // PEM: certificates that are trusted besides the system's
 	CertFile, KeyFile string // PEM: the certificate the client shows
@@ -64,6 +69,9 @@ func NewClient(options ClientOptions) (*Client, error) {
 	}
 	if options.MaxWait == 0 {
 		options.MaxWait = defaultMaxWait
+	}
+	if options.Tokens != nil && (options.Token != "" || options.User != "") {
+		return nil, errors.New("a source of tokens and another credential are both given, expected one of them")
 	}
 	if options.Token != "" && (options.User != "" || options.Password != "") {
 		return nil, errors.New("a token and a user are both given, expected one of them")
@@ -113,6 +121,18 @@ func tlsConfig(options ClientOptions) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{cert}
 	}
 	return config, nil
+}
+
+// NewTransport returns a transport for other servers than TAXII's that a client of one asks, such as one that gives tokens. It
+// trusts the certificates in a file besides the system's; "" is none.
+func NewTransport(caFile string) (*http.Transport, error) {
+	config, err := tlsConfig(ClientOptions{CAFile: caFile})
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	return transport, nil
 }
 
 // checkRedirect follows redirects of a GET within one host and scheme only: a redirected POST becomes a GET without its

@@ -106,17 +106,7 @@ func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) 
 // the body is then nil, and the caller reads it from the response.
 func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error) {
 	request.Header.Set("User-Agent", c.options.UserAgent)
-	if c.options.Token != "" || c.options.User != "" {
-		if err := c.mayCarryCredentials(request); err != nil {
-			return nil, nil, err
-		}
-		if c.options.Token != "" {
-			request.Header.Set("Authorization", "Bearer "+c.options.Token)
-		} else {
-			request.SetBasicAuth(c.options.User, c.options.Password)
-		}
-	}
-	response, err := c.http.Do(request)
+	response, err := c.logIn(request)
 	if err != nil {
 		return nil, nil, err // *url.Error has the method and the URL
 	}
@@ -133,6 +123,47 @@ func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error)
 		return nil, nil, fmt.Errorf("%s: the answer has more than %d bytes; ask for fewer objects a page", where, maxResponse)
 	}
 	return response, answer, nil
+}
+
+// logIn sends a request with the client's credentials. With a source of tokens it sends it once more if the token was refused.
+func (c *Client) logIn(request *http.Request) (*http.Response, error) {
+	if c.options.Token == "" && c.options.User == "" && c.options.Tokens == nil {
+		return c.http.Do(request)
+	}
+	if err := c.mayCarryCredentials(request); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.options.Token != "":
+		request.Header.Set("Authorization", "Bearer "+c.options.Token)
+	case c.options.User != "":
+		request.SetBasicAuth(c.options.User, c.options.Password)
+	default:
+		token, err := c.options.Tokens(request.Context(), "")
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := c.http.Do(request)
+		if err != nil || response.StatusCode != http.StatusUnauthorized || request.Body != nil && request.GetBody == nil {
+			return response, err
+		}
+		if err := response.Body.Close(); err != nil {
+			return nil, err
+		}
+		if token, err = c.options.Tokens(request.Context(), token); err != nil {
+			return nil, err
+		}
+		again := request.Clone(request.Context())
+		if request.GetBody != nil {
+			if again.Body, err = request.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		again.Header.Set("Authorization", "Bearer "+token)
+		return c.http.Do(again)
+	}
+	return c.http.Do(request)
 }
 
 // RoundTrip makes a Client the transport of an http.Client, for what a server has beside TAXII: it adds the credentials,

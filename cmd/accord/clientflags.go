@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/oauth"
 	"github.com/accord-taxii/accord/taxii"
 )
 
@@ -21,6 +26,8 @@ type remote struct {
 	caFile                  string
 	certFile, keyFile       string
 	plainHTTP               bool
+
+	tokenURL, clientID, clientSecretFile, scope string // client credentials
 }
 
 // remoteHelp explains the flags of remote, for the long help of the commands that have them.
@@ -29,7 +36,9 @@ of collections: https://HOST/ROOT/collections/ID/. With --user the password is
 the first line of --password-file, or the environment variable
 ACCORD_PASSWORD; it is never an argument, where others would see it. With
 --token-file a token is sent instead, with --cert and --key a client
-certificate is shown. The server's certificate must be one that the system
+certificate is shown. With --token-url and --client-id a token comes from
+there, by OAuth2 client credentials, whose secret is the first line of
+--client-secret-file, or the environment variable ACCORD_CLIENT_SECRET. The server's certificate must be one that the system
 trusts, or be issued under --ca. Credentials are not sent over plain HTTP
 to another machine, unless --plain-http allows it.`
 
@@ -46,6 +55,10 @@ func (r *remote) addCredentials(flags *pflag.FlagSet) {
 	flags.StringVar(&r.user, "user", "", "`ACCOUNT` to log in with")
 	flags.StringVar(&r.passwordFile, "password-file", "", "`FILE` whose first line is the password (else ACCORD_PASSWORD)")
 	flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` whose first line is a token, instead of a user")
+	flags.StringVar(&r.tokenURL, "token-url", "", "`URL` that gives access tokens for client credentials (OAuth2)")
+	flags.StringVar(&r.clientID, "client-id", "", "`ID` of the client at --token-url")
+	flags.StringVar(&r.clientSecretFile, "client-secret-file", "", "`FILE` whose first line is the client's secret (else ACCORD_CLIENT_SECRET)")
+	flags.StringVar(&r.scope, "scope", "", "`SCOPE` to ask for at --token-url, if it wants one")
 	flags.StringVar(&r.caFile, "ca", "", "`FILE` with certificates to trust besides the system's, PEM")
 	flags.StringVar(&r.caFile, "ca-file", "", "the same as --ca")
 	flags.MarkHidden("ca-file")
@@ -67,6 +80,8 @@ func (r *remote) connect(e *env) (*taxii.Client, error) {
 	options := taxii.ClientOptions{User: r.user, UserAgent: "accord", CAFile: r.caFile, CertFile: r.certFile, KeyFile: r.keyFile, AllowPlainHTTP: r.plainHTTP}
 	var err error
 	switch {
+	case r.tokenURL != "" || r.clientID != "" || r.clientSecretFile != "" || r.scope != "":
+		options.Tokens, err = r.clientCredentials(e)
 	case r.tokenFile != "" && r.user != "":
 		return nil, usageError("--user and --token-file are both given, expected one of them")
 	case r.token != "":
@@ -90,6 +105,35 @@ func (r *remote) connect(e *env) (*taxii.Client, error) {
 		return nil, &exitError{code: exitUsage, err: err}
 	}
 	return client, nil
+}
+
+// clientCredentials returns the source of tokens that the flags name.
+func (r *remote) clientCredentials(e *env) (func(context.Context, string) (string, error), error) {
+	if r.user != "" || r.tokenFile != "" {
+		return nil, usageError("--token-url and --user or --token-file are both given, expected one of them")
+	}
+	if r.tokenURL == "" || r.clientID == "" {
+		return nil, usageError("--token-url and --client-id belong together: one of them is missing")
+	}
+	if err := agreement.CheckRemoteURL(r.tokenURL); err != nil {
+		return nil, usageError("--token-url: %w", err)
+	}
+	secret := e.getenv("ACCORD_CLIENT_SECRET")
+	if r.clientSecretFile != "" {
+		var err error
+		if secret, err = firstLine(r.clientSecretFile); err != nil {
+			return nil, err
+		}
+	}
+	if secret == "" {
+		return nil, withHint(usageError("there is no secret for the client %s", r.clientID), "set ACCORD_CLIENT_SECRET, or write it into a file and give --client-secret-file")
+	}
+	transport, err := taxii.NewTransport(r.caFile)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return oauth.New(oauth.Config{TokenURL: r.tokenURL, ClientID: r.clientID, Secret: secret, Scope: r.scope, Client: client, Now: e.now}).Token, nil
 }
 
 // firstLine reads a secret from a file.

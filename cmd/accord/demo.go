@@ -67,7 +67,7 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 	if err := t.Check(); err != nil {
 		return withHint(usageError("%s", err), "the demo's passwords are public, so it serves this machine only; use accord serve for more")
 	}
-	log, flush, err := newLogger(e.stderr, f.logFormat)
+	log, flush, err := newLogger(e.stderr, f.logFormat, "info")
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,9 +17,16 @@ const (
 	logConsole = "console"
 )
 
+// logLevels are those of --log-level, of the lines that are logged at least.
+var logLevels = []string{"debug", "info", "warn", "error"}
+
 // newLogger makes the log of a server. An empty format is console on a terminal and json elsewhere. flush writes any
 // buffered lines.
-func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() error, err error) {
+func newLogger(w io.Writer, format, level string) (log zerolog.Logger, flush func() error, err error) {
+	least, err := zerolog.ParseLevel(level)
+	if err != nil || !slices.Contains(logLevels, level) {
+		return zerolog.Nop(), nil, withHint(usageError("--log-level %q is not known", level), "%s", strings.Join(logLevels, ", "))
+	}
 	if format == "" {
 		format = logJSON
 		if _, ok := terminal(w); ok {
@@ -39,5 +48,5 @@ func newLogger(w io.Writer, format string) (log zerolog.Logger, flush func() err
 	default:
 		return zerolog.Nop(), nil, withHint(usageError("--log-format %q is not known", format), "json or console")
 	}
-	return zerolog.New(w).With().Timestamp().Logger(), flush, nil
+	return zerolog.New(w).Level(least).With().Timestamp().Logger(), flush, nil
 }

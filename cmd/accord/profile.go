@@ -114,7 +114,7 @@ func (r *remote) useProfile(e *env, name string) error {
 	}
 	r.plainHTTP = r.plainHTTP || p.PlainHTTP
 	switch {
-	case r.user != "" || r.tokenFile != "" || r.certFile != "":
+	case r.user != "" || r.tokenFile != "" || r.certFile != "" || r.tokenURL != "":
 	case p.Token != "":
 		r.token = p.Token
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/serve"
+	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -16,10 +17,11 @@ import (
 type serveFlags struct {
 	data                 string
 	transport            serve.Transport
+	acme                 tlsconf.ACME
 	apply                string
 	opsListen            string
 	opsExposed, opsNames bool
-	logFormat            string
+	logFormat, logLevel  string
 	proxies              []string
 
 	serverName        string
@@ -27,7 +29,8 @@ type serveFlags struct {
 	noIndex           bool
 	limits            serve.Limits
 
-	console serve.Console
+	console        serve.Console
+	oidcSecretFile string
 
 	publicURL   string
 	corsOrigins []string
@@ -53,6 +56,10 @@ on a loopback address they may be left out, and a self-signed certificate is
 made in the data folder whose SHA-256 fingerprint the log shows. --plain-http
 is for a loopback address, or for standing behind a proxy that speaks TLS.
 
+With --acme-name the certificate comes from an ACME server, such as Let's
+Encrypt, and is renewed in time. That server looks at port 443 of the name, so
+that port must lead to --listen.
+
 With --client-ca, clients may log in with a certificate from one of those
 issuers, if an account names it; others still log in with a password or token.
 --client-crl names the certificates that were revoked. A party may also have
@@ -72,6 +79,13 @@ the password of their account, and operators with a second factor besides (accor
 account totp). It is best served under a name of its own: --console-listen and
 --console-url.
 
+An account may name who it is to another issuer (oidc in the apply file): access
+tokens of that issuer for --public-url then log in as the account, and with
+--oidc-issuer people also log in to the console there, as the client
+--oidc-client-id. The password is never left out as a way in. The secret of
+that client, if it has one, is the first line of --oidc-client-secret-file, or
+the environment variable ACCORD_OIDC_CLIENT_SECRET.
+
 The log goes to standard error, one line an event. It says "listening", with
 the URL, once connections are accepted. --ops-listen opens a second address,
 for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
@@ -86,6 +100,10 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.transport.Listen, "listen", "", "address to accept clients on, `HOST:PORT`; port 0 takes a free one")
 	flags.StringVar(&f.transport.Files.Cert, "tls-cert", "", "`FILE` with the server's certificate and intermediates, PEM")
 	flags.StringVar(&f.transport.Files.Key, "tls-key", "", "`FILE` with the certificate's key, PEM")
+	flags.StringArrayVar(&f.acme.Names, "acme-name", nil, "get the certificate for this `HOST` from an ACME server, whose terms you accept; may be repeated")
+	flags.StringVar(&f.acme.Directory, "acme-directory", "", "`URL` of that server's directory (default Let's Encrypt's)")
+	flags.StringVar(&f.acme.CA, "acme-ca", "", "`FILE` with the issuers of that server's own certificate, PEM (default the system's)")
+	flags.StringVar(&f.acme.Contact, "acme-contact", "", "`ADDRESS` that it may write e-mail to")
 	flags.StringVar(&f.transport.Files.ClientCA, "client-ca", "", "`FILE` with the issuers of client certificates, PEM")
 	flags.StringVar(&f.transport.Files.ClientCRL, "client-crl", "", "`FILE` with lists of revoked client certificates, PEM or DER")
 	flags.BoolVar(&f.transport.PlainHTTP, "plain-http", false, "speak HTTP without TLS; on loopback, or with --behind-proxy")
@@ -96,6 +114,7 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.BoolVar(&f.opsExposed, "ops-exposed", false, "let --ops-listen be beyond loopback, where others may read it")
 	flags.BoolVar(&f.opsNames, "ops-names", false, "name agreements in metrics that are exposed")
 	flags.StringVar(&f.logFormat, "log-format", "", "`json|console`; by default console on a terminal, else json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "log lines of this `LEVEL` at least: debug, info, warn, error")
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` under which clients reach this server, such as https://taxii.example; without it API roots are stated as paths")
 	flags.StringArrayVar(&f.corsOrigins, "cors-origin", nil, "`ORIGIN` whose scripts may read answers in a browser, such as https://viewer.example; may be repeated")
 	flags.StringArrayVar(&f.keyHeaders, "key-header", nil, "`NAME` of a header that may carry a token, such as X-API-Key; may be repeated")
@@ -104,22 +123,41 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringVar(&f.console.URL, "console-url", "", "`URL` under which browsers reach the console, if it is not --public-url")
 	flags.DurationVar(&f.console.Idle, "console-idle", serve.DefaultConsoleIdle, "a session of the console ends when it is not used for so long")
 	flags.DurationVar(&f.console.Longest, "console-session", serve.DefaultConsoleLongest, "a session of the console ends at the latest after so long")
+	flags.StringVar(&f.console.OIDC.Issuer, "oidc-issuer", "", "`URL` of an OpenID Connect issuer at which people log in to the console too")
+	flags.StringVar(&f.console.OIDC.ID, "oidc-client-id", "", "`ID` of the console at that issuer")
+	flags.StringVar(&f.oidcSecretFile, "oidc-client-secret-file", "", "`FILE` whose first line is the console's secret there (else ACCORD_OIDC_CLIENT_SECRET)")
+	flags.StringArrayVar(&f.console.OIDC.Scopes, "oidc-scope", nil, "`SCOPE` to ask for beside openid, such as groups; may be repeated")
 	flags.StringArrayVar(&f.webhookAllow, "webhook-allow", nil, "`HOST` of webhooks that may be at a private or loopback address; may be repeated")
 	addLimits(flags, &f.limits)
 	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
 	flags.BoolVar(&f.noIndex, "no-index", false, "keep no search index: searches are answered with 503")
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "have deliveries on disk before the first byte of an answer, not within a second")
+	cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{logJSON, logConsole}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
 	cmd.MarkFlagRequired("data")
 	cmd.MarkFlagRequired("listen")
 	return cmd
 }
 
 func runServe(ctx context.Context, e *env, f serveFlags) error {
-	log, flush, err := newLogger(e.stderr, f.logFormat)
+	log, flush, err := newLogger(e.stderr, f.logFormat, f.logLevel)
 	if err != nil {
 		return err
 	}
 	defer flush()
+	if len(f.acme.Names) > 0 {
+		f.transport.Files.ACME = &f.acme
+	} else if f.acme.Directory != "" || f.acme.CA != "" || f.acme.Contact != "" {
+		return usageError("--acme-directory, --acme-ca and --acme-contact need --acme-name")
+	}
+	if f.console.OIDC.Issuer != "" {
+		f.console.OIDC.Secret = e.getenv("ACCORD_OIDC_CLIENT_SECRET")
+	}
+	if f.oidcSecretFile != "" {
+		if f.console.OIDC.Secret, err = firstLine(f.oidcSecretFile); err != nil {
+			return &exitError{code: exitUsage, err: err}
+		}
+	}
 	config := serve.Config{
 		DataDir: f.data, Transport: f.transport, Limits: f.limits, OperationsListen: f.opsListen,
 		PublicURL: f.publicURL, Console: f.console, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders, WebhookAllow: f.webhookAllow,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/fips140"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -14,7 +15,8 @@ func newVersionCommand(e *env) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version of Accord",
 		Long: `Prints the version of Accord, the commit that it was built from, and the Go
-release and platform that it was built with. accord --version prints the same.`,
+release and platform that it was built with, and whether it runs in FIPS mode.
+accord --version prints the same.`,
 		Example: "  accord version",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -41,5 +43,9 @@ func versionText() string {
 	if commit == "" {
 		commit = " (commit unknown"
 	}
-	return fmt.Sprintf("accord %s%s) %s %s/%s", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	text := fmt.Sprintf("accord %s%s) %s %s/%s", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if fips140.Enabled() {
+		text += ", FIPS 140-3 mode"
+	}
+	return text
 }

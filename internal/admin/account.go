@@ -26,6 +26,12 @@ type Account struct {
 	Certificates []string `json:"certificates,omitempty"`
 	Factor       bool     `json:"second_factor,omitempty"` // it has one, for the console
 
+	OIDC     *auth.Identity `json:"oidc,omitempty"`
+	Networks []string       `json:"networks,omitempty"` // that it may be used from; none: all
+	Both     bool           `json:"both,omitempty"`     // it needs a password or token, and a client certificate
+	Expires  time.Time      `json:"expires,omitzero"`
+	Manages  bool           `json:"manages,omitempty"` // its party's accounts
+
 	LastSuccess *auth.Login `json:"last_success,omitempty"` // to a minute
 	LastFailure *auth.Login `json:"last_failure,omitempty"`
 
@@ -56,7 +62,11 @@ func (s *Service) accountView(a auth.Account) Account {
 	seen := s.logins.Of(a.Name)
 	v := Account{Name: a.Name, Party: a.Party, Operator: a.Operator, Disabled: a.Disabled,
 		Password: a.PasswordHash != "", Certificates: slices.Clone(a.Certificates), Factor: a.Factor != nil,
+		OIDC: a.OIDC, Both: a.Both, Expires: a.Expires, Manages: a.Manages,
 		LastSuccess: seen.Success, LastFailure: seen.Failure}
+	for _, n := range a.Networks {
+		v.Networks = append(v.Networks, n.String())
+	}
 	for _, t := range a.Tokens {
 		v.Tokens = append(v.Tokens, Token{ID: t.ID, Created: t.Created, Note: t.Note, Expires: t.Expires, Used: s.logins.TokenUsed(t.ID)})
 	}

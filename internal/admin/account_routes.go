@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
@@ -20,47 +21,47 @@ var accountRoutes = []route{
 		body: agreement.Party{}, answer: agreement.Party{},
 	},
 	{
-		method: http.MethodGet, path: "accounts/", reach: operators, do: (*Service).serveListAccounts,
+		method: http.MethodGet, path: "accounts/", reach: managers, do: (*Service).serveListAccounts,
 		summary: "List accounts",
 		answer:  AccountList{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/", reach: operators, do: (*Service).serveAddAccount,
+		method: http.MethodPost, path: "accounts/", reach: managers, do: (*Service).serveAddAccount,
 		summary: "Add an account", note: "Give a password, or its hash. Journaled.",
 		body: accountChange{}, answer: Account{},
 	},
 	{
-		method: http.MethodGet, path: "accounts/{name}/", reach: operators, do: (*Service).serveShowAccount,
+		method: http.MethodGet, path: "accounts/{name}/", reach: managers, do: (*Service).serveShowAccount,
 		summary: "Show one account",
 		answer:  Account{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/{name}/disable/", reach: operators, do: (*Service).serveDisableAccount,
+		method: http.MethodPost, path: "accounts/{name}/disable/", reach: managers, do: (*Service).serveDisableAccount,
 		summary: "Turn a login away", note: "Journaled.",
 		body: accountChange{}, answer: Account{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/{name}/enable/", reach: operators, do: (*Service).serveEnableAccount,
+		method: http.MethodPost, path: "accounts/{name}/enable/", reach: managers, do: (*Service).serveEnableAccount,
 		summary: "Admit a login again", note: "Journaled.",
 		body: accountChange{}, answer: Account{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/{name}/password/", reach: operators, do: (*Service).serveSetPassword,
+		method: http.MethodPost, path: "accounts/{name}/password/", reach: managers, do: (*Service).serveSetPassword,
 		summary: "Give an account another password", note: "Give a password, or its hash. Journaled.",
 		body: accountChange{}, answer: Account{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/{name}/totp/", reach: operators, do: (*Service).serveNewFactor,
+		method: http.MethodPost, path: "accounts/{name}/totp/", reach: managers, do: (*Service).serveNewFactor,
 		summary: "Give an account another second factor", note: "For the console. The otpauth:// address and the recovery codes are in this answer and nowhere else. Journaled.",
 		body: accountChange{}, answer: Enrolment{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/{name}/tokens/", reach: operators, do: (*Service).serveNewToken,
+		method: http.MethodPost, path: "accounts/{name}/tokens/", reach: managers, do: (*Service).serveNewToken,
 		summary: "Draw a token", note: "The token is in this answer and nowhere else. Journaled.",
 		body: accountChange{}, answer: Token{},
 	},
 	{
-		method: http.MethodPost, path: "accounts/{name}/tokens/{token}/revoke/", reach: operators, do: (*Service).serveRevokeToken,
+		method: http.MethodPost, path: "accounts/{name}/tokens/{token}/revoke/", reach: managers, do: (*Service).serveRevokeToken,
 		summary: "End a token", note: "Journaled.",
 		answer: Account{},
 	},
@@ -96,8 +97,12 @@ func (s *Service) serveAddParty(c call) (any, error) {
 	return p, nil
 }
 
-func (s *Service) serveListAccounts(call) (any, error) {
-	return AccountList{s.Accounts()}, nil
+func (s *Service) serveListAccounts(c call) (any, error) {
+	list := s.Accounts()
+	if !c.caller.Operator {
+		list = slices.DeleteFunc(list, func(a Account) bool { return a.Operator || a.Party != string(c.caller.Party) })
+	}
+	return AccountList{list}, nil
 }
 
 func (s *Service) serveShowAccount(c call) (any, error) {
@@ -133,6 +138,9 @@ func readAccount(r *http.Request) (body accountChange, err error) {
 func (s *Service) serveAddAccount(c call) (any, error) {
 	body, err := readAccount(c.Request)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.checkNew(&body.NewAccount); err != nil {
 		return nil, err
 	}
 	if err := s.AddAccount(c.Context(), c.by, body.NewAccount); err != nil {

@@ -45,8 +45,8 @@ func (s *Service) Explain(ctx context.Context, account string, name agreement.Na
 	}
 	now := s.now()
 	e := Explanation{Account: account, Agreement: name}
-	caller := agreement.Caller{Account: agreement.AccountName(a.Name), Party: agreement.PartyName(a.Party), Operator: a.Operator}
-	e.add("log in", !a.Disabled, "the account is enabled", "the account is disabled")
+	caller := callerOf(a)
+	e.add("log in", !a.Disabled && !a.Expired(now), "the account is enabled", "the account is disabled or has expired")
 	for _, act := range []agreement.Act{agreement.See, agreement.Read, agreement.Add, agreement.Delete, agreement.Audit} {
 		reason, err := agreement.PermitWhy(col.Agreement(), caller, act, now)
 		e.Answers = append(e.Answers, Answer{Question: act.String(), Yes: err == nil, Reason: reason})

@@ -168,6 +168,9 @@ func (r route) describe(schemas schemas) object {
 	if r.reach == operators {
 		note = strings.TrimSpace("For operators. " + note)
 	}
+	if r.reach == managers {
+		note = strings.TrimSpace("For operators, and for accounts that manage their party's: of those alone. " + note)
+	}
 	statuses := []string{"401", "403", "404", "429"}
 	if r.method != http.MethodGet {
 		statuses = append(statuses, "400", "409", "415")

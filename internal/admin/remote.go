@@ -50,6 +50,7 @@ func callerOf(account auth.Account) agreement.Caller {
 		Account:  agreement.AccountName(account.Name),
 		Party:    agreement.PartyName(account.Party),
 		Operator: account.Operator,
+		ReadOnly: account.ReadOnly(),
 	}
 }
 
@@ -63,6 +64,7 @@ func (r Remote) again(req *http.Request, now time.Time) (agreement.Caller, time.
 			until = at
 		}
 	}
+	ends(account.Expires)
 	for _, t := range account.Tokens {
 		ends(t.Expires)
 	}

@@ -60,6 +60,7 @@ const (
 	operators reach = iota
 	local           // callers that may use the data folder
 	accounts        // every account: what it does depends on the caller
+	managers        // operators, and accounts that manage their party's: of those alone
 )
 
 // plain is an answer that is not JSON.
@@ -166,6 +167,11 @@ func (s *Service) answer(r route, req *http.Request, reserved *budget.Reservatio
 	defer func() { s.acted(r, c.caller, req, err) }()
 	if r.reach == operators && !c.caller.Operator {
 		return nil, nil, errOperatorsOnly
+	}
+	if r.reach == managers {
+		if err := s.manages(c); err != nil {
+			return nil, nil, err
+		}
 	}
 	if answer, err = s.inTurn(r, c, reserved); err != nil {
 		return nil, nil, err

@@ -268,7 +268,15 @@ func (s *Service) accountStatus(st *Status, now time.Time) {
 	accounts := s.store.Registry().Accounts
 	for _, a := range accounts {
 		usable := slices.ContainsFunc(a.Tokens, func(t auth.Token) bool { return t.Expires.IsZero() || now.Before(t.Expires) })
-		if a.Disabled || a.PasswordHash != "" || len(a.Certificates) > 0 || usable {
+		if a.PasswordHash != "" && !auth.HashCounts(a.PasswordHash) && !a.Disabled {
+			st.find(Finding{Account: a.Name, Message: "its password does not count: it was hashed by argon2id, and this program runs in FIPS mode",
+				Command: fmt.Sprintf("accord account password %s --data %s", a.Name, st.Data)})
+		}
+		if a.Disabled || a.PasswordHash != "" || len(a.Certificates) > 0 || usable || a.OIDC != nil {
+			if a.Expired(now) && !a.Disabled {
+				st.find(Finding{Account: a.Name, Message: "cannot log in: it expired on " + a.Expires.UTC().Format(time.DateOnly),
+					Command: fmt.Sprintf("accord account disable %s --data %s, or give it a later date in the apply file", a.Name, st.Data)})
+			}
 			continue
 		}
 		f := Finding{Account: a.Name, Message: "cannot log in: it has no password, no certificate and no token",

@@ -152,7 +152,7 @@ func (s *Service) Roles(caller agreement.Caller) (roles []agreement.Role) {
 	for _, col := range s.store.Collections() {
 		if m, ok := col.Agreement().Member(caller.Party); ok {
 			for _, role := range m.Roles {
-				has[role] = true
+				has[role] = has[role] || !caller.ReadOnly || role != agreement.Producer
 			}
 		}
 	}

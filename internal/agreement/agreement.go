@@ -25,6 +25,7 @@ type Caller struct {
 	Account  AccountName
 	Party    PartyName
 	Operator bool
+	ReadOnly bool // it neither adds nor deletes, whatever roles its party has
 }
 
 // Party is an organisation that takes part in agreements.

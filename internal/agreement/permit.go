@@ -181,6 +181,9 @@ func PermitWhy(a *Agreement, c Caller, act Act, now time.Time) (reason string, e
 	if ok && len(m.Roles) > 0 {
 		is |= member
 	}
+	if c.ReadOnly {
+		m.Roles = slices.DeleteFunc(slices.Clone(m.Roles), func(r Role) bool { return r == Producer })
+	}
 	state := a.State(now)
 	for i := range permitRules {
 		r := &permitRules[i]

@@ -3,9 +3,11 @@ package applyfile
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
@@ -59,6 +61,11 @@ type accountEntry struct {
 
 	defaultPage, maxPage int
 	emptyList            bool
+
+	oidc          *auth.Identity
+	networks      []netip.Prefix
+	both, manager bool
+	expires       time.Time
 
 	passwordEnv, passwordFile string
 	passwordHash              string // as written, or once resolved

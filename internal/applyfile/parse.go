@@ -249,10 +249,19 @@ func (r *reader) account(n *yaml.Node) accountEntry {
 		e.at("certificates", func(n *yaml.Node) {
 			a.hasCerts = true
 			a.certificates = r.certificates(n)
-		})) {
+		}),
+		e.at("oidc", func(n *yaml.Node) { e.identity(n, &a.oidc) }), e.at("networks", func(n *yaml.Node) { e.networks(n, &a.networks) }),
+		e.at("require", func(n *yaml.Node) {
+			s, ok := e.oneLine(n, "require")
+			if a.both = s == "both"; ok && !a.both {
+				e.add(n.Line, "require is %q here, want both (a password or token, and a client certificate, in each request)", s)
+			}
+		}),
+		e.date("expires", &a.expires), e.flag("manager", &a.manager)) {
 		return a
 	}
 	e.need("name", a.name)
+	e.checkAccount(&a)
 	if a.party == "" && !a.operator && !e.faulty["party"] && !e.faulty["operator"] {
 		e.add(e.marks.line(""), "the account %s belongs to no party: give it a party, or operator: true", a.name)
 	}

@@ -247,6 +247,30 @@ func (p *planner) accounts() {
 		}
 	}
 	p.certificates()
+	p.identities()
+}
+
+// identities reports a subject of an issuer that two accounts claim.
+func (p *planner) identities() {
+	owner, inFile := make(map[auth.Identity]string), make(map[string]bool)
+	key := func(id *auth.Identity) auth.Identity { return auth.Identity{Issuer: id.Issuer, Subject: id.Subject} }
+	for _, a := range p.file.accounts {
+		inFile[a.name] = true
+	}
+	for _, a := range p.registry.Accounts {
+		if a.OIDC != nil && a.OIDC.Subject != "" && !inFile[a.Name] {
+			owner[key(a.OIDC)] = a.Name
+		}
+	}
+	for _, a := range p.file.accounts {
+		if a.oidc == nil || a.oidc.Subject == "" {
+			continue
+		}
+		if other, taken := owner[key(a.oidc)]; taken && other != a.name {
+			p.add(a.line("oidc"), "the subject %s of the account %s is the account %s's; want each with one account", a.oidc.Subject, a.name, other)
+		}
+		owner[key(a.oidc)] = a.name
+	}
 }
 
 // passwordsRead reports accounts whose passwords are named but were not read.
@@ -267,6 +291,7 @@ func (a *accountEntry) over(now auth.Account) auth.Account {
 	want := now
 	want.Name, want.Party, want.Operator = a.name, a.party, a.operator
 	want.DefaultPage, want.MaxPageObjects, want.EmptyList = a.defaultPage, a.maxPage, a.emptyList
+	want.OIDC, want.Networks, want.Both, want.Expires, want.Manages = a.oidc, a.networks, a.both, a.expires, a.manager
 	if a.passwordHash != "" && !now.PasswordManaged {
 		want.PasswordHash = a.passwordHash
 	}
@@ -292,6 +317,11 @@ func accountChanges(now, want auth.Account) (changes []string) {
 	note("operator", now.Operator != want.Operator)
 	note("disabled", now.Disabled != want.Disabled)
 	note("password", now.PasswordHash != want.PasswordHash)
+	note("oidc", !reflect.DeepEqual(now.OIDC, want.OIDC))
+	note("networks", !slices.Equal(now.Networks, want.Networks))
+	note("require", now.Both != want.Both)
+	note("expires", !now.Expires.Equal(want.Expires))
+	note("manager", now.Manages != want.Manages)
 	note("certificates", !slices.Equal(now.Certificates, want.Certificates))
 	return changes
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"net/netip"
 	"time"
 )
 
@@ -21,6 +22,17 @@ type Account struct {
 
 	// PasswordManaged says that the password was changed by command: an apply file does not put its own back.
 	PasswordManaged bool `json:"password_managed,omitempty"`
+
+	// OIDC is who the account is to another issuer; nil: none. See package oidc.
+	OIDC *Identity `json:"oidc,omitempty"`
+
+	// Bounds of every login; see Bounds.
+	Networks []netip.Prefix `json:"networks,omitempty"` // that logins come from; none: any
+	Both     bool           `json:"both,omitempty"`     // a password or token, and a client certificate, in each request
+	Expires  time.Time      `json:"expires,omitzero"`
+
+	// Manages says that the account manages its party's accounts and their tokens.
+	Manages bool `json:"manages,omitempty"`
 
 	// Factor is asked for by the console, after the password; nil: none.
 	Factor *Factor `json:"factor,omitempty"`

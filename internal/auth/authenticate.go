@@ -61,6 +61,9 @@ type Options struct {
 	Trust  func() *Trust    // the issuers of client certificates; nil: those that TLS verified, as one
 	Now    func() time.Time // default time.Now
 
+	// Foreign, if set, returns the account that a token of another issuer is for; see package oidc. An error is a *WrongError, or ctx's.
+	Foreign func(ctx context.Context, token string) (Account, error)
+
 	// Failed, if set, is called for each request whose credentials were
 	// refused: with the account that they name, if it exists, the address, and
 	// a reason of a few words.
@@ -86,6 +89,7 @@ type Authenticator struct {
 	trust   func() *Trust
 	now     func() time.Time
 	failed  func(account, address, reason string)
+	foreign func(ctx context.Context, token string) (Account, error)
 	macs    sync.Pool // of *macState
 
 	keyHeaders []string // canonical
@@ -132,13 +136,18 @@ func New(dir Directory, opts Options) *Authenticator {
 	key := opts.Logins.key
 	return &Authenticator{
 		keyHeaders: keyHeaders,
-		dir:        dir, logins: opts.Logins, trust: opts.Trust, now: opts.Now, failed: opts.Failed,
+		dir:        dir, logins: opts.Logins, trust: opts.Trust, now: opts.Now, failed: opts.Failed, foreign: opts.Foreign,
 		refused: lru.New[credentialKey, struct{}](opts.Remember, 1),
 		queue:   newQueue(opts.Workers, opts.Waiting, opts.Memory),
 		macs:    sync.Pool{New: func() any { return &macState{mac: hmac.New(sha256.New, key[:])} }},
-		decoy: passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes,
-			salt: salt[:saltBytes], key: decoy[:]},
+		decoy:   decoyHash(salt[:saltBytes], decoy[:]),
 	}
+}
+
+func decoyHash(salt, key []byte) passwordHash {
+	h := newHash(salt)
+	h.key = key
+	return h
 }
 
 // Request is the part of a request that Authenticate uses.
@@ -155,6 +164,9 @@ type Request struct {
 // ErrBusy, a *SlowError and ctx's own.
 func (a *Authenticator) Authenticate(ctx context.Context, r Request, wait func()) (Account, error) {
 	account, token, err := a.authenticate(ctx, r, wait)
+	if err == nil {
+		err = a.bounds(account, r)
+	}
 	switch slow := (*SlowError)(nil); {
 	case err == nil:
 		a.logins.succeeded(account.Name, r.Address, token, a.now())
@@ -169,6 +181,43 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, wait func()
 		a.fail("", r.Address, "too many logins at once")
 	}
 	return Account{}, err
+}
+
+// bounds holds a request that has the account's credentials to the account's bounds.
+func (a *Authenticator) bounds(account Account, r Request) error {
+	if err := account.Bounds(r.Address, a.now()); err != nil || !account.Both {
+		return err
+	}
+	if _, err := a.credentials(r.Header, nil); err != nil {
+		return &WrongError{"the account needs its password beside the client certificate", account.Name}
+	}
+	if certified, shown, err := a.byCertificate(r.TLS); !shown || err != nil || certified.Name != account.Name {
+		return &WrongError{"the account needs its client certificate beside the password", account.Name}
+	}
+	return nil
+}
+
+// Admit records a login at the console that another issuer vouches for, if it is within the account's bounds. Otherwise it returns a
+// *WrongError.
+func (a *Authenticator) Admit(account Account, address string) error {
+	err := account.Bounds(address, a.now())
+	if err == nil && account.Both {
+		err = &WrongError{"the account needs its client certificate beside the password", account.Name}
+	}
+	if err == nil {
+		a.logins.succeeded(account.Name, address, "", a.now())
+		return nil
+	}
+	return a.Refuse(account.Name, address, err)
+}
+
+// Refuse records a login at the console that was refused, and returns err.
+func (a *Authenticator) Refuse(account, address string, err error) error {
+	var wrong *WrongError
+	if errors.As(err, &wrong) {
+		a.fail(account, address, wrong.Reason)
+	}
+	return err
 }
 
 func (a *Authenticator) fail(name, address, reason string) {
@@ -198,6 +247,10 @@ func (a *Authenticator) authenticate(ctx context.Context, r Request, wait func()
 		return account, token, err
 	}
 	if c.scheme == bearer {
+		if a.foreign != nil && strings.Count(c.secret, ".") == 2 {
+			account, err := a.foreign(ctx, c.secret)
+			return account, "", err
+		}
 		return Account{}, "", &WrongError{Reason: "the token is unknown"}
 	}
 	account, err = a.byPassword(ctx, c, r.Address, wait)
@@ -234,6 +287,9 @@ func (a *Authenticator) byPassword(ctx context.Context, c credentials, address s
 		return Account{}, wrong
 	}
 	account, _ := a.dir.Account(c.name)
+	if !HashCounts(account.PasswordHash) { // also where it was verified and remembered before
+		account.PasswordHash = ""
+	}
 	key := a.key(c, account)
 	if _, ok := a.logins.verified.Get(key); ok && !account.Disabled {
 		return account, nil

@@ -22,8 +22,12 @@ type credentials struct {
 	secret string
 }
 
-// maxHeader bounds the Authorization header: MaxPassword and a name, in base64.
-const maxHeader = 2048
+// maxHeader bounds the Authorization header: MaxPassword and a name, in base64; maxBearer that of a token, which another issuer may
+// have written.
+const (
+	maxHeader = 2048
+	maxBearer = 8192
+)
 
 // parseCredentials reads the Authorization header. It returns ErrMissing if there is none and a *WrongError if it is
 // malformed.
@@ -36,12 +40,16 @@ func parseCredentials(header http.Header) (credentials, error) {
 		return credentials{}, &WrongError{Reason: "the request has more than one Authorization header"}
 	case strings.TrimSpace(values[0]) == "":
 		return credentials{}, ErrMissing
-	case len(values[0]) > maxHeader:
-		return credentials{}, &WrongError{Reason: "the Authorization header is too long"}
 	}
 	name, rest, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
 	rest = strings.TrimLeft(rest, " ")
+	most := maxHeader
+	if strings.EqualFold(name, "Bearer") {
+		most = maxBearer
+	}
 	switch {
+	case len(values[0]) > most:
+		return credentials{}, &WrongError{Reason: "the Authorization header is too long"}
 	case strings.EqualFold(name, "Basic"):
 		return parseBasic(rest)
 	case strings.EqualFold(name, "Bearer"), strings.EqualFold(name, "Token"):

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -40,7 +41,7 @@ const (
 	MaxPassword = 1024
 )
 
-// HashPassword returns the PHC string (argon2id) of a new password. It refuses
+// HashPassword returns the PHC string of a new password: argon2id or, in FIPS mode, PBKDF2. It refuses
 // one of fewer than MinPassword characters and one longer than MaxPassword.
 // Shorter ones from earlier versions still verify.
 func HashPassword(password string) (string, error) {
@@ -52,9 +53,17 @@ func HashPassword(password string) (string, error) {
 	}
 	var salt [saltBytes]byte
 	rand.Read(salt[:]) // never fails: crypto/rand ends the process instead
-	h := passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes, salt: salt[:]}
+	h := newHash(salt[:])
 	h.key = h.derive(password, keyBytes)
 	return h.String(), nil
+}
+
+// newHash is a hash at the cost of new ones, without its key.
+func newHash(salt []byte) passwordHash {
+	if fips140.Enabled() {
+		return passwordHash{rounds: pbkdf2Rounds, salt: salt}
+	}
+	return passwordHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes, salt: salt}
 }
 
 // CheckHash returns an error unless this package can verify the PHC string.
@@ -70,8 +79,10 @@ func VerifyPassword(phc, password string) bool {
 	return err == nil && h.verify(password)
 }
 
-// passwordHash is a parsed argon2id hash.
+// passwordHash is a parsed hash: by PBKDF2 if it has rounds, otherwise by argon2id.
 type passwordHash struct {
+	rounds int
+
 	memory uint32 // KiB
 	passes uint32
 	lanes  uint8
@@ -80,11 +91,14 @@ type passwordHash struct {
 }
 
 func (h passwordHash) derive(password string, n int) []byte {
+	if h.rounds > 0 {
+		return h.derivePBKDF2(password, n)
+	}
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, uint32(n))
 }
 
 func (h passwordHash) verify(password string) bool {
-	if password == "" || len(password) > MaxPassword {
+	if password == "" || len(password) > MaxPassword || h.rounds == 0 && fips140.Enabled() {
 		return false
 	}
 	return subtle.ConstantTimeCompare(h.derive(password, len(h.key)), h.key) == 1
@@ -92,13 +106,19 @@ func (h passwordHash) verify(password string) bool {
 
 func (h passwordHash) String() string {
 	b64 := base64.RawStdEncoding
+	if h.rounds > 0 {
+		return fmt.Sprintf("%si=%d$%s$%s", pbkdf2Prefix, h.rounds, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
+	}
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
 		argon2.Version, h.memory, h.passes, h.lanes, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
 }
 
-// parseHash reads $argon2id$v=19$m=…,t=…,p=…$salt$key. It accepts only that spelling, so that a parsed hash is written
+// parseHash reads $argon2id$v=19$m=…,t=…,p=…$salt$key, or a hash by PBKDF2. It accepts only that spelling, so that a parsed hash is written
 // as the same text. No error quotes the hash.
 func parseHash(phc string) (passwordHash, error) {
+	if strings.HasPrefix(phc, pbkdf2Prefix) {
+		return parsePBKDF2(phc)
+	}
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[0] != "" {
 		return passwordHash{}, errors.New("not a PHC string: want $argon2id$v=19$m=…,t=…,p=…$salt$hash")
@@ -113,11 +133,16 @@ func parseHash(phc string) (passwordHash, error) {
 	if err != nil {
 		return passwordHash{}, err
 	}
+	return h.finish(parts[4], parts[5], phc)
+}
+
+// finish reads salt and key, which are the same in every hash.
+func (h passwordHash) finish(salt, key, phc string) (_ passwordHash, err error) {
 	b64 := base64.RawStdEncoding.Strict()
-	if h.salt, err = b64.DecodeString(parts[4]); err != nil || len(h.salt) < minSalt || len(h.salt) > maxSalt {
+	if h.salt, err = b64.DecodeString(salt); err != nil || len(h.salt) < minSalt || len(h.salt) > maxSalt {
 		return passwordHash{}, fmt.Errorf("the hash's salt is not %d to %d bytes in base64 without padding", minSalt, maxSalt)
 	}
-	if h.key, err = b64.DecodeString(parts[5]); err != nil || len(h.key) < minKey || len(h.key) > maxKey {
+	if h.key, err = b64.DecodeString(key); err != nil || len(h.key) < minKey || len(h.key) > maxKey {
 		return passwordHash{}, fmt.Errorf("the hash itself is not %d to %d bytes in base64 without padding", minKey, maxKey)
 	}
 	if h.String() != phc {

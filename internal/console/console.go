@@ -11,6 +11,7 @@ import (
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/oidc"
 )
 
 // Prefix is the path below which the console is served.
@@ -24,6 +25,11 @@ type Config struct {
 	// Identify returns the account whose name and password a request has in its Authorization header; it slows down those who
 	// guess. The console makes that request from its login form.
 	Identify func(*http.Request) (auth.Account, error)
+
+	// OIDC, if set, has people log in at another issuer too. Admit admits an account that it found, Refuse records that it found none.
+	OIDC   *oidc.Login
+	Admit  func(a auth.Account, address string) error
+	Refuse func(account, address string, err error) error
 
 	// Enter admits an account's request, within the account's limits; see admin.Remote.
 	Enter func(http.ResponseWriter, *http.Request, agreement.Caller) (leave func(), err error)
@@ -185,12 +191,12 @@ func (c *Console) identify(p *page) error {
 		return err
 	}
 	a, ok := c.Accounts.Account(s.Account)
-	if !ok || a.Disabled || a.Revision != s.Revision {
+	if !ok || a.Revision != s.Revision || a.Bounds(c.Address(p.r), c.Now()) != nil {
 		return errors.Join(errEnded, c.sessions.end(key))
 	}
 	p.pending = s.Pending
 	p.session, p.key, p.secret, p.account = s, key, secret, a
-	p.caller = agreement.Caller{Account: agreement.AccountName(a.Name), Party: agreement.PartyName(a.Party), Operator: a.Operator}
+	p.caller = agreement.Caller{Account: agreement.AccountName(a.Name), Party: agreement.PartyName(a.Party), Operator: a.Operator, ReadOnly: a.ReadOnly()}
 	if s.Pending {
 		return errEnded
 	}

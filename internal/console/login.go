@@ -57,11 +57,20 @@ func (g *codeGate) wrong(account string, now time.Time) {
 type loginForm struct {
 	Name, Next string
 	Error      string
-	Code       bool // the code of the second factor is asked for
+	Code       bool   // the code of the second factor is asked for
+	Elsewhere  string // the issuer at which one can log in too
+	Go         string // where a login at that issuer goes on
 }
 
 func showLogin(p *page) error {
-	return p.show(http.StatusOK, "login", "Log in", loginForm{Next: p.value("next")})
+	return p.showForm(http.StatusOK, loginForm{Next: p.value("next")})
+}
+
+func (p *page) showForm(status int, form loginForm) error {
+	if p.OIDC != nil {
+		form.Elsewhere = p.OIDC.Issuer()
+	}
+	return p.show(status, "login", "Log in", form)
 }
 
 // next returns the path to go to after a login.
@@ -80,17 +89,26 @@ func logIn(p *page) error {
 	if err != nil {
 		return p.refuse(form, err)
 	}
+	return p.admit(a, form, func(path string) error { return p.done(path) })
+}
+
+// admit begins a session for an account whose owner has shown who it is. With a second factor, the session is pending until the code is
+// given. on sends the browser on to a path.
+func (p *page) admit(a auth.Account, form loginForm, on func(path string) error) error {
 	if a.Operator && a.Factor == nil && !p.FactorOptional {
 		form.Error = "An operator logs in with a second factor, and this account has none. Whoever may use the data folder gives it one: accord account totp " + a.Name + " --data DIR"
-		return p.show(http.StatusForbidden, "login", "Log in", form)
+		return p.showForm(http.StatusForbidden, form)
 	}
 	if err := p.begin(a, a.Factor != nil); err != nil {
 		return err
 	}
 	if a.Factor != nil {
-		return p.done(Prefix + "login/code/" + query("next", form.Next))
+		return on(Prefix + "login/code/" + query("next", form.Next))
 	}
-	return p.done(p.next())
+	if !isOwn(form.Next) {
+		form.Next = Prefix
+	}
+	return on(form.Next)
 }
 
 // refuse shows the login form again.
@@ -99,10 +117,10 @@ func (p *page) refuse(form loginForm, err error) error {
 	switch {
 	case errors.Is(err, auth.ErrWrong), errors.Is(err, auth.ErrMissing):
 		form.Error = "The name or the password is wrong."
-		return p.show(http.StatusUnauthorized, "login", "Log in", form)
+		return p.showForm(http.StatusUnauthorized, form)
 	case errors.As(err, &slow), errors.Is(err, auth.ErrBusy):
 		form.Error = "Too many logins were tried. Wait half a minute, then try again."
-		return p.show(http.StatusTooManyRequests, "login", "Log in", form)
+		return p.showForm(http.StatusTooManyRequests, form)
 	}
 	return err
 }

@@ -38,6 +38,8 @@ var routes = slices.Concat(loginRoutes, analystRoutes, officerRoutes, auditorRou
 var loginRoutes = []route{
 	{method: get, path: "login/", reach: strangers, do: showLogin},
 	{method: post, path: "login/", reach: strangers, do: logIn},
+	{method: get, path: "login/oidc/", reach: strangers, do: logInElsewhere},
+	{method: get, path: "login/oidc/answer/", reach: strangers, do: comeBack},
 	{method: get, path: "login/code/", reach: strangers, do: showCode},
 	{method: post, path: "login/code/", reach: strangers, do: giveCode},
 	{method: post, path: "logout/", do: logOut},

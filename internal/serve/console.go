@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/console"
+	"github.com/accord-taxii/accord/internal/oidc"
 	"github.com/accord-taxii/accord/taxii/server"
 )
 
@@ -23,6 +25,9 @@ type Console struct {
 	URL     string        // under which browsers reach it, if that is not the server's PublicURL
 	Idle    time.Duration // a session ends when it is not used for so long; 0: half an hour
 	Longest time.Duration // and at the latest after so long; 0: twelve hours
+
+	// People log in at another issuer too, as its client. An empty Issuer is none.
+	OIDC oidc.Client
 
 	// FactorOptional admits operators without a second factor: for the demo.
 	FactorOptional bool
@@ -41,8 +46,8 @@ const sweepInterval = 10 * time.Minute
 func (c *Config) checkConsole() error {
 	o := &c.Console
 	if !o.On {
-		if o.Listen != "" || o.URL != "" {
-			return &ConfigError{"--console-listen and --console-url need --console", ""}
+		if o.Listen != "" || o.URL != "" || o.OIDC.Issuer != "" {
+			return &ConfigError{"--console-listen, --console-url and --oidc-issuer need --console", ""}
 		}
 		return nil
 	}
@@ -60,6 +65,9 @@ func (c *Config) checkConsole() error {
 			return &ConfigError{fmt.Sprintf("--console-url is %q, want a URL such as https://console.example", o.URL), ""}
 		}
 	}
+	if err := o.checkOIDC(); err != nil {
+		return err
+	}
 	own, _, err := net.SplitHostPort(o.Listen)
 	beyond := err == nil && !isLoopback(own)
 	if c.servesHost() == nil || beyond && c.PublicURL == "" && o.URL == "" {
@@ -70,6 +78,49 @@ func (c *Config) checkConsole() error {
 		return nil
 	}
 	return c.checkConsoleListen()
+}
+
+// checkOIDC refuses an issuer that people could not log in at.
+func (o *Console) checkOIDC() error {
+	if o.OIDC.Issuer == "" {
+		if o.OIDC.ID != "" || o.OIDC.Secret != "" || len(o.OIDC.Scopes) > 0 {
+			return &ConfigError{"--oidc-client-id, --oidc-client-secret-file and --oidc-scope need --oidc-issuer", ""}
+		}
+		return nil
+	}
+	if o.OIDC.ID == "" {
+		return &ConfigError{"--oidc-issuer needs --oidc-client-id: what the console is called there", ""}
+	}
+	if err := (auth.Identity{Issuer: o.OIDC.Issuer, Subject: "any"}).Check(); err != nil {
+		return &ConfigError{"--oidc-issuer: " + err.Error(), ""}
+	}
+	return nil
+}
+
+// consoleOIDC returns the login at another issuer; nil: none.
+func (s *srv) consoleOIDC() *oidc.Login {
+	client := s.config.Console.OIDC
+	if client.Issuer == "" {
+		return nil
+	}
+	at := cmp.Or(s.config.Console.URL, s.config.PublicURL)
+	if at == "" {
+		at = s.running.URL
+		if s.browsers != nil {
+			at = origin(s.scheme(), s.config.Console.Listen, s.browsers)
+		}
+	}
+	client.Redirect = strings.TrimSuffix(at, "/") + console.OIDCPath
+	s.config.Log.Info().Str("issuer", client.Issuer).Str("redirect", client.Redirect).Msg("people log in at another issuer too")
+	return oidc.NewLogin(s.issuers, client)
+}
+
+// scheme is that of the server's URLs.
+func (s *srv) scheme() string {
+	if s.certificate != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // checkConsoleListen holds the console's own listener to what holds for the clients'.
@@ -94,7 +145,7 @@ func (s *srv) makeConsole(context.Context) (stop, error) {
 	s.health.started = s.config.Now()
 	made, err := console.New(console.Config{
 		Admin: s.administration, Accounts: auth.Current(func() auth.Directory { return s.store.Registry() }),
-		Identify: s.taxii.Identify, Enter: s.taxii.Enter, Address: s.taxii.Address,
+		Identify: s.taxii.Identify, Enter: s.taxii.Enter, Address: s.taxii.Address, OIDC: s.consoleOIDC(), Admit: s.authenticator.Admit, Refuse: s.authenticator.Refuse,
 		Sessions: filepath.Join(s.config.DataDir, auth.LoginsFolder, "console.db"),
 		Idle:     s.config.Console.Idle, Longest: s.config.Console.Longest, FactorOptional: s.config.Console.FactorOptional,
 		TLS: s.certificate != nil || s.config.Transport.BehindProxy, PublicURL: s.config.PublicURL, Data: s.config.DataDir,
@@ -147,11 +198,7 @@ func (s *srv) serveConsole(context.Context) (stop, error) {
 	if s.browsers == nil {
 		return nil, nil
 	}
-	scheme := "http"
-	if s.certificate != nil {
-		scheme = "https"
-	}
-	s.running.ConsoleURL = origin(scheme, s.config.Console.Listen, s.browsers) + console.Prefix
+	s.running.ConsoleURL = origin(s.scheme(), s.config.Console.Listen, s.browsers) + console.Prefix
 	all := s.taxii.Handler()
 	hs := &http.Server{
 		DisableGeneralOptionsHandler: true,

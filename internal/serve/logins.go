@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/oidc"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/store"
 )
@@ -32,8 +33,14 @@ func (s *srv) openLogins(context.Context) (stop, error) {
 		Name: "accord_logins_refused_total", Help: "Requests whose credentials were refused, by reason.",
 	}, []string{"reason"})
 	s.trust = &trust{store: s.store, certificate: s.certificate}
+	s.issuers = oidc.New(oidc.Config{
+		Directory: func() oidc.Directory { return s.store.Registry() }, Audience: s.config.PublicURL, Now: s.config.Now,
+		Failed: func(issuer string, err error) {
+			s.config.Log.Warn().Str("issuer", issuer).Err(err).Msg("an issuer of tokens could not be asked")
+		},
+	})
 	s.authenticator = auth.New(auth.Current(func() auth.Directory { return s.store.Registry() }), auth.Options{
-		Logins: logins, Now: s.config.Now, Failed: s.loginRefused, Trust: s.trust.now, KeyHeaders: s.config.KeyHeaders,
+		Logins: logins, Now: s.config.Now, Failed: s.loginRefused, Trust: s.trust.now, KeyHeaders: s.config.KeyHeaders, Foreign: s.issuers.Account,
 		Memory: max(s.config.Limits.Memory/8, leastLoginMemory),
 	})
 	save := func() {

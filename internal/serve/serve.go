@@ -18,6 +18,7 @@ import (
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
 	"github.com/accord-taxii/accord/internal/mirror"
+	"github.com/accord-taxii/accord/internal/oidc"
 	"github.com/accord-taxii/accord/internal/push"
 	"github.com/accord-taxii/accord/internal/tlsconf"
 	"github.com/accord-taxii/accord/internal/webhook"
@@ -129,6 +130,7 @@ type srv struct {
 
 	logins        *auth.Logins
 	authenticator *auth.Authenticator
+	issuers       *oidc.Verifier
 	trust         *trust
 	refusedLogins *prometheus.CounterVec
 
@@ -185,6 +187,7 @@ var parts = []part{
 	{"operations", (*srv).serveOperations},
 	{"clients", (*srv).serveClients},
 	{"browsers", (*srv).serveConsole},
+	{"certificates of an ACME server", (*srv).fetchCertificate}, // after the clients' listener, which that server visits
 	{"health", (*srv).sampleHealth},
 	{"streams of events", (*srv).endStreams}, // before the clients, whose requests would not end by themselves
 	{"readiness", (*srv).announce},

@@ -38,6 +38,12 @@ func (t Transport) Check() error {
 	}
 	withTLS := t.Files.Cert != "" || t.Files.Key != "" || t.Files.ClientCA != "" || t.Files.ClientCRL != ""
 	switch {
+	case t.Files.ACME != nil && (t.PlainHTTP || t.Files.Cert != "" || t.Files.Key != ""):
+		return &ConfigError{"--acme-name and --plain-http, --tls-cert or --tls-key exclude each other", ""}
+	case t.Files.ACME != nil:
+		if err := t.Files.ACME.Check(); err != nil {
+			return &ConfigError{"--acme-name: " + err.Error(), ""}
+		}
 	case t.PlainHTTP && withTLS:
 		return &ConfigError{"--plain-http and --tls-cert, --tls-key, --client-ca or --client-crl exclude each other", ""}
 	case t.PlainHTTP && !isLoopback(host) && !t.BehindProxy:
@@ -47,7 +53,7 @@ func (t Transport) Check() error {
 		return &ConfigError{"--tls-cert and --tls-key belong together: one of them is missing", ""}
 	case !t.PlainHTTP && t.Files.Cert == "" && !isLoopback(host):
 		return &ConfigError{fmt.Sprintf("listening on %s needs a certificate", t.Listen),
-			"give --tls-cert and --tls-key; a self-signed certificate is only made for loopback addresses"}
+			"give --tls-cert and --tls-key, or --acme-name; a self-signed certificate is only made for loopback addresses"}
 	}
 	return nil
 }
@@ -68,14 +74,21 @@ func (s *srv) readCertificate(context.Context) (stop, error) {
 		return nil, nil
 	}
 	files := t.Files
-	if files.Cert == "" {
+	if files.ACME != nil {
+		own := *files.ACME
+		own.Folder = filepath.Join(s.config.DataDir, "acme")
+		files.ACME = &own
+		s.certificateFile = own.Folder
+	} else if files.Cert == "" {
 		made, err := tlsconf.SelfSigned(filepath.Join(s.config.DataDir, "tls"), s.config.Now())
 		if err != nil {
 			return nil, err
 		}
 		files.Cert, files.Key, s.selfSigned = made.Cert, made.Key, true
 	}
-	s.certificateFile = files.Cert
+	if files.ACME == nil {
+		s.certificateFile = files.Cert
+	}
 	var err error
 	s.certificate, err = tlsconf.NewCurrent(files)
 	return nil, err
@@ -116,6 +129,36 @@ func (s *srv) followCertificate(context.Context) (stop, error) {
 	}), nil
 }
 
+const (
+	fetchInterval = 12 * time.Hour   // between two looks at whether certificates of an ACME server must be renewed
+	fetchAgain    = 10 * time.Minute // after one failed
+)
+
+// fetchCertificate gets certificates of an ACME server, which visits the listener meanwhile, and has them renewed in time.
+func (s *srv) fetchCertificate(context.Context) (stop, error) {
+	if s.certificate == nil || !s.certificate.FromACME() {
+		return nil, nil
+	}
+	return s.background(func(ctx context.Context) {
+		for {
+			wait := fetchInterval
+			if err := s.certificate.Fetch(ctx); err != nil {
+				s.config.Log.Error().Err(err).Msg("no certificate came from the ACME server")
+				wait = fetchAgain
+			} else if leaf := s.certificate.Loaded().Certificate(); leaf != nil {
+				s.config.Log.Info().Time("until", leaf.NotAfter).Str("issuer", leaf.Issuer.String()).Msg("the certificate is from the ACME server")
+			}
+			again := time.NewTimer(wait)
+			select {
+			case <-ctx.Done():
+				again.Stop()
+				return
+			case <-again.C:
+			}
+		}
+	}), nil
+}
+
 // listen binds the addresses. Connections wait in the system's queue until a later part accepts them.
 func (s *srv) listen(context.Context) (stop, error) {
 	var err error
@@ -123,11 +166,7 @@ func (s *srv) listen(context.Context) (stop, error) {
 		return nil, fmt.Errorf("listen on %s: %w", s.config.Transport.Listen, err)
 	}
 	close := func(context.Context) error { return closeListener(s.clients) }
-	scheme := "http"
-	if s.certificate != nil {
-		scheme = "https"
-	}
-	s.running.URL = origin(scheme, s.config.Transport.Listen, s.clients)
+	s.running.URL = origin(s.scheme(), s.config.Transport.Listen, s.clients)
 	if address := s.config.OperationsListen; address != "" {
 		if s.monitors, err = net.Listen("tcp", address); err != nil {
 			return close, fmt.Errorf("listen for operations on %s: %w", address, err)

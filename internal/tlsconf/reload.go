@@ -14,8 +14,9 @@ import (
 // Current is a configuration that follows its files: connections that begin after a change get the new one, those that
 // are open stay as they are.
 type Current struct {
-	files Files
-	now   atomic.Pointer[Loaded]
+	files     Files
+	authority *authority // nil: the certificate is in files
+	now       atomic.Pointer[Loaded]
 
 	mu    sync.Mutex
 	stamp [4]stamp // guarded by mu: the files as they were when they were last read
@@ -26,11 +27,17 @@ type Loaded struct {
 	Issuers []*x509.Certificate // of client certificates
 	Revoked []*x509.RevocationList
 
-	config *tls.Config // without client certificates
+	config    *tls.Config // without client certificates
+	authority *authority  // nil: the certificate is in config
 }
 
-// Certificate is the server's own.
-func (l *Loaded) Certificate() *x509.Certificate { return l.config.Certificates[0].Leaf }
+// Certificate is the server's own; nil: none has come from the ACME server yet.
+func (l *Loaded) Certificate() *x509.Certificate {
+	if l.authority != nil {
+		return l.authority.leaf.Load()
+	}
+	return l.config.Certificates[0].Leaf
+}
 
 // stamp tells a changed file from the same one.
 type stamp struct {
@@ -42,7 +49,13 @@ type stamp struct {
 // NewCurrent reads the files.
 func NewCurrent(f Files) (*Current, error) {
 	c := &Current{files: f, stamp: f.stamps()}
-	loaded, err := load(f)
+	if f.ACME != nil {
+		var err error
+		if c.authority, err = newAuthority(*f.ACME); err != nil {
+			return nil, err
+		}
+	}
+	loaded, err := c.load()
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +63,12 @@ func NewCurrent(f Files) (*Current, error) {
 	return c, nil
 }
 
-func load(f Files) (*Loaded, error) {
-	var l Loaded
+func (c *Current) load() (*Loaded, error) {
+	f, l := c.files, Loaded{authority: c.authority}
 	var err error
-	if l.config, err = config(f); err != nil {
+	if c.authority != nil {
+		l.config = c.authority.config()
+	} else if l.config, err = config(f); err != nil {
 		return nil, err
 	}
 	if l.Issuers, err = readIssuers(f.ClientCA); err != nil {
@@ -98,7 +113,7 @@ func (c *Current) Refresh(force bool) (changed bool, err error) {
 		return false, nil
 	}
 	c.stamp = now
-	loaded, err := load(c.files)
+	loaded, err := c.load()
 	if err != nil {
 		return false, fmt.Errorf("go on with the certificates as they were: %w", err)
 	}

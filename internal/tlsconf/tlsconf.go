@@ -16,6 +16,8 @@ type Files struct {
 	Cert, Key string // the server's certificate, with intermediates behind it, and its key
 	ClientCA  string // issuers of client certificates; empty: clients are not asked for one
 	ClientCRL string // lists of revoked client certificates, PEM or one in DER; may be empty
+
+	ACME *ACME // where the server's certificate comes from instead of Cert and Key; nil: from these
 }
 
 // suites are those of TLS 1.2 that RFC 7540, appendix A does not forbid, of those that Go has (TAXII 2.1, section 8.2.2). Go's own
@@ -35,8 +37,14 @@ func config(f Files) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read certificate %s with key %s: %w", f.Cert, f.Key, err)
 	}
-	c := &tls.Config{
-		Certificates: []tls.Certificate{cert},
+	c := base()
+	c.Certificates = []tls.Certificate{cert}
+	return c, nil
+}
+
+// base is a configuration without a certificate.
+func base() *tls.Config {
+	return &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		CipherSuites: suites,
 		NextProtos:   []string{"h2", "http/1.1"},
@@ -45,7 +53,6 @@ func config(f Files) (*tls.Config, error) {
 		// are waited for.
 		DynamicRecordSizingDisabled: true,
 	}
-	return c, nil
 }
 
 // verifyClients has a configuration ask for client certificates of these issuers. A client without one can still log in

@@ -321,12 +321,12 @@ func MayRead(s *store.Store, w store.Webhook, col *store.Collection, now time.Ti
 	} else {
 		account, known := s.Registry().Account(string(w.Account))
 		switch {
-		case !known || account.Disabled:
-			return fmt.Errorf("the account %s is disabled", w.Account)
+		case !known || account.Disabled || account.Expired(now):
+			return fmt.Errorf("the account %s is disabled, deleted or has expired", w.Account)
 		case account.Party != string(w.Party):
 			return fmt.Errorf("the account %s no longer belongs to the party %s", w.Account, cmp.Or(w.Party, "of operators"))
 		}
-		caller.Operator = account.Operator
+		caller.Operator, caller.ReadOnly = account.Operator, account.ReadOnly()
 	}
 	return agreement.Permit(col.Agreement(), caller, agreement.Read, now)
 }

@@ -30,6 +30,7 @@ func (s *Server) authenticate(x *request, r *http.Request) error {
 		Account:  agreement.AccountName(account.Name),
 		Party:    agreement.PartyName(account.Party),
 		Operator: account.Operator,
+		ReadOnly: account.ReadOnly(),
 	}
 	x.pages = pageRules{size: account.DefaultPage, most: account.MaxPageObjects, emptyList: account.EmptyList}
 	return nil
