@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/accord-taxii/accord/schemas"
 	"github.com/accord-taxii/accord/taxii"
 )
 
@@ -20,6 +23,11 @@ type pullFlags struct {
 	state      string
 	mode       string
 	query      taxii.Query
+
+	all, prune, quiet bool
+	format            string
+	filter            pullFilter
+	name              string // of the collection, with all
 }
 
 func newPullCommand(e *env) *cobra.Command {
@@ -53,7 +61,17 @@ With --state, the next run fetches only what was added since: after each page
 is safely on disk, its date_added is noted in the state file. What the next run
 fetches is added to the bundle in --out, or begins a new one if the file has
 been taken away. A state belongs to one collection, one output and one set of
-filters.
+filters. One pull at a time writes to a target.
+
+With --all, --url is the server: every collection that the account may read is
+pulled into a folder of its own, DIR/ROOT/ALIAS, with a state of its own in the
+folder --state. One that fails does not stop the others.
+
+With --prune, the files of versions that the collection no longer has are
+removed from --dir: what was withdrawn or deleted, not what a newer version
+replaced. If the list of what there is cannot be read, nothing is removed.
+
+--confidence and --valid leave objects out here, for TAXII has no such filters.
 
 ` + remoteHelp + `
 
@@ -61,12 +79,19 @@ Exit code 0: everything was fetched. 1: something failed; with --state the
 next run goes on where this one stopped. 2: the command line is wrong.`,
 		Example: `  ACCORD_PASSWORD=... accord pull --url https://taxii.example/nicp/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/ --user agency > bundle.json
   accord pull --url https://taxii.example/nicp/collections/gsp/ --user agency --password-file secret --dir feed --state feed.state --match-version all
-  accord pull --url https://taxii.example/nicp/collections/gsp/ --token-file token --match-type indicator,malware --added-after 2026-01-31T00:00:00Z --out new.json`,
+  accord pull --url https://taxii.example/nicp/collections/gsp/ --token-file token --match-type indicator,malware --added-after 24h --out new.json
+  accord pull --all --url https://taxii.example/ --token-file token --dir feeds --state states --prune -q`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := r.client(e)
+			client, err := f.connect(e, &r)
 			if err != nil {
 				return err
+			}
+			for _, t := range unknownTypes(f.query.Types) {
+				fmt.Fprintf(e.stderr, "accord: warning: %s is no type of STIX 2.1: only objects of a custom type have it\n", printable(t))
+			}
+			if f.all {
+				return pullAll(cmd.Context(), e, client, r.url, f)
 			}
 			return pull(cmd.Context(), e, client, r.url, f)
 		},
@@ -76,13 +101,20 @@ next run goes on where this one stopped. 2: the command line is wrong.`,
 	flags.StringVar(&f.out, "out", "", "write one bundle to `FILE`; - or nothing is standard output")
 	flags.StringVar(&f.dir, "dir", "", "write one file per object version into `DIR`")
 	flags.StringVar(&f.state, "state", "", "keep in `FILE` how far this got, and go on from there")
-	flags.StringVar(&f.addedAfter, "added-after", "", "only what was added to the collection after `TIME`, such as 2026-01-31T00:00:00Z; a state that exists goes first")
+	flags.StringVar(&f.addedAfter, "added-after", "", "only what was added to the collection after `TIME`, such as 2026-01-31T00:00:00Z, or so long ago, such as 24h or 7d; a state that exists goes first")
 	flags.StringSliceVar(&f.query.IDs, "match-id", nil, "only these object `ID`s")
 	flags.StringSliceVar(&f.query.Types, "match-type", nil, "only these object `TYPE`s")
 	flags.StringSliceVar(&f.query.Versions, "match-version", nil, "`VERSION`s of each object: all, first, last, or timestamps")
 	flags.StringSliceVar(&f.query.Specs, "match-spec-version", nil, "only these STIX `VERSION`s, such as 2.1")
 	flags.IntVar(&f.query.Limit, "limit", 0, "ask for pages of `N` objects; 0 leaves it to the server")
 	flags.StringVar(&f.mode, "mode", "", "give files with nothing above TLP:CLEAR the `MODE`, such as 0640")
+	flags.BoolVar(&f.all, "all", false, "pull every collection that the account may read")
+	flags.BoolVar(&f.prune, "prune", false, "remove from --dir what the collection no longer has")
+	flags.IntVar(&f.filter.confidence, "confidence", 0, "only objects that state a confidence of at least `N`, 1 to 100")
+	flags.BoolVar(&f.filter.valid, "valid", false, "only objects that are not revoked, and valid now")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print errors and warnings alone")
+	addFormat(cmd, &f.format)
+	cmd.RegisterFlagCompletionFunc("match-type", cobra.FixedCompletions(schemas.Types(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.MarkFlagsMutuallyExclusive("out", "dir")
 	return cmd
 }
@@ -96,8 +128,37 @@ type sink interface {
 	abandon()
 }
 
+// connect makes the client: of a collection or, with --all, of a server.
+func (f *pullFlags) connect(e *env, r *remote) (*taxii.Client, error) {
+	if err := errors.Join(checkFormat(f.format), f.filter.check()); err != nil {
+		return nil, err
+	}
+	if f.prune && f.dir == "" {
+		return nil, withHint(usageError("--prune needs a folder to remove files from"), "give --dir DIR")
+	}
+	if f.all {
+		return r.connect(e)
+	}
+	return r.client(e)
+}
+
+// pulled is what a pull did.
+type pulled struct {
+	Collection string    `json:"collection"` // its URL
+	Objects    int       `json:"objects"`
+	Pages      int       `json:"pages"`
+	LeftOut    int       `json:"left_out,omitempty"` // by --confidence and --valid
+	Removed    int       `json:"removed,omitempty"`  // by --prune
+	Rules      []ruleSum `json:"rules,omitempty"`
+}
+
 func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullFlags) error {
-	state, err := f.start(url)
+	unlock, err := lockTarget(&f)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	state, err := f.start(url, e.now())
 	if err != nil {
 		return err
 	}
@@ -105,21 +166,22 @@ func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullF
 	if err != nil {
 		return err
 	}
-	bar := newProgress(e.stderr, "receiving", 0)
+	bar := f.progress(e)
 	defer bar.done()
-	objects, pages := 0, 0
+	done := pulled{Collection: url}
 	var found pullFindings
 	for page, err := range client.Objects(ctx, url, f.query) {
 		if err != nil {
 			out.abandon()
 			return explain(err)
 		}
-		if err := out.write(page.Items); err != nil {
+		passed := f.filter.apply(page.Items, e.now())
+		if err := out.write(passed); err != nil {
 			out.abandon()
 			return err
 		}
-		objects, pages = objects+len(page.Items), pages+1
-		found.judge(page.Items)
+		done.Objects, done.Pages, done.LeftOut = done.Objects+len(passed), done.Pages+1, done.LeftOut+len(page.Items)-len(passed)
+		found.judge(passed)
 		if f.state != "" {
 			if page.Last.IsZero() {
 				out.abandon()
@@ -137,11 +199,46 @@ func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullF
 		return err
 	}
 	bar.done()
+	if f.prune {
+		if done.Removed, err = prune(ctx, client, url, f.dir, f.query); err != nil {
+			return err
+		}
+	}
+	return f.report(e, done, &found)
+}
+
+// progress shows how far a pull is, unless it is to be quiet.
+func (f *pullFlags) progress(e *env) *progress {
+	if f.quiet {
+		return &progress{w: e.stderr}
+	}
+	return newProgress(e.stderr, "receiving", 0)
+}
+
+// report prints what a pull did.
+func (f *pullFlags) report(e *env, done pulled, found *pullFindings) error {
 	w := e.stdout
 	if f.toStdout() {
 		w = e.stderr
 	}
-	if _, err := fmt.Fprintf(w, "%s received in %s\n", count(objects, "object"), count(pages, "page")); err != nil {
+	if f.format == "json" {
+		done.Rules = found.rules.rows()
+		return writeJSONLine(w, done)
+	}
+	if f.quiet {
+		return nil
+	}
+	line := fmt.Sprintf("%s received in %s", count(done.Objects, "object"), count(done.Pages, "page"))
+	if f.name != "" {
+		line = f.name + ": " + line
+	}
+	if done.LeftOut > 0 {
+		line += fmt.Sprintf(", %d left out", done.LeftOut)
+	}
+	if f.prune {
+		line += fmt.Sprintf(", %s removed", count(done.Removed, "file"))
+	}
+	if _, err := fmt.Fprintln(w, line); err != nil {
 		return err
 	}
 	return found.write(w)
@@ -150,9 +247,9 @@ func pull(ctx context.Context, e *env, client *taxii.Client, url string, f pullF
 func (f *pullFlags) toStdout() bool { return f.dir == "" && (f.out == "" || f.out == "-") }
 
 // start checks the flags, reads the state, and completes the query.
-func (f *pullFlags) start(url string) (*pullState, error) {
+func (f *pullFlags) start(url string, now time.Time) (*pullState, error) {
 	if f.addedAfter != "" {
-		t, err := taxii.ParseTime(f.addedAfter)
+		t, err := addedAfterOf(f.addedAfter, now)
 		if err != nil {
 			return nil, usageError("--added-after: %w", err)
 		}
@@ -169,7 +266,7 @@ func (f *pullFlags) start(url string) (*pullState, error) {
 	if f.state != "" && f.toStdout() {
 		return nil, withHint(usageError("--state needs an output that can be added to"), "give --out FILE or --dir DIR")
 	}
-	state := &pullState{Collection: strings.TrimRight(url, "/") + "/", Filters: filtersOf(f.query), Output: cmp.Or(f.dir, f.out)}
+	state := &pullState{Collection: strings.TrimRight(url, "/") + "/", Filters: filtersOf(f.query) + f.filter.String(), Output: cmp.Or(f.dir, f.out)}
 	if f.state == "" {
 		return state, nil
 	}

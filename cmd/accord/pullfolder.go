@@ -82,18 +82,27 @@ func pathOf(object json.RawMessage) string {
 	}
 	name := digest
 	if _, err := stix.ParseInstant(version); err == nil && len(version) < 64 {
-		name = strings.Map(func(r rune) rune {
-			if '0' <= r && r <= '9' {
-				return r
-			}
-			return -1
-		}, version)
+		name = digitsOf(version)
 	}
-	folder := string(id)
-	if len(folder) > longestName {
-		folder = id.UUID()
+	return filepath.Join(id.Type(), folderOf(id), name+".json")
+}
+
+// folderOf returns the name of the folder of an object's versions.
+func folderOf(id stix.ID) string {
+	if len(id) > longestName {
+		return id.UUID()
 	}
-	return filepath.Join(id.Type(), folder, name+".json")
+	return string(id)
+}
+
+// digitsOf returns the digits of a text.
+func digitsOf(text string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, text)
 }
 
 // replaceFile writes a file atomically: its name always leads to the complete old or new content. If durable is set,

@@ -17,6 +17,7 @@ func newPushCommand(e *env) *cobra.Command {
 	var r remote
 	var stateFile, format string
 	var most int
+	var quiet bool
 	cmd := &cobra.Command{
 		Use:   "push FILE... --url COLLECTION-URL --user ACCOUNT",
 		Short: "Send STIX objects to a TAXII collection",
@@ -68,7 +69,7 @@ failed, and not everything was sent.`,
 			if format != "text" && format != "json" {
 				return usageError("--format %q is neither text nor json", format)
 			}
-			p := &push{e: e, client: client, url: r.url, most: most, json: format == "json"}
+			p := &push{e: e, client: client, url: r.url, most: most, json: format == "json", quiet: quiet}
 			if err := p.run(cmd.Context(), args, stateFile); err != nil {
 				return &exitError{code: exitUsage, err: explain(err)}
 			}
@@ -84,6 +85,7 @@ failed, and not everything was sent.`,
 	r.addFlags(cmd)
 	cmd.Flags().StringVar(&stateFile, "state", "", "note in `FILE` which envelopes are done, and leave those out")
 	cmd.Flags().StringVar(&format, "format", "text", "how to answer: text, or json for a line of JSON an object")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print refusals, warnings and errors alone")
 	cmd.Flags().IntVar(&most, "envelope-objects", taxii.DefaultBatchObjects, "at most `N` objects in an envelope")
 	return cmd
 }
@@ -96,6 +98,7 @@ type push struct {
 	most     int   // objects in an envelope
 	maxBytes int64 // octets of an envelope
 	json     bool
+	quiet    bool // neither a bar nor sums
 
 	bar     *progress
 	state   *pushState
@@ -117,7 +120,10 @@ func (p *push) run(ctx context.Context, args []string, stateFile string) error {
 		return err
 	}
 	defer p.state.close()
-	p.bar = newProgress(p.e.stderr, "sending", sizeOf(files))
+	p.bar = &progress{w: p.e.stderr}
+	if !p.quiet {
+		p.bar = newProgress(p.e.stderr, "sending", sizeOf(files))
+	}
 	defer p.bar.done()
 	for _, file := range files {
 		items, err := p.read(file)
@@ -134,6 +140,9 @@ func (p *push) run(ctx context.Context, args []string, stateFile string) error {
 		return err
 	}
 	p.bar.done()
+	if p.quiet && !p.json {
+		return nil
+	}
 	return p.sums.write(p.e.stdout, p.json)
 }
 
