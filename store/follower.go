@@ -37,6 +37,12 @@ const releasePrefix = "release:"
 // ReleaseFollower is the name under which a release from another collection keeps its state in the target's file.
 func ReleaseFollower(source uuid.UUID) string { return releasePrefix + source.String() }
 
+// CopiesFollower is the name under which an agreement keeps what its changed copies depend on: under CopiesKey, a secret.
+const (
+	CopiesFollower = "copies"
+	CopiesKey      = "key"
+)
+
 // followerKey is the key of what a follower remembers.
 func followerKey(follower string, key []byte) []byte {
 	return appendFollowerKey(make([]byte, 0, len(follower)+1+len(key)), follower, key)

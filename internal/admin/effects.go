@@ -86,7 +86,7 @@ func (f *forecast) proposals(ctx context.Context, plan *applyfile.Plan) (list []
 			if target == nil {
 				continue // it cannot be opened
 			}
-			p := follow.Proposal{Source: source, Target: target, Terms: f.terms(target.Agreement())}
+			p := follow.Proposal{Source: source, Target: target, Terms: f.terms(target.Agreement()), From: will}
 			p.Rule, p.Ruled = will.ReleaseTo(name)
 			changes, err := p.Changes()
 			if err != nil {

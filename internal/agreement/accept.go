@@ -23,7 +23,9 @@ type submission struct {
 	found     []validate.Finding // validation's, then those of the terms so far
 	now       time.Time
 	markings  markings
-	tlp       bool // one of the TLP marking definitions, which every agreement takes
+
+	definitions Definitions // of what is judged
+	tlp         bool        // one of the TLP marking definitions, which every agreement takes
 }
 
 // acceptRule is one term of acceptance. check returns what it refuses, and where, or "".
@@ -47,6 +49,7 @@ var acceptRules = []acceptRule{
 	{"A-008", "accept.warnings", validate.Error, (*submission).warnings},
 	{"A-009", "accept.max_pap", validate.Error, (*submission).maxPAP},
 	{ruleOwnDefinition, "", validate.Warning, (*submission).ownDefinition},
+	{"A-011", "accept.consent", validate.Error, (*submission).consent},
 }
 
 // Acceptance is the decision of an agreement's terms about an object that a party adds.
@@ -64,11 +67,11 @@ type Acceptance struct {
 // Accepts checks an object that a party adds at the given time against the agreement's terms. found holds validation's
 // findings, on which a term may depend; defs returns the marking definitions of the agreement.
 func (a *Agreement) Accepts(o stix.Object, party Party, found []validate.Finding, defs Definitions, now time.Time) Acceptance {
-	return a.accepts(o, party, found, a.acceptMarkings().judge(o, defs, now), now)
+	return a.accepts(o, party, found, a.acceptMarkings().judge(o, defs, now), defs, now)
 }
 
-func (a *Agreement) accepts(o stix.Object, party Party, found []validate.Finding, marked markings, now time.Time) Acceptance {
-	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now, markings: marked,
+func (a *Agreement) accepts(o stix.Object, party Party, found []validate.Finding, marked markings, defs Definitions, now time.Time) Acceptance {
+	s := submission{Object: o, agreement: a, accept: &a.Accept, party: party, found: slices.Clip(found), now: now, markings: marked, definitions: defs,
 		tlp: o.Type == "marking-definition" && o.IsTLP()}
 	for i := range acceptRules {
 		r := &acceptRules[i]

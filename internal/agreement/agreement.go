@@ -55,6 +55,9 @@ type Membership struct {
 	Party PartyName `json:"party"`
 	Roles []Role    `json:"roles"`
 
+	// Anonymous says that the party asks not to be named beyond the agreement: releases that name authors keep back what it adds.
+	Anonymous bool `json:"anonymous,omitempty"`
+
 	// Identity is the party's declared STIX identity. It is part of the terms, and not only of the party, because it
 	// decides the owner of an object.
 	Identity stix.ID `json:"identity,omitempty"`
@@ -107,6 +110,8 @@ type Accept struct {
 
 	Markings *Markings `json:"markings,omitempty"` // markings that are understood beside TLP; nil: statements
 	Tolerate []string  `json:"tolerate,omitempty"` // rules that objects may break; see validate.Tolerable
+
+	Consent Consent `json:"consent,omitempty"` // to what contributions consent that do not say; "": ConsentEveryone
 
 	KeepRefusedDays int `json:"keep_refused_days,omitempty"` // how long refused objects are kept; 0: not at all
 }

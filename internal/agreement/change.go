@@ -24,7 +24,7 @@ type Confidence struct {
 
 // Change says how objects are changed on the way.
 type Change struct {
-	Author   string   `json:"author"`             // AuthorKeep: the author has agreed that copies bear its name
+	Author   string   `json:"author"`             // AuthorKeep, AuthorRemove or AuthorAgreement
 	Remove   []string `json:"remove,omitempty"`   // properties by their name, or JSON pointers
 	Markings *Raise   `json:"markings,omitempty"` // nil: as they are
 }
@@ -34,8 +34,20 @@ type Raise struct {
 	To stix.TLP `json:"raise_to"`
 }
 
-// AuthorKeep is the value of Change.Author: copies keep their identifier, their version and their author, who has agreed to that.
-const AuthorKeep = "keep"
+// Values of Change.Author.
+const (
+	AuthorKeep      = "keep"      // copies keep their identifier, their version and their author, who has agreed to that
+	AuthorRemove    = "remove"    // copies have derived identifiers and name no author
+	AuthorAgreement = "agreement" // as AuthorRemove, and they name the source agreement as their author
+)
+
+// Hides reports whether copies do not name their author.
+func (ch *Change) Hides() bool {
+	return ch != nil && (ch.Author == AuthorRemove || ch.Author == AuthorAgreement)
+}
+
+// Hides reports whether a release does not name authors.
+func (r Release) Hides() bool { return r.Change.Hides() }
 
 func (w *Where) clone() *Where {
 	if w == nil {
@@ -120,10 +132,10 @@ func (c *checker) changes(field string, r Release) {
 	if ch == nil {
 		return
 	}
-	if ch.Author != AuthorKeep {
-		c.fault(field+".change.author", "%q is not known, want keep: copies bear their author's name, and its agreement to that is stated here", ch.Author)
+	if ch.Author != AuthorKeep && !ch.Hides() {
+		c.fault(field+".change.author", "%q is not known, want keep, remove or agreement: keep states that authors agree to copies that bear their names", ch.Author)
 	}
-	if len(ch.Remove) == 0 && ch.Markings == nil {
+	if len(ch.Remove) == 0 && ch.Markings == nil && !ch.Hides() {
 		c.fault(field+".change", "nothing is changed, want remove or markings")
 	}
 	for i, word := range ch.Remove {
@@ -183,6 +195,12 @@ func (ch *Change) String() string {
 		return ""
 	}
 	var parts []string
+	switch ch.Author {
+	case AuthorRemove:
+		parts = append(parts, "without their authors")
+	case AuthorAgreement:
+		parts = append(parts, "in the name of the agreement")
+	}
 	if len(ch.Remove) > 0 {
 		parts = append(parts, "without "+strings.Join(ch.Remove, ", "))
 	}

@@ -151,6 +151,7 @@ func (c *checker) accept(a Accept) {
 	c.choice("accept.created_by", a.CreatedBy, CreatedByAny, CreatedByParty)
 	c.choice("accept.future_modified", a.FutureModified, FutureReject, FutureWarn)
 	c.choice("accept.corrections", a.Corrections, CorrectionsRefuse, CorrectionsAccept)
+	c.choice("accept.consent", string(a.Consent), string(ConsentEveryone), string(ConsentMembers), string(ConsentNone))
 	c.choice("accept.versions", a.Versions, VersionsOwner, VersionsAny)
 }
 

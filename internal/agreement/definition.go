@@ -20,11 +20,12 @@ const (
 	MarkingIEP       MarkingKind = "iep"       // Information Exchange Policy 2.0 of FIRST
 	MarkingACS       MarkingKind = "acs"       // Access Control Specification 3.0
 	MarkingCUI       MarkingKind = "cui"       // Controlled Unclassified Information
+	MarkingAIS       MarkingKind = "ais"       // consent to be named, as CISA's Automated Indicator Sharing has it
 	markingOther     MarkingKind = "other"
 )
 
 // carriedKinds are the kinds that terms can name. TLP is judged by its own terms.
-var carriedKinds = []MarkingKind{MarkingStatement, MarkingPAP, MarkingIEP, MarkingACS, MarkingCUI}
+var carriedKinds = []MarkingKind{MarkingStatement, MarkingPAP, MarkingIEP, MarkingACS, MarkingCUI, MarkingAIS}
 
 const (
 	iepExtension = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
@@ -48,10 +49,13 @@ type Definition struct {
 
 	Word string // statement: a word in it that classifies, if any
 
-	TLP        stix.TLP  // IEP: how far an object under it may go
+	Consent Consent // AIS: to whom the author may be named
+
+	TLP        stix.TLP  // IEP, AIS: how far an object under it may go
 	From       time.Time // IEP: in force from ...
 	Until      time.Time // ... until; zero: without end
 	HideAuthor bool      // IEP: provider_attribution is must-not
+	NameAuthor bool      // IEP: provider_attribution is must
 
 	// Foreign says that a stranger may have chosen the text: it belongs to another party than the object that is judged, whose
 	// sender did not send the same text along. Such a definition does not count.
@@ -85,6 +89,8 @@ func DefinitionOf(o stix.Object) Definition {
 		}
 	case extensions == 0 && t.Is(typ, string(MarkingTLP)):
 		d.Kind = MarkingTLP
+	case extensions == 0 && t.Is(typ, string(MarkingAIS)):
+		d.readConsent(t, t.Member(t.Root(), "definition"))
 	case extensions == 1 && typ < 0:
 		d.Type = key
 		d.readExtension(t, extension, extensionKinds[key])
@@ -139,7 +145,8 @@ func (d *Definition) readPolicy(t *ijson.Tree, node int) bool {
 		}
 		d.Until = until.Time()
 	}
-	d.HideAuthor = t.Is(t.Member(node, "provider_attribution"), "must-not")
+	attribution := t.Member(node, "provider_attribution")
+	d.HideAuthor, d.NameAuthor = t.Is(attribution, "must-not"), t.Is(attribution, "must")
 	return true
 }
 

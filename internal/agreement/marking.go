@@ -54,6 +54,7 @@ type markings struct {
 	unknown   []unknown
 	outdated  []unknown // IEP policies that are not in force
 	hideAt    placed    // an IEP policy that hides the provider
+	nameAt    placed    // an IEP policy that has the provider named
 
 	foreign []unknown // those of unknown whose definition belongs to another party
 
@@ -133,6 +134,10 @@ func (m *markings) see(text, format string, index int, defs Definitions, now tim
 		m.restricts = m.restricts || named
 	case d.Kind == MarkingIEP:
 		m.seePolicy(&d, at, now)
+	case d.Kind == MarkingAIS && (named || slices.Contains(m.terms.carry, string(MarkingAIS))):
+		if d.TLP > 0 {
+			m.raise(d.TLP, at, false)
+		}
 	case named:
 		m.restricts = m.restricts || d.Kind != MarkingStatement
 	default:
@@ -178,6 +183,9 @@ func (m *markings) seePolicy(d *Definition, at placed, now time.Time) {
 	m.raise(d.TLP, at, true)
 	if d.HideAuthor && m.hideAt.id == "" {
 		m.hideAt = at
+	}
+	if d.NameAuthor && m.nameAt.id == "" {
+		m.nameAt = at
 	}
 }
 
@@ -255,8 +263,9 @@ func (m *markings) overPAP() (path, message string) {
 	return m.papAt.path(), fmt.Sprintf("%s is marked PAP:%s, %s at most PAP:%s", terms.subject, m.pap, terms.taker, terms.mostPAP)
 }
 
-// refusals returns the reasons why its markings keep the object in its agreement.
-func (m *markings) refusals(authored bool) (list []Refusal) {
+// refusals returns the reasons why its markings keep the object in its agreement, where it would go with its author's name or
+// without it.
+func (m *markings) refusals(authored, hidden bool) (list []Refusal) {
 	add := func(term, message string) {
 		if message != "" {
 			list = append(list, Refusal{Term: m.terms.prefix + "." + term, Message: message, Marking: true})
@@ -272,6 +281,9 @@ func (m *markings) refusals(authored bool) (list []Refusal) {
 	}
 	if authored && m.hideAt.id != "" {
 		add("markings", fmt.Sprintf("the IEP policy %s says that its provider must not be named, and the object names its author", m.hideAt.id))
+	}
+	if hidden && m.nameAt.id != "" {
+		add("markings", fmt.Sprintf("the IEP policy %s says that its provider must be named, and the release hides authors", m.nameAt.id))
 	}
 	return list
 }

@@ -145,7 +145,7 @@ func TestMarkings(t *testing.T) {
 		{"an id without a definition, named", "TLP:CLEAR,unseen", 0, []string{unseen}, 0, 0, true, true, ""},
 		{"an id without a definition under red", "TLP:CLEAR,unseen", 0, nil, 0, stix.Red, true, true, ""},
 		{"TLP under an id of its own", "own tlp", 0, nil, 0, 0, false, false, "not the published one"},
-		{"AIS of STIX 1", "TLP:CLEAR,ais", 0, []string{"statement"}, 0, 0, false, false, `"ais"`},
+		{"AIS of STIX 1", "TLP:CLEAR,ais", 0, []string{"statement"}, 0, 0, false, false, `of the kind ais`},
 		{"a definition type in capitals", "TLP:CLEAR,capitals", 0, nil, 0, 0, false, false, `"Statement"`},
 		{"a statement that is ACS too", "TLP:CLEAR,two at once", 0, []string{"statement", "acs"}, 0, 0, false, false, "not understood"},
 

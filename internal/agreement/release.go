@@ -18,11 +18,14 @@ type Candidate struct {
 	Warnings []string    // ids of the rules that warned when it came in
 	Party    Party       // that added it to the exchange; zero if unknown
 	Added    time.Time
+	Consent  Consent // of its author; "": to everyone
 
 	Definitions       Definitions // of the source
 	TargetDefinitions Definitions // of the target: there they count first
 	Now               time.Time   // the time at which dates in its markings are judged
 }
+
+var consentWords = map[Consent]string{ConsentMembers: "members of its own agreement alone", ConsentNone: "nobody"}
 
 // Refusal is one reason why an object is not released.
 type Refusal struct {
@@ -50,7 +53,11 @@ func (r Release) Judge(target *Agreement, c Candidate, aid bool) Decision {
 	marked := r.markingTerms(c.Level).judge(c.Object, c.Definitions, c.Now)
 	d := Decision{Depends: marked.depends, Changes: marked.changes}
 	t := c.Object.Tree
-	d.Refusals = marked.refusals(t.Member(t.Root(), "created_by_ref") >= 0)
+	d.Refusals = marked.refusals(t.Member(t.Root(), "created_by_ref") >= 0 && !r.Hides(), r.Hides())
+	if c.Consent != ConsentEveryone && c.Consent != "" && !r.Hides() && namesAuthor(c.Object) {
+		d.Refusals = append(d.Refusals, Refusal{Term: "accept.consent", Marking: true, Message: fmt.Sprintf(
+			"its author consents to be named to %s, and the release to %s names authors (change: {author: remove} hides them)", consentWords[c.Consent], r.To)})
+	}
 	if !aid && len(r.Types) > 0 && !slices.Contains(r.Types, c.Object.Type) {
 		d.Refusals = append(d.Refusals, Refusal{Term: "release.types", Message: fmt.Sprintf(
 			"it is of type %s, the release to %s passes on only %s", c.Object.Type, r.To, strings.Join(r.Types, ", "))})
@@ -89,7 +96,7 @@ func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 	if c.Level >= terms.unmarked {
 		terms.unmarked, terms.because = c.Level, "what it counts as where it was added"
 	}
-	accepted := a.accepts(c.Copy, c.Party, found, terms.judge(c.Copy, c.definitionsThere, c.Now), c.Added)
+	accepted := a.accepts(c.Copy, c.Party, found, terms.judge(c.Copy, c.definitionsThere, c.Now), c.definitionsThere, c.Added)
 	for _, f := range accepted.Findings {
 		if f.Severity == validate.Error {
 			term, marking := termOf(f.Rule)

@@ -380,7 +380,8 @@ func (e entry) membership(n *yaml.Node, list *[]agreement.Membership) {
 	var m agreement.Membership
 	var party string
 	if e.mapping(n, "a party of an agreement", e.words(field+".party", &party),
-		e.texts(field+".roles", func(s string) { m.Roles = append(m.Roles, agreement.Role(s)) })) {
+		e.texts(field+".roles", func(s string) { m.Roles = append(m.Roles, agreement.Role(s)) }),
+		e.flag(field+".anonymous", &m.Anonymous)) {
 		m.Party = agreement.PartyName(party)
 		*list = append(*list, m)
 	}
@@ -397,7 +398,7 @@ func (e entry) accept(n *yaml.Node, a *agreement.Accept) {
 		e.texts("accept.tolerate", func(s string) { a.Tolerate = append(a.Tolerate, s) }),
 		e.lifetime("accept.keep_refused", maxRefusedDays, &a.KeepRefusedDays),
 		e.words("accept.versions", &a.Versions), e.flag("accept.relay", &a.Relay),
-		e.words("accept.corrections", &a.Corrections))
+		e.words("accept.corrections", &a.Corrections), e.words("accept.consent", (*string)(&a.Consent)))
 }
 
 func (e entry) release(n *yaml.Node, list *[]agreement.Release) {

@@ -138,7 +138,7 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 	add("", differ(plain(now), plain(want)))
 	add("collection.", differ(now.Collection, want.Collection))
 	if !slices.EqualFunc(now.Parties, want.Parties, func(x, y agreement.Membership) bool {
-		return x.Party == y.Party && slices.Equal(x.Roles, y.Roles)
+		return x.Party == y.Party && slices.Equal(x.Roles, y.Roles) && x.Anonymous == y.Anonymous
 	}) {
 		changes = append(changes, "parties")
 	}
@@ -169,8 +169,11 @@ func (p *planner) references(e agreementEntry) {
 		p.needParty(e.line(fmt.Sprintf("parties[%d].party", i)), e.called()+" names", m.Party)
 	}
 	for i, r := range e.Release {
-		_, known := p.agreements[r.To]
+		to, known := p.agreements[r.To]
 		_, gone := p.unavailable[r.To]
+		if known {
+			p.contradictions(e, i, r, to)
+		}
 		if known || gone || agreement.CheckName(string(r.To)) != nil {
 			continue
 		}

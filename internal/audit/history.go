@@ -13,6 +13,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -265,11 +266,20 @@ func (h *telling) entriesOf(id stix.ID) ([]positioned, error) {
 // elsewhere finds the entries with which other agreements on this server took over the object's versions, by position here.
 func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error) {
 	found := map[journal.Position][]Elsewhere{}
+	derived, err := h.derived(id)
+	if err != nil {
+		return nil, err
+	}
 	for _, col := range h.Store.Collections() {
 		if col == h.col || !h.sees(col) {
 			continue
 		}
 		list, err := col.EntriesOf(id)
+		if err == nil && derived != "" {
+			var copies []journal.Position
+			copies, err = col.EntriesOf(derived)
+			list = append(list, copies...)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -295,6 +305,17 @@ func (h *telling) elsewhere(id stix.ID) (map[journal.Position][]Elsewhere, error
 		}
 	}
 	return found, nil
+}
+
+// derived returns the identifier of an object in releases that hide authors; "" if the agreement has none.
+func (h *telling) derived(id stix.ID) (derived stix.ID, err error) {
+	err = h.col.Snapshot(func(l *store.Snapshot) error {
+		if key := l.State(store.CopiesFollower, store.CopiesKey); len(key) > 0 {
+			derived = agreement.DerivedID(agreement.Namespace(key), id)
+		}
+		return nil
+	})
+	return derived, err
 }
 
 // receipts adds the receipts of the versions that were added at some positions.

@@ -20,6 +20,7 @@ type batch struct {
 	route  route
 	store  *store.Store
 	terms  *agreement.Agreement // of the target
+	from   *agreement.Agreement // terms of the source
 	source *store.Snapshot
 	target *store.Snapshot
 	state  *state
@@ -47,6 +48,13 @@ type batch struct {
 	referred    map[journal.Position]bool // versions with many references whose references are recorded
 	judged      judged                    // cached judgements of the batch's entries
 
+	ids          *renamer            // nil: objects keep their identifiers
+	authors      map[stix.ID]*author // read so far
+	identities   map[stix.ID]string  // see declared
+	authoring    map[stix.ID]bool    // see isAuthor
+	markingStays map[stix.ID]string  // see staysMarking
+	acted        bool                // the identity in whose name copies go is in the target
+
 	copies    map[journal.Position]*changedCopy
 	copyKey   []byte           // of the source; for digests of originals
 	final     bool             // a version goes now as it can, or waits; see runLate
@@ -64,7 +72,7 @@ type batch struct {
 
 func newBatch(s *store.Store, r route, source, target *store.Snapshot, now time.Time) *batch {
 	b := &batch{
-		route: r, store: s, terms: r.target.Agreement(), state: newState(target, r.name), now: now, draw: rand.IntN,
+		route: r, store: s, terms: r.target.Agreement(), from: r.source.Agreement(), state: newState(target, r.name), now: now, draw: rand.IntN,
 		objects: make(map[stix.ID]*targetObject), removedHere: make(map[string]bool), aided: make(map[stix.ID]bool),
 		referred: make(map[journal.Position]bool), copies: make(map[journal.Position]*changedCopy),
 	}
@@ -75,6 +83,7 @@ func newBatch(s *store.Store, r route, source, target *store.Snapshot, now time.
 // read gives the batch the snapshots that it reads.
 func (b *batch) read(source, target *store.Snapshot) {
 	b.source, b.target = source, target
+	b.authors, b.markingStays = nil, nil
 	if source != nil {
 		b.definitions = ingest.Definitions(source)
 	}
@@ -127,7 +136,7 @@ func (b *batch) apply(e *entry) error {
 	if err != nil {
 		return fmt.Errorf("entry %d of %s: %w", e.position, b.route.source.Agreement().Name, err)
 	}
-	if id := e.id(); id.Type() == "marking-definition" && b.state.has(definedList(id)) {
+	if id := e.id(); (id.Type() == "marking-definition" || b.hides() && id.Type() == "identity") && b.state.has(definedList(id)) {
 		b.tasks = append(b.tasks, task{kind: taskJudge, id: id})
 	}
 	return nil
@@ -147,6 +156,7 @@ func (b *batch) added(e *entry) error {
 		return err
 	}
 	_, aid := b.state.about(prefixAid, id)
+	b.dependOnAuthor(e)
 	d := b.judge(e, aid)
 	b.depend(e, d)
 	if i := slices.IndexFunc(d.Refusals, func(r agreement.Refusal) bool { return r.Marking }); i >= 0 {
@@ -307,7 +317,7 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		return nil
 	}
 	if present == nil {
-		if held, err := b.heldBack(e, h); held || err != nil {
+		if held, err := b.heldBack(e, out, h); held || err != nil {
 			return err
 		}
 	}
@@ -317,7 +327,7 @@ func (b *batch) release(e *entry, out *outgoing) error {
 	}
 	verdict := Goes
 	if out.correction {
-		if reason := b.foreignCreator(e); reason != "" {
+		if reason := b.foreignCreator(e, out); reason != "" {
 			b.noteConflict(e, reason)
 			return b.withdraw(id, withdrawal{pick: func(v *targetVersion) bool { return v.key == out.key }, reason: reason, by: e.position})
 		}
@@ -333,6 +343,9 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		verdict = There // another source or account brought it; from now on this source is among its provenance
 	}
 	b.report(e, verdict, out.notes(), "")
+	if err := b.introduce(e, out); err != nil {
+		return err
+	}
 	sent := b.send(e, out)
 	b.scheduleExpiry(e)
 	b.noteShadow(e, b.shadowedBy(h, nil))
@@ -368,7 +381,7 @@ func (b *batch) gone(e *entry, out *outgoing) bool {
 		return true
 	}
 	rec := e.recorded
-	rec.Digest, rec.Version = out.digest, out.object.Version
+	rec.Object, rec.Digest, rec.Version = string(out.object.ID), out.digest, out.object.Version
 	return b.target.Tombstoned(rec, b.route.source.ID())
 }
 
@@ -411,59 +424,6 @@ func (b *batch) referSome(e *entry, key string, references []stix.ID) {
 	}
 }
 
-// releaseNeeds releases first what an object needs, whatever the types of the rule. A needed object that is above the
-// ceiling or has not arrived yet does not hold the object back; it is released when it can be.
-func (b *batch) releaseNeeds(e *entry) error {
-	for _, id := range e.needs {
-		if b.aided[id] {
-			continue
-		}
-		b.aided[id] = true
-		if _, known := b.state.about(prefixAid, id); known {
-			continue
-		}
-		b.state.set(prefixAid+string(id), nil)
-		versions, err := b.needed(id)
-		if err != nil {
-			return err
-		}
-		for _, e := range versions {
-			if err := b.place(e); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// needed returns the versions of an object that another object needs: those after the last one above the ceiling. They came
-// before; later versions are released as their entries are applied.
-func (b *batch) needed(id stix.ID) (versions []*entry, err error) {
-	vs, err := b.source.Versions(id)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range slices.Backward(vs) {
-		e, err := readEntry(b.source, v.Position)
-		if err != nil {
-			return nil, err
-		}
-		d := b.judge(e, true)
-		b.depend(e, d)
-		if slices.ContainsFunc(d.Refusals, func(r agreement.Refusal) bool { return r.Marking }) {
-			b.block(e, d)
-		}
-		if b.blocked(e) {
-			break
-		}
-		if e.present && len(d.Refusals) == 0 {
-			versions = append(versions, e)
-		}
-	}
-	slices.Reverse(versions)
-	return versions, nil
-}
-
 // removed withdraws a version that the source has removed.
 func (b *batch) removed(e *entry) error {
 	if e.recorded.Act == journal.ActCorrect {
@@ -477,7 +437,7 @@ func (b *batch) removed(e *entry) error {
 	reason := e.recorded.Reason
 	if e.recorded.Kind == journal.Deleted {
 		reason = "deleted at the source"
-		if e.recorded.Reason != "" {
+		if e.recorded.Reason != "" && !b.hides() {
 			reason += ": " + e.recorded.Reason
 		}
 	}

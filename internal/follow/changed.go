@@ -12,58 +12,84 @@ import (
 
 // changedCopy is the result of changing a version as its release says.
 type changedCopy struct {
-	out *outgoing
-	why string // out is nil: why not
+	out   *outgoing // nil: it does not go
+	why   string    // why not
+	waits stix.ID   // out is nil: for the identity of its author, without which what tells of the author is unknown
+	stamp string    // of what it depends on; see batch.stamp
 }
 
-// base returns a version as it goes with all its references: as it is, or changed as the release says. If it cannot be changed so,
-// out is nil and why says the reason.
-func (b *batch) base(e *entry) (out *outgoing, why string, err error) {
+// base returns a version as it goes with all its references: as it is, or changed as the release says.
+func (b *batch) base(e *entry) (*changedCopy, error) {
 	rule := b.route.rule.Change
-	if rule == nil || !e.present || e.object.Type == "marking-definition" {
-		return whole(e), "", nil
+	if rule == nil || !e.present || e.object.Type == "marking-definition" && (!b.hides() || b.route.rule.KeepsID(e.id())) {
+		return &changedCopy{out: whole(e)}, nil
 	}
-	if c := b.copies[e.position]; c != nil {
-		return c.out, c.why, nil
+	var author *author
+	stamp := ""
+	if b.hides() {
+		b.ids.know(e)
+		var err error
+		if author, err = b.authorOf(e); err != nil {
+			return nil, err
+		}
+		stamp = b.stamp(e, author)
+	}
+	if c := b.copies[e.position]; c != nil && c.stamp == stamp {
+		return c, nil
 	}
 	slot := b.judged.copy(e)
 	if slot != nil {
-		if c := slot.Load(); c != nil {
-			return c.out, c.why, nil
+		if c := slot.Load(); c != nil && c.stamp == stamp {
+			return c, nil
 		}
 	}
-	c, err := b.changeBy(e, rule)
+	c, err := b.changeBy(e, rule, author)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
+	c.stamp = stamp
 	b.copies[e.position] = c
 	if slot != nil {
 		slot.Store(c)
 	}
-	return c.out, c.why, nil
+	return c, nil
 }
 
-// changeBy changes a version by a rule.
-func (b *batch) changeBy(e *entry, rule *agreement.Change) (*changedCopy, error) {
+// changeBy changes a version by a rule. author is known if the rule hides it.
+func (b *batch) changeBy(e *entry, rule *agreement.Change, author *author) (*changedCopy, error) {
+	if author != nil && !author.known && creatorOf(e.object) != "" {
+		return &changedCopy{waits: author.id}, nil
+	}
 	r := remover{tree: e.object.Tree}
 	var paths [][]string
 	for _, word := range rule.Remove {
 		paths = append(paths, agreement.RemovedPath(word))
 	}
-	text := r.object(make([]byte, 0, len(e.object.Raw())), r.tree.Root(), paths)
+	text := e.object.Raw()
 	var notes []string
-	if r.removed > 0 {
-		notes = append(notes, fmt.Sprintf("without %d of its properties", r.removed))
-	} else {
-		text = e.object.Raw()
+	if len(paths) > 0 {
+		if changed := r.object(make([]byte, 0, len(text)), r.tree.Root(), paths); r.removed > 0 {
+			text = changed
+			notes = append(notes, fmt.Sprintf("without %d of its properties", r.removed))
+		}
 	}
-	if raise := rule.Markings; raise != nil && max(stix.TLP(e.recorded.TLP), ownLevel(e.object)) < raise.To {
+	if raise := rule.Markings; raise != nil && e.object.Type != "marking-definition" && max(stix.TLP(e.recorded.TLP), ownLevel(e.object)) < raise.To {
 		raised, err := raiseTo(text, raise.To, e.recorded.SpecVersion)
 		if err != nil {
 			return nil, fmt.Errorf("mark the copy of the object added at %d: %w", e.position, err)
 		}
 		text = raised
 		notes = append(notes, fmt.Sprintf("marked TLP:%s", raise.To))
+	}
+	if r.moved(e.object.Tree) {
+		return &changedCopy{why: "a granular marking is on an item of a list from which the release removes others"}, nil
+	}
+	if b.hides() {
+		hidden, more, why, err := b.hide(e, text, author)
+		if why != "" || err != nil {
+			return &changedCopy{why: why}, err
+		}
+		text, notes = hidden, append(notes, more...)
 	}
 	if len(notes) == 0 {
 		return &changedCopy{out: whole(e)}, nil
@@ -74,8 +100,6 @@ func (b *batch) changeBy(e *entry, rule *agreement.Change) (*changedCopy, error)
 		return nil, err
 	case out == nil:
 		return &changedCopy{why: "changed as the release says it would break " + broken}, nil
-	case r.moved(e.object.Tree):
-		return &changedCopy{why: "a granular marking is on an item of a list from which the release removes others"}, nil
 	}
 	out.changes = notes
 	return &changedCopy{out: out}, nil

@@ -37,7 +37,7 @@ func (b *batch) conflict(out *outgoing, present *targetVersion) (string, error) 
 
 // heldBack reports whether a version that the target does not have has to stay, and records why: the object belongs to a
 // member there, or the version lies beside the object's own.
-func (b *batch) heldBack(e *entry, h *targetObject) (bool, error) {
+func (b *batch) heldBack(e *entry, out *outgoing, h *targetObject) (bool, error) {
 	ours := slices.ContainsFunc(h.versions, func(v targetVersion) bool { return v.ours })
 	if e.recorded.Version == "" {
 		if !ours {
@@ -52,7 +52,7 @@ func (b *batch) heldBack(e *entry, h *targetObject) (bool, error) {
 	if ours {
 		return false, nil
 	}
-	reason, err := b.foreign(e, h)
+	reason, err := b.foreign(e, out, h)
 	if err == nil && reason != "" {
 		b.noteConflict(e, reason)
 	}
@@ -84,9 +84,9 @@ func (b *batch) beside(e *entry) (string, error) {
 
 // foreign says why the target will not take a version, because the object, or the identity that it names as its creator,
 // belongs to a party there; "" if it does not. The store decides: where this is silent, see lost.
-func (b *batch) foreign(e *entry, h *targetObject) (string, error) {
+func (b *batch) foreign(e *entry, out *outgoing, h *targetObject) (string, error) {
 	if len(h.versions) > 0 && b.terms.Accept.Versions != agreement.VersionsAny {
-		owner, ok, err := b.target.OwnerOf(e.id())
+		owner, ok, err := b.target.OwnerOf(out.object.ID)
 		if err != nil {
 			return "", err
 		}
@@ -98,18 +98,18 @@ func (b *batch) foreign(e *entry, h *targetObject) (string, error) {
 	if b.observe == nil {
 		return "", nil
 	}
-	return b.foreignCreator(e), nil
+	return b.foreignCreator(e, out), nil
 }
 
 // foreignCreator says why the target will not take a version because of the identity that it names as its creator, or is.
-func (b *batch) foreignCreator(e *entry) string {
-	t := e.object.Tree
+func (b *batch) foreignCreator(e *entry, out *outgoing) string {
+	t := out.object.Tree
 	creator := stix.ID(t.Str(t.Member(t.Root(), "created_by_ref")))
 	if party := b.terms.PartyOf(creator); party != "" && party != b.owner(e) && !b.terms.Accept.Relay {
 		return fmt.Sprintf("created_by_ref is the identity of the party %s, and the agreement %s takes that from it alone (accept.relay)",
 			party, b.terms.Name)
 	}
-	if party := b.terms.PartyOf(e.id()); party != "" && party != b.owner(e) {
+	if party := b.terms.PartyOf(out.object.ID); party != "" && party != b.owner(e) {
 		return fmt.Sprintf("in the agreement %s this is the identity of the party %s", b.terms.Name, party)
 	}
 	return ""
@@ -209,6 +209,15 @@ func (b *batch) inConflict(id stix.ID) bool {
 type lost struct {
 	id       stix.ID
 	position journal.Position
+}
+
+// lostID returns the object of the source that was lost.
+func (b *batch) lostID(l lost) (stix.ID, error) {
+	if b.ids == nil || l.id == b.actingID() {
+		return l.id, nil
+	}
+	e, err := b.source.Entry(l.position)
+	return stix.ID(e.Object), err
 }
 
 // lostIn lists the additions of a batch that the target did not take.

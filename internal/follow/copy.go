@@ -53,7 +53,7 @@ func (b *batch) cut(e *entry, base *outgoing, missing []stix.ID) (*outgoing, err
 	for _, id := range missing {
 		lacks[id] = true
 	}
-	ed := editor{tree: base.object.Tree, drop: func(id stix.ID) bool { return lacks[id] }}
+	ed := editor{tree: base.object.Tree, drop: func(id stix.ID) bool { return lacks[b.ids.from(id)] }}
 	text := ed.text()
 	if ed.moved() {
 		return nil, nil
@@ -80,7 +80,10 @@ func (b *batch) changed(e *entry, text []byte) (out *outgoing, broken string, er
 	if err != nil {
 		return nil, "what can be stored", nil
 	}
-	out = &outgoing{object: o, facts: &facts, digest: sha256.Sum256(text), references: references(o), original: b.seal(e.recorded.Digest)}
+	if b.ids != nil {
+		b.ids.know(e)
+	}
+	out = &outgoing{object: o, facts: &facts, digest: sha256.Sum256(text), references: b.ids.all(references(o)), original: b.seal(e.recorded.Digest)}
 	rec := e.recorded
 	rec.Digest, rec.Version = out.digest, o.Version
 	out.key, out.at = versionKey(rec), instantKey(rec)
@@ -178,7 +181,7 @@ func (b *batch) placeCut(e *entry, base *outgoing, missing []stix.ID) error {
 	}
 	b.report(e, Waits, nil, missing[0])
 	b.waitForAny(e, missing)
-	return b.takeBack(e, fmt.Sprintf("it refers to %s, which is not there, and is no valid object without", missing[0]))
+	return b.takeBack(e, fmt.Sprintf("it refers to %s, which is not there, and is no valid object without", b.ids.to(missing[0])))
 }
 
 // waitForAny records that a version waits until one of several objects arrives.

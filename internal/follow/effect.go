@@ -22,6 +22,14 @@ type Proposal struct {
 	Rule           agreement.Release
 	Ruled          bool                 // the source would have the rule
 	Terms          *agreement.Agreement // of the target
+	From           *agreement.Agreement // terms of the source; nil: those in force
+}
+
+func (p Proposal) from() *agreement.Agreement {
+	if p.From != nil {
+		return p.From
+	}
+	return p.Source.Agreement()
 }
 
 // Effect is what becomes of what a release has passed on, and of what it has not, under other terms. The numbers are of
@@ -47,11 +55,11 @@ func (p Proposal) Changes() (bool, error) {
 	if !ruled || !p.Ruled {
 		return ruled != p.Ruled, nil
 	}
-	now, err := fingerprint(rule, p.Target.Agreement())
+	now, err := fingerprint(rule, p.Target.Agreement(), p.Source.Agreement())
 	if err != nil {
 		return false, err
 	}
-	then, err := fingerprint(p.Rule, p.Terms)
+	then, err := fingerprint(p.Rule, p.Terms, p.from())
 	return !bytes.Equal(now, then), err
 }
 
@@ -73,9 +81,12 @@ func EffectOf(ctx context.Context, s *store.Store, p Proposal, most int) (Effect
 	}
 	stats, err := p.Source.Stats()
 	if err == nil {
+		now, _ := p.Source.Agreement().ReleaseTo(p.Target.Agreement().Name)
 		switch {
 		case !p.Ruled:
-			err = f.end(ctx)
+			err = f.end(ctx, byEnd)
+		case idsWord(now) != idsWord(p.Rule):
+			err = f.renamed(ctx, s, stats)
 		case stats.Entries <= uint64(most):
 			err = f.all(ctx, s)
 		default:
@@ -104,10 +115,13 @@ type forecast struct {
 // batch returns a batch that judges everything again under the proposed terms, and changes nothing.
 func (f *forecast) batch(s *store.Store) (b *batch, err error) {
 	b = newBatch(s, f.route, nil, nil, time.Now())
+	b.from = f.proposal.from()
 	b.terms, b.reset, b.judgedTo = f.proposal.Terms, true, math.MaxInt64
-	if b.copyKey, err = copyKey(f.route.source); err != nil {
+	key, err := previewKey(f.route)
+	if err != nil {
 		return nil, err
 	}
+	b.setKey(key)
 	b.observe = func(_ journal.Position, e *journal.Entry, _ Verdict, reasons []string, _ stix.ID) {
 		if e != nil {
 			f.last, f.lastOf = reasons, stix.ID(e.Object)
@@ -266,6 +280,7 @@ const (
 	byReferences = "what it refers to is withdrawn"
 	byNewer      = "a later version of it is refused"
 	byEnd        = "the release ends"
+	byNames      = "release.change.author" // all copies go again, under other identifiers
 )
 
 // termOf returns the term that withdraws an object, from the refusal that was reported with it.
@@ -282,14 +297,30 @@ func (f *forecast) termOf(id stix.ID, reason string) string {
 	return byReferences
 }
 
-// end counts what the release has brought: all of it leaves.
-func (f *forecast) end(ctx context.Context) error {
+// renamed counts what leaves because the release names its objects in another way, and what goes then.
+func (f *forecast) renamed(ctx context.Context, s *store.Store, stats store.Stats) error {
+	if err := f.end(ctx, byNames); err != nil {
+		return err
+	}
+	g := forecast{proposal: f.proposal, most: f.most, route: f.route, goes: make(map[stix.ID]bool), withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string)}
+	do := g.all
+	if stats.Entries > uint64(f.most) {
+		do = func(ctx context.Context, s *store.Store) error { return g.sample(ctx, s, stats) }
+	}
+	err := do(ctx, s)
+	f.effect.Goes = g.effect.Goes
+	f.effect.Sampled, f.effect.Of = max(f.effect.Sampled, g.effect.Sampled), max(f.effect.Of, g.effect.Of)
+	return err
+}
+
+// end counts what the release has brought: all of it leaves, for a reason.
+func (f *forecast) end(ctx context.Context, why string) error {
 	stats, err := f.route.target.Stats()
 	if err != nil {
 		return err
 	}
 	if stats.Entries > uint64(f.most) {
-		return f.sampleEnd(ctx, stats)
+		return f.sampleEnd(ctx, stats, why)
 	}
 	var from []byte
 	for more := true; more; {
@@ -301,7 +332,7 @@ func (f *forecast) end(ctx context.Context) error {
 			return target.Walk(from, func(v store.StoredVersion, next []byte) bool {
 				h := targetVersionOf(v, f.route.source.ID())
 				if h.ours && !h.others {
-					f.take(v.ID, h.key, byEnd)
+					f.take(v.ID, h.key, why)
 				}
 				from, more = slices.Clone(next), next != nil
 				n++

@@ -116,7 +116,11 @@ func (f *forecast) compare(p sampler, e *entry) error {
 	}
 	was, is := versionOf(p.before[e.id()], e), versionOf(h.versions, e)
 	stays := is != nil && is.ours
-	lacking := stays && !p.route.rule.Cuts() && len(p.missing(e, whole(e))) > 0
+	c, err := p.base(e)
+	if err != nil {
+		return err
+	}
+	lacking := stays && !p.route.rule.Cuts() && c.out != nil && len(p.missing(e, c.out)) > 0
 	switch {
 	case was != nil && was.ours && (!stays || lacking):
 		if was.others {
@@ -148,7 +152,7 @@ func versionOf(versions []targetVersion, e *entry) *targetVersion {
 }
 
 // sampleEnd draws entries of the target's journal and counts those that the release has brought and that are still there.
-func (f *forecast) sampleEnd(ctx context.Context, stats store.Stats) error {
+func (f *forecast) sampleEnd(ctx context.Context, stats store.Stats, why string) error {
 	judged := uint64(0)
 	for drawn := 0; drawn < f.draws(); {
 		if err := ctx.Err(); err != nil {
@@ -177,7 +181,7 @@ func (f *forecast) sampleEnd(ctx context.Context, stats store.Stats) error {
 					if h := targetVersionOf(v, f.route.source.ID()); h.ours && !h.others {
 						f.effect.Withdrawn++
 						f.effect.taken = append(f.effect.taken, takenVersion{v.ID, h.key})
-						f.reason(byEnd, v.ID)
+						f.reason(why, v.ID)
 					}
 				}
 			}

@@ -123,14 +123,6 @@ func (d *duel) held(name agreement.Name) (versions map[string]store.StoredVersio
 	return versions, ids
 }
 
-func (d *duel) entries(name agreement.Name) (list []journal.Entry) {
-	d.must(d.col(name).Entries(1, 1<<30, func(_ journal.Position, e journal.Entry, _ []byte) bool {
-		list = append(list, e)
-		return true
-	}))
-	return list
-}
-
 func (d *duel) references(name agreement.Name, v store.StoredVersion) (ids []stix.ID) {
 	text, _, err := d.col(name).ObjectAt(v.Position)
 	d.must(err)

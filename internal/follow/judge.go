@@ -93,7 +93,7 @@ func (c *chunk) judgedUnder(r route) (judged, error) {
 	}
 	rule := r.rule
 	rule.To = "" // the same for all targets
-	print, err := fingerprint(rule, r.target.Agreement())
+	print, err := fingerprint(rule, r.target.Agreement(), r.source.Agreement())
 	if err != nil {
 		return judged{}, err
 	}
@@ -118,14 +118,15 @@ func (b *batch) candidate(e *entry) agreement.Candidate {
 		Object: e.object, Level: stix.TLP(e.recorded.TLP), Warnings: e.recorded.Warnings, Added: e.recorded.At,
 		Definitions: b.definitionsFor(e), TargetDefinitions: b.targetDefinitionsFor(e), Now: b.now,
 	}
+	c.Consent = b.from.ConsentOf(e.object, agreement.PartyName(e.recorded.Party), c.Definitions)
 	if e.object.Type == "marking-definition" && len(e.object.Markings()) == 0 {
 		c.Level = 0 // accept.default_tlp is not meant for marking definitions
 	}
 	if b.terms.Accept.CreatedBy == agreement.CreatedByParty {
 		c.Party = b.producer(e)
 	}
-	if base, _, err := b.base(e); err == nil && base != nil { // otherwise it is refused when it is placed
-		c.Copy = base.object
+	if copied, err := b.base(e); err == nil && copied.out != nil { // otherwise it is refused when it is placed
+		c.Copy = copied.out.object
 	}
 	return c
 }
@@ -134,7 +135,7 @@ func (b *batch) candidate(e *entry) agreement.Candidate {
 // can choose is none: those of other parties count only if the sender had vouched for them.
 func (b *batch) definitionsFor(e *entry) agreement.Definitions {
 	return func(id stix.ID) (agreement.Definition, bool) {
-		d := b.definitions(id)
+		d := b.definitions(b.ids.from(id)) // a copy has the marking under the identifier of the target
 		if d == nil {
 			return agreement.Definition{}, false
 		}
@@ -153,7 +154,7 @@ func (b *batch) targetDefinitionsFor(e *entry) agreement.Definitions {
 			return agreement.Definition{}, false
 		}
 		counts := d.Definition
-		there := b.definitions(id)
+		there := b.definitions(b.ids.from(id))
 		counts.Foreign = !d.Of("", b.route.source.ID()) && (there == nil || !d.Same(there)) || there != nil && !b.vouched(e, there)
 		return counts, true
 	}

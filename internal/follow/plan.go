@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -53,9 +54,9 @@ func (m *Manager) step(ctx context.Context, r route) (more bool, err error) {
 	_, terms := r.target.Terms()
 	var p plan
 	if state == withdrawing {
-		p, err = m.planWithdrawal(r, reason)
+		p, err = m.planWithdrawal(r, reason, nil)
 	} else {
-		p, err = m.planRelease(r)
+		p, err = m.planRunning(r)
 	}
 	if err == nil && !p.none {
 		if p.small() {
@@ -121,9 +122,17 @@ func skipOwn(seen journal.Position, outcomes []store.Outcome) journal.Position {
 	return seen
 }
 
+// planRunning plans what a release does next that runs.
+func (m *Manager) planRunning(r route) (plan, error) {
+	if p, needed, err := m.planRenaming(r); needed || err != nil {
+		return p, err
+	}
+	return m.planRelease(r)
+}
+
 // planRelease plans the next batch of the source's journal.
 func (m *Manager) planRelease(r route) (p plan, err error) {
-	print, err := fingerprint(r.rule, r.target.Agreement())
+	print, err := fingerprint(r.rule, r.target.Agreement(), r.source.Agreement())
 	if err != nil {
 		return plan{}, err
 	}
@@ -157,7 +166,8 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 				return nil
 			}
 			b := newBatch(m.store, r, source, target, m.now())
-			b.judged, b.most, b.copyKey = judged, entries, key
+			b.judged, b.most = judged, entries
+			b.setKey(key)
 			p, err = m.planEntries(b, journal.Position(position), next, print)
 			return err
 		})
@@ -186,7 +196,11 @@ func (m *Manager) planEntries(b *batch, position journal.Position, next tail, pr
 	b.tasks = tasks
 	b.judgeByTime()
 	for _, l := range m.takeLost(b.route) {
-		b.state.putValue(conflictList(l.id), positionWord(l.position), []byte("the target has other content under this version, or the object belongs to another party there"))
+		id, err := b.lostID(l)
+		if err != nil {
+			return plan{}, err
+		}
+		b.state.putValue(conflictList(id), positionWord(l.position), []byte("the target has other content under this version, or the object belongs to another party there"))
 	}
 	seen, seenAll, err := m.watchOthers(b)
 	if err != nil {
@@ -288,14 +302,18 @@ func (b *batch) dropAids(full func() bool) (more bool, err error) {
 		if !canAid(v.ID.Type()) || !targetVersionOf(v, b.route.source.ID()).ours {
 			return true
 		}
-		if _, aid := b.state.get(prefixAid + string(v.ID)); aid {
+		id := stix.ID("")
+		if id, err = b.hereFrom(v.Entry); err != nil || v.ID == b.actingID() {
+			return err == nil
+		}
+		if _, aid := b.state.get(prefixAid + string(id)); aid {
 			return true
 		}
 		goes := false
 		if goes, err = b.goesByItself(v); goes || err != nil {
 			return err == nil
 		}
-		err = b.withdraw(v.ID, withdrawal{reason: "its type is no longer released, and no released object needs it", mayReturn: true})
+		err = b.withdraw(id, withdrawal{reason: "its type is no longer released, and no released object needs it", mayReturn: true})
 		return err == nil
 	})
 	return more, err
@@ -340,11 +358,12 @@ func containsType(r agreement.Release, typ string) bool {
 	return false
 }
 
-// planWithdrawal withdraws some of what the source has released; when nothing is left, it records that.
-func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
+// planWithdrawal withdraws some of what the source has released; when nothing is left, it records that. If the release goes on
+// afterwards, it keeps the state in then and judges everything anew.
+func (m *Manager) planWithdrawal(r route, reason string, then []store.KeyValue) (p plan, err error) {
 	err = r.target.Snapshot(func(target *store.Snapshot) error {
 		ended := target.State(r.name, keyEnded) != nil
-		if ended || target.Cursor(r.name) == 0 && target.State(r.name, keyRule) == nil {
+		if then == nil && ended || target.Cursor(r.name) == 0 && target.State(r.name, keyRule) == nil {
 			p.none = true
 			return nil
 		}
@@ -357,7 +376,7 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 			walked++
 			m.remember(r, next)
 			if targetVersionOf(v, r.source.ID()).ours {
-				if failed = b.withdraw(v.ID, withdrawal{reason: reason, mayReturn: !r.ruled}); failed != nil {
+				if failed = b.withdraw(v.ID, withdrawal{reason: reason, mayReturn: !r.ruled || then != nil}); failed != nil {
 					return false
 				}
 			}
@@ -379,6 +398,9 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 			Clear: [][]byte{[]byte(keyReset)},
 			Set:   []store.KeyValue{{Key: []byte(keyRule), Value: []byte{}}, {Key: []byte(keyEnded), Value: []byte(reason)}},
 		}
+		if then != nil {
+			p.write.Follower.Set = append([]store.KeyValue{{Key: []byte(keyRule), Value: []byte{}}}, then...)
+		}
 		for _, prefix := range prefixes {
 			p.write.Follower.Clear = append(p.write.Follower.Clear, []byte(prefix))
 		}
@@ -391,12 +413,13 @@ func (m *Manager) planWithdrawal(r route, reason string) (p plan, err error) {
 const judging = 2
 
 // fingerprint identifies the rule and the terms that decide which objects are released.
-func fingerprint(rule agreement.Release, target *agreement.Agreement) ([]byte, error) {
+func fingerprint(rule agreement.Release, target, source *agreement.Agreement) ([]byte, error) {
 	text, err := json.Marshal(struct {
-		Judging int
-		Rule    agreement.Release
-		Accept  agreement.Accept
-	}{judging, rule, target.Accept})
+		Judging  int
+		Rule     agreement.Release
+		Accept   agreement.Accept
+		Consents []string `json:",omitempty"`
+	}{judging, rule, target.Accept, source.Consents()})
 	if err != nil {
 		return nil, fmt.Errorf("write the rule of a release: %w", err)
 	}

@@ -44,9 +44,11 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 	made := make(map[journal.Position]*Decision)
 	b := newBatch(s, r, nil, nil, time.Now())
 	b.state, b.reset = newState(nil, r.name), true
-	if b.copyKey, err = copyKey(source); err != nil {
+	key, err := previewKey(r)
+	if err != nil {
 		return nil, fmt.Errorf("preview of a release: %w", err)
 	}
+	b.setKey(key)
 	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
 		d := made[p]
 		if d == nil {

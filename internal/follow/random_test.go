@@ -68,13 +68,55 @@ func (x *exchange) addAny(name agreement.Name, texts ...string) {
 }
 
 // random opens an exchange with a source, and a target under a rule that lets some of it go.
-func random(t testing.TB, dir string) *exchange {
+func random(t testing.TB, dir string, rules ...func(*agreement.Release)) *exchange {
 	x := open(t, dir)
 	if len(x.store.Collections()) == 0 {
-		x.agreement("source", releaseTo("target", stix.Green, "campaign", "relationship", "sighting", "malware"))
+		x.agreement("source", func(a *agreement.Agreement) {
+			releaseTo("target", stix.Green, "campaign", "relationship", "sighting", "malware")(a)
+			for _, rule := range rules {
+				rule(&a.Release[0])
+			}
+		})
 		x.agreement("target", nil)
+		x.settle() // draws the key of copies
 	}
 	return x
+}
+
+// nameless has a release hide authors.
+func nameless(r *agreement.Release) {
+	ch := agreement.Change{Author: agreement.AuthorRemove}
+	r.Change = &ch
+}
+
+// Without their authors the same versions go, whatever the order and wherever batches end.
+func TestHidingAuthorsChangesNamesAlone(t *testing.T) {
+	for seed := range uint64(4) {
+		var want []string
+		for _, rule := range []func(*agreement.Release){func(*agreement.Release) {}, nameless} {
+			dir := filepath.Join(t.TempDir(), "data")
+			x := random(t, dir, rule)
+			history(x, seed, 60)
+			x.must(x.store.Close())
+			got, taken := outcome(t, dir, func(m *follow.Manager) { must(t, m.Settle(t.Context())) }, follow.Config{})
+			named := len(got)
+			got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "i@") }) // the author
+			if want == nil {
+				want = got
+				continue
+			}
+			if named != len(got) || !slices.Equal(got, want) {
+				t.Errorf("seed %d: got %d versions, want %d without an author:\n%s", seed, named, len(want), difference(got, want))
+			}
+			for _, size := range []int{1, 7} {
+				again, back := outcome(t, dir, func(m *follow.Manager) { must(t, m.Settle(t.Context())) }, follow.Config{BatchEntries: size})
+				if !slices.Equal(again, got) || !slices.Equal(back, taken) {
+					t.Errorf("seed %d, batches of %d: %d versions and %d withdrawals, want %d and %d:\n%s\n%s", seed, size, len(again), len(back), len(got), len(taken),
+						difference(again, got), difference(back, taken))
+				}
+			}
+		}
+	}
 }
 
 func TestWhereBatchesEndMakesNoDifference(t *testing.T) {
@@ -168,16 +210,22 @@ func child(dir string) {
 
 // A release that is killed at any instant ends with the same target as without the kill.
 func TestAKillChangesNothing(t *testing.T) {
+	for name, rule := range map[string]func(*agreement.Release){"as they are": func(*agreement.Release) {}, "without authors": nameless} {
+		t.Run(name, func(t *testing.T) { testKills(t, rule) })
+	}
+}
+
+func testKills(t *testing.T, rule func(*agreement.Release)) {
 	self, err := os.Executable()
 	must(t, err)
 	dir := filepath.Join(t.TempDir(), "data")
-	x := random(t, dir)
+	x := random(t, dir, rule)
 	history(x, 77, 150)
 	x.must(x.store.Close())
 	want, taken := outcome(t, dir, func(m *follow.Manager) { must(t, m.Settle(t.Context())) }, follow.Config{})
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 5))
 	kills := 0
-	for range 30 {
+	for range 20 {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), childFolder+"="+dir)
 		out, err := cmd.StdoutPipe()

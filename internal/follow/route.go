@@ -18,6 +18,9 @@ type route struct {
 	rule           agreement.Release
 	ruled          bool   // the source has the rule; otherwise it had it once
 	name           string // of the follower
+
+	// forward, of a feedback, is the release whose objects it speaks of, from target to source; nil for a release.
+	forward *agreement.Release
 }
 
 // phase is what a route does at a moment.

@@ -15,6 +15,7 @@ import (
 const (
 	keyRule  = "rule"  // fingerprint of the rule and the target's terms that the released objects were judged by
 	keyReset = "reset" // position up to which entries are judged again; absent otherwise
+	keyIDs   = "ids"   // how the released objects are named; see idsWord
 	keyEnded = "ended" // everything was withdrawn; why
 
 	prefixOver  = "o" // id -> instant of the newest version marked above the ceiling
@@ -24,7 +25,7 @@ const (
 	prefixQueue = "q" // number -> task left over by the last batch
 
 	prefixPending  = "p" // id, 0, position -> id: the version of id added there waits for the second id
-	prefixDefined  = "d" // id of a marking definition, 0, position: its text decides about the version added there
+	prefixDefined  = "d" // id of a marking definition or an author's identity, 0, position: its text decides about the version added there
 	prefixUnsure   = "u" // id, 0, instant, position: above the ceiling as long as definitions and dates stay as they are
 	prefixConflict = "x" // id, 0, position -> reason: the target has other content under the version added there
 	prefixCut      = "k" // id, 0, position: the version added there went without its references to id

@@ -62,7 +62,7 @@ func (b *batch) targetObject(id stix.ID) (*targetObject, error) {
 	if h, ok := b.objects[id]; ok {
 		return h, nil
 	}
-	vs, err := b.target.Versions(id)
+	vs, err := b.target.Versions(b.ids.to(id))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (b *batch) holds(id stix.ID) bool {
 	if h, ok := b.objects[id]; ok {
 		return len(h.versions) > 0
 	}
-	return b.target.Holds(id)
+	return b.target.Holds(b.ids.to(id))
 }
 
 // of reports whether a version came from an entry of the source.
@@ -132,7 +132,10 @@ func (b *batch) withdraw(id stix.ID, w withdrawal) error {
 	if len(picked) == 0 {
 		return nil
 	}
-	removal := store.Removal{ID: id, Kind: journal.Withdrawn, Reason: w.reason, OnlyFrom: b.route.source.ID(), MayReturn: w.mayReturn}
+	if b.hides() {
+		w.reason = b.ids.text(w.reason, nil) // auditors of the target read it
+	}
+	removal := store.Removal{ID: b.ids.to(id), Kind: journal.Withdrawn, Reason: w.reason, OnlyFrom: b.route.source.ID(), MayReturn: w.mayReturn}
 	if w.by > 0 {
 		removal.Source = journal.Source{Collection: b.route.source.ID(), Position: w.by}
 	}

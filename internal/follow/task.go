@@ -142,18 +142,19 @@ func (b *batch) each(t *task, list string, full func() bool, do func(word string
 }
 
 // withdrawReferring withdraws the version that a word of a referList names. One without a version, of an older format,
-// names all versions. A version that can go without the reference is copied anew instead.
+// names all versions. A version that can go without the reference is copied anew instead, and
+// so is one whose reference turns out to be to an author.
 func (b *batch) withdrawReferring(to stix.ID, word string, byTerms bool) error {
 	text, key, one := strings.Cut(word, "\x00")
 	id := stix.ID(text)
-	if b.route.rule.Cuts() && b.source != nil {
+	if b.source != nil && (b.route.rule.Cuts() || b.hides() && b.isAuthor(to)) {
 		if done, err := b.copyAnew(id, key, byTerms); done || err != nil {
 			return err
 		}
 	}
 	return b.withdraw(id, withdrawal{
 		pick:   func(v *targetVersion) bool { return (!one || v.key == key) && !b.refersNo(v, to) },
-		reason: fmt.Sprintf("it refers to %s, which was withdrawn", to), mayReturn: byTerms,
+		reason: fmt.Sprintf("it refers to %s, which was withdrawn", b.ids.to(to)), mayReturn: byTerms,
 	})
 }
 
@@ -198,10 +199,11 @@ func (b *batch) referMany(t *task, full func() bool) (bool, error) {
 	if err != nil || !e.present {
 		return true, err
 	}
-	base, _, err := b.base(e)
-	if err != nil || base == nil {
+	c, err := b.base(e)
+	if err != nil || c.out == nil {
 		return true, err
 	}
+	base := c.out
 	done := int(positionOf(t.after))
 	for done < len(base.references) {
 		if full() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/stix"
 )
 
@@ -18,13 +19,18 @@ const mostInCircle = 128
 
 // place releases a version that the terms allow, or lets it wait for what it refers to.
 func (b *batch) place(e *entry) error {
-	base, why, err := b.base(e)
+	c, err := b.base(e)
 	if err != nil {
 		return err
 	}
-	if base == nil {
-		return b.refuseChange(e, why)
+	if c.out == nil && c.waits != "" {
+		b.awaitAuthor(e, c.waits)
+		return nil
 	}
+	if c.out == nil {
+		return b.refuseChange(e, c.why)
+	}
+	base := c.out
 	missing := b.missing(e, base)
 	if len(missing) == 0 {
 		return b.release(e, base)
@@ -57,13 +63,20 @@ func (b *batch) place(e *entry) error {
 	if len(absent) == 0 {
 		absent = missing
 	}
-	if b.rejudging { // it may have gone without its references, by the terms before
-		if err := b.takeBack(e, fmt.Sprintf("it refers to %s, which is not there", missing[0])); err != nil {
+	if b.rejudging || b.final && b.ids != nil { // it may have gone without its references, by the terms before or for its author
+		if err := b.takeBack(e, fmt.Sprintf("it refers to %s, which is not there", b.ids.to(missing[0]))); err != nil {
 			return err
 		}
 	}
 	b.wait(e, absent[b.draw(len(absent))])
 	return nil
+}
+
+// awaitAuthor reports that a version waits for the identity of its author. It is judged again when that comes; see dependOnAuthor.
+func (b *batch) awaitAuthor(e *entry, id stix.ID) {
+	b.stopWaiting(e)
+	b.report(e, Held, []agreement.Refusal{{Term: "release.change.author", Message: fmt.Sprintf(
+		"the identity %s of its author is not in the agreement, so what else names the author is unknown", id)}}, "")
 }
 
 // missing lists the objects that a version refers to and the target does not have.
@@ -132,12 +145,12 @@ func (b *batch) circle(first member) (together []member, lacking []stix.ID, err 
 				if !other.present || b.refused(other) {
 					continue // its removal, or another judgement, comes later
 				}
-				base, _, err := b.base(other)
+				c, err := b.base(other)
 				if err != nil {
 					return nil, nil, err
 				}
-				if base != nil {
-					members = append(members, member{other, base, b.missing(other, base)})
+				if c.out != nil {
+					members = append(members, member{other, c.out, b.missing(other, c.out)})
 				}
 			}
 		}

@@ -48,7 +48,11 @@ func (m *Manager) watchOthers(b *batch) (seen journal.Position, all bool, err er
 // watchOther examines one entry of the target. What its retention deleted has aged, and is not taken back: what speaks of it
 // may stay.
 func (b *batch) watchOther(e journal.Entry) error {
-	id := stix.ID(e.Object)
+	there := stix.ID(e.Object)
+	id, err := b.hereOf(e)
+	if err != nil {
+		return err
+	}
 	left := e.Kind == journal.Withdrawn || e.Kind == journal.Deleted && (e.Account != "" || e.Act != "") // not by retention
 	if (e.Kind == journal.Withdrawn || e.Kind == journal.Deleted) && b.state.has(conflictList(id)) {
 		b.tasks = append(b.tasks, task{kind: taskResolve, id: id})
@@ -62,7 +66,7 @@ func (b *batch) watchOther(e journal.Entry) error {
 		if e.Version == "" {
 			return b.watchShadow(id)
 		}
-	case left && !b.target.Holds(id) && b.state.has(referList(id)):
+	case left && !b.target.Holds(there) && b.state.has(referList(id)):
 		b.tasks = append(b.tasks, task{kind: taskCascade, id: id})
 	}
 	return nil
