@@ -1,0 +1,185 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/cluster/raftlog"
+)
+
+// Init makes a data folder the first node of a new cluster. The caller has made sure that it is in none.
+func Init(dir, name, version string, now time.Time) error {
+	if in, err := In(dir); err != nil {
+		return err
+	} else if in {
+		return refused("the folder %s belongs to a cluster already: see accord cluster list", dir)
+	}
+	id, err := newIdentity(name, now)
+	if err != nil {
+		return err
+	}
+	m := &Members{Nodes: []Member{{ID: id.Node, Name: name, Voter: true, Version: version, Key: keyDigest(id.certificate)}}}
+	if err := os.RemoveAll(filepath.Dir(LogPath(dir))); err != nil { // what an attempt that was killed left
+		return err
+	}
+	if err := raftlog.Create(LogPath(dir), raftlog.Beginning{Identity: id.logIdentity(), Index: 1, Term: 1, Members: m.encode()}); err != nil {
+		return err
+	}
+	return id.write(dir)
+}
+
+// Forget removes what makes a data folder one of a cluster. The store has left the log before.
+func Forget(dir string) error {
+	// The identity first: without it the folder is in no cluster.
+	for _, name := range []string{filepath.Join(folderName, identityName), folderName, logFolder} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return syncFolder(dir)
+}
+
+// leftName is a file that says that the node has left its cluster.
+const leftName = "left"
+
+// Left reports whether the node of a data folder has left its cluster.
+func Left(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, folderName, leftName))
+	return err == nil
+}
+
+// Invite makes a token for a node that is to join.
+func (n *Node) Invite(ctx context.Context, name string, reader bool) (string, error) {
+	if err := n.usable(); err != nil {
+		return "", err
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	inv := &Invite{ID: newNodeID(), Name: name, Reader: reader, Secret: hashSecret(secret), Until: n.config.Now().Add(inviteLifetime).UTC()}
+	if err := n.change(ctx, change{Invite: inv}); err != nil {
+		return "", err
+	}
+	t := &token{Authority: func() []byte { d := n.identity.authorityDigest(); return d[:] }(), Secret: secret}
+	t.Addresses = append(t.Addresses, n.config.Address)
+	for _, m := range n.members.Load().Nodes {
+		if m.ID != n.identity.Node && m.Address != "" {
+			t.Addresses = append(t.Addresses, m.Address)
+		}
+	}
+	return t.String(), nil
+}
+
+// Remove removes another node for good.
+func (n *Node) Remove(ctx context.Context, name string) error {
+	if err := n.usable(); err != nil {
+		return err
+	}
+	m, ok := n.members.Load().Named(name)
+	switch {
+	case !ok:
+		return refused("there is no node %q in the cluster", name)
+	case m.ID == n.identity.Node:
+		return refused("%s is this node: use accord cluster leave", name)
+	}
+	return n.change(ctx, change{Remove: m.ID})
+}
+
+// Leave takes this node out of the cluster. Another member removes it, so that the outcome is known.
+func (n *Node) Leave(ctx context.Context) error {
+	if err := n.usable(); err != nil {
+		return err
+	}
+	members := n.members.Load()
+	if len(members.Nodes) == 1 {
+		return refused("this is the last node: stop the server, then accord cluster leave makes the folder one of a single server again")
+	}
+	failed := errors.New("no other node answers")
+	for _, m := range members.Nodes {
+		if m.ID == n.identity.Node || m.Address == "" {
+			continue
+		}
+		if err := n.post(ctx, m, "/remove", nil); err != nil {
+			failed = fmt.Errorf("%s: %w", m.Name, err)
+			var not *RefusedError
+			if errors.As(err, &not) {
+				return err
+			}
+			continue
+		}
+		if err := writeFile(filepath.Join(n.config.Dir, folderName, leftName), nil); err != nil {
+			return err
+		}
+		n.fail(errors.New("it has left the cluster"))
+		return nil
+	}
+	return failed
+}
+
+// post sends something to a member.
+func (n *Node) post(ctx context.Context, to Member, path string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	u := url.URL{Scheme: "https", Host: to.Address, Path: path}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	answer, err := n.client(to).Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return answerError(answer)
+	}
+	return nil
+}
+
+// serveRemove removes the member that asks.
+func (n *Node) serveRemove(w http.ResponseWriter, r *http.Request) {
+	m := r.Context().Value(memberKey{}).(Member)
+	if err := n.change(r.Context(), change{Remove: m.ID}); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+	}
+}
+
+// serveTell notes the address and the version of the member that asks: it may know no leader until others find it.
+func (n *Node) serveTell(w http.ResponseWriter, r *http.Request) {
+	m := r.Context().Value(memberKey{}).(Member)
+	var told Member
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&told); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	m.Address, m.Version = told.Address, told.Version
+	if err := n.change(r.Context(), change{Tell: &m}); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+	}
+}
+
+// tell has this node's address and version in the log.
+func (n *Node) tell(ctx context.Context, me Member) error {
+	if n.now.Load().leader != 0 {
+		return n.change(ctx, change{Tell: &me})
+	}
+	failed := ErrNoLeader
+	for _, m := range n.members.Load().Nodes {
+		if m.ID != n.identity.Node && m.Address != "" {
+			if failed = n.post(ctx, m, "/tell", &me); failed == nil {
+				return nil
+			}
+		}
+	}
+	return failed
+}

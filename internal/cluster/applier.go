@@ -1,0 +1,272 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// applyAgain is the pause before something is applied once more that could not be for lack of space.
+const applyAgain = time.Second
+
+// applier hands committed messages to the files: each agreement's in order, by a goroutine that runs while there are any;
+// those about accord.db before anything behind them is handed out.
+type applier struct {
+	machine Machine
+	marked  func(place uint64)     // everything up to a place is in the files
+	noted   func(n *Note)          // a note came by
+	closed  func(uuid.UUID, error) // an agreement was closed
+	failed  func(error)            // accord.db cannot be changed: the node stops
+	stop    <-chan struct{}        // closed when the node stops
+	ended   sync.WaitGroup         // of the goroutines
+
+	mu    sync.Mutex
+	wake  chan struct{}           // has one when queue is not empty
+	queue []placed                // guarded by mu; handed out by the core, not looked at yet
+	marks *marks                  // guarded by mu
+	lines map[uuid.UUID]*fileLine // guarded by mu; agreements with a goroutine
+	shut  map[uuid.UUID]error     // guarded by mu; agreements that are closed here
+	later chan struct{}           // guarded by mu; closed and replaced when the mark moves
+	last  uint64                  // guarded by mu; the last place that was put into a line
+}
+
+// fileLine is what waits for the file of an agreement. What is to be applied again counts as done already.
+type fileLine struct{ again, waiting []placed }
+
+// errLineBusy says that an agreement cannot be reopened at this moment.
+var errLineBusy = errors.New("messages of this agreement are being passed over")
+
+func newApplier(machine Machine, mark uint64) *applier {
+	a := &applier{machine: machine, marks: newMarks(mark), wake: make(chan struct{}, 1), lines: map[uuid.UUID]*fileLine{}, shut: map[uuid.UUID]error{}, later: make(chan struct{})}
+	for _, about := range machine.Closed() {
+		a.shut[about] = fmt.Errorf("its file is to be fetched anew")
+	}
+	return a
+}
+
+// hand takes committed commands. It does not wait.
+func (a *applier) hand(list []placed) {
+	a.mu.Lock()
+	for _, p := range list {
+		a.marks.begin(p.place)
+	}
+	a.queue = append(a.queue, list...)
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run hands out what hand has taken until the node stops.
+func (a *applier) run() {
+	defer a.ended.Done()
+	for {
+		select {
+		case <-a.stop:
+			return
+		case <-a.wake:
+		}
+		a.mu.Lock()
+		list := a.queue
+		a.queue = nil
+		a.mu.Unlock()
+		for _, p := range list {
+			if !a.one(p) {
+				return
+			}
+		}
+	}
+}
+
+// one hands out a command. It reports false when the node stops.
+func (a *applier) one(p placed) bool {
+	switch {
+	case p.kind == kindNote:
+		a.noted(p.note)
+	case p.kind == kindMessage && p.about == uuid.Nil:
+		if err := a.apply(uuid.Nil, []placed{p}); err != nil && a.machine.Judge(err) == Ended {
+			return false
+		} else if err != nil {
+			a.failed(fmt.Errorf("apply place %d of the log to accord.db: %w", p.place, err))
+			return false
+		}
+	case p.kind == kindMessage:
+		a.mu.Lock()
+		line := a.lines[p.about]
+		if line == nil {
+			line = &fileLine{}
+			a.lines[p.about] = line
+			a.ended.Add(1)
+			go a.work(p.about, line)
+		}
+		line.waiting = append(line.waiting, p)
+		a.last = p.place
+		a.mu.Unlock()
+		return true
+	}
+	a.done([]placed{p})
+	return true
+}
+
+// work applies what waits for the file of an agreement until nothing does.
+func (a *applier) work(about uuid.UUID, line *fileLine) {
+	defer a.ended.Done()
+	for {
+		a.mu.Lock()
+		list, again := line.waiting, line.again
+		line.waiting, line.again = nil, nil
+		if len(list)+len(again) == 0 {
+			delete(a.lines, about)
+			a.mu.Unlock()
+			return
+		}
+		shut := a.shut[about] != nil
+		a.mu.Unlock()
+		if !shut && len(again) > 0 {
+			if err := a.apply(about, again); err != nil && !a.after(about, err) {
+				return
+			}
+			shut = a.isShut(about)
+		}
+		if !shut {
+			if err := a.apply(about, list); err != nil && !a.after(about, err) {
+				return // the mark stays before these messages: they come again after the next start
+			}
+		}
+		a.done(list)
+	}
+}
+
+// apply applies messages, again and again while the error says so.
+func (a *applier) apply(about uuid.UUID, list []placed) error {
+	messages := make([]Logged, len(list))
+	for i, p := range list {
+		messages[i] = Logged{Place: p.place, Message: p.message}
+	}
+	for {
+		err := a.machine.Apply(about, messages)
+		if err == nil || a.machine.Judge(err) != Again {
+			return err
+		}
+		select {
+		case <-a.stop:
+			return err
+		case <-time.After(applyAgain):
+		}
+	}
+}
+
+// after does what follows from messages that could not be applied to the file of an agreement. It reports whether they count
+// as done: a file that is closed is fetched anew, with what they did.
+func (a *applier) after(about uuid.UUID, err error) bool {
+	switch a.machine.Judge(err) {
+	case Damaged:
+		return a.close(about, err)
+	case Stop:
+		a.failed(fmt.Errorf("apply the log to collection %s: %w", about, err))
+	}
+	return false
+}
+
+// close takes the file of an agreement out of use. From then on its messages are passed over, until it has been fetched anew.
+func (a *applier) close(about uuid.UUID, reason error) bool {
+	a.mu.Lock()
+	already := a.shut[about] != nil
+	a.shut[about] = reason
+	a.mu.Unlock()
+	if already {
+		return true
+	}
+	if err := a.machine.Close(about, reason); err != nil {
+		a.failed(fmt.Errorf("close the file of collection %s, which is not to be used (%w): %w", about, reason, err))
+		return false
+	}
+	a.closed(about, reason)
+	return true
+}
+
+// isShut reports whether an agreement is closed here.
+func (a *applier) isShut(about uuid.UUID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.shut[about] != nil
+}
+
+// allShut lists the agreements that are closed here.
+func (a *applier) allShut() []uuid.UUID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(a.shut), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// reopen takes an agreement's file into use again. It must have everything up to a place; read returns the messages behind it
+// up to another one, which were passed over here.
+func (a *applier) reopen(about uuid.UUID, read func(last uint64) ([]placed, error)) error {
+	a.mu.Lock()
+	if a.lines[about] != nil { // it is about to end: nothing is applied
+		a.mu.Unlock()
+		return errLineBusy
+	}
+	line := &fileLine{} // what comes meanwhile waits in it
+	a.lines[about] = line
+	reason, last := a.shut[about], a.last
+	delete(a.shut, about)
+	a.mu.Unlock()
+	missed, err := read(last)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err != nil {
+		a.shut[about] = reason
+		missed = nil
+	}
+	line.again = missed
+	a.ended.Add(1)
+	go a.work(about, line)
+	return err
+}
+
+func (a *applier) done(list []placed) {
+	a.mu.Lock()
+	moved := false
+	for _, p := range list {
+		moved = a.marks.end(p.place) || moved
+	}
+	mark := a.marks.mark
+	if moved {
+		close(a.later)
+		a.later = make(chan struct{})
+	}
+	a.mu.Unlock()
+	if moved {
+		a.machine.Applied(mark)
+		a.marked(mark)
+	}
+}
+
+// moved returns a channel that is closed when the mark moves.
+func (a *applier) moved() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.later
+}
+
+// closedCount returns how many agreements are closed.
+func (a *applier) closedCount() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.shut)
+}
+
+// mark returns up to where all files have everything.
+func (a *applier) mark() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.marks.mark
+}

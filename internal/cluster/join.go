@@ -1,0 +1,303 @@
+package cluster
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/internal/cluster/raftlog"
+	"github.com/accord-taxii/accord/store"
+)
+
+// maxJoinHead bounds what comes before the backup.
+const maxJoinHead = 8 << 20
+
+// joinRequest is what a node with a token says, and admitRequest what it says when it has the files.
+type joinRequest struct {
+	Secret  []byte `json:"secret"`
+	Key     []byte `json:"key"` // public, PKIX
+	Version string `json:"version"`
+	Format  int    `json:"format"`
+}
+
+type admitRequest struct {
+	Secret  []byte `json:"secret"`
+	Key     []byte `json:"key"` // its SHA-256
+	Version string `json:"version"`
+}
+
+// joinAnswer is what it gets, before the backup.
+type joinAnswer struct {
+	Cluster      uuid.UUID       `json:"cluster"`
+	Node         uint64          `json:"node"`
+	Name         string          `json:"name"`
+	Secret       []byte          `json:"secret"`
+	Authority    []byte          `json:"authority"`
+	AuthorityKey []byte          `json:"authority_key"`
+	Certificate  []byte          `json:"certificate"`
+	Place        uint64          `json:"place"`
+	Term         uint64          `json:"term"`
+	Members      json.RawMessage `json:"members"`
+}
+
+// serveJoin gives a node with a token its certificate and the files.
+func (n *Node) serveJoin(w http.ResponseWriter, r *http.Request) {
+	var q joinRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10)).Decode(&q); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	a, err := n.joinAnswer(r.Context(), &q)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if err := writeFrame(w, text); err == nil {
+		err = n.machine.Backup(r.Context(), w)
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler) // the answer must not look whole
+	}
+}
+
+func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (*joinAnswer, error) {
+	if err := n.usable(); err != nil {
+		return nil, err
+	}
+	if q.Format < n.config.Format {
+		return nil, refused("Accord %s does not read what this cluster's log has (format %d, it reads %d): join with %s or newer", q.Version, n.config.Format, q.Format, n.config.Version)
+	}
+	if _, err := n.Committed(ctx); err != nil { // what this node knows of tokens may be old
+		return nil, err
+	}
+	m := n.members.Load()
+	i := slices.IndexFunc(m.Invites, func(i Invite) bool { return bytes.Equal(i.Secret, hashSecret(q.Secret)) })
+	if i < 0 || !m.Invites[i].Until.After(n.config.Now()) {
+		_, err := m.clone().admit(&change{At: n.config.Now(), Admit: &admission{Secret: hashSecret(q.Secret)}})
+		return nil, err
+	}
+	public, err := x509.ParsePKIXPublicKey(q.Key)
+	if err != nil {
+		return nil, refused("the node's key cannot be read: %v", err)
+	}
+	id, inv := n.identity, m.Invites[i]
+	certificate, err := id.sign(inv.ID, inv.Name, public, n.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	authorityKey, err := x509.MarshalPKCS8PrivateKey(id.authorityKey)
+	if err != nil {
+		return nil, err
+	}
+	place := n.applier.mark() // before the backup is made
+	term, err := n.log.Term(place)
+	if err != nil {
+		return nil, fmt.Errorf("the log at %d: %w", place, err)
+	}
+	return &joinAnswer{
+		Cluster: id.Cluster, Node: inv.ID, Name: inv.Name, Secret: id.Secret,
+		Authority: id.authority.Raw, AuthorityKey: authorityKey, Certificate: certificate.Raw,
+		Place: place, Term: term, Members: m.encode(),
+	}, nil
+}
+
+// serveAdmit takes a node into the cluster that has the files.
+func (n *Node) serveAdmit(w http.ResponseWriter, r *http.Request) {
+	var q admitRequest
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10)).Decode(&q)
+	if err == nil {
+		if err = n.usable(); err == nil {
+			err = n.change(r.Context(), change{Admit: &admission{Secret: hashSecret(q.Secret), Version: q.Version, Key: q.Key}})
+		}
+	}
+	m := n.members.Load()
+	if err != nil && !slices.ContainsFunc(m.Nodes, func(n Member) bool { return bytes.Equal(n.Key, q.Key) }) {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	json.NewEncoder(w).Encode(m)
+}
+
+// Joining is what Join needs.
+type Joining struct {
+	Dir      string // new or empty
+	Token    string
+	Version  string
+	Format   int
+	Now      func() time.Time
+	Progress store.Progress
+}
+
+// Join makes a data folder that of a new node: with a certificate, the files of another node and a log that goes on where
+// these end. A folder that Join did not finish with goes on with the same token.
+func Join(ctx context.Context, j Joining) (name string, err error) {
+	t, err := parseToken(j.Token)
+	if err != nil {
+		return "", err
+	}
+	if in, err := In(j.Dir); err != nil {
+		return "", err
+	} else if in {
+		id, err := ReadIdentity(j.Dir)
+		if err != nil {
+			return "", err
+		}
+		if !bytes.Equal(id.Joining, t.Secret) {
+			return "", refused("the folder %s belongs to the node %s of a cluster already: join into an empty one", j.Dir, id.Name)
+		}
+		return id.Name, j.admit(ctx, t, id)
+	}
+	id, err := j.fetch(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	return id.Name, j.admit(ctx, t, id)
+}
+
+// each asks one address of the token after the other.
+func (j *Joining) each(ctx context.Context, t *token, path string, body any, use func(*http.Response) error) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: linkTimeout}, Config: joinerTLS([32]byte(t.Authority))}
+	var errs []error
+	for _, address := range t.Addresses {
+		client := &http.Client{Transport: &http.Transport{
+			DialTLSContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) },
+			ResponseHeaderTimeout: 30 * time.Second, DisableKeepAlives: true,
+		}}
+		u := url.URL{Scheme: "https", Host: address, Path: path}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", address, errors.Unwrap(err)))
+			continue
+		}
+		if answer.StatusCode != http.StatusOK {
+			err = answerError(answer)
+		} else {
+			err = use(answer)
+		}
+		answer.Body.Close()
+		return err
+	}
+	return fmt.Errorf("no node of the cluster answers: %w", errors.Join(errs...))
+}
+
+// fetch makes the folder: the files, the log, and last what says that it is a node that is joining.
+func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	if entries, err := os.ReadDir(j.Dir); err == nil && len(entries) > 0 {
+		return nil, refused("the folder %s is not empty: a node joins into an empty one", j.Dir)
+	}
+	err = j.each(ctx, t, "/join", joinRequest{t.Secret, public, j.Version, j.Format}, func(answer *http.Response) error {
+		body := bufio.NewReader(answer.Body)
+		text, err := readFrame(body)
+		if err != nil || len(text) > maxJoinHead {
+			return fmt.Errorf("read the answer: %w", errors.Join(err))
+		}
+		var a joinAnswer
+		if err := json.Unmarshal(text, &a); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		if id, err = a.identity(key, t); err != nil {
+			return err
+		}
+		if err := j.restore(ctx, body); err != nil {
+			return err
+		}
+		err = raftlog.Create(LogPath(j.Dir), raftlog.Beginning{Identity: id.logIdentity(), Index: a.Place, Term: a.Term, Members: a.Members})
+		if err != nil {
+			return err
+		}
+		return id.write(j.Dir)
+	})
+	return id, err
+}
+
+// identity is who the node is by an answer.
+func (a *joinAnswer) identity(key *ecdsa.PrivateKey, t *token) (*Identity, error) {
+	id := &Identity{Cluster: a.Cluster, Node: a.Node, Name: a.Name, Secret: a.Secret, Joining: t.Secret, key: key}
+	var err error
+	if id.authority, err = x509.ParseCertificate(a.Authority); err == nil {
+		id.certificate, err = x509.ParseCertificate(a.Certificate)
+	}
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(a.AuthorityKey)
+	if err != nil {
+		return nil, err
+	}
+	var ok bool
+	if id.authorityKey, ok = parsed.(*ecdsa.PrivateKey); !ok || id.authorityDigest() != [32]byte(t.Authority) {
+		return nil, errors.New("the answer is of another cluster than the token")
+	}
+	return id, nil
+}
+
+// restore makes the folder from a backup, which is verified on the way.
+func (j *Joining) restore(ctx context.Context, r io.Reader) error {
+	within := filepath.Dir(filepath.Clean(j.Dir))
+	if err := os.MkdirAll(within, 0o700); err != nil {
+		return err
+	}
+	fresh, err := os.MkdirTemp(within, ".joining.")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(fresh)
+	backup := filepath.Join(fresh, "backup")
+	if _, err := store.ReceiveBackup(ctx, r, backup, j.Progress); err != nil {
+		return err
+	}
+	_, err = store.Restore(ctx, backup, j.Dir, nil, nil)
+	return err
+}
+
+// admit has the node taken into the cluster.
+func (j *Joining) admit(ctx context.Context, t *token, id *Identity) error {
+	q := admitRequest{t.Secret, keyDigest(id.certificate), j.Version}
+	err := j.each(ctx, t, "/admit", q, func(answer *http.Response) error {
+		return json.NewDecoder(io.LimitReader(answer.Body, maxJoinHead)).Decode(&Members{})
+	})
+	if err != nil {
+		return err
+	}
+	id.Joining = nil
+	return id.write(j.Dir)
+}

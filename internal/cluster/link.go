@@ -1,0 +1,180 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	linkQueue   = 4096            // packets that wait for a connection
+	linkTimeout = 5 * time.Second // to connect, and to write
+	linkPause   = 100 * time.Millisecond
+	linkRest    = time.Second      // the longest pause between two attempts
+	linkSilence = 10 * time.Second // a connection on which nothing comes for so long is closed: a beat comes twice a second
+)
+
+// link sends packets to one member, over a connection of its own. What comes from that member comes over another one.
+type link struct {
+	to      uint64
+	address string
+	creds   *credentials
+	lost    func(to uint64) // a packet was dropped
+	queue   chan *packet
+	cancel  context.CancelFunc
+}
+
+func newLink(m Member, creds *credentials, lost func(uint64)) *link {
+	return &link{to: m.ID, address: m.Address, creds: creds, lost: lost, queue: make(chan *packet, linkQueue)}
+}
+
+// send puts a packet into the queue, or drops it. It never waits.
+func (l *link) send(p *packet) {
+	select {
+	case l.queue <- p:
+	default:
+		l.lost(l.to)
+	}
+}
+
+// run connects, and connects again, until ctx ends.
+func (l *link) run(ctx context.Context) {
+	pause := linkPause
+	for ctx.Err() == nil {
+		started := time.Now()
+		l.connect(ctx)
+		l.lost(l.to)
+		l.forget()
+		if time.Since(started) > linkRest {
+			pause = linkPause
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+		pause = min(2*pause, linkRest)
+	}
+}
+
+// forget drops what waits: it is older than the connection that it is to go over.
+func (l *link) forget() {
+	for {
+		select {
+		case <-l.queue:
+		default:
+			return
+		}
+	}
+}
+
+// connect connects and sends until that fails or ctx ends.
+func (l *link) connect(ctx context.Context) {
+	dialing, cancel := context.WithTimeout(ctx, linkTimeout)
+	defer cancel()
+	d := tls.Dialer{NetDialer: &net.Dialer{}, Config: l.creds.client(l.to, protocolLog)}
+	conn, err := d.DialContext(dialing, "tcp", l.address)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	ended, end := context.WithCancel(ctx)
+	defer end()
+	go func() { // the other side sends nothing: a read ends when it closes the connection
+		defer end()
+		conn.Read(make([]byte, 1))
+	}()
+	w := bufio.NewWriterSize(conn, 64<<10)
+	for {
+		var p *packet
+		select {
+		case <-ended.Done():
+			return
+		case p = <-l.queue:
+		}
+		for p != nil {
+			content, err := encodePacket(p)
+			if err != nil || len(content) > maxFrame {
+				return
+			}
+			conn.SetWriteDeadline(time.Now().Add(linkTimeout + time.Duration(len(content)>>20)*time.Second))
+			if err := writeFrame(w, content); err != nil {
+				return
+			}
+			select {
+			case p = <-l.queue:
+			default:
+				p = nil
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return
+		}
+	}
+}
+
+// links are the connections to all other members.
+type links struct {
+	own   uint64
+	creds *credentials
+	lost  func(uint64)
+
+	mu    sync.Mutex
+	ended bool             // guarded by mu
+	to    map[uint64]*link // guarded by mu
+	wait  sync.WaitGroup
+}
+
+// follow makes links to new members, and ends those to removed ones and to old addresses.
+func (ls *links) follow(m *Members) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.ended {
+		return
+	}
+	for id, l := range ls.to {
+		if now, ok := m.Node(id); !ok || now.Address != l.address {
+			l.cancel()
+			delete(ls.to, id)
+		}
+	}
+	for _, one := range m.Nodes {
+		if one.ID == ls.own || ls.to[one.ID] != nil || one.Address == "" {
+			continue
+		}
+		l := newLink(one, ls.creds, ls.lost)
+		ctx, cancel := context.WithCancel(context.Background())
+		l.cancel = cancel
+		ls.to[one.ID] = l
+		ls.wait.Go(func() { l.run(ctx) })
+	}
+}
+
+func (ls *links) send(to uint64, p *packet) {
+	ls.mu.Lock()
+	l := ls.to[to]
+	ls.mu.Unlock()
+	if l != nil {
+		l.send(p)
+	}
+}
+
+func (ls *links) all() []uint64 {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return sortedKeys(ls.to)
+}
+
+func (ls *links) close() {
+	ls.mu.Lock()
+	ls.ended = true
+	for _, l := range ls.to {
+		l.cancel()
+	}
+	ls.mu.Unlock()
+	ls.wait.Wait()
+}

@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"context"
+	"io"
+
+	"github.com/google/uuid"
+)
+
+// Machine is what messages are applied to: a data folder (see Folder). About uuid.Nil is accord.db, other ids are agreements'
+// collections. Methods about different ids may be called at once.
+type Machine interface {
+	// Apply applies messages in their order, and passes over those at places that the file has. After an error the same
+	// messages may be handed over again; Judge says what to do.
+	Apply(about uuid.UUID, messages []Logged) error
+	Judge(error) Verdict
+
+	// Applied tells that all files have everything up to a place.
+	Applied(place uint64)
+
+	// Close takes the file of an agreement out of use for good and keeps it aside.
+	Close(about uuid.UUID, reason error) error
+
+	// Closed lists agreements that are not in use and are to be fetched anew.
+	Closed() []uuid.UUID
+
+	// Replace brings an agreement's file from a backup into the place of one that was closed.
+	Replace(ctx context.Context, about uuid.UUID, backup io.Reader) error
+
+	// Backup writes a backup of the folder, in which every file has everything up to the last place given to Applied.
+	Backup(ctx context.Context, w io.Writer) error
+
+	// Files lists the agreements that are in use, Head says where the journal of one is, and HeadAt where it was: after an
+	// error that is ErrShort it is not there yet.
+	Files() []uuid.UUID
+	Head(about uuid.UUID) (entries uint64, root []byte, err error)
+	HeadAt(about uuid.UUID, entries uint64) (root []byte, err error)
+}
+
+// Verdict is what is to be done after messages could not be applied.
+type Verdict int
+
+// Verdicts.
+const (
+	Damaged Verdict = iota // the file is closed and fetched anew
+	Again                  // nothing is wrong with it: the same messages once more, in a moment
+	Stop                   // this node stops: it cannot go on, or must not
+	Ended                  // the folder is being closed, or the agreement is
+)
+
+// Logged is a message and its place in the log.
+type Logged struct {
+	Place   uint64
+	Message []byte
+}

@@ -1,0 +1,333 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	handshakeTime = 5 * time.Second
+	strangers     = 64 // connections whose other end is not known yet
+)
+
+// memberServer serves other nodes over HTTP, on the connections that ask for it.
+type memberServer struct {
+	node   *Node
+	server *http.Server
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+type memberKey struct{}
+
+func newMemberServer(n *Node) *memberServer {
+	m := &memberServer{node: n, conns: make(chan net.Conn), closed: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /join", n.serveJoin)
+	mux.HandleFunc("POST /admit", n.serveAdmit)
+	mux.HandleFunc("GET /head", m.members(n.serveHead))
+	mux.HandleFunc("GET /files", m.members(n.serveFiles))
+	mux.HandleFunc("POST /remove", m.members(n.serveRemove))
+	mux.HandleFunc("POST /tell", m.members(n.serveTell))
+	m.server = &http.Server{
+		Handler: mux, ReadHeaderTimeout: handshakeTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if t, ok := c.(*tls.Conn); ok {
+				if one, err := n.creds.peerOf(t.ConnectionState()); err == nil {
+					return context.WithValue(ctx, memberKey{}, one)
+				}
+			}
+			return ctx
+		},
+	}
+	n.ended.Go(func() { m.server.Serve(m) })
+	return m
+}
+
+// members lets only members in.
+func (m *memberServer) members(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		one, ok := r.Context().Value(memberKey{}).(Member)
+		if _, still := m.node.members.Load().Node(one.ID); !ok || !still {
+			http.Error(w, errNotMember.Error(), http.StatusForbidden)
+			return
+		}
+		do(w, r)
+	}
+}
+
+// Accept implements net.Listener.
+func (m *memberServer) Accept() (net.Conn, error) {
+	select {
+	case c := <-m.conns:
+		return c, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (m *memberServer) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (m *memberServer) Addr() net.Addr { return &net.TCPAddr{} }
+
+// accept takes connections until the node stops.
+func (n *Node) accept(l net.Listener) {
+	var open sync.WaitGroup
+	conns := &connSet{all: map[net.Conn]bool{}}
+	go func() {
+		<-n.stop
+		l.Close()
+		n.http.server.Close()
+		n.http.Close()
+		conns.close()
+	}()
+	slots := make(chan struct{}, strangers)
+	config := n.creds.server()
+	for {
+		raw, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || !n.pause(linkPause) {
+				break
+			}
+			continue // such as too many open files
+		}
+		select {
+		case slots <- struct{}{}:
+		default: // too many strangers at once
+			raw.Close()
+			continue
+		}
+		open.Go(func() {
+			c := tls.Server(raw, config)
+			if !conns.add(c) {
+				c.Close()
+				<-slots
+				return
+			}
+			defer conns.remove(c)
+			ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
+			err := c.HandshakeContext(ctx)
+			cancel()
+			<-slots
+			if err != nil {
+				c.Close()
+				return
+			}
+			n.serveConn(c)
+		})
+	}
+	open.Wait()
+}
+
+// connSet are open connections.
+type connSet struct {
+	mu    sync.Mutex
+	ended bool              // guarded by mu
+	all   map[net.Conn]bool // guarded by mu
+}
+
+func (s *connSet) add(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.all[c] = true
+	return true
+}
+
+func (s *connSet) remove(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, c)
+}
+
+func (s *connSet) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for c := range s.all {
+		c.Close()
+	}
+}
+
+// serveConn serves a connection after its handshake.
+func (n *Node) serveConn(c *tls.Conn) {
+	state := c.ConnectionState()
+	if state.NegotiatedProtocol != protocolLog {
+		select {
+		case n.http.conns <- c:
+		case <-n.stop:
+			c.Close()
+		}
+		return
+	}
+	defer c.Close()
+	from, err := n.creds.peerOf(state)
+	if err != nil {
+		return
+	}
+	r := bufio.NewReaderSize(c, 64<<10)
+	for {
+		c.SetReadDeadline(time.Now().Add(linkSilence))
+		content, err := readFrame(r)
+		if err != nil {
+			return
+		}
+		p, err := decodePacket(content)
+		if err != nil {
+			n.config.Warn(fmt.Sprintf("a connection of the node %s is closed: %v", from.Name, err))
+			return
+		}
+		if _, still := n.members.Load().Node(from.ID); !still {
+			return
+		}
+		if p.beat != nil {
+			n.heardBeat(from.ID, p.beat)
+		} else if !n.call(func() error { return n.core.receive(from.ID, p) }) {
+			return
+		}
+	}
+}
+
+// client returns a client for the routes of a member.
+func (n *Node) client(to Member) *http.Client {
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: linkTimeout}, Config: n.creds.client(to.ID, protocolHTTP)}
+	return &http.Client{Transport: &http.Transport{
+		DialTLSContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "tcp", to.Address) },
+		ResponseHeaderTimeout: 30 * time.Second, DisableKeepAlives: true,
+	}}
+}
+
+// ask asks a member for a path. The caller closes the body.
+func (n *Node) ask(ctx context.Context, to Member, path string, query url.Values) (io.ReadCloser, error) {
+	u := url.URL{Scheme: "https", Host: to.Address, Path: path, RawQuery: query.Encode()}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := n.client(to).Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		defer answer.Body.Close()
+		return nil, answerError(answer)
+	}
+	return answer.Body, nil
+}
+
+// answerError reads the error of an answer.
+func answerError(answer *http.Response) error {
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err != nil || len(text) == 0 {
+		return fmt.Errorf("it answered with %s", answer.Status)
+	}
+	return refused("%s", string(trimSpace(text)))
+}
+
+func trimSpace(b []byte) []byte {
+	for len(b) > 0 && b[len(b)-1] == '\n' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// headAnswer is the answer to a question for a head.
+type headAnswer struct {
+	Root string `json:"root"`
+}
+
+// serveHead serves the root of an agreement's journal at a size.
+func (n *Node) serveHead(w http.ResponseWriter, r *http.Request) {
+	about, err := uuid.Parse(r.FormValue("about"))
+	entries, err2 := strconv.ParseUint(r.FormValue("entries"), 10, 64)
+	if err := errors.Join(err, err2); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if n.applier.isShut(about) {
+		http.Error(w, "the agreement is closed on this node", http.StatusConflict)
+		return
+	}
+	root, err := n.headAt(r.Context(), about, entries)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	json.NewEncoder(w).Encode(headAnswer{hex.EncodeToString(root)})
+}
+
+func (n *Node) askHead(ctx context.Context, to Member, about uuid.UUID, entries uint64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, headWait)
+	defer cancel()
+	body, err := n.ask(ctx, to, "/head", url.Values{"about": {about.String()}, "entries": {strconv.FormatUint(entries, 10)}})
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	var a headAnswer
+	if err := json.NewDecoder(io.LimitReader(body, 4<<10)).Decode(&a); err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(a.Root)
+}
+
+// placeHeader names the place up to which the files of a backup have everything, termHeader the term of the log there.
+const (
+	placeHeader = "Accord-Place"
+	termHeader  = "Accord-Term"
+)
+
+// serveFiles serves a backup of the data folder.
+func (n *Node) serveFiles(w http.ResponseWriter, r *http.Request) {
+	if err := n.usable(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set(placeHeader, strconv.FormatUint(n.applier.mark(), 10)) // before the backup is made
+	if err := n.machine.Backup(r.Context(), w); err != nil {
+		panic(http.ErrAbortHandler) // the answer must not look whole
+	}
+}
+
+// fetch fetches the file of an agreement from another node. It returns up to which place it has everything.
+func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) (place uint64, err error) {
+	u := url.URL{Scheme: "https", Host: from.Address, Path: "/files"}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := n.client(from).Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return 0, answerError(answer)
+	}
+	if place, err = strconv.ParseUint(answer.Header.Get(placeHeader), 10, 64); err != nil {
+		return 0, err
+	}
+	return place, n.machine.Replace(ctx, about, answer.Body)
+}

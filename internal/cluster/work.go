@@ -1,0 +1,155 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/cluster/raftlog"
+)
+
+const (
+	dropTime    = time.Minute // how often old entries are dropped
+	promoteTime = 500 * time.Millisecond
+	tellTime    = 5 * time.Second
+)
+
+// beat tells the other nodes how this one is, until it stops.
+func (n *Node) beat() {
+	for n.pause(beatTime) {
+		now, v, m := n.config.Now(), n.now.Load(), n.members.Load()
+		for _, to := range n.links.all() {
+			b := &Beat{Version: n.config.Version, Format: n.config.Format, Applied: n.applier.mark(), Committed: v.committed,
+				Closed: n.applier.closedCount(), Sent: now.UnixNano(), MembersPlace: m.Place}
+			n.mu.Lock()
+			if p := n.peers[to]; p != nil {
+				b.Echo, b.Held = p.beat.Sent, now.Sub(p.at)
+				if p.beat.MembersPlace < m.Place {
+					b.Members = m
+				}
+			}
+			n.mu.Unlock()
+			n.links.send(to, &packet{beat: b})
+		}
+	}
+}
+
+// heardBeat takes a beat of another node.
+func (n *Node) heardBeat(from uint64, b *Beat) {
+	n.mu.Lock()
+	p := n.peers[from]
+	if p == nil {
+		p = &peer{}
+		n.peers[from] = p
+	}
+	p.heard(*b, n.config.Now())
+	n.mu.Unlock()
+	n.call(func() error {
+		n.core.leaderTold(from, b.Committed)
+		if b.Members != nil {
+			n.core.learn(b.Members)
+		}
+		return nil
+	})
+}
+
+// lead does what a leader does besides, and has every node's address and version in the log.
+func (n *Node) lead() {
+	told := time.Time{}
+	for n.pause(promoteTime) {
+		n.call(func() error {
+			if id, ok := n.core.promotable(); ok {
+				c := &change{ID: n.core.out.newID(), At: n.config.Now().UTC(), Promote: id}
+				return n.core.proposeChange(c, func(error) {})
+			}
+			return nil
+		})
+		if err := n.log.Failed(); err != nil {
+			n.fail(err)
+		}
+		me, ok := n.members.Load().Node(n.identity.Node)
+		if ok && (me.Address != n.config.Address || me.Version != n.config.Version) && time.Since(told) > tellTime {
+			told = time.Now()
+			me.Address, me.Version = n.config.Address, n.config.Version
+			ctx, cancel := context.WithTimeout(context.Background(), tellTime)
+			n.tell(ctx, me) // again in a moment, if it fails
+			cancel()
+		}
+	}
+}
+
+// dropOld drops what the log need not keep.
+func (n *Node) dropOld() {
+	ctx, cancel := n.untilStop()
+	defer cancel()
+	for n.pause(dropTime) {
+		if err := n.dropNow(ctx, n.config.Keep); err != nil && ctx.Err() == nil {
+			n.config.Warn("old parts of the log were not dropped: " + err.Error())
+		}
+		if renewed, err := n.identity.renew(n.config.Dir, n.config.Now()); err != nil {
+			n.config.Warn("the node's certificate was not renewed: " + err.Error())
+		} else if renewed {
+			n.creds.renewed()
+			n.config.Warn("the node's certificate was renewed")
+		}
+	}
+}
+
+func (n *Node) dropNow(ctx context.Context, keep raftlog.Keep) error {
+	if !n.call(func() error { return n.core.flush() }) {
+		return nil
+	}
+	any := false
+	for ctx.Err() == nil {
+		dropped, err := n.log.Drop(keep)
+		if err != nil {
+			return err
+		}
+		if dropped == 0 {
+			break
+		}
+		any = true
+		if !n.pause(10 * time.Millisecond) { // others write in between
+			return nil
+		}
+	}
+	if !any {
+		return nil
+	}
+	return n.log.Overwrite(ctx)
+}
+
+// Leads reports whether this node leads, and returns a channel that is closed when another one does, or none.
+func (n *Node) Leads() (bool, <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now.Load().leader == n.identity.Node, n.leading
+}
+
+// WhileLeading runs do whenever this node leads, with a context that ends when it does not any more, until ctx ends.
+func (n *Node) WhileLeading(ctx context.Context, do func(context.Context)) {
+	for ctx.Err() == nil {
+		leads, changed := n.Leads()
+		if !leads {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		leading, cancel := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-changed:
+			case <-leading.Done():
+			}
+			cancel()
+		}()
+		do(leading)
+		if leading.Err() == nil { // it ended by itself
+			select {
+			case <-leading.Done():
+			}
+		}
+		cancel()
+	}
+}
