@@ -181,4 +181,3 @@ func FuzzFrame(f *testing.F) {
 		decodePacket(content)
 	})
 }
-
