@@ -47,11 +47,11 @@ test:
 # package) and make fuzz are for the night, in CI too.
 RACE = ./store/... ./taxii/... $(addprefix ./internal/,auth budget delivery index live lru mirror push webhook witness)
 check: fmt staticcheck test browser
-	CGO_ENABLED=1 $(GO) test -race -short $(RACE)
+	CGO_ENABLED=1 ACCORD_LOG_SEEDS=4 $(GO) test -race -short $(RACE)
 
 # All tests under the race detector.
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PACKAGES)
+	CGO_ENABLED=1 ACCORD_LOG_SEEDS=20 $(GO) test -race -timeout 60m $(PACKAGES)
 
 staticcheck:
 	$(GO) tool staticcheck $(PACKAGES)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -36,26 +37,62 @@ func (c *Collection) ApplyLog(messages []Logged) error {
 type loggedGroup struct {
 	*groupMessage
 	place     uint64
+	proposed  *proposedGroup // by this process; else nil
 	admission admission
 	result    groupResult
 	differs   *HeadDifference
 }
 
+// group reads a message. One that this process proposed, and which is still awaited, need not be parsed: its batches are here.
+func (q *commitQueue) group(m Logged) (*loggedGroup, error) {
+	h, err := HeaderOf(m.Message)
+	if err != nil {
+		return nil, err
+	}
+	g := &loggedGroup{place: m.Place, proposed: q.underway.claim(h.Group)}
+	if p := g.proposed; p != nil && bytes.Equal(p.message, m.Message) {
+		g.groupMessage = p.group
+		return g, nil
+	}
+	g.groupMessage, err = parseGroup(q.c.id, m.Message)
+	return g, err
+}
+
+// finish wakes the batches of a group that this process proposed.
+func (g *loggedGroup) finish(err error) {
+	switch {
+	case g.proposed == nil:
+	case err != nil:
+		g.proposed.finish(0, nil, undecided(err, 0))
+	case g.admission == admitted:
+		g.proposed.finish(g.place, &g.result, nil)
+	default:
+		g.proposed.finish(g.place, nil, ErrStale)
+	}
+}
+
 // applySome applies as many messages as one transaction holds, and returns how many these are.
 func (c *Collection) applySome(messages []Logged) (n int, err error) {
 	var groups []*loggedGroup
-	place, bytes := c.placed.get(), 0
+	defer func() {
+		for _, g := range groups {
+			g.finish(err)
+		}
+	}()
+	place, size := c.placed.get(), 0
 	for _, m := range messages {
 		if m.Place > place {
-			if len(groups) > 0 && bytes+len(m.Message) > groupBytes/4 { // they are compressed
+			if len(groups) > 0 && size+len(m.Message) > groupBytes/4 { // they are compressed
 				break
 			}
-			g, err := parseGroup(c.id, m.Message)
+			g, err := c.queue.group(m)
+			if g != nil {
+				groups = append(groups, g)
+			}
 			if err != nil {
 				return 0, fmt.Errorf("at place %d: %w", m.Place, err)
 			}
-			groups = append(groups, &loggedGroup{groupMessage: g, place: m.Place})
-			place, bytes = m.Place, bytes+len(m.Message)
+			place, size = m.Place, size+len(m.Message)
 		}
 		n++
 	}
@@ -88,7 +125,6 @@ func (c *Collection) applySome(messages []Logged) (n int, err error) {
 	}
 	c.queue.resume()
 	for _, g := range groups {
-		c.queue.applied(g)
 		if g.differs != nil && c.opts.HeadDiffers != nil {
 			c.opts.HeadDiffers(*g.differs)
 		}

@@ -138,7 +138,7 @@ func (s *Store) checkRegistry() Checked {
 				if err := e.Check(); err != nil {
 					fault("the entry at %d is malformed: %v", c.Entries, err)
 				}
-				if e.Kind == journal.Head || e.Act == actSeal || e.Digest == (journal.Digest{}) && e.Before == (journal.Digest{}) {
+				if !changesDocument(e) {
 					return nil // of a head, of deliveries, or of something that changes no document
 				}
 				if before, ok := last[e.Subject]; ok && before != e.Before {

@@ -154,13 +154,13 @@ func (s *Store) applyLog(message Logged) (err error) {
 	}
 	s.cluster.placed.set(message.Place)
 	s.cluster.clock = max(s.cluster.clock, m.clock)
-	if done == admitted && refusal == nil && (m.changesDocuments() || m.records[0].head.IsZero()) {
+	if done == admitted && refusal == nil && m.changesDocuments() {
 		if err := s.reread(made); err != nil {
 			return err
 		}
 	}
-	if done != repeated {
-		s.cluster.underway.finish(m.id, message.Place, refusal)
+	if proposed := s.cluster.underway.claim(m.id); proposed != nil {
+		proposed.finish(message.Place, nil, refusal)
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func (s *Store) propose(ctx context.Context, m *registryMessage, plan func(*bolt
 	}
 	p := &pendingBatch{done: make(chan struct{})}
 	timeout := cmp.Or(s.opts.ApplyTimeout, applyTimeout)
-	s.cluster.underway.propose(s.cluster.life, proposal{s.opts.Log, uuid.UUID{}, m.id, message, timeout}, []*pendingBatch{p})
+	s.cluster.underway.propose(s.cluster.life, proposal{s.opts.Log, uuid.UUID{}, m.id, timeout}, &proposedGroup{[]*pendingBatch{p}, make(chan struct{}), message, nil})
 	return p.err
 }
 

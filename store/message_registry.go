@@ -112,8 +112,8 @@ func (m *registryMessage) changesDocuments() bool {
 	return slices.ContainsFunc(m.records, func(r registryRecord) bool { return r.bucket != "" })
 }
 
-// stale reports whether accord.db has changed since the message was planned. Heads that were recorded meanwhile change nothing
-// that another change depends on, but are not recorded twice.
+// stale reports whether a document of accord.db has changed since the message was planned. What was only recorded meanwhile, of
+// heads, deliveries and acts, changes nothing that another change depends on; but heads are not recorded twice.
 func (m *registryMessage) stale(tx *bolt.Tx) (bool, error) {
 	size := adminEntries(tx)
 	if m.revision >= size {
@@ -126,11 +126,16 @@ func (m *registryMessage) stale(tx *bolt.Tx) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("read entry %x of accord.db: %w", k, err)
 		}
-		if heads || e.Kind != journal.Head {
+		if heads || changesDocument(e) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// changesDocument reports whether an entry of accord.db's journal records the change of a document.
+func changesDocument(e journal.Entry) bool {
+	return e.Kind == journal.Admin && e.Act != actSeal && (e.Digest != (journal.Digest{}) || e.Before != (journal.Digest{}))
 }
 
 // apply makes a change of accord.db and records it. Like apply of groups it reads no clock and draws no number.

@@ -30,10 +30,25 @@ type underway struct {
 	groups map[uuid.UUID]*proposedGroup // guarded by mu
 }
 
-// proposedGroup is a group of batches that wait. Whoever removes it from the underway finishes them.
+// proposedGroup is a group of batches that wait. The one that removes it from the underway finishes them.
 type proposedGroup struct {
 	pending []*pendingBatch
 	done    chan struct{} // closed when they are finished
+	message []byte
+	group   *groupMessage // what the message says; nil of one about accord.db
+}
+
+// finish wakes the batches: each with what became of it, or all with err.
+func (g *proposedGroup) finish(place uint64, result *groupResult, err error) {
+	for i, p := range g.pending {
+		p.place = place
+		if result == nil {
+			p.finish(nil, err)
+			continue
+		}
+		p.finish(result.outcomes[i], result.errs[i])
+	}
+	close(g.done)
 }
 
 func (u *underway) add(id uuid.UUID, g *proposedGroup) {
@@ -116,24 +131,22 @@ func (q *commitQueue) order(ps []*pendingBatch) {
 		}
 		return
 	}
-	q.underway.propose(q.life, proposal{q.c.opts.Log, q.c.id, g.id, message, q.timeout}, ps)
+	q.underway.propose(q.life, proposal{q.c.opts.Log, q.c.id, g.id, q.timeout}, &proposedGroup{ps, make(chan struct{}), message, g})
 }
 
 // proposal is a message that is about to be proposed.
 type proposal struct {
 	log          Log
 	about, group uuid.UUID
-	message      []byte
 	timeout      time.Duration
 }
 
 // propose proposes a message and returns when the batches that wait for it are finished: by ApplyLog, or with an error.
-func (u *underway) propose(ctx context.Context, m proposal, ps []*pendingBatch) {
+func (u *underway) propose(ctx context.Context, m proposal, proposed *proposedGroup) {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
-	proposed := &proposedGroup{ps, make(chan struct{})}
 	u.add(m.group, proposed)
-	err := m.log.Propose(ctx, m.about, m.group, m.message)
+	err := m.log.Propose(ctx, m.about, m.group, proposed.message)
 	if !errors.Is(err, ErrNotProposed) {
 		select {
 		case <-proposed.done:
@@ -143,12 +156,10 @@ func (u *underway) propose(ctx context.Context, m proposal, ps []*pendingBatch) 
 		err = undecided(err, m.timeout)
 	}
 	if u.claim(m.group) == nil {
-		<-proposed.done // it was applied just now
+		<-proposed.done // it is being applied just now
 		return
 	}
-	for _, p := range ps {
-		p.finish(nil, err)
-	}
+	proposed.finish(0, nil, err)
 }
 
 // undecided is the error of a write that was proposed and not seen applied.
@@ -182,33 +193,4 @@ func (q *commitQueue) message(g *groupMessage) ([]byte, error) {
 // readingOf is the clock reading that a message names, in microseconds: see mostBehind.
 func readingOf(now time.Time, latest uint64) uint64 {
 	return max(microseconds(now), latest-min(latest, mostBehind))
-}
-
-// applied wakes the batches of a group, if this process proposed it.
-func (q *commitQueue) applied(g *loggedGroup) {
-	if g.admission == repeated {
-		return // it was applied before
-	}
-	proposed := q.underway.claim(g.id)
-	if proposed == nil {
-		return
-	}
-	for i, p := range proposed.pending {
-		p.place = g.place
-		if g.admission == outdated {
-			p.finish(nil, ErrStale)
-			continue
-		}
-		p.finish(g.result.outcomes[i], g.result.errs[i])
-	}
-	close(proposed.done)
-}
-
-// finish wakes the one that waits for a message, if it is of this process.
-func (u *underway) finish(id uuid.UUID, place uint64, err error) {
-	if proposed := u.claim(id); proposed != nil {
-		proposed.pending[0].place = place
-		proposed.pending[0].finish(nil, err)
-		close(proposed.done)
-	}
 }

@@ -39,10 +39,19 @@ const (
 // RecordSeal enters the digest of a stretch of an agreement's deliveries, and that of the stretch before, into the server's journal.
 // The collection is entered by its id: names are known to those with a role alone.
 func (s *Store) RecordSeal(ctx context.Context, collection uuid.UUID, digest, before journal.Digest) error {
-	return s.record(ctx, Actor{}, registryRecord{act: actSeal, subject: sealSubject + collection.String(), root: digest, before: before})
+	return s.record(ctx, Actor{}, registryRecord{act: actSeal, subject: sealSubject + collection.String() + s.atNode(), root: digest, before: before})
 }
 
-// Sealed returns the digests of deliveries that the server's journal has, by collection, the oldest first.
+// atNode ends the subject of what is a node's own in the journal that all nodes have.
+func (s *Store) atNode() string {
+	if s.opts.Node == "" {
+		return ""
+	}
+	return " at node " + s.opts.Node
+}
+
+// Sealed returns the digests of deliveries that the server's journal has, by collection, the oldest first. In a cluster, where each
+// node has its own account of deliveries, they are those of this node.
 func (s *Store) Sealed() (map[uuid.UUID][]journal.Digest, error) {
 	sealed := map[uuid.UUID][]journal.Digest{}
 	var from journal.Position
@@ -53,7 +62,8 @@ func (s *Store) Sealed() (map[uuid.UUID][]journal.Digest, error) {
 			if e.Kind != journal.Admin || e.Act != actSeal {
 				return true
 			}
-			if id, err := uuid.Parse(strings.TrimPrefix(e.Subject, sealSubject)); err == nil {
+			text, own := strings.CutSuffix(strings.TrimPrefix(e.Subject, sealSubject), s.atNode())
+			if id, err := uuid.Parse(text); own && err == nil {
 				sealed[id] = append(sealed[id], e.Digest)
 			}
 			return true
@@ -72,6 +82,11 @@ const actRestore = "restore"
 // agreements if all is set, and always the server's own. An auditor who kept a head from after the backup sees where the other
 // history begins. An agreement that cannot be opened is passed over: its journal cannot be read either.
 func RecordRestore(ctx context.Context, dir string, by Actor, m *BackupManifest, name agreement.Name, all bool) (err error) {
+	if all { // a backup of a node of a cluster becomes a folder of its own
+		if err := LeaveLog(dir); err != nil {
+			return fmt.Errorf("record the restore: %w", err)
+		}
+	}
 	s, err := Open(dir, Options{})
 	if err != nil {
 		return fmt.Errorf("record the restore: %w", err)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/accord-taxii/accord/internal/agreement"
 )
 
@@ -24,6 +26,9 @@ func RestoreAgreement(ctx context.Context, backup, dir string, name agreement.Na
 		return nil, "", fmt.Errorf("restore agreement %s: %w", name, err)
 	}
 	defer unlockFolder(lock, false)
+	if err := refuseCluster(dir); err != nil {
+		return nil, "", fmt.Errorf("restore agreement %s: %w", name, err)
+	}
 	listed, err := listAgreements(filepath.Join(dir, registryName))
 	if err != nil {
 		return nil, "", fmt.Errorf("restore agreement %s: %w", name, err)
@@ -56,11 +61,42 @@ func RestoreRegistry(ctx context.Context, backup, dir string, trusted []string) 
 		return nil, "", fmt.Errorf("restore accord.db: %w", err)
 	}
 	defer unlockFolder(lock, false)
+	if err := refuseCluster(dir); err != nil {
+		return nil, "", fmt.Errorf("restore accord.db: %w", err)
+	}
 	f := slices.IndexFunc(m.Files, func(f BackupFile) bool { return f.Name == registryName }) // there is one: checkParts
 	if kept, err = replaceFile(ctx, backup, dir, m.Files[f]); err != nil {
 		return nil, "", fmt.Errorf("restore accord.db: %w", err)
 	}
 	return m, kept, nil
+}
+
+// errNodeRestored says that a file of a node of a cluster is not to be restored.
+var errNodeRestored = errors.New("the data folder is a node of a cluster, and a file of a backup is behind those of the other nodes: let the node join anew")
+
+// refuseCluster refuses a folder of a cluster, also one whose accord.db cannot be read.
+func refuseCluster(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, clusterName)); err == nil {
+		return errNodeRestored
+	}
+	path := filepath.Join(dir, registryName)
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	db, err := openRegistry(path, true)
+	if err != nil {
+		return nil // it is damaged, which is why it is restored
+	}
+	defer db.Close()
+	in := false
+	err = db.View(func(tx *bolt.Tx) error {
+		in = tx.Bucket(bucketLog) != nil
+		return nil
+	})
+	if in {
+		return errNodeRestored
+	}
+	return err
 }
 
 // replaceFile replaces a file in the data folder by the one in a backup, once the copy is complete and durable.

@@ -25,6 +25,7 @@ const (
 	registryName   = "accord.db"
 	agreementsName = "agreements"
 	lockName       = "lock"
+	clusterName    = "cluster" // of internal/cluster, which alone knows what is in it
 )
 
 // Store is a data folder, open: accord.db and a file per agreement.
@@ -79,6 +80,7 @@ type Options struct {
 	// with the log of that cluster only, until LeaveLog.
 	Log     Log
 	Cluster string
+	Node    string // its name in the cluster: in the server's journal it stands beside what is this node's own
 
 	// HeadDiffers, when set, is told of a journal that differs from that of the node that wrote a message, on the goroutine
 	// that applies it and after it is applied. It must not wait for that goroutine.
