@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -24,15 +26,45 @@ on, and which term says so if not. It is what a release would decide that began
 now; nothing is changed. A server does the releases by itself, all the time.`,
 		Example: "  accord agreement release gsp --to members --dry-run --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
-	}, func(ctx context.Context, ad *admin.Client, args []string) ([]follow.Decision, error) {
+	}, func(ctx context.Context, ad *admin.Client, args []string) (preview, error) {
 		if !dryRun {
-			return nil, withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
+			return preview{}, withHint(usageError("a server releases by itself as objects come"), "--dry-run shows what it does and would do")
 		}
-		return ad.PreviewRelease(ctx, agreement.Name(args[0]), agreement.Name(to))
-	}, writeDecisions)
+		list, err := ad.PreviewRelease(ctx, agreement.Name(args[0]), agreement.Name(to))
+		if err != nil {
+			return preview{}, err
+		}
+		outboxes, err := ad.Outboxes(ctx)
+		return preview{list, outboxes.Outboxes}, err
+	}, writePreview)
 	cmd.Flags().StringVar(&to, "to", "", "only to this `TARGET`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
 	return cmd
+}
+
+// preview is what releases would pass on, and how the outboxes of those to other servers are.
+type preview struct {
+	decisions []follow.Decision
+	outboxes  []admin.Outbox
+}
+
+// MarshalJSON writes the decisions.
+func (p preview) MarshalJSON() ([]byte, error) { return json.Marshal(p.decisions) }
+
+// writePreview writes decisions, and what becomes of what is withdrawn later at other servers.
+func writePreview(w io.Writer, p preview) error {
+	if err := writeDecisions(w, p.decisions); err != nil {
+		return err
+	}
+	for _, o := range p.outboxes {
+		if !slices.ContainsFunc(p.decisions, func(d follow.Decision) bool { return string(d.Target) == o.Agreement }) {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n", o.Agreement, withdrawalText(o)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeDecisions writes a line a version, and a sum a target.

@@ -30,7 +30,7 @@ verify with a program of their own.
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditCheckpoint(e), newAuditKey(e), newAuditProve(e), newAuditVerify(e), newAuditVerifyEvidence(e), newAuditCompare(e), newAuditVerifyReport(e), newAuditDeliveries(e), newAuditWitness(e))
+	cmd.AddCommand(newAuditCheckpoint(e), newAuditKey(e), newAuditProve(e), newAuditVerify(e), newAuditVerifyEvidence(e), newAuditCompare(e), newAuditVerifyReport(e), newAuditTrace(e), newAuditDeliveries(e), newAuditWitness(e))
 	return cmd
 }
 

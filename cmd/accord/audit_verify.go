@@ -17,6 +17,7 @@ func newAuditVerify(e *env) *cobra.Command {
 	var file string
 	var trusted []string
 	var quick bool
+	var peers bool
 	var show string
 	var asked audit.Verification
 	cmd := &cobra.Command{
@@ -37,12 +38,21 @@ is enough of them, --max-age how old their cosignatures may be.
 --file verifies the file of an agreement instead, such as one of a backup, with
 its objects and indexes.
 
+--peer verifies what other servers have signed instead: of the server that the
+agreement's mirror follows, which is asked for its head of now, and of servers
+whose mirrors follow the agreement. SAME: each head continues the one before.
+Otherwise it exits with 1, and the first word says how a server contradicts what
+it signed: FORK (two histories), REWOUND (entries are gone), OTHER KEY, OTHER
+JOURNAL; or NONE: no server has signed anything. accord audit trace has the same
+proof for one object.
+
 --trusted-key is a key that you have by a way you trust; a key that it has named
 its successor is trusted, too. Without it the keys are the server's own.
 --quick checks signatures and consistency but does not read the entries.
 
 ` + sourceHelp,
 		Example: `  accord audit verify gsp.checkpoint --agreement gsp --url https://ti.example.org/ --user auditor --trusted-key ti.key
+  accord audit verify --peer --agreement vendor-copy --data /var/lib/accord
   accord audit verify gsp.checkpoint --file backup/agreements/91a7b528-80eb-42ed-a74d-c6fbd5a26116.db`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,6 +78,12 @@ its successor is trusted, too. Without it the keys are the server's own.
 			if file != "" {
 				return verifyFile(cmd.Context(), e, file, from, v)
 			}
+			if peers {
+				if from.name == "" || v.Kept != nil {
+					return usageError("--peer takes --agreement and no checkpoint: the server keeps what its peers signed")
+				}
+				return from.ask(e, func(a *audit.Client) error { return verifyPeers(cmd.Context(), e, a, from, v.Keys) })
+			}
 			if from.name == "" && !from.server {
 				return usageError("--agreement is missing: it says whose journal to verify; --server is the server's own")
 			}
@@ -91,6 +107,8 @@ its successor is trusted, too. Without it the keys are the server's own.
 	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
 	cmd.Flags().BoolVar(&quick, "quick", false, "do not read the entries")
 	from.addServer(cmd)
+	cmd.Flags().BoolVar(&peers, "peer", false, "verify what other servers have signed of the journals that mirrors follow")
+	cmd.MarkFlagsMutuallyExclusive("peer", "file", "quick", "show", "server", "witness")
 	cmd.Flags().StringVar(&show, "show", "", "print the entries about the object `OBJECT-ID`")
 	cmd.Flags().StringArrayVar(&asked.Witnesses, "witness", nil, "`KEY` of a witness that must have cosigned, or a file with keys; may be repeated")
 	cmd.Flags().IntVar(&asked.AtLeast, "at-least", 0, "so many witnesses are enough, `N`; by default all")

@@ -25,7 +25,7 @@ These commands say how mirrors are, and have one visit now, pause or go on. They
 are for operators.`,
 		Example: "  accord mirror list --data /var/lib/accord",
 	})
-	cmd.AddCommand(newMirrorList(e, t), newMirrorNow(e, t), newMirrorPause(e, t, true), newMirrorPause(e, t, false))
+	cmd.AddCommand(newMirrorList(e, t), newMirrorNow(e, t), newMirrorPause(e, t, true), newMirrorPause(e, t, false), newMirrorTrust(e, t))
 	return cmd
 }
 
@@ -59,6 +59,9 @@ func writeMirrors(w io.Writer, list admin.MirrorList) error {
 		return err
 	}
 	for _, m := range list.Mirrors {
+		if err := writeShown(w, m); err != nil {
+			return err
+		}
 		if m.Reason == "" {
 			continue
 		}
@@ -112,6 +115,40 @@ func newMirrorPause(e *env, t *target, pause bool) *cobra.Command {
 	}
 	return reports(e, t, cmd, func(ctx context.Context, ad *admin.Client, args []string) (admin.MirrorState, error) {
 		return ad.PauseMirror(ctx, agreement.Name(args[0]), pause)
+	}, func(w io.Writer, m admin.MirrorState) error {
+		return writeMirrors(w, admin.MirrorList{Mirrors: []admin.MirrorState{m}})
+	})
+}
+
+// writeShown says what the remote server has shown of its journal.
+func writeShown(w io.Writer, m admin.MirrorState) error {
+	h := m.History
+	if h == nil {
+		return nil
+	}
+	text := fmt.Sprintf("%s: its history is proved up to %s of %s, on %s", m.Agreement, count(int(h.Size), "entry"), h.Origin, h.Proved.UTC().Format(time.RFC3339))
+	if h.Break != "" {
+		text += "; IT CONTRADICTS WHAT IT SIGNED: " + h.Break
+	} else if h.Problem != "" {
+		text += "; since then: " + h.Problem
+	}
+	_, err := fmt.Fprintln(w, oneLine(text))
+	return err
+}
+
+func newMirrorTrust(e *env, t *target) *cobra.Command {
+	return reports(e, t, &cobra.Command{
+		Use:   "trust AGREEMENT",
+		Short: "Accept that a remote server contradicts what it signed",
+		Long: `Accepts the history that the server of a mirror shows, after it contradicted what
+it had signed: it has entries no longer, has others, or signs with another key.
+Ask its operator first; a restored backup is the usual reason. Its history begins
+anew with the head that it showed then. What was kept before stays, and accord
+audit verify --peer goes on to tell of it.`,
+		Example: "  accord mirror trust vendor-copy --data /var/lib/accord",
+		Args:    exactArgs("AGREEMENT"),
+	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.MirrorState, error) {
+		return ad.TrustMirror(ctx, agreement.Name(args[0]))
 	}, func(w io.Writer, m admin.MirrorState) error {
 		return writeMirrors(w, admin.MirrorList{Mirrors: []admin.MirrorState{m}})
 	})

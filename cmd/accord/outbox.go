@@ -11,6 +11,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/push"
 )
 
 func newOutboxCommand(e *env) *cobra.Command {
@@ -46,10 +47,39 @@ there; where the remote server does not delete, a revoked version is posted.`,
 			Example: "  accord outbox retry gsp-to-taxii-example-1f2e3d --data /var/lib/accord",
 		}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Outbox, error) {
 			return ad.RetryOutbox(ctx, agreement.Name(args[0]))
-		}, func(w io.Writer, o admin.Outbox) error {
-			return writeOutboxes(w, admin.OutboxList{Outboxes: []admin.Outbox{o}})
-		}))
+		}, writeOneOutbox),
+		reports(e, t, &cobra.Command{
+			Use: "pause OUTBOX", Short: "Pause an outbox", Args: exactArgs("OUTBOX"),
+			Long:    "Pauses an outbox until accord outbox resume: nothing is posted or withdrawn at the remote server. What comes into it meanwhile waits.",
+			Example: "  accord outbox pause gsp-to-taxii-example-1f2e3d --data /var/lib/accord",
+		}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Outbox, error) {
+			return ad.PauseOutbox(ctx, agreement.Name(args[0]), true)
+		}, writeOneOutbox),
+		reports(e, t, &cobra.Command{
+			Use: "resume OUTBOX", Short: "Let an outbox go on", Args: exactArgs("OUTBOX"),
+			Long:    "Lets an outbox that was paused go on, where it was.",
+			Example: "  accord outbox resume gsp-to-taxii-example-1f2e3d --data /var/lib/accord",
+		}, func(ctx context.Context, ad *admin.Client, args []string) (admin.Outbox, error) {
+			return ad.PauseOutbox(ctx, agreement.Name(args[0]), false)
+		}, writeOneOutbox))
 	return cmd
+}
+
+func writeOneOutbox(w io.Writer, o admin.Outbox) error {
+	return writeOutboxes(w, admin.OutboxList{Outboxes: []admin.Outbox{o}})
+}
+
+// withdrawalText says what becomes of withdrawals at an outbox's server, by what became of the latest.
+func withdrawalText(o admin.Outbox) string {
+	switch o.Withdrew {
+	case push.WithdrewDeleted:
+		return "what is withdrawn is deleted at " + oneLine(o.URL) + ", as the latest withdrawal was"
+	case push.WithdrewRevoked:
+		return oneLine(o.URL) + " does not delete: what is withdrawn is revoked there by a later version, as the latest withdrawal was"
+	case push.WithdrewRemaining:
+		return oneLine(o.URL) + " neither deletes nor takes a revoked version: what is withdrawn REMAINS there, as the latest withdrawal did"
+	}
+	return "nothing has been withdrawn at " + oneLine(o.URL) + " yet: it is deleted or, where the server does not delete, revoked by a later version; what cannot be revoked remains"
 }
 
 func writeOutboxes(w io.Writer, list admin.OutboxList) error {

@@ -62,8 +62,8 @@ func readJSON(r *http.Request, v any) error {
 }
 
 // severalLines are the members of requests that may have line breaks, or are compared with what is stored and nothing else: an
-// apply file, certificates, passwords and their hashes, and what is searched for.
-var severalLines = []string{"text", "client_ca", "client_cas", "password", "password_hash", "password_hashes", "q"}
+// apply file, certificates, passwords and their hashes, what is searched for, and signed notes.
+var severalLines = []string{"text", "client_ca", "client_cas", "password", "password_hash", "password_hashes", "q", "signed", "successions"}
 
 // checkLines refuses characters that act on a terminal, or on a page, in the texts of a request.
 func checkLines(name string, v reflect.Value) error {

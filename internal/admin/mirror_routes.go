@@ -10,6 +10,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/mirror"
+	"github.com/accord-taxii/accord/internal/peer"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -48,8 +49,20 @@ type MirrorState struct {
 	Visited   time.Time `json:"visited,omitzero"`
 	Complete  time.Time `json:"complete,omitzero"` // when a visit last came to the end of the remote collection
 	Next      time.Time `json:"next_visit,omitzero"`
-	After     time.Time `json:"after,omitzero"` // everything added there up to here was taken
+	After     time.Time `json:"after,omitzero"`    // everything added there up to here was taken
+	History   *Shown    `json:"history,omitempty"` // of the remote journal; absent where the remote server is no Accord
 	mirror.Counts
+}
+
+// Shown is what a remote server has shown of the journal of the collection that a mirror follows.
+type Shown struct {
+	Origin  string    `json:"origin"`            // of its heads
+	Key     string    `json:"key"`               // that signs them
+	Size    uint64    `json:"size"`              // entries under the newest head that is kept
+	Since   time.Time `json:"since"`             // the first head
+	Proved  time.Time `json:"proved"`            // when it was last shown to continue
+	Break   string    `json:"break,omitempty"`   // how it contradicts what it signed, until an operator accepts that
+	Problem string    `json:"problem,omitempty"` // why the latest exchange of heads failed
 }
 
 // MirrorList lists mirrors.
@@ -86,6 +99,9 @@ func (s *Service) mirrorView(col *store.Collection) (v MirrorState, err error) {
 	} else {
 		v.Reason = "no server is running"
 	}
+	if v.History, err = s.shownTo(col); err != nil {
+		return v, err
+	}
 	paused, err := mirror.Paused(col)
 	if err != nil {
 		return v, err
@@ -100,6 +116,25 @@ func (s *Service) mirrorView(col *store.Collection) (v MirrorState, err error) {
 		v.Next = time.Time{}
 	}
 	return v, nil
+}
+
+// shownTo returns what the remote server has shown of its journal to the mirror of a collection; nil: nothing.
+func (s *Service) shownTo(col *store.Collection) (*Shown, error) {
+	a := col.Agreement()
+	p, ok, err := peer.Get(col, peer.Followed(mirror.Source(a.Mirror.URL)))
+	if err != nil || !ok {
+		return nil, err
+	}
+	shown := &Shown{Origin: p.Origin, Key: p.Key, Size: p.Size, Since: p.Began, Proved: p.Proved}
+	for _, b := range p.Breaks {
+		if b.Accepted.IsZero() {
+			shown.Break = b.Kind + ": " + b.Problem
+		}
+	}
+	if s.mirrors != nil {
+		shown.Problem = s.mirrors.History(a.Name).Error
+	}
+	return shown, nil
 }
 
 // mirrored returns the collection of the agreement in the path, which has a mirror.
@@ -197,6 +232,10 @@ func (s *Service) mirrorStatus(st *Status, now time.Time) error {
 		case v.Status == MirrorPaused && col.Agreement().State(now) == agreement.Active:
 			f.Message, f.Command = "its mirror is paused: "+v.Reason, fmt.Sprintf("accord mirror resume %s --data %s", v.Agreement, st.Data)
 			st.inform(f)
+		}
+		if v.History != nil && v.History.Break != "" {
+			st.find(Finding{Agreement: col.Agreement().Name, Message: "the server that its mirror follows contradicts what it signed: " + v.History.Break,
+				Command: fmt.Sprintf("accord audit verify --peer --agreement %s --data %s", v.Agreement, st.Data)})
 		}
 	}
 	return nil

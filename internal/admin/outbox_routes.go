@@ -27,13 +27,15 @@ var outboxRoutes = []route{
 		method: http.MethodPost, path: "outboxes/{name}/retry/", reach: operators, do: (*Service).retryOutbox,
 		summary: "Try again what failed", note: "What was sent is not sent again.", answer: Outbox{},
 	},
+	{method: http.MethodPost, path: "outboxes/{name}/pause/", reach: operators, do: (*Service).pauseOutbox, summary: "Pause an outbox", note: "Nothing is sent until it goes on.", answer: Outbox{}},
+	{method: http.MethodPost, path: "outboxes/{name}/resume/", reach: operators, do: (*Service).resumeOutbox, summary: "Let an outbox go on", answer: Outbox{}},
 }
 
 // Outbox is how an outbox is.
 type Outbox struct {
 	Agreement string    `json:"agreement"`
 	URL       string    `json:"url"`
-	Status    string    `json:"status"` // active, failing, or waiting: nothing was sent yet
+	Status    string    `json:"status"` // active, failing, paused, or waiting: nothing was sent yet
 	Reason    string    `json:"reason,omitempty"`
 	Fault     string    `json:"fault,omitempty"`
 	Advice    string    `json:"advice,omitempty"`
@@ -60,6 +62,10 @@ func (s *Service) outboxView(col *store.Collection, details bool) (d OutboxDetai
 	d = OutboxDetails{Outbox: Outbox{Agreement: string(a.Name), URL: a.Push.URL, Status: MirrorWaiting}, Refused: []push.Failure{}, Receipts: []push.Receipt{}}
 	st, failures, receipts, err := push.Read(col, details)
 	d.State, d.Refused, d.Receipts = st, append(d.Refused, failures...), append(d.Receipts, receipts...)
+	if st.Paused != nil {
+		d.Status, d.Reason = MirrorPaused, fmt.Sprintf("%s paused it on %s", st.Paused.By, st.Paused.At.UTC().Format(time.RFC3339))
+		return d, err
+	}
 	if err != nil || s.pushes == nil {
 		d.Reason = "no server is running"
 		return d, err
@@ -125,6 +131,27 @@ func (s *Service) retryOutbox(c call) (any, error) {
 	return d.Outbox, err
 }
 
+func (s *Service) pauseOutbox(c call) (any, error) {
+	return s.setOutboxPaused(c, &mirror.Pause{At: s.now().UTC().Truncate(time.Second), By: string(c.caller.Account)})
+}
+
+func (s *Service) resumeOutbox(c call) (any, error) { return s.setOutboxPaused(c, nil) }
+
+func (s *Service) setOutboxPaused(c call, p *mirror.Pause) (any, error) {
+	col, err := s.outbox(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := push.SetPaused(c.Context(), col, p); err != nil {
+		return nil, err
+	}
+	if s.pushes != nil {
+		s.pushes.Notify(c.agreement())
+	}
+	d, err := s.outboxView(col, false)
+	return d.Outbox, err
+}
+
 // outboxStatus is about outboxes that fail.
 func (s *Service) outboxStatus(st *Status, now time.Time) error {
 	for _, col := range s.store.Collections() {
@@ -140,6 +167,9 @@ func (s *Service) outboxStatus(st *Status, now time.Time) error {
 		case d.Status == MirrorFailing && (now.Sub(d.Failing) > mirrorPatience || d.Fault == mirror.FaultSetup || d.Fault == mirror.FaultLogin):
 			f.Message = fmt.Sprintf("pushing to %s has failed since %s: %s", d.URL, d.Failing.UTC().Format(time.RFC3339), d.Reason)
 			st.find(f)
+		case d.Status == MirrorPaused:
+			f.Message, f.Command = "it is paused: "+d.Reason, fmt.Sprintf("accord outbox resume %s --data %s", d.Agreement, st.Data)
+			st.inform(f)
 		case d.Remaining > 0:
 			f.Message = fmt.Sprintf("%d versions that were withdrawn are still at %s, which neither deletes nor revokes them", d.Remaining, d.URL)
 			st.find(f)
@@ -164,4 +194,13 @@ func (c *Client) Outbox(ctx context.Context, name agreement.Name) (d OutboxDetai
 // RetryOutbox has what failed tried again.
 func (c *Client) RetryOutbox(ctx context.Context, name agreement.Name) (o Outbox, err error) {
 	return o, c.do(ctx, http.MethodPost, "outboxes/"+url.PathEscape(string(name))+"/retry/", nil, &o)
+}
+
+// PauseOutbox pauses an outbox, or lets it go on.
+func (c *Client) PauseOutbox(ctx context.Context, name agreement.Name, pause bool) (o Outbox, err error) {
+	act := "resume/"
+	if pause {
+		act = "pause/"
+	}
+	return o, c.do(ctx, http.MethodPost, "outboxes/"+url.PathEscape(string(name))+"/"+act, nil, &o)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/ingest"
+	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -242,6 +243,19 @@ func (s *Service) serveRetry(c call) (any, error) {
 	answer := RetryAnswer{Rules: []RuleCount{}, Statuses: []string{}}
 	tried := map[store.RefusedKey]bool{}
 	for _, party := range slices.Sorted(maps.Keys(keys)) {
+		if party == agreement.MirrorParty {
+			these, accepted, err := mirror.Retry(c.Context(), r.col, keys[party], s.now(), s.limits)
+			if err != nil {
+				return nil, err
+			}
+			answer.Tried += len(these)
+			answer.Accepted += accepted
+			answer.Refused += len(these) - accepted
+			for _, key := range these {
+				tried[key] = true
+			}
+			continue
+		}
 		p, ok := s.store.Registry().Party(party)
 		if !ok {
 			p = agreement.Party{Name: party}

@@ -74,6 +74,7 @@ type Agreement struct {
 	Collection  Collection   `json:"collection"`
 	Parties     []Membership `json:"parties"`
 	Members     string       `json:"members,omitempty"` // MembersConfidential (default) or MembersVisible
+	Origins     string       `json:"origins,omitempty"` // OriginsHidden (default) or OriginsVisible
 	Term        Term         `json:"term"`
 	Accept      Accept       `json:"accept"`
 	Release     []Release    `json:"release,omitempty"`
@@ -120,6 +121,12 @@ type Accept struct {
 const (
 	MembersConfidential = "confidential" // a party does not see the others
 	MembersVisible      = "visible"
+)
+
+// Values of Origins; the first is the default.
+const (
+	OriginsHidden  = "hidden"  // where objects came from is not shown to those that receive them
+	OriginsVisible = "visible" // a party may trace what it received to the entry it was taken from, here or on another server
 )
 
 // Values of Accept's choices; the first of each pair is the default.

@@ -36,6 +36,7 @@ func Check(a *Agreement) []Fault {
 	c.collection(a.Collection)
 	c.parties(a.Parties)
 	c.choice("members", a.Members, MembersConfidential, MembersVisible)
+	c.choice("origins", a.Origins, OriginsHidden, OriginsVisible)
 	switch t := a.Term; {
 	case t.From.IsZero() || t.Until.IsZero() || t.From.Before(t.Until):
 	case t.From.Equal(t.Until):

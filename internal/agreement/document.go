@@ -33,6 +33,9 @@ func (a *Agreement) Canonical() *Agreement {
 	c.Accept.Markings = c.Accept.Markings.canonical()
 	c.Accept.Tolerate = sortedSet(c.Accept.Tolerate)
 	c.Members = cmp.Or(c.Members, MembersConfidential)
+	if c.Origins == OriginsHidden {
+		c.Origins = "" // documents of before it have none
+	}
 	c.Accept.Warnings = cmp.Or(c.Accept.Warnings, WarningsAccept)
 	c.Accept.CreatedBy = cmp.Or(c.Accept.CreatedBy, CreatedByAny)
 	c.Accept.FutureModified = cmp.Or(c.Accept.FutureModified, FutureReject)

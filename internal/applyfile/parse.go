@@ -309,7 +309,7 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 		e.at("parties", func(n *yaml.Node) {
 			r.list(n, "parties", func(n *yaml.Node) { e.membership(n, &a.Parties) })
 		}),
-		e.words("members", &a.Members),
+		e.words("members", &a.Members), e.words("origins", &a.Origins),
 		e.at("term", func(n *yaml.Node) {
 			r.mapping(n, "a term", e.date("term.from", &a.Term.From), e.date("term.until", &a.Term.Until))
 		}),

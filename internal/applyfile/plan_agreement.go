@@ -133,7 +133,8 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 			APIRoot     string `json:"api_root"`
 			Public      bool   `json:"public"`
 			Members     string `json:"members"`
-		}{a.Title, a.Description, a.APIRoot, a.Public, a.Members}
+			Origins     string `json:"origins"`
+		}{a.Title, a.Description, a.APIRoot, a.Public, a.Members, a.Origins}
 	}
 	add("", differ(plain(now), plain(want)))
 	add("collection.", differ(now.Collection, want.Collection))

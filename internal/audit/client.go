@@ -91,6 +91,11 @@ func (c *Client) Content(ctx context.Context, name agreement.Name, p journal.Pos
 	return c.Fetch(ctx, ofAgreement(name, fmt.Sprintf("content/?entry=%d", p)))
 }
 
+// Peers returns what is kept of journals of other servers; the server that a mirror follows is asked for its head of now.
+func (c *Client) Peers(ctx context.Context, name agreement.Name) (list PeerList, err error) {
+	return list, c.read(ctx, ofAgreement(name, "peers/?now=1"), &list)
+}
+
 // History returns a page of the history of an object, or of the whole journal when object is empty.
 func (c *Client) History(ctx context.Context, name agreement.Name, object string, after journal.Position) (h History, err error) {
 	query := fmt.Sprintf("history/?after=%d", after)

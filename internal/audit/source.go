@@ -18,6 +18,9 @@ type Source struct {
 
 	// Cosigned, when set, returns the newest head of the server's own journal that witnesses have cosigned; nil: none.
 	Cosigned func() []byte
+
+	// Upstream, when set, asks another server where it has an object from; nil: traces end with this one.
+	Upstream Upstream
 }
 
 // View is what a caller may see of the history of one agreement.

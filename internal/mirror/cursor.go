@@ -21,6 +21,7 @@ type cursor struct {
 	Last  time.Time `json:"last,omitzero"`   // of the newest object on the pages since After
 	Form  timeForm  `json:"form,omitempty"`  // of added_after that the server takes
 	Plain bool      `json:"plain,omitempty"` // the server does not take match[version]
+	Old   bool      `json:"old,omitempty"`   // the server speaks TAXII 2.0
 
 	Counts
 }

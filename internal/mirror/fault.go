@@ -31,10 +31,11 @@ const (
 	FaultDates       = "dates"       // it gives so many objects one date_added that its pages do not lead on
 	FaultVersion     = "version"     // it speaks another version of TAXII
 	FaultSetup       = "setup"       // this side lacks what it needs, such as a password
+	FaultHistory     = "history"     // it contradicts what it signed before; visits go on
 )
 
 // Faults lists all names.
-var Faults = []string{FaultUnreachable, FaultCertificate, FaultLogin, FaultMissing, FaultBusy, FaultStatus, FaultNotTAXII, FaultTooLarge, FaultLoop, FaultDates, FaultVersion, FaultSetup}
+var Faults = []string{FaultUnreachable, FaultCertificate, FaultLogin, FaultMissing, FaultBusy, FaultStatus, FaultNotTAXII, FaultTooLarge, FaultLoop, FaultDates, FaultVersion, FaultSetup, FaultHistory}
 
 func fault(name, advice, format string, args ...any) *Fault {
 	return &Fault{Name: name, Advice: advice, err: fmt.Errorf(format, args...)}

@@ -42,6 +42,12 @@ func (l *listing) has(v store.StoredVersion) bool {
 	return listed
 }
 
+// manifestRecord is a record of a manifest, with all versions of the object in TAXII 2.0.
+type manifestRecord struct {
+	taxii.ManifestRecord
+	Versions []string `json:"versions"`
+}
+
 // mostListed bounds a manifest: 64 MiB of digests.
 const mostListed = 4 << 20
 
@@ -59,11 +65,12 @@ func (v *visit) list(ctx context.Context) (*listing, error) {
 	var after time.Time
 	for {
 		var m struct {
-			More    bool                   `json:"more"`
-			Next    json.RawMessage        `json:"next"`
-			Objects []taxii.ManifestRecord `json:"objects"`
+			More    bool             `json:"more"`
+			Next    json.RawMessage  `json:"next"`
+			Objects []manifestRecord `json:"objects"`
 		}
-		if _, err := v.remote.get(ctx, "manifest/", q, &m); err != nil {
+		h, err := v.remote.get(ctx, "manifest/", q, &m)
+		if err != nil {
 			if faultOf(err) == nil && ctx.Err() == nil {
 				err = fault(FaultStatus, "", "the manifest: %w", err)
 			}
@@ -73,8 +80,10 @@ func (v *visit) list(ctx context.Context) (*listing, error) {
 		for _, r := range m.Objects {
 			id := strings.ToLower(r.ID)
 			l.ids = append(l.ids, digestOf(id))
-			if at, err := stix.ParseInstant(r.Version); err == nil {
-				l.versions = append(l.versions, digestOf(id, string(at.AppendKey(nil))))
+			for _, version := range append(r.Versions, r.Version) {
+				if at, err := stix.ParseInstant(version); err == nil {
+					l.versions = append(l.versions, digestOf(id, string(at.AppendKey(nil))))
+				}
 			}
 			if at, err := taxii.ParseTime(r.DateAdded); err == nil && at.After(last) {
 				last = at
@@ -84,7 +93,7 @@ func (v *visit) list(ctx context.Context) (*listing, error) {
 			return nil, fault(FaultTooLarge, "", "the manifest lists more than %d versions", mostListed)
 		}
 		next := nextText(m.Next)
-		if !m.More && next == "" {
+		if !m.More && !h.more && next == "" {
 			break
 		}
 		switch at := last.Add(-time.Microsecond); {

@@ -35,8 +35,9 @@ const (
 
 // Manager runs the mirrors of a store.
 type Manager struct {
-	config Config
-	turns  chan struct{} // capacity is how many visits run at once
+	config  Config
+	turns   chan struct{} // capacity is how many visits run at once
+	tracing chan struct{} // capacity is how many traces are asked for at once
 
 	mu      sync.Mutex
 	runners map[agreement.Name]*runner // guarded by mu
@@ -52,7 +53,7 @@ func New(c Config) *Manager {
 	if c.Failed == nil {
 		c.Failed = func(error) {}
 	}
-	return &Manager{config: c, turns: make(chan struct{}, mostAtOnce), runners: map[agreement.Name]*runner{}, faults: map[string]uint64{}}
+	return &Manager{config: c, turns: make(chan struct{}, mostAtOnce), tracing: make(chan struct{}, mostAtOnce), runners: map[agreement.Name]*runner{}, faults: map[string]uint64{}}
 }
 
 // Outcome is how the last visits of a mirror went.
@@ -77,6 +78,7 @@ type runner struct {
 
 	mu      sync.Mutex
 	outcome Outcome // guarded by mu
+	history History // guarded by mu
 
 	// Used by the runner's goroutine alone.
 	remote  *remote
@@ -84,6 +86,9 @@ type runner struct {
 	secret  string
 	missing map[journal.Position]bool // what the last manifest did not list
 	list    time.Time                 // when the manifest may be read again
+	accord  *accord                   // nil: the remote server is none, as far as is known
+	unasked time.Time                 // when it may be asked again whether it is
+	heads   time.Time                 // when heads are exchanged again
 }
 
 // Run visits until ctx ends, with a goroutine for each agreement.
@@ -167,7 +172,7 @@ func (r *runner) run(ctx context.Context) {
 			continue
 		default:
 			if err == nil {
-				err = r.visit(ctx)
+				err = r.visit(ctx, asked != nil)
 			}
 			if ctx.Err() != nil {
 				return
@@ -206,11 +211,12 @@ func (r *runner) prepare() (changed bool, err error) {
 		return true, err
 	}
 	r.remote, r.terms, r.secret, r.missing, r.list = made, a.Mirror, secret, nil, time.Time{}
+	r.accord, r.unasked, r.heads = nil, time.Time{}, time.Time{}
 	return true, nil
 }
 
-// visit makes one visit, in its turn.
-func (r *runner) visit(ctx context.Context) error {
+// visit makes one visit, in its turn. asked says that an operator asks for it.
+func (r *runner) visit(ctx context.Context, asked bool) error {
 	m := r.manager
 	select {
 	case m.turns <- struct{}{}:
@@ -218,12 +224,19 @@ func (r *runner) visit(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	v := &visit{remote: r.remote, col: r.col, terms: r.terms, now: m.config.Now, limits: m.config.Limits, step: func(string) {}}
-	if err := v.run(ctx); err != nil || r.terms.Gone != agreement.GoneWithdraw || time.Now().Before(r.list) {
+	r.identify(ctx)
+	v := &visit{remote: r.remote, accord: r.accord, col: r.col, terms: r.terms, now: m.config.Now, limits: m.config.Limits, step: func(string) {}}
+	err := v.run(ctx)
+	if asked || v.came {
+		r.heads = time.Time{}
+	}
+	if err == nil {
+		r.exchange(ctx)
+	}
+	if err != nil || r.terms.Gone != agreement.GoneWithdraw || time.Now().Before(r.list) {
 		return err
 	}
 	began := time.Now()
-	var err error
 	r.missing, err = v.withdraw(ctx, r.missing)
 	r.list = time.Now().Add(listShare * time.Since(began))
 	return err

@@ -20,6 +20,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/stix"
+	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -324,8 +325,26 @@ func TestTheTermsJudgeAMirror(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// With terms that take it, everything is read again.
+	// With terms that take it, what was kept is tried again, and is the mirror's.
 	l.change(func(a *agreement.Agreement) { a.Accept.Types = nil })
+	var keys []store.RefusedKey
+	if err := l.col.Refused(agreement.MirrorParty, time.Time{}, nil, func(k store.KeptRefusal) bool { keys = append(keys, k.Key); return true }); err != nil {
+		t.Fatal(err)
+	}
+	if tried, accepted, err := mirror.Retry(t.Context(), l.col, keys, time.Now(), ijson.Limits{}); err != nil || len(tried) != 2 || accepted != 1 {
+		t.Errorf("tried again %d, of which %d were accepted, want 2 and 1: %v", len(tried), accepted, err)
+	}
+	err = l.col.Snapshot(func(s *store.Snapshot) error {
+		vs, err := s.Versions(stix.ID(accordtest.ToolID(1)))
+		if len(vs) != 1 || vs[0].Owner.Source != mirror.Source(p.collection()) || vs[0].Owner.Party != "" {
+			t.Errorf("the owner of what was tried again is %+v", vs)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Everything can be read again, too: what is here already stays as it is.
 	if err := mirror.Again(t.Context(), l.col); err != nil {
 		t.Fatal(err)
 	}

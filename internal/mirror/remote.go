@@ -33,6 +33,7 @@ type remote struct {
 	base   string // URL of the collection, with a slash at its end
 	client *http.Client
 	login  login
+	old    bool  // it speaks TAXII 2.0
 	most   int64 // bytes of an answer
 	now    func() time.Time
 }
@@ -105,6 +106,7 @@ func (e *refused) Error() string {
 type head struct {
 	last time.Time // X-TAXII-Date-Added-Last; zero: missing, or no time
 	date time.Time // of the remote server's clock; zero: missing
+	more bool      // TAXII 2.0: the answer is a part of the whole
 }
 
 // get reads a resource below the collection into value. Its errors are a *Fault, errLarge or a *refused.
@@ -132,20 +134,30 @@ func (r *remote) get(ctx context.Context, resource string, query url.Values, val
 	h := head{}
 	h.last, _ = taxii.ParseTime(resp.Header.Get(taxii.HeaderLast))
 	h.date, _ = http.ParseTime(resp.Header.Get("Date"))
+	h.more = r.old && isPart(resp)
 	return h, nil
 }
 
-// once sends one request and reads the answer.
+// once asks for a resource below the collection once.
 func (r *remote) once(ctx context.Context, resource string, query url.Values) (*http.Response, []byte, error) {
 	address := r.base + resource
+	header := http.Header{"Accept": {taxii.MediaType}}
+	if r.old {
+		query = header20(header, resource, query)
+	}
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return r.send(ctx, http.MethodGet, address, header, nil)
+}
+
+// send sends one request and reads the answer.
+func (r *remote) send(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, fault(FaultSetup, "", "%w", err)
 	}
-	req.Header.Set("Accept", taxii.MediaType)
+	req.Header = header.Clone()
 	req.Header.Set("User-Agent", userAgent)
 	if err := r.login.add(ctx, req); err != nil {
 		return nil, nil, err
@@ -155,14 +167,14 @@ func (r *remote) once(ctx context.Context, resource string, query url.Values) (*
 		return nil, nil, connectionFault(ctx, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, r.most+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, r.most+1))
 	if err != nil {
 		return nil, nil, connectionFault(ctx, err)
 	}
-	if int64(len(body)) > r.most {
+	if int64(len(text)) > r.most {
 		return nil, nil, errLarge
 	}
-	return resp, body, nil
+	return resp, text, nil
 }
 
 // connectionFault names what kept an answer from coming.

@@ -62,6 +62,7 @@ func nextText(raw json.RawMessage) string {
 // visit reads a remote collection from the cursor to its end.
 type visit struct {
 	remote *remote
+	accord *accord // nil: the remote server is none
 	col    *store.Collection
 	terms  *agreement.Mirror
 	now    func() time.Time
@@ -73,6 +74,7 @@ type visit struct {
 	items  int // of a page that is asked for
 	pages  map[[8]byte]bool
 	dated  bool         // the date of the last page's end is known
+	came   bool         // something was added
 	step   func(string) // tests kill between steps
 }
 
@@ -85,7 +87,7 @@ func (v *visit) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.kept = v.cursor
+	v.kept, v.remote.old = v.cursor, v.cursor.Old
 	v.items, v.pages = pageItems, map[[8]byte]bool{}
 	for page, empty := 0, 0; page < mostPages; page++ {
 		if err := ctx.Err(); err != nil {
@@ -130,6 +132,7 @@ func (v *visit) page(ctx context.Context) (more bool, objects int, err error) {
 	if err != nil {
 		return false, 0, err
 	}
+	e.More = e.More || h.more
 	next, before := nextText(e.Next), v.cursor
 	if len(e.Objects) > 0 {
 		sum := pageSum(e.Objects)
@@ -265,13 +268,18 @@ func sameInstant(a, b string) bool {
 // ask asks for a page, in the ways that servers take: smaller pages where the answer is too large or fails, added_after in
 // another form, without a next that is no longer known, without match[version].
 func (v *visit) ask(ctx context.Context, resource string, e *envelope) (head, error) {
-	for {
+	for turned := false; ; {
 		*e = envelope{}
 		h, err := v.remote.get(ctx, resource, v.query(), e)
 		var no *refused
+		f := faultOf(err)
 		switch {
 		case err == nil:
 			return h, nil
+		case f != nil && f.Name == FaultVersion && !turned: // it may speak the other version of TAXII
+			turned = true
+			v.remote.old = !v.remote.old
+			v.cursor.Old, v.cursor.Next = v.remote.old, ""
 		case errors.Is(err, errLarge):
 			if v.items == 1 {
 				return head{}, fault(FaultTooLarge, "", "one object makes an answer of more than %d bytes", v.remote.most)
@@ -378,9 +386,15 @@ func (v *visit) add(ctx context.Context, c cursor, objects []json.RawMessage) er
 		if err != nil {
 			return err
 		}
+		places := make([]journal.Position, len(passed))
+		if v.accord != nil && len(passed) > 0 {
+			if places, err = v.accord.positions(ctx, passed); err != nil {
+				return err
+			}
+		}
 		for i := range passed {
 			add := &passed[i]
-			add.Source = journal.Source{Collection: source, Position: journal.Position(v.cursor.Taken + uint64(i) + 1)}
+			add.Source = journal.Source{Collection: source, Position: places[i]}
 			b.Changes = append(b.Changes, store.Change{Add: add})
 		}
 		c.Counts = v.cursor.Counts
@@ -441,6 +455,7 @@ func (v *visit) append(ctx context.Context, c cursor, b store.Batch) error {
 	}
 	v.step("after")
 	v.turn++
+	v.came = v.came || len(b.Changes) > 0
 	v.kept = c
 	for _, o := range result.Outcomes {
 		switch o.Kind {

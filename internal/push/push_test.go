@@ -11,12 +11,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/internal/push"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
@@ -262,10 +264,11 @@ func TestWithdrawals(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*receiver)
 		want   push.Counts
+		last   string
 	}{
-		"a server that deletes":  {func(*receiver) {}, push.Counts{Sent: 3, Deleted: 2}},
-		"one that does not":      {func(r *receiver) { r.noDelete = true }, push.Counts{Sent: 3, Revoked: 1, Remaining: 1}},
-		"one that does not read": {func(r *receiver) { r.noDelete, r.noRead = true, true }, push.Counts{Sent: 3, Remaining: 2}},
+		"a server that deletes":  {func(*receiver) {}, push.Counts{Sent: 3, Deleted: 2}, push.WithdrewDeleted},
+		"one that does not":      {func(r *receiver) { r.noDelete = true }, push.Counts{Sent: 3, Revoked: 1, Remaining: 1}, push.WithdrewRemaining},
+		"one that does not read": {func(r *receiver) { r.noDelete, r.noRead = true, true }, push.Counts{Sent: 3, Remaining: 2}, push.WithdrewRemaining},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
@@ -281,7 +284,7 @@ func TestWithdrawals(t *testing.T) {
 				t.Fatal(err)
 			}
 			st, failures, _, err := push.Read(o.col, true)
-			if err != nil || st.Counts != row.want || len(failures) != int(row.want.Remaining) || st.Queue != 0 {
+			if err != nil || st.Counts != row.want || st.Withdrew != row.last || len(failures) != int(row.want.Remaining) || st.Queue != 0 {
 				t.Errorf("got %+v %+v %v, want %+v", st, failures, err, row.want)
 			}
 			revoked := 0
@@ -294,6 +297,31 @@ func TestWithdrawals(t *testing.T) {
 				t.Errorf("the server has %d revoked versions, want %d", revoked, row.want.Revoked)
 			}
 		})
+	}
+}
+
+// A paused outbox sends nothing and forgets nothing.
+func TestAPausedOutbox(t *testing.T) {
+	r := newReceiver(t)
+	o := newOutbox(t, r.URL+collection, "", "")
+	o.add(tools(0, 3)...)
+	if err := push.SetPaused(t.Context(), o.col, &mirror.Pause{At: time.Now(), By: "root"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.run(); err != nil {
+		t.Fatal(err)
+	}
+	if st := o.state(); len(r.keys()) != 0 || st.Paused == nil || st.Paused.By != "root" || st.Queue == 0 {
+		t.Errorf("paused: the server has %d versions, %+v", len(r.keys()), st)
+	}
+	if err := push.SetPaused(t.Context(), o.col, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.run(); err != nil {
+		t.Fatal(err)
+	}
+	if st := o.state(); len(r.keys()) != 3 || st.Paused != nil || st.Queue != 0 || st.Sent != 3 {
+		t.Errorf("after that: the server has %d versions, %+v", len(r.keys()), st)
 	}
 }
 

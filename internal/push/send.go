@@ -37,8 +37,9 @@ type pusher struct {
 	step       func(string) // tests kill between steps
 
 	progress
-	reset bool  // the terms name another collection than before
-	most  int64 // octets of an envelope; 0: not asked for yet
+	reset  bool  // the terms name another collection than before
+	paused bool  // an operator paused it
+	most   int64 // octets of an envelope; 0: not asked for yet
 }
 
 // version is a version that is to be sent.
@@ -62,6 +63,9 @@ func (p *pusher) run(ctx context.Context) error {
 		w, err := p.next()
 		if err != nil {
 			return err
+		}
+		if p.paused {
+			return nil
 		}
 		if w == nil {
 			if p.length > p.cursor { // what follows means nothing there
@@ -89,6 +93,9 @@ func (p *pusher) next() (w *work, err error) {
 		var err error
 		if p.progress, err = readProgress(s); err != nil {
 			return err
+		}
+		if p.paused = s.State(follower, keyPaused) != nil; p.paused {
+			return nil
 		}
 		if p.reset = p.URL != p.terms.URL; p.reset { // another remote collection gets everything
 			p.cursor, p.meta = 0, meta{URL: p.terms.URL, Receipts: p.Receipts}

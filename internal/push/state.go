@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -22,6 +23,7 @@ const (
 	prefixFailed  = "failed:"
 	prefixReceipt = "receipt:"
 	keyMeta       = "meta"
+	keyPaused     = "paused"
 )
 
 func positionKey(prefix string, p journal.Position) []byte {
@@ -39,9 +41,17 @@ type Counts struct {
 
 type meta struct {
 	URL      string `json:"url"`
-	Receipts uint64 `json:"receipts"` // that were ever kept
+	Receipts uint64 `json:"receipts"`           // that were ever kept
+	Withdrew string `json:"withdrew,omitempty"` // what became of the latest withdrawal there: one of the Withdrew constants
 	Counts
 }
+
+// What becomes of withdrawals at a remote server.
+const (
+	WithdrewDeleted   = "deleted"
+	WithdrewRevoked   = "revoked"   // by a revoked version: the server does not delete
+	WithdrewRemaining = "remaining" // it does neither
+)
 
 // Receipt is what the remote server said about an envelope.
 type Receipt struct {
@@ -88,8 +98,10 @@ func readProgress(s *store.Snapshot) (p progress, err error) {
 
 // State is how far a push has come, as it is shown.
 type State struct {
-	Position journal.Position `json:"position"` // of the outbox, up to which everything was dealt with
-	Queue    uint64           `json:"queue"`    // entries that follow
+	Position journal.Position `json:"position"`           // of the outbox, up to which everything was dealt with
+	Queue    uint64           `json:"queue"`              // entries that follow
+	Withdrew string           `json:"withdrew,omitempty"` // what became of the latest withdrawal there: deleted, revoked or remaining
+	Paused   *mirror.Pause    `json:"paused,omitempty"`
 	Counts
 }
 
@@ -100,7 +112,13 @@ func Read(col *store.Collection, details bool) (st State, failures []Failure, re
 		if err != nil {
 			return err
 		}
-		st = State{p.cursor, uint64(p.length - min(p.cursor, p.length)), p.Counts}
+		st = State{Position: p.cursor, Queue: uint64(p.length - min(p.cursor, p.length)), Withdrew: p.Withdrew, Counts: p.Counts}
+		if text := s.State(follower, keyPaused); text != nil {
+			st.Paused = new(mirror.Pause)
+			if err := json.Unmarshal(text, st.Paused); err != nil {
+				return fmt.Errorf("read whether the push is paused: %w", err)
+			}
+		}
 		if !details {
 			return nil
 		}
@@ -130,13 +148,32 @@ func mustJSON(v any) []byte {
 
 // Retry has what failed tried again: what was sent is not sent again.
 func Retry(ctx context.Context, col *store.Collection) error {
+	return change(ctx, col, func(u *store.FollowerUpdate, p progress) {
+		u.Position, u.Clear = 0, [][]byte{[]byte(prefixFailed)}
+		p.Failed, p.Remaining = 0, 0
+		u.Set = []store.KeyValue{{Key: []byte(keyMeta), Value: mustJSON(p.meta)}}
+	})
+}
+
+// SetPaused pauses the push of an outbox, or lets it go on: p is nil.
+func SetPaused(ctx context.Context, col *store.Collection, pause *mirror.Pause) error {
+	return change(ctx, col, func(u *store.FollowerUpdate, _ progress) {
+		if pause == nil {
+			u.Unset = [][]byte{[]byte(keyPaused)}
+		} else {
+			u.Set = []store.KeyValue{{Key: []byte(keyPaused), Value: mustJSON(pause)}}
+		}
+	})
+}
+
+// change changes what a push keeps.
+func change(ctx context.Context, col *store.Collection, plan func(*store.FollowerUpdate, progress)) error {
 	for try := 1; ; try++ {
-		u := &store.FollowerUpdate{Name: follower, Clear: [][]byte{[]byte(prefixFailed)}}
+		u := &store.FollowerUpdate{Name: follower}
 		err := col.Snapshot(func(s *store.Snapshot) error {
 			p, err := readProgress(s)
-			u.Turn = p.turn
-			p.Failed, p.Remaining = 0, 0
-			u.Set = []store.KeyValue{{Key: []byte(keyMeta), Value: mustJSON(p.meta)}}
+			u.Turn, u.Position = p.turn, uint64(p.cursor)
+			plan(u, p)
 			return err
 		})
 		if err != nil {

@@ -31,6 +31,7 @@ func (p *pusher) withdraw(ctx context.Context, w *work) error {
 	switch errors.As(err, &refused); {
 	case err == nil:
 		m.Deleted++
+		m.Withdrew = WithdrewDeleted
 	case refused == nil:
 		return err
 	case refused.StatusCode == http.StatusNotFound || refused.StatusCode == http.StatusGone:
@@ -39,8 +40,9 @@ func (p *pusher) withdraw(ctx context.Context, w *work) error {
 		if why, err = p.revoke(ctx, e.Object); err != nil {
 			return err
 		}
-		if why == "" {
+		if m.Withdrew = WithdrewRemaining; why == "" {
 			m.Revoked++
+			m.Withdrew = WithdrewRevoked
 		}
 	default:
 		return err
