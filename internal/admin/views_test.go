@@ -173,6 +173,8 @@ func questions(t *testing.T) []string {
 				list = append(list, path+"?object="+accordtest.IndicatorID(n))
 			}
 			list = append(list, path)
+		case strings.HasSuffix(path, "/trace/"):
+			list = append(list, path+"?object="+accordtest.IndicatorID(1))
 		case strings.HasSuffix(path, "/text/"):
 			list = append(list, path+"?agreement=middle&entry=2", path+"?agreement=upper&entry=2")
 		case strings.HasSuffix(path, "/explain/"):

@@ -455,3 +455,90 @@ func TestHeadsThatAreGivenAreBounded(t *testing.T) {
 		t.Errorf("%d peers are kept and %d heads were refused, want 16 and 5; %v", len(list), refused, err)
 	}
 }
+
+// forgedTrace changes a trace on its way, and says what should be wrong with it.
+type forgedTrace struct {
+	name  string
+	forge func(t *audit.Trace)
+	want  string
+}
+
+// A trace that does not hold is an error, whatever is wrong with it.
+func TestAForgedTraceIsFalse(t *testing.T) {
+	vendor, agency := accordtest.New(t), accordtest.New(t)
+	vendor.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(0, 5)...)
+	feed := vendor.URL + "/" + accordtest.Industry + "/collections/" + accordtest.ProgrammeID.String() + "/"
+	follow(t, agency, "feed", feed, accordtest.Agency, nil)
+	visitNow(t, agency, "feed")
+	text := agency.Get(accordtest.Member, "/accord/v1/agreements/feed/trace/?object="+accordtest.IndicatorID(2)).Body
+	other := agency.Get(accordtest.Member, "/accord/v1/agreements/feed/trace/?object="+accordtest.IndicatorID(3)).Body
+	parse := func(text []byte) audit.Trace {
+		t.Helper()
+		trace, err := audit.ParseTrace(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trace
+	}
+	if proved, err := parse(text).Verify(nil); err != nil || !proved.Whole() || len(proved.Versions[0].Steps) != 2 {
+		t.Fatalf("the true one: got %+v %v", proved, err)
+	}
+	keys, err := auditor(vendor, accordtest.Agency).Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []forgedTrace{
+		{"no version", func(t *audit.Trace) { t.Versions = nil }, "no versions"},
+		{"no step", func(t *audit.Trace) { t.Versions[0].Links = nil }, "0 steps"},
+		{"another object", func(t *audit.Trace) { t.Object = accordtest.IndicatorID(3) }, "is about"},
+		{"the entry of another object", func(t *audit.Trace) { t.Versions[0].Links[1] = parse(other).Versions[0].Links[1]; t.Versions[0].Links[1].By = audit.ByMirror }, "is about"},
+		{"a changed entry", func(t *audit.Trace) { t.Versions[0].Links[1].Entry[20] ^= 1 }, ""},
+		{"another position", func(t *audit.Trace) { t.Versions[0].Links[1].Position++ }, ""},
+		{"a head that nobody signed", func(t *audit.Trace) {
+			t.Versions[0].Links[0].Checkpoint = strings.Replace(t.Versions[0].Links[0].Checkpoint, "\n6\n", "\n7\n", 1)
+		}, "signature"},
+		{"another key", func(t *audit.Trace) { t.Versions[0].Links[0].Key = keys.Key }, "signature"},
+		{"another address", func(t *audit.Trace) { t.Versions[0].Links[1].URL = vendor.URL + accordtest.Path(accordtest.Programme) }, "another address"},
+		{"a release between servers", func(t *audit.Trace) { t.Versions[0].Links[1].By = audit.ByRelease }, ""},
+		{"a step by nothing", func(t *audit.Trace) { t.Versions[0].Links[1].By = "" }, "expected"},
+		{"a step that is left out", func(t *audit.Trace) { t.Versions[0].Links = t.Versions[0].Links[1:] }, "cannot have been taken"},
+		{"a step twice", func(t *audit.Trace) { t.Versions[0].Links = append(t.Versions[0].Links, t.Versions[0].Links[1]) }, ""},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			trace := parse(text)
+			f.forge(&trace)
+			if proved, err := trace.Verify(nil); err == nil || !strings.Contains(err.Error(), f.want) {
+				t.Errorf("got %+v %v, want an error about %q", proved, err, f.want)
+			}
+		})
+	}
+	// Cut off, it is true and not whole.
+	trace := parse(text)
+	trace.Versions[0].Links = trace.Versions[0].Links[:1]
+	if proved, err := trace.Verify(nil); err != nil || proved.Whole() {
+		t.Errorf("cut off: got %+v %v", proved, err)
+	}
+}
+
+// Two servers that mirror each other trace an object round and round, and come to an end.
+func TestTracesInACircleEnd(t *testing.T) {
+	one, two := accordtest.New(t), accordtest.New(t)
+	one.Post(accordtest.Agency, accordtest.Path(accordtest.Circle), accordtest.Indicators(0, 2)...)
+	follow(t, two, "copy", one.URL+accordtest.Path(accordtest.Circle), accordtest.Member, nil)
+	two.Change("copy", "change", func(a *agreement.Agreement) { a.Collection.Alias = "copy" })
+	visitNow(t, two, "copy")
+	follow(t, one, "back", two.URL+"/"+accordtest.Members+"/collections/copy/", accordtest.Member, func(a *agreement.Agreement) {
+		a.Release = []agreement.Release{{To: accordtest.Circle}}
+	})
+	visitNow(t, one, "back")
+	one.Change(accordtest.Circle, "change", func(a *agreement.Agreement) { a.Origins, a.Members = agreement.OriginsVisible, agreement.MembersVisible })
+	found, err := auditor(one, accordtest.Member).Trace(t.Context(), "back", accordtest.IndicatorID(1), nil)
+	if err != nil || !found.Whole() || len(found.Versions[0].Steps) != 3 {
+		t.Fatalf("got %+v %v, want three steps", found, err)
+	}
+	// With a position that leads back to itself, the servers ask each other as often as they may.
+	short := one.Get(accordtest.Member, "/accord/v1/agreements/back/trace/?hops=2&object="+accordtest.IndicatorID(1))
+	if trace, err := audit.ParseTrace(short.Body); err != nil || len(trace.Versions[0].Links) != 2 || trace.Versions[0].Ends != audit.EndsLong {
+		t.Errorf("over two servers: got %s %v", short.Body, err)
+	}
+}

@@ -48,6 +48,11 @@ var apiRows = map[string][5]int{
 	"POST mirrors/{name}/now/":                    {403, 403, 403, 403, 404},
 	"POST mirrors/{name}/pause/":                  {403, 403, 403, 403, 404},
 	"POST mirrors/{name}/resume/":                 {403, 403, 403, 403, 404},
+	"POST mirrors/{name}/trust/":                  {403, 403, 403, 403, 404},
+	"POST agreements/{name}/positions/":           {200, 200, 404, 404, 200},
+	"POST agreements/{name}/heads/":               {400, 400, 404, 404, 400},
+	"GET agreements/{name}/peers/":                {403, 200, 404, 404, 200},
+	"GET agreements/{name}/trace/":                {400, 400, 404, 404, 400},
 	"GET agreements/{name}/refused/":              {200, 403, 404, 404, 200},
 	"POST agreements/{name}/refused/retry/":       {400, 403, 404, 404, 400},
 	"GET agreements/{name}/refused/{id}/":         {404, 403, 404, 404, 404},
@@ -87,6 +92,8 @@ var apiRows = map[string][5]int{
 	"GET outboxes/":                               {403, 403, 403, 403, 200},
 	"GET outboxes/{name}/":                        {403, 403, 403, 403, 404},
 	"POST outboxes/{name}/retry/":                 {403, 403, 403, 403, 404},
+	"POST outboxes/{name}/pause/":                 {403, 403, 403, 403, 404},
+	"POST outboxes/{name}/resume/":                {403, 403, 403, 403, 404},
 	"GET witnesses/":                              {403, 403, 403, 403, 200},
 }
 
