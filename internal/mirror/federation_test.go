@@ -491,7 +491,10 @@ func TestAForgedTraceIsFalse(t *testing.T) {
 		{"no version", func(t *audit.Trace) { t.Versions = nil }, "no versions"},
 		{"no step", func(t *audit.Trace) { t.Versions[0].Links = nil }, "0 steps"},
 		{"another object", func(t *audit.Trace) { t.Object = accordtest.IndicatorID(3) }, "is about"},
-		{"the entry of another object", func(t *audit.Trace) { t.Versions[0].Links[1] = parse(other).Versions[0].Links[1]; t.Versions[0].Links[1].By = audit.ByMirror }, "is about"},
+		{"the entry of another object", func(t *audit.Trace) {
+			t.Versions[0].Links[1] = parse(other).Versions[0].Links[1]
+			t.Versions[0].Links[1].By = audit.ByMirror
+		}, "is about"},
 		{"a changed entry", func(t *audit.Trace) { t.Versions[0].Links[1].Entry[20] ^= 1 }, ""},
 		{"another position", func(t *audit.Trace) { t.Versions[0].Links[1].Position++ }, ""},
 		{"a head that nobody signed", func(t *audit.Trace) {
@@ -531,7 +534,9 @@ func TestTracesInACircleEnd(t *testing.T) {
 		a.Release = []agreement.Release{{To: accordtest.Circle}}
 	})
 	visitNow(t, one, "back")
-	one.Change(accordtest.Circle, "change", func(a *agreement.Agreement) { a.Origins, a.Members = agreement.OriginsVisible, agreement.MembersVisible })
+	one.Change(accordtest.Circle, "change", func(a *agreement.Agreement) {
+		a.Origins, a.Members = agreement.OriginsVisible, agreement.MembersVisible
+	})
 	found, err := auditor(one, accordtest.Member).Trace(t.Context(), "back", accordtest.IndicatorID(1), nil)
 	if err != nil || !found.Whole() || len(found.Versions[0].Steps) != 3 {
 		t.Fatalf("got %+v %v, want three steps", found, err)
