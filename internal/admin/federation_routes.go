@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/audit"
@@ -120,7 +121,7 @@ func (s *Service) servePeers(c call) (any, error) {
 	terms := col.Agreement().Mirror
 	for i := range list {
 		p := &list[i]
-		if values.Get("now") == "" || p.URL == "" {
+		if ask, _ := strconv.ParseBool(values.Get("now")); !ask || p.URL == "" {
 			continue
 		}
 		switch {

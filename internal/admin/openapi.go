@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/index"
 )
 
@@ -25,6 +26,8 @@ var queryNotes = map[string]object{
 	"created_by_ref":                 {"description": "Identifier of an author; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
 	"depth":                          {"description": "Steps.", "schema": object{"type": "integer", "minimum": 0, "maximum": index.MostDepth, "default": 1}},
 	"label":                          {"description": "Any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
+	"now":                            {"description": "Whether the server that a mirror follows is asked for its head of now.", "schema": object{"type": "boolean", "default": false}},
+	"hops":                           {"description": "Most servers to ask, this one included.", "schema": object{"type": "integer", "minimum": 1, "default": audit.HopsDefault, "maximum": audit.HopsMost}},
 	"next":                           {"description": "The next of the answer before, to the same question.", "schema": object{"type": "string"}},
 	"q":                              {"description": "Address, range, domain, URL, hash, e-mail address, CVE id, identifier, name or words, defanged or not; any of those given.", "schema": object{"type": "array", "items": object{"type": "string"}}},
 	"agreements/{name}/report/ from": {"description": "Begin at this date, or date and time.", "schema": object{"type": "string"}},
