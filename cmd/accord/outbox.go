@@ -11,7 +11,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/agreement"
-	"github.com/accord-taxii/accord/internal/push"
+	pushes "github.com/accord-taxii/accord/internal/push"
 )
 
 func newOutboxCommand(e *env) *cobra.Command {
@@ -72,11 +72,11 @@ func writeOneOutbox(w io.Writer, o admin.Outbox) error {
 // withdrawalText says what becomes of withdrawals at an outbox's server, by what became of the latest.
 func withdrawalText(o admin.Outbox) string {
 	switch o.Withdrew {
-	case push.WithdrewDeleted:
+	case pushes.WithdrewDeleted:
 		return "what is withdrawn is deleted at " + oneLine(o.URL) + ", as the latest withdrawal was"
-	case push.WithdrewRevoked:
+	case pushes.WithdrewRevoked:
 		return oneLine(o.URL) + " does not delete: what is withdrawn is revoked there by a later version, as the latest withdrawal was"
-	case push.WithdrewRemaining:
+	case pushes.WithdrewRemaining:
 		return oneLine(o.URL) + " neither deletes nor takes a revoked version: what is withdrawn REMAINS there, as the latest withdrawal did"
 	}
 	return "nothing has been withdrawn at " + oneLine(o.URL) + " yet: it is deleted or, where the server does not delete, revoked by a later version; what cannot be revoked remains"
