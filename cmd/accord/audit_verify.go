@@ -75,12 +75,15 @@ its successor is trusted, too. Without it the keys are the server's own.
 					}
 				}
 			}
+			if file != "" && peers {
+				return usageError("--peer and --file are both given, expected one of them")
+			}
 			if file != "" {
 				return verifyFile(cmd.Context(), e, file, from, v)
 			}
 			if peers {
-				if from.name == "" || v.Kept != nil {
-					return usageError("--peer takes --agreement and no checkpoint: the server keeps what its peers signed")
+				if from.name == "" || v.Kept != nil || quick || show != "" || len(v.Witnesses) > 0 {
+					return usageError("--peer takes --agreement, and no checkpoint, --quick, --show or --witness: the server keeps what its peers signed")
 				}
 				return from.ask(e, func(a *audit.Client) error { return verifyPeers(cmd.Context(), e, a, from, v.Keys) })
 			}
@@ -108,7 +111,6 @@ its successor is trusted, too. Without it the keys are the server's own.
 	cmd.Flags().BoolVar(&quick, "quick", false, "do not read the entries")
 	from.addServer(cmd)
 	cmd.Flags().BoolVar(&peers, "peer", false, "verify what other servers have signed of the journals that mirrors follow")
-	cmd.MarkFlagsMutuallyExclusive("peer", "file", "quick", "show", "server", "witness")
 	cmd.Flags().StringVar(&show, "show", "", "print the entries about the object `OBJECT-ID`")
 	cmd.Flags().StringArrayVar(&asked.Witnesses, "witness", nil, "`KEY` of a witness that must have cosigned, or a file with keys; may be repeated")
 	cmd.Flags().IntVar(&asked.AtLeast, "at-least", 0, "so many witnesses are enough, `N`; by default all")
