@@ -231,7 +231,7 @@ func (s *Store) rehearse(ctx context.Context, m *registryMessage, plan func(*bol
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
-	m.clock = readingOf(s.opts.Now(), s.cluster.clock)
+	m.clock = readingOf(microseconds(s.opts.Now()), s.cluster.clock)
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err

@@ -49,6 +49,18 @@ func appendItem(dst, item []byte) []byte {
 
 func (f *fields) put(tag byte, v []byte) { f.b = appendItem(append(f.b, tag), v) }
 
+// item writes what write appends, behind its length.
+func (f *fields) item(write func(*fields)) {
+	start := len(f.b)
+	write(f)
+	var length [binary.MaxVarintLen64]byte
+	n := len(f.b) - start
+	used := binary.PutUvarint(length[:], uint64(n))
+	f.b = append(f.b, length[:used]...)
+	copy(f.b[start+used:], f.b[start:start+n])
+	copy(f.b[start:], length[:used])
+}
+
 func (f *fields) fail(tag byte, err error) {
 	if f.err == nil {
 		f.err = fmt.Errorf("field %d: %w", tag, err)
@@ -139,41 +151,38 @@ func allZero(v []byte) bool { return len(bytes.Trim(v, "\x00")) == 0 }
 func (f *fields) record(tag byte, present bool, each func(*fields)) bool {
 	if !f.reading {
 		if present {
-			inner := &fields{}
-			each(inner)
-			if inner.err != nil {
-				f.fail(tag, inner.err)
-			}
-			f.put(tag, inner.b)
+			f.b = append(f.b, tag)
+			f.item(each)
 		}
 		return present
 	}
 	v, ok := f.next(tag)
 	if ok {
-		inner := &fields{reading: true, b: v}
-		each(inner)
-		if err := inner.end(); err != nil {
-			f.fail(tag, err)
-		}
+		f.inside(tag, v, each)
 	}
 	return ok
 }
 
-// listField is a field that is a list of items, which are read and written by item.
-func listField[T any](f *fields, tag byte, list *[]T, item func(*[]byte, *T) error) {
+// inside reads a value by each, which must account for all of it.
+func (f *fields) inside(tag byte, v []byte, each func(*fields)) {
+	inner := &fields{reading: true, b: v}
+	each(inner)
+	if err := inner.end(); err != nil {
+		f.fail(tag, err)
+	}
+}
+
+// recordsField is a field that is a list of records.
+func recordsField[T any](f *fields, tag byte, list *[]T, each func(*fields, *T)) {
 	if !f.reading {
-		if len(*list) == 0 {
-			return
+		if len(*list) > 0 {
+			f.b = append(f.b, tag)
+			f.item(func(f *fields) {
+				for i := range *list {
+					f.item(func(f *fields) { each(f, &(*list)[i]) })
+				}
+			})
 		}
-		var v []byte
-		for i := range *list {
-			var b []byte
-			if err := item(&b, &(*list)[i]); err != nil {
-				f.fail(tag, err)
-			}
-			v = appendItem(v, b)
-		}
-		f.put(tag, v)
 		return
 	}
 	rest, ok := f.next(tag)
@@ -181,57 +190,38 @@ func listField[T any](f *fields, tag byte, list *[]T, item func(*[]byte, *T) err
 		f.fail(tag, errors.New("the list is empty"))
 	}
 	for f.err == nil && len(rest) > 0 {
-		b, after, ok := cutItem(rest)
+		v, after, ok := cutItem(rest)
 		if !ok {
 			f.fail(tag, fmt.Errorf("item %d has no proper length", len(*list)+1))
 			return
 		}
 		var one T
-		if err := item(&b, &one); err != nil {
-			f.fail(tag, fmt.Errorf("item %d: %w", len(*list)+1, err))
-			return
-		}
+		f.inside(tag, v, func(f *fields) { each(f, &one) })
 		*list, rest = append(*list, one), after
 	}
 }
 
-// recordsField is a list of records.
-func recordsField[T any](f *fields, tag byte, list *[]T, each func(*fields, *T)) {
-	listField(f, tag, list, func(b *[]byte, one *T) error {
-		inner := &fields{reading: f.reading, b: *b}
-		each(inner, one)
-		*b = inner.b
-		if f.reading {
-			return inner.end()
-		}
-		return inner.err
-	})
+// whole is all that is left of a record, which has no fields.
+func (f *fields) whole(v *[]byte) {
+	if !f.reading {
+		f.b = append(f.b, *v...)
+		return
+	}
+	*v, f.b = f.b, nil
 }
 
 // textsField is a list of texts.
 func textsField[S ~string](f *fields, tag byte, list *[]S) {
-	reading := f.reading
-	listField(f, tag, list, func(b *[]byte, s *S) error {
-		if reading {
-			*s = S(*b)
-		} else {
-			*b = []byte(*s)
-		}
-		return nil
+	recordsField(f, tag, list, func(f *fields, s *S) {
+		v := []byte(*s)
+		f.whole(&v)
+		*s = S(v)
 	})
 }
 
 // bytesField is a list of bytes.
 func bytesField(f *fields, tag byte, list *[][]byte) {
-	reading := f.reading
-	listField(f, tag, list, func(b, v *[]byte) error {
-		if reading {
-			*v = *b
-		} else {
-			*b = *v
-		}
-		return nil
-	})
+	recordsField(f, tag, list, (*fields).whole)
 }
 
 // end reports what was wrong, or is left over: a field that is unknown, or stands in the wrong place.

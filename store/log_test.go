@@ -112,21 +112,27 @@ func (l *memoryLog) end() {
 	l.grown.Broadcast()
 }
 
-// after returns the messages behind a place, at most some; none if the log has ended there.
-func (l *memoryLog) after(place uint64, most int) []Logged {
+// after returns the messages behind a place, at most some; none if the log has ended there, or ctx.
+func (l *memoryLog) after(ctx context.Context, place uint64, most int) []Logged {
+	defer context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.grown.Broadcast()
+	})()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for {
+	for ctx.Err() == nil {
 		for i, m := range l.messages {
 			if m.Place > place {
 				return l.messages[i:min(i+most, len(l.messages))]
 			}
 		}
 		if l.closed {
-			return nil
+			break
 		}
 		l.grown.Wait()
 	}
+	return nil
 }
 
 // follow hands a folder the messages of a log, until it ends: in pieces that chance decides, and some of them again.
@@ -136,7 +142,7 @@ func follow(s *Store, l *memoryLog, chance *rand.Rand) error {
 		if chance != nil {
 			most += chance.IntN(9)
 		}
-		messages := l.after(at, most)
+		messages := l.after(s.cluster.life, at, most)
 		if len(messages) == 0 {
 			return nil
 		}
@@ -187,9 +193,17 @@ func hand(s *Store, messages []Logged) error {
 // node is a folder that follows a log.
 type node struct {
 	*Store
+	mu   sync.Mutex // held while the folder is closed and opened again
 	dir  string
 	log  *memoryLog
 	done chan error
+}
+
+// store is the folder as it is open now.
+func (n *node) store() *Store {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.Store
 }
 
 func openNode(t testing.TB, dir string, l *memoryLog, opts Options, chance *rand.Rand) *node {

@@ -120,20 +120,8 @@ func (f *fields) refusedObject(o *RefusedObject) {
 	uintField(f, 7, &out.Position)
 	f.time(8, &out.At)
 	textField(f, 9, &out.Version)
-	listField(f, 10, &out.Positions, positionItem)
+	recordsField(f, 10, &out.Positions, func(f *fields, p *journal.Position) { uintField(f, 1, p) })
 	uintField(f, 11, &out.Kept)
-}
-
-func positionItem(b *[]byte, p *journal.Position) error {
-	if *b == nil {
-		*b = positionKey(*p)
-		return nil
-	}
-	if len(*b) != 8 {
-		return errors.New("a position has 8 bytes")
-	}
-	*p = journal.Position(addedOf(*b))
-	return nil
 }
 
 // time is a moment, to the microsecond.
@@ -205,14 +193,16 @@ func (f *fields) removal(r *Removal) {
 	f.flag(2, &r.Versions.All)
 	f.flag(3, &r.Versions.First)
 	f.flag(4, &r.Versions.Last)
-	reading := f.reading
-	listField(f, 5, &r.Versions.Exact, func(b *[]byte, in *stix.Instant) (err error) {
-		if !reading {
-			*b = []byte(in.String())
-			return nil
+	recordsField(f, 5, &r.Versions.Exact, func(f *fields, in *stix.Instant) {
+		text := []byte(in.String())
+		f.whole(&text)
+		if !f.reading {
+			return
 		}
-		*in, err = stix.ParseInstant(string(*b))
-		return err
+		var err error
+		if *in, err = stix.ParseInstant(string(text)); err != nil {
+			f.fail(0, err)
+		}
 	})
 	textsField(f, 6, &r.Specs)
 	uintField(f, 7, &r.Kind)

@@ -172,13 +172,13 @@ func undecided(err error, waited time.Duration) error {
 
 // message reads the clock and the head of the journal, and writes the message.
 func (q *commitQueue) message(g *groupMessage) ([]byte, error) {
-	g.clock = readingOf(q.c.opts.now(), q.c.logClock.Load())
+	var lastAt uint64
 	err := q.c.view(func(tx *bolt.Tx) error {
 		f, err := readStats(tx)
 		if err != nil {
 			return err
 		}
-		g.entries = f.entries
+		g.entries, lastAt = f.entries, f.lastAt
 		if copy(g.root[:], tx.Bucket(bucketMeta).Get(keyHead)) != tlog.HashSize {
 			return errors.New("the head of the tree is missing")
 		}
@@ -187,10 +187,11 @@ func (q *commitQueue) message(g *groupMessage) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.clock = readingOf(q.clock(lastAt), q.c.logClock.Load())
 	return encodeGroup(q.c.id, g)
 }
 
 // readingOf is the clock reading that a message names, in microseconds: see mostBehind.
-func readingOf(now time.Time, latest uint64) uint64 {
-	return max(microseconds(now), latest-min(latest, mostBehind))
+func readingOf(now, latest uint64) uint64 {
+	return max(now, latest-min(latest, mostBehind))
 }

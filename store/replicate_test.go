@@ -48,11 +48,13 @@ func replicate(t *testing.T, seed uint64, outcomes map[string]*atomic.Int64) {
 	for i := range nodes {
 		skew := time.Duration(i-1) * 700 * time.Millisecond
 		opts := Options{Now: func() time.Time { return time.Now().Add(skew) }, ApplyTimeout: 100 * time.Millisecond}
-		chance := rand.New(rand.NewPCG(seed, uint64(i)+1))
-		nodes[i] = openNode(t, filepath.Join(t.TempDir(), fmt.Sprint("node", i)), l, opts, chance)
+		nodes[i] = openNode(t, filepath.Join(t.TempDir(), fmt.Sprint("node", i)), l, opts, rand.New(rand.NewPCG(seed, uint64(i)+1)))
 	}
 	w := &replicating{nodes: nodes, outcomes: outcomes}
 	w.prepare(t)
+	writing, stop := context.WithCancel(t.Context())
+	restarted := make(chan int)
+	go func() { restarted <- w.restart(t, writing, nodes[2], rand.New(rand.NewPCG(seed, 9))) }()
 	var writers sync.WaitGroup
 	for i := range nodes {
 		for j := range 2 {
@@ -60,6 +62,10 @@ func replicate(t *testing.T, seed uint64, outcomes map[string]*atomic.Int64) {
 		}
 	}
 	writers.Wait()
+	stop()
+	if n := <-restarted; n == 0 {
+		t.Error("the node was not restarted: the test is too tame")
+	}
 	l.end()
 	for _, n := range nodes {
 		n.settle(t)
@@ -83,6 +89,26 @@ type replicating struct {
 
 	mu    sync.Mutex
 	acked []acked // guarded by mu
+}
+
+// restart closes a node in the middle of its work, and opens it again: its writers get errors, and messages that it has are handed
+// to it once more.
+func (w *replicating) restart(t *testing.T, ctx context.Context, n *node, chance *rand.Rand) (times int) {
+	for {
+		if err := n.WaitPlace(ctx, n.Place()+uint64(10+chance.IntN(20))); err != nil {
+			return times
+		}
+		opts := n.opts
+		n.mu.Lock()
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+		<-n.done // whatever it was about
+		n.Store = openFolder(t, n.dir, opts)
+		go func(s *Store) { n.done <- follow(s, n.log, chance) }(n.Store)
+		n.mu.Unlock()
+		times++
+	}
 }
 
 // acked is an addition that was answered with success.
@@ -139,8 +165,8 @@ func (w *replicating) prepare(t *testing.T) {
 // write makes changes at one node.
 func (w *replicating) write(t *testing.T, at int, seed uint64) {
 	r := newWorld(seed)
-	s := w.nodes[at].Store
 	for i := range 40 {
+		s := w.nodes[at].store()
 		if r.IntN(8) == 0 {
 			w.administer(t, s, r, i)
 			continue
@@ -172,7 +198,7 @@ func (w *replicating) count(t *testing.T, err error) {
 		w.outcomes["stale"].Add(1)
 	case errors.Is(err, ErrUndecided):
 		w.outcomes["undecided"].Add(1)
-	case errors.Is(err, ErrNotProposed), errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, agreement.ErrNoRole):
+	case errors.Is(err, ErrClosed), errors.Is(err, errStoreClosed), errors.Is(err, ErrNotProposed), errors.Is(err, agreement.ErrNotAllowed), errors.Is(err, agreement.ErrNoRole):
 		w.outcomes["refused"].Add(1)
 	default:
 		t.Errorf("append: %v", err)
