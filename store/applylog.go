@@ -7,6 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/accord-taxii/accord/internal/verifiedbolt"
 )
@@ -22,14 +23,11 @@ func (c *Collection) ApplyLog(messages []Logged) error {
 	if c.queue == nil || c.opts.Log == nil {
 		return fmt.Errorf("apply the log to collection %s: %w", c.id, ErrNotInCluster)
 	}
-	for len(messages) > 0 {
-		n, err := c.applySome(messages)
-		if err != nil {
-			c.queue.stop(err)
-			return fmt.Errorf("apply the log to collection %s: %w", c.id, err)
-		}
-		messages = messages[n:]
+	if err := c.applyAll(messages); err != nil {
+		c.queue.stop(err)
+		return fmt.Errorf("apply the log to collection %s: %w", c.id, err)
 	}
+	c.queue.resume()
 	return nil
 }
 
@@ -37,6 +35,8 @@ func (c *Collection) ApplyLog(messages []Logged) error {
 type loggedGroup struct {
 	*groupMessage
 	place     uint64
+	size      int64          // of the message, as far as it counts
+	err       error          // the message could not be read
 	proposed  *proposedGroup // by this process; else nil
 	admission admission
 	result    groupResult
@@ -44,18 +44,20 @@ type loggedGroup struct {
 }
 
 // group reads a message. One that this process proposed, and which is still awaited, need not be parsed: its batches are here.
-func (q *commitQueue) group(m Logged) (*loggedGroup, error) {
+func (q *commitQueue) group(m Logged) *loggedGroup {
+	g := &loggedGroup{place: m.Place}
 	h, err := HeaderOf(m.Message)
 	if err != nil {
-		return nil, err
+		g.err = err
+		return g
 	}
-	g := &loggedGroup{place: m.Place, proposed: q.underway.claim(h.Group)}
+	g.proposed = q.underway.claim(h.Group)
 	if p := g.proposed; p != nil && bytes.Equal(p.message, m.Message) {
 		g.groupMessage = p.group
-		return g, nil
+		return g
 	}
-	g.groupMessage, err = parseGroup(q.c.id, m.Message)
-	return g, err
+	g.groupMessage, g.err = parseGroup(q.c.id, m.Message)
+	return g
 }
 
 // finish wakes the batches of a group that this process proposed.
@@ -71,37 +73,92 @@ func (g *loggedGroup) finish(err error) {
 	}
 }
 
-// applySome applies as many messages as one transaction holds, and returns how many these are.
-func (c *Collection) applySome(messages []Logged) (n int, err error) {
-	var groups []*loggedGroup
+// How much of messages, which are compressed, one transaction applies, and how much is read meanwhile. A single message may be larger.
+const (
+	appliedAtOnce = 2 << 20
+	readAhead     = 2 << 20
+)
+
+// applyAll applies messages. While one transaction is written, those behind it are read.
+func (c *Collection) applyAll(messages []Logged) (err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ahead := &reader{queue: c.queue, room: semaphore.NewWeighted(appliedAtOnce + readAhead), groups: make(chan *loggedGroup)}
+	go ahead.read(ctx, messages, c.placed.get())
 	defer func() {
-		for _, g := range groups {
+		cancel()
+		for g := range ahead.groups {
 			g.finish(err)
 		}
 	}()
-	place, size := c.placed.get(), 0
-	for _, m := range messages {
-		if m.Place > place {
-			if len(groups) > 0 && size+len(m.Message) > groupBytes/4 { // they are compressed
-				break
-			}
-			g, err := c.queue.group(m)
-			if g != nil {
-				groups = append(groups, g)
-			}
-			if err != nil {
-				return 0, fmt.Errorf("at place %d: %w", m.Place, err)
-			}
-			place, size = m.Place, size+len(m.Message)
+	for {
+		groups, err := ahead.take()
+		if len(groups) == 0 {
+			return err
 		}
-		n++
+		if err == nil {
+			err = c.applyGroups(groups)
+		}
+		size := int64(0)
+		for _, g := range groups {
+			g.finish(err)
+			size += g.size
+		}
+		if err != nil {
+			return err
+		}
+		ahead.room.Release(size)
 	}
-	if len(groups) == 0 {
-		return n, nil
+}
+
+// reader reads messages ahead of those that are applied.
+type reader struct {
+	queue  *commitQueue
+	room   *semaphore.Weighted
+	groups chan *loggedGroup // closed when all are read
+}
+
+func (r *reader) read(ctx context.Context, messages []Logged, place uint64) {
+	defer close(r.groups)
+	for _, m := range messages {
+		if m.Place <= place {
+			continue
+		}
+		place = m.Place
+		size := min(int64(len(m.Message)), appliedAtOnce)
+		if r.room.Acquire(ctx, size) != nil {
+			return
+		}
+		g := r.queue.group(m)
+		g.size = size
+		r.groups <- g
+		if g.err != nil {
+			return
+		}
 	}
+}
+
+// take returns the groups of one transaction; none when there are no more. An error is that of the last of them.
+func (r *reader) take() (groups []*loggedGroup, err error) {
+	size := int64(0)
+	for size < appliedAtOnce {
+		g, ok := <-r.groups
+		if !ok {
+			break
+		}
+		groups = append(groups, g)
+		if g.err != nil {
+			return groups, fmt.Errorf("at place %d: %w", g.place, g.err)
+		}
+		size += g.size
+	}
+	return groups, nil
+}
+
+// applyGroups applies groups in one transaction.
+func (c *Collection) applyGroups(groups []*loggedGroup) error {
 	var in *terms
 	c.revision.Add(1)
-	err = verifiedbolt.Guard(func() (err error) {
+	err := verifiedbolt.Guard(func() (err error) {
 		in, err = c.queue.transactLog(groups)
 		return err
 	})
@@ -121,15 +178,14 @@ func (c *Collection) applySome(messages []Logged) (n int, err error) {
 	}
 	c.revision.Add(1) // before any caller returns
 	if err != nil {
-		return 0, err
+		return err
 	}
-	c.queue.resume()
 	for _, g := range groups {
 		if g.differs != nil && c.opts.HeadDiffers != nil {
 			c.opts.HeadDiffers(*g.differs)
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // transactLog applies groups in one transaction and returns the terms that are in force after them.
