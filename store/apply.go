@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
@@ -114,7 +115,7 @@ func (a *applier) refuse(b *preparedBatch, now uint64) (refusal, err error) {
 			if !need.does {
 				continue
 			}
-			if refusal := agreement.Permit(a.terms.Agreement, caller, need.act, at); refusal != nil {
+			if refusal := agreement.Permit(a.terms.Agreement, caller, need.act, at); refusal != nil && !(need.act == agreement.Add && a.isFeedback(b, caller, at)) {
 				return refusal, nil
 			}
 		}
@@ -137,6 +138,19 @@ func (a *applier) refuse(b *preparedBatch, now uint64) (refusal, err error) {
 		a.turns[u.Name] = turn + 1
 	}
 	return nil, nil
+}
+
+// isFeedback reports whether all that a batch adds is feedback that its party may add.
+func (a *applier) isFeedback(b *preparedBatch, caller agreement.Caller, at time.Time) bool {
+	if agreement.Permit(a.terms.Agreement, caller, agreement.AddFeedback, at) != nil {
+		return false
+	}
+	for i := range b.changes {
+		if add := b.changes[i].Add; add != nil && agreement.PermitFeedback(a.terms.Agreement, caller, add.Object.Type, at) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *applier) change(ch *preparedChange, lastAddition bool) error {

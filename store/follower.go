@@ -37,6 +37,12 @@ const releasePrefix = "release:"
 // ReleaseFollower is the name under which a release from another collection keeps its state in the target's file.
 func ReleaseFollower(source uuid.UUID) string { return releasePrefix + source.String() }
 
+const feedbackPrefix = "feedback:"
+
+// FeedbackFollower is the name under which the feedback on what was released to a collection keeps its state in the file of the
+// release's source.
+func FeedbackFollower(target uuid.UUID) string { return feedbackPrefix + target.String() }
+
 // CopiesFollower is the name under which an agreement keeps what its changed copies depend on: under CopiesKey, a secret.
 const (
 	CopiesFollower = "copies"

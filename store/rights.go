@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -36,13 +37,14 @@ func (r *Rights) Terms(document []byte) error {
 		Accept  struct {
 			Corrections string `json:"corrections"`
 		} `json:"accept"`
+		Feedback   []string        `json:"feedback"`
 		Suspended  *agreement.Mark `json:"suspended"`
 		Terminated *agreement.Mark `json:"terminated"`
 	}
 	if err := json.Unmarshal(document, &terms); err != nil {
 		return fmt.Errorf("read terms: %w", err)
 	}
-	r.terms = &agreement.Agreement{Name: terms.Name, Parties: terms.Parties, Term: terms.Term, Suspended: terms.Suspended, Terminated: terms.Terminated}
+	r.terms = &agreement.Agreement{Name: terms.Name, Parties: terms.Parties, Term: terms.Term, Feedback: terms.Feedback, Suspended: terms.Suspended, Terminated: terms.Terminated}
 	r.correct = terms.Accept.Corrections == agreement.CorrectionsAccept
 	r.allowed = map[partyAct]bool{}
 	return nil
@@ -67,6 +69,13 @@ func (r *Rights) Judge(e journal.Entry) (problem string) {
 	for _, at := range [...]time.Time{e.At.Add(-rightsTolerance), e.At.Add(rightsTolerance)} {
 		if err != nil && agreement.Permit(r.terms, caller, act, at) == nil {
 			return ""
+		}
+	}
+	if err != nil && act == agreement.Add && e.Act == "" {
+		for _, at := range [...]time.Time{e.At, e.At.Add(-rightsTolerance), e.At.Add(rightsTolerance)} {
+			if agreement.PermitFeedback(r.terms, caller, stix.ID(e.Object).Type(), at) == nil {
+				return ""
+			}
 		}
 	}
 	if err != nil {

@@ -98,12 +98,17 @@ func (l *Snapshot) checked(key, kept []byte) []byte {
 }
 
 // Releases lists the collections from which something was ever released here, in order of their id.
-func (l *Snapshot) Releases() []uuid.UUID {
+func (l *Snapshot) Releases() []uuid.UUID { return l.followersNamed(releasePrefix) }
+
+// Feedbacks lists the collections from which feedback ever came back here, in order of their id.
+func (l *Snapshot) Feedbacks() []uuid.UUID { return l.followersNamed(feedbackPrefix) }
+
+func (l *Snapshot) followersNamed(word string) []uuid.UUID {
 	var list []uuid.UUID
-	prefix := []byte(releasePrefix)
+	prefix := []byte(word)
 	c := l.tx.Bucket(bucketCursors).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		if id, err := uuid.Parse(strings.TrimPrefix(string(k), releasePrefix)); err == nil {
+		if id, err := uuid.Parse(strings.TrimPrefix(string(k), word)); err == nil {
 			list = append(list, id)
 		}
 	}

@@ -116,6 +116,9 @@ func acceptText(a agreement.Accept) string {
 	if a.Corrections == agreement.CorrectionsAccept {
 		parts = append(parts, "corrections of a version by its owner")
 	}
+	if a.Consent != "" {
+		parts = append(parts, "authors may be named to "+string(a.Consent))
+	}
 	if a.Relay {
 		parts = append(parts, "objects that another party created")
 	}
@@ -139,7 +142,7 @@ func releaseText(r agreement.Release) string {
 	if r.Cuts() {
 		text += ", without references to what is not there"
 	}
-	for _, part := range []string{r.Where.String(), r.Change.String()} {
+	for _, part := range []string{r.Where.String(), r.Change.String(), r.Feedback.String()} {
 		if part != "" {
 			text += ", " + part
 		}

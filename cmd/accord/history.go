@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,30 +80,38 @@ are named by their version, or by the position at which they were added.
 	return cmd
 }
 
-// eachRecord calls visit with all entries of an object, or of the journal.
-func eachRecord(ctx context.Context, a *audit.Client, from source, object string, visit func(audit.Record) error) error {
+// eachRecord calls visit with all entries of an object, or of the journal, and returns the feedback on the object.
+func eachRecord(ctx context.Context, a *audit.Client, from source, object string, visit func(audit.Record) error) (feedback map[string]int, err error) {
 	h := audit.History{More: true}
 	for h.More {
-		var err error
 		if h, err = a.History(ctx, from.agreement(), object, h.Next); err != nil {
-			return err
+			return nil, err
 		}
 		for _, r := range h.Entries {
 			if err := visit(r); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return h.Feedback, nil
 }
 
 func history(ctx context.Context, e *env, a *audit.Client, from source, object, format string) error {
-	return eachRecord(ctx, a, from, object, func(r audit.Record) error {
+	feedback, err := eachRecord(ctx, a, from, object, func(r audit.Record) error {
 		if format == "json" {
 			return writeJSONLine(e.stdout, r)
 		}
 		return writeRecord(e.stdout, r, object == "", false)
 	})
+	if err != nil || format == "json" || len(feedback) == 0 {
+		return err
+	}
+	var parts []string
+	for _, typ := range slices.Sorted(maps.Keys(feedback)) {
+		parts = append(parts, count(feedback[typ], typ))
+	}
+	_, err = fmt.Fprintf(e.stdout, "feedback: %s\n", strings.Join(parts, ", "))
+	return err
 }
 
 // verifiedHistory prints the entries that are proven to be under the signed head of a server.

@@ -55,7 +55,7 @@ func diffVersions(ctx context.Context, e *env, a *audit.Client, from source, obj
 func positionOf(ctx context.Context, a *audit.Client, from source, object, name string) (found journal.Position, err error) {
 	number, _ := strconv.ParseUint(name, 10, 63)
 	var known []string
-	err = eachRecord(ctx, a, from, object, func(r audit.Record) error {
+	_, err = eachRecord(ctx, a, from, object, func(r audit.Record) error {
 		if r.Kind != "added" {
 			return nil
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -33,8 +35,9 @@ func newObjectShow(e *env, t *target) *cobra.Command {
 		Short: "Show the owner of an object, its versions and what was removed",
 		Long: `Shows what an agreement knows of an object: the owner, which alone adds versions
 and deletes; each version with who added it, its marking and the agreements
-that released it; and the versions that were removed, by whom, why, and whom
-that keeps from adding them again.`,
+that released it; the feedback on it that came back from where it was released
+to, by type; and the versions that were removed, by whom, why, and whom that
+keeps from adding them again.`,
 		Example: "  accord object show gsp indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f --data /var/lib/accord",
 		Args:    exactArgs("AGREEMENT", "OBJECT-ID"),
 	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.ObjectState, error) {
@@ -77,6 +80,9 @@ func writeObjectState(w io.Writer, s admin.ObjectState) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "object\t%s\n", s.Object)
 	fmt.Fprintf(table, "owner\t%s\n", ownerText(s.Owner))
+	for _, typ := range slices.Sorted(maps.Keys(s.Feedback)) {
+		fmt.Fprintf(table, "feedback\t%s\n", count(s.Feedback[typ], typ))
+	}
 	for _, v := range s.Versions {
 		parts := []string{"STIX " + v.SpecVersion, "added " + v.Added.Format(time.RFC3339Nano) + actorText(v.Account, v.Party)}
 		if v.TLP != "" {

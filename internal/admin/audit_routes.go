@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/follow"
+	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -287,7 +289,12 @@ func (s *Service) serveHistory(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.History(values.Get("object"), after, limit)
+	object := values.Get("object")
+	h, err := v.History(object, after, limit)
+	if col, ok := s.store.Collection(c.agreement()); err == nil && ok && object != "" {
+		h.Feedback, err = follow.FeedbackOn(s.store, col, stix.ID(object))
+	}
+	return h, err
 }
 
 // serveTermsHistory serves the changes of an agreement's terms.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
@@ -19,6 +20,8 @@ type ObjectState struct {
 	Owner    *ObjectOwner     `json:"owner,omitempty"`
 	Versions []ObjectVersion  `json:"versions"`
 	Removed  []RemovedVersion `json:"removed,omitempty"`
+
+	Feedback map[string]int `json:"feedback,omitempty"` // objects that came back about it, by type
 }
 
 // ObjectOwner is a party, or the release that brought an object.
@@ -82,6 +85,9 @@ func (s *Service) Object(name agreement.Name, id stix.ID) (ObjectState, error) {
 		return ObjectState{}, notFound("the agreement %s never had an object %s", name, id)
 	}
 	shown := ObjectState{Object: id, Owner: s.ownerShown(state.Owner), Versions: []ObjectVersion{}}
+	if shown.Feedback, err = follow.FeedbackOn(s.store, col, id); err != nil {
+		return ObjectState{}, err
+	}
 	for _, v := range state.Versions {
 		shown.Versions = append(shown.Versions, s.versionShown(v))
 	}

@@ -82,8 +82,13 @@ type Agreement struct {
 	Push        *Push        `json:"push,omitempty"`
 	Retention   Retention    `json:"retention,omitzero"`
 	Public      bool         `json:"public,omitempty"` // PublicParty reads it
-	Suspended   *Mark        `json:"suspended,omitempty"`
-	Terminated  *Mark        `json:"terminated,omitempty"`
+
+	// Feedback lists the types that consumers may add about what releases brought. It follows from the releases into the
+	// agreement, and is among its terms because rights depend on it.
+	Feedback []string `json:"feedback,omitempty"`
+
+	Suspended  *Mark `json:"suspended,omitempty"`
+	Terminated *Mark `json:"terminated,omitempty"`
 }
 
 // Collection is how TAXII clients address the agreement (TAXII 2.1, section
@@ -163,6 +168,8 @@ type Release struct {
 	Where  *Where  `json:"where,omitempty"`  // nil: no conditions
 	Change *Change `json:"change,omitempty"` // nil: objects go as they are
 
+	Feedback *Feedback `json:"feedback,omitempty"` // nil: none comes back
+
 	Key []byte `json:"-"` // hides To in documents; not a term
 }
 
@@ -190,6 +197,7 @@ func (r Release) canonical() Release {
 		r.Expire = &e
 	}
 	r.Where, r.Change = r.Where.clone(), r.Change.clone()
+	r.Feedback = r.Feedback.canonical()
 	return r
 }
 
@@ -256,6 +264,7 @@ func (a *Agreement) Clone() *Agreement {
 	for i := range c.Parties {
 		c.Parties[i].Roles = slices.Clone(c.Parties[i].Roles)
 	}
+	c.Feedback = slices.Clone(a.Feedback)
 	c.Accept.Types = slices.Clone(a.Accept.Types)
 	c.Accept.SpecVersions = slices.Clone(a.Accept.SpecVersions)
 	c.Accept.Markings = a.Accept.Markings.clone()
@@ -269,6 +278,7 @@ func (a *Agreement) Clone() *Agreement {
 			c.Release[i].Expire = &e
 		}
 		c.Release[i].Where, c.Release[i].Change = c.Release[i].Where.clone(), c.Release[i].Change.clone()
+		c.Release[i].Feedback = c.Release[i].Feedback.clone()
 	}
 	if a.Mirror != nil {
 		m := *a.Mirror

@@ -203,6 +203,7 @@ func (c *checker) release(self Name, releases []Release, term Term) {
 		c.choice(field+".references", r.References, ReferencesWith, ReferencesCut)
 		c.timing(field, r, term)
 		c.changes(field, r)
+		c.feedback(field, r)
 	}
 }
 

@@ -47,6 +47,7 @@ func (a *Agreement) Canonical() *Agreement {
 	for i := range c.Release {
 		c.Release[i] = c.Release[i].canonical()
 	}
+	c.Feedback = sortedSet(c.Feedback)
 	c.Mirror = c.Mirror.canonical()
 	for _, m := range []*Mark{c.Suspended, c.Terminated} {
 		if m != nil {

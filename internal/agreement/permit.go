@@ -23,10 +23,11 @@ const (
 	SeeFigures                  // know how much it holds
 	SeeOperators                // know which operator did what, and why the server did what it did
 	Refusals                    // what the party itself was refused
+	AddFeedback                 // add sightings and the like about what a release brought
 )
 
 var actNames = [...]string{See: "see", Read: "read", Add: "add", Delete: "delete", Audit: "audit", Administer: "administer", AuditOwn: "audit its own",
-	SeeMembers: "see members", SeeFigures: "see figures", SeeOperators: "see operators", Refusals: "see what it was refused"}
+	SeeMembers: "see members", SeeFigures: "see figures", SeeOperators: "see operators", Refusals: "see what it was refused", AddFeedback: "add feedback"}
 
 func (a Act) String() string {
 	if int(a) < len(actNames) && a > 0 {
@@ -135,6 +136,8 @@ type permitRule struct {
 
 	lacksAll bool // of lacks: its party lacks all of them
 
+	noFeedback bool // no release into the agreement takes feedback
+
 	confidential bool // the members are not named to each other
 }
 
@@ -151,6 +154,8 @@ var permitRules = []permitRule{
 	{acts: []Act{SeeMembers, SeeFigures}, verdict: allow, reason: "the role allows it"},
 	{acts: []Act{Read}, lacks: []Role{Consumer}, verdict: refuse, reason: "reading needs the role consumer"},
 	{acts: []Act{Add}, lacks: []Role{Producer}, verdict: refuse, reason: "adding needs the role producer"},
+	{acts: []Act{AddFeedback}, noFeedback: true, verdict: refuse, reason: "no release into the agreement takes feedback"},
+	{acts: []Act{AddFeedback}, lacks: []Role{Consumer}, verdict: refuse, reason: "feedback needs the role consumer"},
 	{acts: []Act{Delete}, lacks: []Role{Producer, Consumer}, verdict: refuse, reason: "deleting needs the roles producer and consumer"},
 	{acts: []Act{Audit}, lacks: []Role{Auditor}, verdict: refuse, reason: "reading history and deliveries needs the role auditor"},
 	{acts: []Act{AuditOwn}, lacks: []Role{Producer, Auditor}, lacksAll: true, verdict: refuse, reason: "reading history and deliveries needs the role auditor, or producer for its own objects"},
@@ -158,7 +163,7 @@ var permitRules = []permitRule{
 	{acts: []Act{Refusals}, verdict: allow, reason: "a producer sees what it was refused, after the end too"},
 	{acts: []Act{Audit, AuditOwn}, verdict: allow, reason: "auditing is allowed after the end"},
 	{inactive: true, verdict: refuseInactive, reason: "objects move only while the agreement is active"},
-	{acts: []Act{Read, Add, Delete}, verdict: allow, reason: "the role allows it and the agreement is active"},
+	{acts: []Act{Read, Add, Delete, AddFeedback}, verdict: allow, reason: "the role allows it and the agreement is active"},
 	{verdict: refuse, reason: "nothing allows it"},
 }
 
@@ -187,7 +192,7 @@ func PermitWhy(a *Agreement, c Caller, act Act, now time.Time) (reason string, e
 	state := a.State(now)
 	for i := range permitRules {
 		r := &permitRules[i]
-		if !r.applies(is, m.Roles, act, state) || r.confidential && a.Members == MembersVisible {
+		if !r.applies(is, m.Roles, act, state) || r.confidential && a.Members == MembersVisible || r.noFeedback && len(a.Feedback) > 0 {
 			continue
 		}
 		switch r.verdict {

@@ -411,7 +411,7 @@ func (e entry) release(n *yaml.Node, list *[]agreement.Release) {
 		e.pap(field+".max_pap", &rel.MaxPAP), e.markings(field+".markings", &rel.Markings),
 		e.words(field+".references", &rel.References), e.span(field+".after", &rel.After), e.date(field+".not_before", &rel.NotBefore),
 		e.words(field+".hold", &rel.Hold), e.expiry(field+".expire", &rel.Expire),
-		e.where(field+".where", &rel.Where), e.change(field+".change", &rel.Change)) {
+		e.where(field+".where", &rel.Where), e.change(field+".change", &rel.Change), e.feedback(field+".feedback", &rel.Feedback)) {
 		rel.To = agreement.Name(to)
 		*list = append(*list, rel)
 	}

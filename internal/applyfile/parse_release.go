@@ -54,6 +54,18 @@ func (e entry) where(field string, set **agreement.Where) key {
 	})
 }
 
+// feedback reads what comes back about what a release brought.
+func (e entry) feedback(field string, set **agreement.Feedback) key {
+	return e.at(field, func(n *yaml.Node) {
+		f := &agreement.Feedback{}
+		if e.mapping(n, field,
+			e.texts(field+".types", func(s string) { f.Types = append(f.Types, s) }),
+			e.words(field+".as", &f.As)) {
+			*set = f
+		}
+	})
+}
+
 // change reads how a release changes objects.
 func (e entry) change(field string, set **agreement.Change) key {
 	return e.at(field, func(n *yaml.Node) {

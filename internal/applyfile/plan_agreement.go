@@ -18,6 +18,7 @@ import (
 // planAgreements compares the file's agreements with those that are, and then all of them as they will be with each
 // other.
 func (p *planner) planAgreements() {
+	feedback := p.feedback()
 	seen := make(map[string]int)
 	var once []agreementEntry
 	for _, e := range p.file.agreements {
@@ -32,9 +33,10 @@ func (p *planner) planAgreements() {
 			continue
 		}
 		p.credentials(e)
-		p.agreement(e)
+		p.agreement(e, feedback[e.Name])
 		p.warnOfPush(e)
 	}
+	p.feedbackElsewhere(feedback)
 	for _, e := range p.file.agreements {
 		p.references(e)
 	}
@@ -45,9 +47,10 @@ func (p *planner) planAgreements() {
 }
 
 // agreement makes the step of one agreement.
-func (p *planner) agreement(e agreementEntry) {
+func (p *planner) agreement(e agreementEntry, feedback []string) {
 	now, existed := p.before[e.Name]
 	want := e.Canonical()
+	want.Feedback = feedback
 	if !existed {
 		if want.Collection.ID == (uuid.UUID{}) {
 			want.Collection.ID = uuid.New()
@@ -152,6 +155,9 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 	add("accept.", differ(now.Accept, want.Accept))
 	if !slices.EqualFunc(now.Release, want.Release, agreement.Release.Equal) {
 		changes = append(changes, "release")
+	}
+	if !slices.Equal(now.Feedback, want.Feedback) {
+		changes = append(changes, "feedback")
 	}
 	if !now.Push.Equal(want.Push) {
 		changes = append(changes, "push")

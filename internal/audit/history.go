@@ -80,6 +80,8 @@ type History struct {
 	More      bool                       `json:"more"`
 	Terms     map[string]json.RawMessage `json:"terms"` // documents, by digest
 
+	Feedback map[string]int `json:"feedback,omitempty"` // of one object: what came back about it from where it was released to, by type
+
 	// Targets has the names of agreements that the caller may know, by the ids that stand for them in documents of terms.
 	Targets map[agreement.Name]agreement.Name `json:"targets,omitempty"`
 }

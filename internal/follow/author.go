@@ -31,6 +31,7 @@ func (b *batch) author(id stix.ID) (*author, error) {
 	if title, declared := b.declared()[id]; declared {
 		a.name(title)
 		a.stamp += title
+		a.known = b.route.forward != nil // a party that may only read cannot bring its identity
 	}
 	versions, err := b.source.Versions(id)
 	if err != nil {

@@ -48,6 +48,7 @@ type batch struct {
 	referred    map[journal.Position]bool // versions with many references whose references are recorded
 	judged      judged                    // cached judgements of the batch's entries
 
+	returns      *bool               // see returnExists
 	ids          *renamer            // nil: objects keep their identifiers
 	authors      map[stix.ID]*author // read so far
 	identities   map[stix.ID]string  // see declared
@@ -156,6 +157,10 @@ func (b *batch) added(e *entry) error {
 		return err
 	}
 	_, aid := b.state.about(prefixAid, id)
+	if why, err := b.passedOver(e); why != "" || err != nil {
+		b.report(e, Refused, []agreement.Refusal{{Term: "release.feedback", Message: why}}, "")
+		return err
+	}
 	b.dependOnAuthor(e)
 	d := b.judge(e, aid)
 	b.depend(e, d)

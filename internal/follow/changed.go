@@ -21,13 +21,15 @@ type changedCopy struct {
 // base returns a version as it goes with all its references: as it is, or changed as the release says.
 func (b *batch) base(e *entry) (*changedCopy, error) {
 	rule := b.route.rule.Change
-	if rule == nil || !e.present || e.object.Type == "marking-definition" && (!b.hides() || b.route.rule.KeepsID(e.id())) {
+	if rule == nil || !e.present || e.object.Type == "marking-definition" && b.route.forward == nil && (!b.hides() || b.route.rule.KeepsID(e.id())) {
 		return &changedCopy{out: whole(e)}, nil
 	}
 	var author *author
 	stamp := ""
-	if b.hides() {
+	if b.ids != nil {
 		b.ids.know(e)
+	}
+	if b.hides() {
 		var err error
 		if author, err = b.authorOf(e); err != nil {
 			return nil, err
@@ -90,6 +92,14 @@ func (b *batch) changeBy(e *entry, rule *agreement.Change, author *author) (*cha
 			return &changedCopy{why: why}, err
 		}
 		text, notes = hidden, append(notes, more...)
+	} else if b.route.forward != nil {
+		mapped, err := b.mapped(e, text)
+		if err != nil {
+			return nil, err
+		}
+		if string(mapped) != string(text) {
+			text, notes = mapped, append(notes, "with the identifiers that objects have there")
+		}
 	}
 	if len(notes) == 0 {
 		return &changedCopy{out: whole(e)}, nil

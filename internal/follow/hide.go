@@ -39,6 +39,8 @@ type hider struct {
 	isAuthor func(stix.ID) bool
 	acting   stix.ID // takes the author's place; "": nothing does
 
+	mapsOnly bool // nothing is left out
+
 	hidden int    // properties and items that were left out or replaced
 	named  string // why an identifier in it tells of an author; "" if none does
 
@@ -161,7 +163,7 @@ func (h *hider) object(dst []byte, node int, top bool) []byte {
 // member writes the value of a member and reports whether the member stays.
 func (h *hider) member(dst []byte, word string, value int, top bool) (_ []byte, keep bool) {
 	t := h.tree
-	if top {
+	if top && !h.mapsOnly {
 		switch {
 		case word == "created_by_ref":
 			if h.acting == "" || t.Kind(value) != ijson.String {
@@ -303,9 +305,19 @@ func (b *batch) hide(e *entry, text []byte, author *author) (hidden []byte, note
 	return hidden, notes, "", nil
 }
 
+// mapped returns a text with the identifiers of the target.
+func (b *batch) mapped(e *entry, text []byte) ([]byte, error) {
+	t := new(ijson.Tree)
+	if err := t.Parse(text, ijson.Limits{Depth: 1 << 20}); err != nil {
+		return nil, fmt.Errorf("read the copy of the object added at %d: %w", e.position, err)
+	}
+	h := hider{tree: t, ids: b.ids, isAuthor: func(stix.ID) bool { return false }, mapsOnly: true}
+	return h.text()
+}
+
 // staysMarking says why an object must stay because a marking of it stays; "" if it need not. A marking cannot be left out.
 func (b *batch) staysMarking(id stix.ID) (why string, err error) {
-	if b.route.rule.KeepsID(id) {
+	if _, brought := b.broughtFrom(id); brought || b.route.rule.KeepsID(id) {
 		return "", nil
 	}
 	if why, seen := b.markingStays[id]; seen {

@@ -88,7 +88,7 @@ func (p judged) set(e *entry, level stix.TLP) {
 // the entry (on the party that created it), and where the chunk is too short to be worth it.
 func (c *chunk) judgedUnder(r route) (judged, error) {
 	accept := r.target.Agreement().Accept
-	if len(c.entries) < few || accept.CreatedBy == agreement.CreatedByParty {
+	if len(c.entries) < few || r.forward != nil || accept.CreatedBy == agreement.CreatedByParty {
 		return judged{}, nil
 	}
 	rule := r.rule

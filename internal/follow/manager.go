@@ -189,6 +189,13 @@ func (m *Manager) advance(ctx context.Context, col *store.Collection) (did bool,
 
 // current returns the route under the present terms.
 func (r route) current() route {
+	if r.forward != nil {
+		rule, ok := r.target.Agreement().ReleaseTo(r.source.Agreement().Name)
+		if !ok {
+			rule = agreement.Release{To: r.source.Agreement().Name}
+		}
+		return feedbackInto(r.target, r.source, rule)
+	}
 	r.rule, r.ruled = r.source.Agreement().ReleaseTo(r.target.Agreement().Name)
 	if !r.ruled {
 		r.rule = agreement.Release{To: r.target.Agreement().Name}

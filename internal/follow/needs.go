@@ -45,6 +45,9 @@ func (b *batch) needed(id stix.ID) (versions []*entry, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if from, err := b.cameThrough(e); from || err != nil {
+			return nil, err
+		}
 		d := b.judge(e, true)
 		b.depend(e, d)
 		if slices.ContainsFunc(d.Refusals, func(r agreement.Refusal) bool { return r.Marking }) {

@@ -132,7 +132,7 @@ func (m *Manager) planRunning(r route) (plan, error) {
 
 // planRelease plans the next batch of the source's journal.
 func (m *Manager) planRelease(r route) (p plan, err error) {
-	print, err := fingerprint(r.rule, r.target.Agreement(), r.source.Agreement())
+	print, err := r.fingerprint()
 	if err != nil {
 		return plan{}, err
 	}
@@ -411,6 +411,11 @@ func (m *Manager) planWithdrawal(r route, reason string, then []store.KeyValue) 
 
 // judging counts the ways in which releases have been decided: after an upgrade everything is judged again.
 const judging = 2
+
+// fingerprint identifies what decides about the route.
+func (r route) fingerprint() ([]byte, error) {
+	return fingerprint(r.rule, r.target.Agreement(), r.source.Agreement())
+}
 
 // fingerprint identifies the rule and the terms that decide which objects are released.
 func fingerprint(rule agreement.Release, target, source *agreement.Agreement) ([]byte, error) {

@@ -27,6 +27,9 @@ type renamer struct {
 	// brought, if set, returns what an object of the source was in the target before a release brought it here: feedback speaks
 	// of that.
 	brought func(id stix.ID) (stix.ID, bool)
+
+	// sent, if set, is the other way round: what an object of the target is in the source, because a release brought it there.
+	sent func(id stix.ID) stix.ID
 }
 
 // to returns the identifier that an object of the source has in the target.
@@ -65,6 +68,9 @@ func (r *renamer) from(id stix.ID) stix.ID {
 	if r != nil {
 		if s, ok := r.here[id]; ok {
 			return s
+		}
+		if r.sent != nil {
+			return r.sent(id)
 		}
 	}
 	return id
@@ -132,6 +138,18 @@ func (b *batch) setKey(key []byte) {
 	if rule := b.route.rule; rule.Hides() && len(key) > 0 || b.route.forward != nil {
 		b.ids = &renamer{rule: rule, space: agreement.Namespace(key), there: make(map[stix.ID]stix.ID), here: make(map[stix.ID]stix.ID)}
 	}
+	if forward := b.route.forward; forward != nil {
+		b.ids.brought = b.broughtFrom
+		if forward.Hides() {
+			b.ids.sent = func(id stix.ID) stix.ID {
+				key := b.target.State(store.CopiesFollower, store.CopiesKey)
+				if len(key) == 0 || forward.KeepsID(id) {
+					return id
+				}
+				return agreement.DerivedID(agreement.Namespace(key), id)
+			}
+		}
+	}
 }
 
 // hides reports whether the release does not name authors.
@@ -164,7 +182,15 @@ func (b *batch) hereFrom(e journal.Entry) (stix.ID, error) {
 	return stix.ID(s.Object), nil
 }
 
-// idsWord says how a rule names objects in the target: when that changes, all copies are withdrawn and made anew.
+// idsWord says how a route names objects in the target: when that changes, all copies are withdrawn and made anew.
+func (r route) idsWord() string {
+	if r.forward != nil {
+		return idsWord(r.rule) + " of " + idsWord(*r.forward)
+	}
+	return idsWord(r.rule)
+}
+
+// idsWord says how a rule names objects in the target.
 func idsWord(rule agreement.Release) string {
 	if !rule.Hides() {
 		return ""
@@ -183,7 +209,7 @@ func idsWord(rule agreement.Release) string {
 // planRenaming withdraws what a release has brought under identifiers that its rule no longer gives; p.none says that there is
 // nothing to withdraw.
 func (m *Manager) planRenaming(r route) (p plan, needed bool, err error) {
-	word, begun := idsWord(r.rule), false
+	word, begun := r.idsWord(), false
 	err = r.target.Snapshot(func(target *store.Snapshot) error {
 		needed = string(target.State(r.name, keyIDs)) != word
 		begun = target.Cursor(r.name) > 0 || target.State(r.name, keyRule) != nil

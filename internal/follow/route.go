@@ -63,15 +63,31 @@ func routesInto(s *store.Store, target *store.Collection) ([]route, error) {
 		routes = append(routes, route{source: source, target: target, rule: rule, ruled: ruled, name: store.ReleaseFollower(source.ID())})
 	}
 	name := target.Agreement().Name
+	fed := make(map[uuid.UUID]bool)
+	for _, rule := range target.Agreement().Release {
+		if from, ok := s.Collection(rule.To); ok && rule.Feedback != nil {
+			fed[from.ID()] = true
+			routes = append(routes, feedbackInto(target, from, rule))
+		}
+	}
 	all := s.Collections()
 	for _, source := range all {
 		if rule, ok := source.Agreement().ReleaseTo(name); ok {
 			add(source, rule, true)
 		}
 	}
-	var former []uuid.UUID
-	if err := target.Snapshot(func(l *store.Snapshot) error { former = l.Releases(); return nil }); err != nil {
+	var former, formerly []uuid.UUID
+	err := target.Snapshot(func(l *store.Snapshot) error {
+		former, formerly = l.Releases(), l.Feedbacks()
+		return nil
+	})
+	if err != nil {
 		return nil, err
+	}
+	for _, col := range all {
+		if slices.Contains(formerly, col.ID()) && !fed[col.ID()] {
+			routes = append(routes, feedbackInto(target, col, agreement.Release{To: col.Agreement().Name}))
+		}
 	}
 	for _, id := range former {
 		i := slices.IndexFunc(all, func(c *store.Collection) bool { return c.ID() == id })

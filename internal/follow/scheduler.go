@@ -98,6 +98,11 @@ func (m *Manager) targetsOf(col *store.Collection) map[uuid.UUID]bool {
 			ids[target.ID()] = true
 		}
 	}
+	for _, source := range m.store.Collections() { // feedback on what they released to it goes back
+		if rule, ok := source.Agreement().ReleaseTo(col.Agreement().Name); ok && rule.Feedback != nil {
+			ids[source.ID()] = true
+		}
+	}
 	return ids
 }
 

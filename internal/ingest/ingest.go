@@ -83,6 +83,9 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 	if err := j.definitions.err; err != nil {
 		return nil, fmt.Errorf("read marking definitions: %w", err)
 	}
+	if err := j.onlyFeedback(col, caller, opts.OnBehalf, verdicts); err != nil {
+		return nil, err
+	}
 	draft := draftOf(id, at, verdicts)
 	kept := draft.shortened()
 	text, err := json.Marshal(kept)

@@ -118,6 +118,9 @@ func (s *Server) collection(c echo.Context, act agreement.Act) (*store.Collectio
 	}
 	caller, agreed, now := requestOf(c).caller, col.Agreement(), s.now()
 	err = agreement.Permit(agreed, caller, act, now)
+	if err != nil && act == agreement.Add && agreement.Permit(agreed, caller, agreement.AddFeedback, now) == nil {
+		err = nil // what it may add is judged object by object
+	}
 	switch {
 	case err != nil && caller == public:
 		err = auth.ErrMissing // credentials may be all that is missing
@@ -176,6 +179,9 @@ func rightsOf(a *agreement.Agreement, caller agreement.Caller, now time.Time) (c
 		return rights{}, false
 	}
 	write := agreement.Permit(a, caller, agreement.Add, now)
+	if write != nil && agreement.Permit(a, caller, agreement.AddFeedback, now) == nil {
+		write = nil
+	}
 	can = rights{read: read == nil, write: write == nil}
 	var outside *agreement.OutsideError
 	if !can.either() && (errors.As(read, &outside) || errors.As(write, &outside)) && outside.State != agreement.Scheduled {
