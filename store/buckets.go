@@ -14,7 +14,7 @@ type buckets struct {
 
 	meta, journal, hashes, documents, openings, objects, types, tombstones *bolt.Bucket
 	removals, termed                                                       *bolt.Bucket
-	versions, order, byType, byVersion, byID                               *bolt.Bucket
+	versions, order, byType, byVersion, byInstant, byID                    *bolt.Bucket
 	statuses, statusAge, cursors, followers, sources                       *bolt.Bucket
 	contributors, formerOwners, refused, refusedAge                        *bolt.Bucket
 
@@ -84,6 +84,7 @@ func (t *buckets) layout() []bucketLayout {
 		{&t.order, bucketOrder, fillRuns, 0},
 		{&t.byType, bucketByType, fillRuns, 0},
 		{&t.byVersion, bucketByVersion, fillTimes, 0},
+		{&t.byInstant, bucketByInstant, fillTimes, wideFormat},
 		{&t.byID, bucketByID, fillAny, 0},
 		{&t.tombstones, bucketTombstones, fillAny, 0},
 		{&t.removals, bucketRemovals, fillAny, 0},

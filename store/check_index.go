@@ -95,7 +95,8 @@ func (k *checking) types() {
 // indexes checks the class of each version, and that the indexes hold every version and nothing else.
 func (k *checking) indexes() error {
 	var group []version
-	total, several := 0, 0
+	total, several, wide := 0, 0, 0
+	types, byInstant := k.tx.Bucket(bucketTypes), k.tx.Bucket(bucketByInstant)
 	end := func() {
 		if len(group) == 0 {
 			return
@@ -107,6 +108,9 @@ func (k *checking) indexes() error {
 			total++
 			if !v.class.alone() {
 				several++
+			}
+			if isWide(types, byInstant, v.instant()) {
+				wide++
 			}
 			k.stats.classes[v.class]++
 			if held[i].class != v.class {
@@ -143,6 +147,11 @@ func (k *checking) indexes() error {
 			k.fault("the index %s has %d keys, expected %d", index, n, total)
 		}
 	}
+	if byInstant != nil {
+		if n := countVersions(byInstant); n != wide {
+			k.fault("the index %s has %d versions, expected %d", bucketByInstant, n, wide)
+		}
+	}
 	if n := countKeys(k.tx.Bucket(bucketByID)); n != several {
 		k.fault("the index %s has %d keys, expected %d", bucketByID, n, several)
 	}
@@ -152,8 +161,8 @@ func (k *checking) indexes() error {
 // indexed checks that a version is in the indexes.
 func (k *checking) indexed(v version) {
 	t := buckets{
-		order: k.tx.Bucket(bucketOrder), byType: k.tx.Bucket(bucketByType),
-		byVersion: k.tx.Bucket(bucketByVersion), byID: k.tx.Bucket(bucketByID),
+		types: k.tx.Bucket(bucketTypes), order: k.tx.Bucket(bucketOrder), byType: k.tx.Bucket(bucketByType),
+		byVersion: k.tx.Bucket(bucketByVersion), byInstant: k.tx.Bucket(bucketByInstant), byID: k.tx.Bucket(bucketByID),
 	}
 	t.eachIndex(v, func(b *bolt.Bucket, key []byte) error {
 		if value := b.Get(key); value == nil || len(value) > 0 {
@@ -161,4 +170,15 @@ func (k *checking) indexed(v version) {
 		}
 		return nil
 	})
+}
+
+// countVersions counts the keys of bucketByInstant that stand for a version, not for a wide instant.
+func countVersions(b *bolt.Bucket) (n int) {
+	c := b.Cursor()
+	for key, _ := c.First(); key != nil; key, _ = c.Next() {
+		if _, size := stix.InstantOfKey(key); len(key) != size+1 || key[size] != wideMark {
+			n++
+		}
+	}
+	return n
 }

@@ -24,8 +24,8 @@ import (
 
 // collectionFormat is the version of the layout of an agreement's file that this program writes. It reads all before: of
 // what it opens for writing it makes a file of this one. In format 1 what followers keep has no checksums, in formats 1 and
-// 2 versions have no origin: see upgrade.
-const collectionFormat = 5
+// 2 versions have no origin, before format 6 no instant is wide: see upgrade.
+const collectionFormat = 6
 
 const (
 	// pageSize is the size of a page of a new file. STIX objects of one or two kilobytes leave a third of a page of

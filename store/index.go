@@ -81,7 +81,10 @@ func (t *buckets) put(v version) error {
 		return fmt.Errorf("index version: %w", err)
 	}
 	t.stats.classes[v.class]++
-	return t.eachIndex(v, func(b *bolt.Bucket, key []byte) error { return b.Put(key, nil) })
+	if err := t.eachIndex(v, func(b *bolt.Bucket, key []byte) error { return b.Put(key, nil) }); err != nil {
+		return err
+	}
+	return t.widen(v)
 }
 
 // drop takes a version out of every index.
@@ -119,6 +122,10 @@ func (t *buckets) eachIndex(v version, do func(*bolt.Bucket, []byte) error) erro
 	if err == nil {
 		key = append(append(append(key[:0], v.instant()...), v.typ()...), tail[:]...)
 		err = do(t.byVersion, key)
+	}
+	if err == nil && isWide(t.types, t.byInstant, v.instant()) {
+		key = append(append(key[:0], v.instant()...), tail[:]...)
+		err = do(t.byInstant, key)
 	}
 	if err == nil && !v.class.alone() {
 		key = append(append(key[:0], v.id()...), tail[:]...)

@@ -29,6 +29,7 @@ var (
 	bucketOrder        = []byte("order")        // class, added -> nothing
 	bucketByType       = []byte("bytype")       // type, class, added -> nothing
 	bucketByVersion    = []byte("byversion")    // instant, type, class, added -> nothing
+	bucketByInstant    = []byte("byinstant")    // instant, class, added -> nothing: of wide instants only, each of which is marked
 	bucketByID         = []byte("byid")         // id, class, added -> nothing: objects with several versions only
 	bucketTombstones   = []byte("tombstones")   // id, instant, form or id, SHA-256, form -> position of the Deleted entry
 	bucketRemovals     = []byte("removals")     // id, position of a Deleted, Withdrawn or Decided entry -> nothing

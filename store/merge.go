@@ -18,6 +18,7 @@ type merge struct {
 	wanted wanted
 	after  []byte // first date_added that may be met, as a key
 	runs   []*run // a heap: the one with the smallest date_added in front
+	seeks  int    // searches in indexes so far, which the work of a page is counted by
 	types  [][]byte
 
 	objects   *bolt.Cursor // where the last record was
@@ -144,10 +145,14 @@ func (s *merge) chooseByVersion(q Query) {
 	if len(q.Versions.Exact) == 0 {
 		return
 	}
-	index := s.in.tx.Bucket(bucketByVersion)
+	index, wide := s.in.tx.Bucket(bucketByVersion), s.in.tx.Bucket(bucketByInstant)
 	for _, in := range q.Versions.Exact {
 		instant := in.AppendKey(nil)
-		if len(q.Types) == 0 {
+		switch {
+		case len(q.Types) > 0:
+		case isWide(s.in.typeNumbers(), wide, instant):
+			s.addRuns(wide, instant, 0, s.wanted.spec)
+		default:
 			s.addRuns(index, instant, 1, s.wanted.spec)
 		}
 		for _, typ := range s.types {
@@ -162,6 +167,7 @@ func (s *merge) addRuns(index *bolt.Bucket, prefix []byte, types int, wants func
 	c := index.Cursor()
 	next := slices.Clone(prefix)
 	for {
+		s.seeks++
 		k, _ := c.Seek(next)
 		rest, ok := cutPrefix(k, prefix)
 		if !ok {
@@ -185,6 +191,7 @@ func (s *merge) addRuns(index *bolt.Bucket, prefix []byte, types int, wants func
 
 // addRun enters a run and puts it on the heap, unless it is empty.
 func (s *merge) addRun(r *run) {
+	s.seeks++
 	if r.seek(s.after) {
 		s.runs = append(s.runs, r)
 		s.up(len(s.runs) - 1)

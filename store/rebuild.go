@@ -15,7 +15,7 @@ import (
 
 // derived lists the buckets that Rebuild makes anew from the others.
 var derived = [][]byte{
-	bucketHashes, bucketTypes, bucketVersions, bucketOrder, bucketByType, bucketByVersion, bucketByID, bucketTombstones,
+	bucketHashes, bucketTypes, bucketVersions, bucketOrder, bucketByType, bucketByVersion, bucketByInstant, bucketByID, bucketTombstones,
 	bucketRemovals, bucketTermed, bucketContributors, bucketFormerOwners,
 }
 

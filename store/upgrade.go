@@ -39,6 +39,11 @@ func upgrade(tx *bolt.Tx, format uint64) error {
 			return err
 		}
 	}
+	if format >= ownerFormat && format < wideFormat {
+		if err := widenAll(tx); err != nil {
+			return err
+		}
+	}
 	if format < ownerFormat {
 		key, _ := tx.Bucket(bucketJournal).Cursor().Last()
 		if err := tx.Bucket(bucketMeta).Put(keyUpgraded, bytes.Clone(key)); err != nil {
