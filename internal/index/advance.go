@@ -39,6 +39,7 @@ func (x *Index) advance(db *pebble.DB, col *store.Collection, r *reader) (more b
 	if err := a.write(); err != nil {
 		return false, err
 	}
+	x.moveFacets(s.number, s.cursor, a.state.cursor, a.postings)
 	x.setState(col.ID(), a.state)
 	return n == step, nil
 }

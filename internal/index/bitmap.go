@@ -141,7 +141,7 @@ func positionsOf(r readable, into *roaring.Bitmap, prefix []byte, chunks uint32)
 		return nil
 	}
 	return scan(r, prefix, behind(prefix), func(k, v []byte) (bool, error) {
-		return true, orBitmap(into, binary.BigEndian.Uint32(k[len(k)-4:]), v)
+		return true, orBitmap(into, chunkOfKey(k), v)
 	})
 }
 

@@ -20,28 +20,51 @@ var facets = map[field]bool{fieldType: true, fieldTLP: true, fieldProducer: true
 // facetNames are the names of the facets in an answer.
 var facetNames = map[field]string{fieldType: "type", fieldTLP: "tlp", fieldProducer: "created_by_ref", fieldLabel: "label", fieldParty: "party"}
 
-// tally counts one value of a facet over all agreements, and remembers an object that has it.
+// tally counts one value of a facet over all agreements, and remembers where objects have it.
 type tally struct {
-	count    uint64
-	view     *view
-	position journal.Position
+	count uint64
+	view  *view
+	of    *roaring.Bitmap // in the view; never changed
+}
+
+// position returns where an object has the value that is counted.
+func (t *tally) position() journal.Position {
+	return journal.Position(roaring.And(t.of, t.view.match).Maximum())
 }
 
 // facets counts what the matches of the views have in common.
 func (x *Index) facets(r readable, views []*view, q Query) (map[string][]Count, error) {
 	answer := make(map[string][]Count)
+	counted := make(map[field]map[uint64]*tally)
+	for f := range facetNames {
+		counted[f] = make(map[uint64]*tally)
+	}
+	for _, v := range views {
+		if v.state.number == 0 || v.match.IsEmpty() {
+			continue
+		}
+		err := x.eachFacet(r, v, func(f field, hash uint64, of *roaring.Bitmap) {
+			if f == fieldParty && !v.Parties {
+				return
+			}
+			count := of.AndCardinality(v.match)
+			if count == 0 {
+				return
+			}
+			t := counted[f][hash]
+			if t == nil {
+				t = &tally{view: v, of: of}
+				counted[f][hash] = t
+			}
+			t.count += count
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	var tree ijson.Tree
 	for f, name := range facetNames {
-		tallies := make(map[uint64]*tally)
-		for _, v := range views {
-			if f == fieldParty && !v.Parties || v.state.number == 0 || v.match.IsEmpty() {
-				continue
-			}
-			if err := v.count(r, f, tallies); err != nil {
-				return nil, err
-			}
-		}
-		counts, err := x.resolve(f, tallies, &tree)
+		counts, err := x.resolve(f, counted[f], &tree)
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +72,16 @@ func (x *Index) facets(r readable, views []*view, q Query) (map[string][]Count, 
 			answer[name] = counts
 		}
 	}
+	addOwnCounts(answer, views, q)
+	unit, times, err := histogram(r, views)
+	if len(times) > 0 {
+		answer[unit] = times
+	}
+	return answer, err
+}
+
+// addOwnCounts adds what is counted without reading anything: by agreement, and by value of the query.
+func addOwnCounts(answer map[string][]Count, views []*view, q Query) {
 	var agreements []Count
 	for _, v := range views {
 		if n := v.match.GetCardinality(); n > 0 {
@@ -61,35 +94,6 @@ func (x *Index) facets(r readable, views []*view, q Query) (map[string][]Count, 
 	if len(q.Values) > 1 {
 		answer["value"] = valueCounts(views, q.Values)
 	}
-	unit, times, err := histogram(r, views)
-	if len(times) > 0 {
-		answer[unit] = times
-	}
-	return answer, err
-}
-
-// count adds the counts of a facet's values in one agreement.
-func (v *view) count(r readable, f field, tallies map[uint64]*tally) error {
-	prefix := append(key(kindFacet, v.state.number, 1), byte(f))
-	n := 0
-	return scan(r, prefix, behind(prefix), func(k, _ []byte) (bool, error) {
-		n++
-		hash := binary.BigEndian.Uint64(k[len(k)-8:])
-		of := roaring.New()
-		if err := v.term(r, of, term{f, hash}); err != nil {
-			return false, err
-		}
-		of.And(v.match)
-		if count := of.GetCardinality(); count > 0 {
-			t := tallies[hash]
-			if t == nil {
-				t = &tally{view: v, position: journal.Position(of.Maximum())}
-				tallies[hash] = t
-			}
-			t.count += count
-		}
-		return n < mostCounted, nil
-	})
 }
 
 // resolve finds the texts of the greatest counts: the index has hashes alone, so each is read from an object that has it.
@@ -124,13 +128,13 @@ func (x *Index) facetText(f field, hash uint64, t *tally, tree *ijson.Tree) (str
 			candidates = append(candidates, l.String())
 		}
 	case fieldParty:
-		e, _, err := t.view.Collection.Entry(t.position)
+		e, _, err := t.view.Collection.Entry(t.position())
 		if err != nil {
 			return "", false, err
 		}
 		candidates = append(candidates, e.Party)
 	default:
-		text, ok, err := t.view.Collection.ObjectAt(t.position)
+		text, ok, err := t.view.Collection.ObjectAt(t.position())
 		if err != nil || !ok || tree.Parse(text, ijson.Limits{}) != nil {
 			return "", false, err
 		}
@@ -164,7 +168,9 @@ func valueCounts(views []*view, values []string) []Count {
 	for i, text := range values {
 		counts[i].Value = text
 		for _, v := range views {
-			counts[i].Count += v.values[i].GetCardinality()
+			if of := v.values[i]; of != nil {
+				counts[i].Count += of.GetCardinality()
+			}
 		}
 	}
 	return counts
@@ -202,8 +208,14 @@ func histogram(r readable, views []*view) (unit string, counts []Count, err erro
 			days[today] += all - before
 		}
 	}
+	unit, counts = bars(days)
+	return unit, counts, nil
+}
+
+// bars turns counts by day since 1970 into the bars of a histogram, the oldest first.
+func bars(days map[int64]uint64) (unit string, counts []Count) {
 	if len(days) == 0 {
-		return "day", nil, nil
+		return "day", nil
 	}
 	unit, form := "day", "2006-01-02"
 	first, last := int64(1<<62), int64(0)
@@ -221,5 +233,5 @@ func histogram(r readable, views []*view) (unit string, counts []Count, err erro
 		counts = append(counts, Count{name, n})
 	}
 	slices.SortFunc(counts, func(a, b Count) int { return strings.Compare(a.Value, b.Value) })
-	return unit, counts, nil
+	return unit, counts
 }

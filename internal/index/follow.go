@@ -60,6 +60,7 @@ type work struct {
 	reader reader
 
 	batches map[uuid.UUID]uint64 // how many each agreement had at its last step
+	steps   int                  // since pebble was last told to write what it has in memory
 
 	mu     sync.Mutex
 	behind map[uuid.UUID]*store.Collection // guarded by mu: their journals have grown
@@ -119,10 +120,36 @@ func (w *work) run(ctx context.Context) {
 				w.done(col)
 			}
 		}
+		if err := w.settle(); err != nil {
+			w.index.opts.Failed(fmt.Errorf("write the search index: %w", err))
+		}
 		if !w.sleep(ctx, soonest) {
 			return
 		}
 	}
+}
+
+// manySteps is after how many steps pebble joins what they wrote.
+const manySteps = 20
+
+// settle has pebble write what many steps left in memory, once nothing is behind: a term that every step added to is one
+// bitmap then, where searches would join as many as there were steps.
+func (w *work) settle() error {
+	w.mu.Lock()
+	idle := len(w.behind) == 0
+	w.mu.Unlock()
+	if !idle || w.steps < manySteps {
+		return nil
+	}
+	w.steps = 0
+	err := w.index.use(func(db *pebble.DB) error {
+		_, err := db.AsyncFlush()
+		return err
+	})
+	if errors.Is(err, ErrUnavailable) {
+		return nil // the next step says so
+	}
+	return err
 }
 
 func idBytes(c *store.Collection) []byte { id := c.ID(); return id[:] }
@@ -170,6 +197,7 @@ func (w *work) step(ctx context.Context, col *store.Collection) (more bool, err 
 	if err != nil {
 		return false, err
 	}
+	w.steps++
 	if now := col.Batches(); now != w.batches[col.ID()] {
 		w.batches[col.ID()] = now
 		rest := time.NewTimer(min(max(3*time.Since(start), shortestRest), longestRest))
@@ -231,7 +259,7 @@ func sameJournal(col *store.Collection, s *state) (bool, error) {
 func readLive(db *pebble.DB, s *state) error {
 	prefix := key(kindLive, s.number, 0)
 	return scan(db, prefix, behind(prefix), func(k, v []byte) (bool, error) {
-		return true, orBitmap(s.live, binary.BigEndian.Uint32(k[len(k)-4:]), v)
+		return true, orBitmap(s.live, chunkOfKey(k), v)
 	})
 }
 

@@ -65,7 +65,7 @@ type Graph struct {
 func (x *Index) Graph(ctx context.Context, scope Scope, id string, depth int) (*Graph, error) {
 	w := &walking{index: x, graph: &Graph{Nodes: []Node{}, Edges: []Edge{}}, at: make(map[string]int), edges: make(map[Edge]bool)}
 	depth = min(max(depth, 0), MostDepth)
-	err := x.look(ctx, scope, func(r readable, views []*view) error {
+	err := x.snapshot(ctx, scope, func(r readable, views []*view) error {
 		w.r, w.views = r, views
 		start := strings.ToLower(id)
 		known, err := w.visit(start, 0)

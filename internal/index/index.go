@@ -50,9 +50,10 @@ type Index struct {
 	failing chan struct{} // closed at pebble's first failure to write; made anew with db
 	failed  sync.Once     // closes failing; made anew with db
 
-	mu     sync.RWMutex // held for reading while db is in use
-	db     *pebble.DB   // nil when it could not be made: every search answers ErrUnavailable
-	secret secret
+	mu          sync.RWMutex // held for reading while db is in use
+	db          *pebble.DB   // nil when it could not be made: every search answers ErrUnavailable
+	secret      secret
+	facetTables *facetTables // of db's agreements; made anew with it
 
 	hurry chan struct{} // a search waits for the index; room for one
 
@@ -172,6 +173,7 @@ func (x *Index) open() error {
 		return fmt.Errorf("make the folder of the search index: %w", err)
 	}
 	x.failing, x.failed = make(chan struct{}), sync.Once{}
+	x.facetTables = newFacetTables()
 	opts := x.options()
 	defer opts.Cache.Unref()
 	db, err := pebble.Open(x.dir, opts)

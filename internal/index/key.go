@@ -64,6 +64,9 @@ func withChunk(prefix []byte, chunk uint32) []byte {
 	return binary.BigEndian.AppendUint32(prefix, chunk)
 }
 
+// chunkOfKey returns the chunk at the end of a key.
+func chunkOfKey(k []byte) uint32 { return binary.BigEndian.Uint32(k[len(k)-4:]) }
+
 func objectKey(n number, hash uint64) []byte {
 	return binary.BigEndian.AppendUint64(key(kindObject, n, 8), hash)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/accord-taxii/accord/store/journal"
 )
 
-// page takes the newest results of all views after a cursor.
-func (x *Index) page(views []*view, q Query, after *cursor) (results []Result, next string, err error) {
+// page takes the newest results of all views after a cursor. shown, if any, counts their facets.
+func (x *Index) page(views []*view, q Query, after *cursor, shown *tallies) (results []Result, next string, err error) {
 	heads := make([]*head, 0, len(views))
 	for _, v := range views {
 		h := &head{view: v, it: v.match.ReverseIterator()}
@@ -38,7 +38,7 @@ func (x *Index) page(views []*view, q Query, after *cursor) (results []Result, n
 			last := results[len(results)-1]
 			return results, cursor{added: last.Added, collection: last.source.Collection.ID(), position: last.source.Position}.encode(q), nil
 		}
-		if r, ok, err := x.result(newest, &tree, q); err != nil {
+		if r, ok, err := x.result(newest, &tree, q, shown); err != nil {
 			return nil, "", err
 		} else if ok {
 			results = append(results, r)
@@ -114,12 +114,15 @@ func (v *view) bound(after *cursor) (journal.Position, error) {
 }
 
 // result reads what a result shows from the agreement's file; ok is false when the object has gone.
-func (x *Index) result(h *head, tree *ijson.Tree, q Query) (r Result, ok bool, err error) {
+func (x *Index) result(h *head, tree *ijson.Tree, q Query, shown *tallies) (r Result, ok bool, err error) {
 	text, ok, err := h.view.Collection.ObjectAt(h.position)
 	if err != nil || !ok {
 		return Result{}, false, err
 	}
 	r = describe(text, tree)
+	if shown != nil && r.ID != "" {
+		shown.add(h.view, h.entry, tree)
+	}
 	r.Agreement, r.Added, r.TLP = string(h.view.Collection.Agreement().Name), h.entry.At, levelName(stix.TLP(h.entry.TLP))
 	r.source = Source{h.view.Readable, h.position}
 	if r.Version == "" {
@@ -129,7 +132,7 @@ func (x *Index) result(h *head, tree *ijson.Tree, q Query) (r Result, ok bool, e
 		r.Party = h.entry.Party
 	}
 	for i, of := range h.view.values {
-		if len(r.Matches) < mostMatches && of.Contains(uint32(h.position)) && !slices.Contains(r.Matches, q.Values[i]) {
+		if of != nil && len(r.Matches) < mostMatches && of.Contains(uint32(h.position)) && !slices.Contains(r.Matches, q.Values[i]) {
 			r.Matches = append(r.Matches, q.Values[i])
 		}
 	}

@@ -102,7 +102,7 @@ type view struct {
 	chunks  uint32
 	exclude *roaring.Bitmap // removed since the index moved
 	match   *roaring.Bitmap
-	values  []*roaring.Bitmap // by value of the query
+	values  []*roaring.Bitmap // by value of the query; nil where nothing has it
 	behind  uint64
 }
 
@@ -121,7 +121,7 @@ func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Results, err
 		return nil, err
 	}
 	answer := &Results{Results: []Result{}}
-	err = x.look(ctx, scope, func(r readable, views []*view) error {
+	err = x.snapshot(ctx, scope, func(r readable, views []*view) error {
 		values := make([]Value, len(q.Values))
 		for i, text := range q.Values {
 			values[i] = ReadValue(text)
@@ -130,18 +130,24 @@ func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Results, err
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := x.match(r, v, q, values); err != nil {
+			if err := x.match(ctx, r, v, q, values); err != nil {
 				return err
 			}
 			answer.Total += v.match.GetCardinality()
 			answer.Behind += v.behind
 		}
+		var shown *tallies
 		if q.Facets {
-			if answer.Facets, err = x.facets(r, views, q); err != nil {
-				return err
-			}
+			shown = newTallies()
 		}
-		answer.Results, answer.Next, err = x.page(views, q, after)
+		if answer.Results, answer.Next, err = x.page(views, q, after, shown); err != nil || !q.Facets {
+			return err
+		}
+		if after == nil && answer.Next == "" { // the page shows all that was found
+			answer.Facets = shown.facets(views, q)
+			return nil
+		}
+		answer.Facets, err = x.facets(r, views, q)
 		return err
 	})
 	if err != nil {
@@ -153,9 +159,9 @@ func (x *Index) Search(ctx context.Context, scope Scope, q Query) (*Results, err
 // Count counts what a scope has, without showing any of it.
 func (x *Index) Count(ctx context.Context, scope Scope) (*Results, error) {
 	answer := new(Results)
-	err := x.look(ctx, scope, func(r readable, views []*view) (err error) {
+	err := x.snapshot(ctx, scope, func(r readable, views []*view) (err error) {
 		for _, v := range views {
-			if err := x.match(r, v, Query{}, nil); err != nil {
+			if err := x.match(ctx, r, v, Query{}, nil); err != nil {
 				return err
 			}
 			answer.Total += v.match.GetCardinality()
@@ -167,9 +173,9 @@ func (x *Index) Count(ctx context.Context, scope Scope) (*Results, error) {
 	return answer, err
 }
 
-// look calls fn with a snapshot of the database and a view of each agreement of a scope, once the index has caught up
+// snapshot calls fn with a snapshot of the database and a view of each agreement of a scope, once the index has caught up
 // with it or patience has ended.
-func (x *Index) look(ctx context.Context, scope Scope, fn func(readable, []*view) error) error {
+func (x *Index) snapshot(ctx context.Context, scope Scope, fn func(readable, []*view) error) error {
 	heads := make([]uint64, len(scope))
 	waiting, cancel := context.WithTimeout(ctx, x.opts.Patience)
 	defer cancel()
@@ -192,8 +198,10 @@ func (x *Index) look(ctx context.Context, scope Scope, fn func(readable, []*view
 			} else {
 				v.state.live = roaring.New()
 			}
-			if err := v.overlay(); err != nil {
-				return err
+			if v.behind > 0 { // or what was removed before the search is in the index
+				if err := v.overlay(); err != nil {
+					return err
+				}
 			}
 			views = append(views, v)
 		}

@@ -48,11 +48,18 @@ var refanger = strings.NewReplacer(
 	"\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00ad", "",
 )
 
+// brackets are in every spelling that refanger undoes, beside letters outside ASCII.
+const brackets = "[({"
+
 var defangedScheme = regexp.MustCompile(`^(?i)(hxxps?|h\*\*ps?|httxs?|https?|fxp|ftp)(?:\[:\]|:)//`)
 
 // Refang undoes the usual spellings that keep an address or a link from being followed by accident.
 func Refang(s string) string {
 	s = strings.Trim(strings.TrimSpace(s), "\"'<>`")
+	plain := isASCII(s)
+	if plain && !strings.ContainsAny(s, brackets+":") {
+		return s
+	}
 	if m := defangedScheme.FindString(s); m != "" {
 		scheme := strings.TrimRight(strings.ToLower(m), "[:]/")
 		switch {
@@ -65,18 +72,33 @@ func Refang(s string) string {
 		}
 		s = scheme + "://" + s[len(m):]
 	}
+	if plain && !strings.ContainsAny(s, brackets) {
+		return s
+	}
 	return refanger.Replace(s)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 var (
 	cveForm    = regexp.MustCompile(`^(?i)CVE-\d{4}-\d{4,19}$`)
 	cveInText  = regexp.MustCompile(`(?i)\bCVE-\d{4}-\d{4,19}\b`)
-	hexForm    = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 	macForm    = regexp.MustCompile(`^(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}$`)
-	domainForm = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{1,59})$`)
 	objectForm = regexp.MustCompile(`^[a-z0-9-]+--[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 	hiveForm   = regexp.MustCompile(`^(?i)(HKEY_[A-Z_]+|HKLM|HKCU|HKCR|HKU|HKCC)\\`)
 )
+
+// isHex reports whether a text has hexadecimal digits alone.
+func isHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
 
 // hashLengths are the lengths in hex digits of MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512.
 var hashLengths = map[int]bool{32: true, 40: true, 56: true, 64: true, 96: true, 128: true}
@@ -90,15 +112,15 @@ func ReadValue(s string) Value {
 	switch {
 	case plain == "":
 		return Value{Kind: Text}
-	case cveForm.MatchString(plain):
+	case (plain[0] == 'C' || plain[0] == 'c') && cveForm.MatchString(plain):
 		return Value{Kind: CVE, Text: strings.ToUpper(plain)}
-	case objectForm.MatchString(plain):
+	case strings.Contains(plain, "--") && objectForm.MatchString(plain):
 		return Value{Kind: ObjectID, Text: strings.ToLower(plain)}
-	case hashLengths[len(plain)] && hexForm.MatchString(plain):
+	case hashLengths[len(plain)] && isHex(plain):
 		return Value{Kind: Hash, Text: strings.ToLower(plain)}
-	case macForm.MatchString(plain):
+	case len(plain) == len("00:00:00:00:00:00") && macForm.MatchString(plain):
 		return Value{Kind: Name, Text: strings.ToLower(strings.ReplaceAll(plain, "-", ":"))}
-	case hiveForm.MatchString(plain):
+	case strings.Contains(plain, "\\") && hiveForm.MatchString(plain):
 		return Value{Kind: Name, Text: fold(plain)}
 	}
 	if p, ok := readPrefix(plain); ok {
@@ -142,17 +164,48 @@ func readDomain(s string) (string, bool) {
 	if len(s) > 253 {
 		return "", false
 	}
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			ascii, err := idna.Lookup.ToASCII(s)
-			if err != nil {
-				return "", false
-			}
-			s = ascii
-			break
+	if !isASCII(s) {
+		ascii, err := idna.Lookup.ToASCII(s)
+		if err != nil {
+			return "", false
+		}
+		s = ascii
+	}
+	return s, isDomain(s)
+}
+
+// isDomain reports whether a text in lower case is a domain below a top-level one: labels of letters, digits, hyphens and
+// underscores, none of which a hyphen begins or ends, and at the end letters, or an internationalised label.
+func isDomain(s string) bool {
+	last := strings.LastIndexByte(s, '.')
+	if last < 0 {
+		return false
+	}
+	for label := range strings.SplitSeq(s[:last], ".") {
+		if !isLabel(label) {
+			return false
 		}
 	}
-	return s, domainForm.MatchString(s)
+	top := s[last+1:]
+	if rest, ok := strings.CutPrefix(top, "xn--"); ok {
+		return rest != "" && len(top) <= longestLabel && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	}
+	return len(top) >= 2 && len(top) <= longestLabel && strings.Trim(top, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// longestLabel bounds a label of a domain (RFC 1035, section 2.3.4).
+const longestLabel = 63
+
+func isLabel(s string) bool {
+	if s == "" || len(s) > longestLabel || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
 }
 
 // readURL reads an absolute URL. Scheme and host are folded, a default port and an empty path are left out, and the
@@ -202,10 +255,8 @@ func readURL(s string) (Value, bool) {
 
 // fold is the form in which texts without letter case are compared.
 func fold(s string) string {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return strings.ToLower(norm.NFKC.String(s))
-		}
+	if !isASCII(s) {
+		return strings.ToLower(norm.NFKC.String(s))
 	}
 	return strings.ToLower(s) // ASCII is its own normal form
 }
