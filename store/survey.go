@@ -14,31 +14,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trouble is what a Survey found about one file or folder, by its name below the data folder ("." is the folder itself).
-type Trouble struct {
+// FileFault is what a Survey found about one file or folder, by its name below the data folder ("." is the folder itself).
+type FileFault struct {
 	File    string
-	Kind    TroubleKind
+	Kind    FileFaultKind
 	Message string
 }
 
-// TroubleKind says what is wrong with a file.
-type TroubleKind int
+// FileFaultKind says what is wrong with a file.
+type FileFaultKind int
 
 const (
-	Unlisted   TroubleKind = iota // a file of an agreement that accord.db does not list
+	Unlisted   FileFaultKind = iota // a file of an agreement that accord.db does not list
 	WrongOwner                    // it belongs to another user than the folder
 	WrongMode                     // other users may read or change it
 	Leftover                      // a restore or a rebuild kept it, or was broken off
 )
 
-// mostTroubles bounds what a Survey reports.
-const mostTroubles = 200
+// mostFileFaults bounds what a Survey reports.
+const mostFileFaults = 200
 
 // guarded are the files that no one else may read, beside the folder itself: its mode keeps others out of the rest.
 var guarded = regexp.MustCompile(`^(accord\.db|agreements(/[^/]*\.db)?|keys(/.*)?|logins(/.*)?|tls/[^/]*\.key)$`)
 
 // Survey looks at the names, owners and modes of the files in the data folder. It opens none of them.
-func (s *Store) Survey() (list []Trouble, err error) {
+func (s *Store) Survey() (list []FileFault, err error) {
 	listed := map[string]bool{}
 	for _, l := range s.Registry().Agreements {
 		id := path.Join(agreementsName, l.Collection.String())
@@ -48,9 +48,9 @@ func (s *Store) Survey() (list []Trouble, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("survey %s: %w", s.dir, err)
 	}
-	found := func(name string, kind TroubleKind, format string, args ...any) {
-		if len(list) < mostTroubles {
-			list = append(list, Trouble{name, kind, fmt.Sprintf(format, args...)})
+	found := func(name string, kind FileFaultKind, format string, args ...any) {
+		if len(list) < mostFileFaults {
+			list = append(list, FileFault{name, kind, fmt.Sprintf(format, args...)})
 		}
 	}
 	err = filepath.WalkDir(s.dir, func(at string, d fs.DirEntry, err error) error {

@@ -26,7 +26,7 @@ func TestASurveyNamesFilesThatAreNotAsTheyShouldBe(t *testing.T) {
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]TroubleKind{
+	want := map[string]FileFaultKind{
 		agreementsName + "/" + filepath.Base(stray):                                         Unlisted,
 		agreementsName + "/" + filepath.Base(file):                                          WrongMode,
 		agreementsName + "/" + filepath.Base(file) + ".before-restore-20260101T000000.000Z": Leftover,
@@ -40,11 +40,11 @@ func TestASurveyNamesFilesThatAreNotAsTheyShouldBe(t *testing.T) {
 	if list, err = s.Survey(); err != nil {
 		t.Fatal(err)
 	}
-	for _, trouble := range list {
-		if kind, ok := want[trouble.File]; !ok || kind != trouble.Kind {
-			t.Errorf("got %+v, want %v", trouble, want)
+	for _, fault := range list {
+		if kind, ok := want[fault.File]; !ok || kind != fault.Kind {
+			t.Errorf("got %+v, want %v", fault, want)
 		}
-		delete(want, trouble.File)
+		delete(want, fault.File)
 	}
 	if len(want) != 0 {
 		t.Errorf("not found: %v", want)
