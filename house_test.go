@@ -110,6 +110,7 @@ var homes = []home{
 	{"github.com/coreos/go-oidc/", "internal/oidc", "logins of people at another issuer"},
 	{"golang.org/x/oauth2", "internal/oidc", "their codes, with PKCE"},
 	{"github.com/pquerna/otp", "internal/auth", "one-time codes of a second factor"},
+	{"github.com/boombuler/barcode/", "internal/console", "QR codes of second factors"},
 	{"github.com/google/uuid", "*", "identifiers"},
 }
 

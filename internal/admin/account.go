@@ -208,7 +208,7 @@ type Enrolment struct {
 
 // NewFactor gives an account another second factor for the console. The old one is worth nothing from then on.
 func (s *Service) NewFactor(ctx context.Context, by store.Actor, name string) (Enrolment, error) {
-	f, address, recovery, err := auth.NewFactor(cmp.Or(s.store.Registry().Server.Title, "Accord"), name, s.now())
+	f, address, recovery, err := auth.NewFactor(s.Title(), name, s.now())
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -220,6 +220,27 @@ func (s *Service) NewFactor(ctx context.Context, by store.Actor, name string) (E
 		return Enrolment{}, err
 	}
 	return Enrolment{Address: address, Recovery: recovery}, nil
+}
+
+// Title is the server's title, as authenticators show it.
+func (s *Service) Title() string { return cmp.Or(s.store.Registry().Server.Title, "Accord") }
+
+// Enrol gives an account the second factor that its owner has confirmed with a code, in place of the one whose secret is
+// replaces; "" is none. It is refused if the account has another one by now.
+func (s *Service) Enrol(ctx context.Context, name, replaces string, f auth.Factor) error {
+	a, _ := s.store.Registry().Account(name)
+	by := store.Actor{Account: agreement.AccountName(name), Party: agreement.PartyName(a.Party)}
+	return s.alterAccount(ctx, by, name, "second factor", "", func(a *auth.Account) error {
+		has := ""
+		if a.Factor != nil {
+			has = a.Factor.Secret
+		}
+		if a.Disabled || has != replaces {
+			return refuse("the account %s was changed meanwhile", name)
+		}
+		a.Factor = &f
+		return nil
+	})
 }
 
 // UseRecovery reports whether a code is one of an account's recovery codes, which then is none any more.

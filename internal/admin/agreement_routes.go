@@ -15,7 +15,7 @@ var agreementRoutes = slices.Concat(reportRoutes, partyRoutes, []route{
 	{
 		method: http.MethodGet, path: "agreements/", reach: accounts, do: (*Service).serveAgreements,
 		summary: "List agreements", note: "Those that the caller has a role in; all for operators.",
-		answer: AgreementList{},
+		query: []string{"figures"}, answer: AgreementList{},
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/", reach: accounts, do: (*Service).serveAgreement,
@@ -66,7 +66,19 @@ type AgreementList struct {
 }
 
 func (s *Service) serveAgreements(c call) (any, error) {
-	all, err := s.Agreements()
+	values, err := parameters(c.Request, "figures")
+	if err != nil {
+		return nil, err
+	}
+	view := s.viewOf
+	switch values.Get("figures") {
+	case "", "true":
+	case "false":
+		view = s.termsOf
+	default:
+		return nil, badQuery("the parameter figures is %q, expected true or false", values.Get("figures"))
+	}
+	all, err := s.agreements(view)
 	list := make([]Agreement, 0, len(all))
 	for _, a := range all {
 		if a, err := s.shown(a, c.caller); err == nil {

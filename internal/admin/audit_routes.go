@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
@@ -81,8 +82,8 @@ var auditRoutes = []route{
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer, long: true,
-		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
-		query: []string{"object", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.ConsumerList{}},
+		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. With since or until, a date or a time: which versions were given to whom in between, of one party if it is named. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
+		query: []string{"object", "since", "until", "party", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.GivenList{}, audit.ConsumerList{}},
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/logged/", reach: accounts, do: (*Service).serveLogged,
@@ -310,9 +311,10 @@ func (s *Service) serveTermsHistory(c call) (any, error) {
 	return v.TermsHistory(before, limit)
 }
 
-// serveDeliveries serves the receipts of an object (object), or the readers and how far each has come (limit, next).
+// serveDeliveries serves the receipts of an object (object), what was given in a span of time (since, until), or the readers
+// and how far each has come (limit, next).
 func (s *Service) serveDeliveries(c call) (any, error) {
-	v, values, err := s.view(c, "object", "limit", "next")
+	v, values, err := s.view(c, "object", "since", "until", "party", "limit", "next")
 	if err != nil {
 		return nil, err
 	}
@@ -322,6 +324,16 @@ func (s *Service) serveDeliveries(c call) (any, error) {
 	}
 	if id := values.Get("object"); id != "" {
 		return v.Deliveries(id, values.Get("next"), limit)
+	}
+	span := delivery.Span{Party: values.Get("party")}
+	if span.From, err = dateIn(values, "since"); err != nil {
+		return nil, err
+	}
+	if span.Until, err = dateIn(values, "until"); err != nil {
+		return nil, err
+	}
+	if values.Has("since") || values.Has("until") || values.Has("party") {
+		return v.Given(span, values.Get("next"), limit)
 	}
 	return v.Consumers(values.Get("next"), limit)
 }

@@ -47,6 +47,11 @@ var queryNotes = map[string]object{
 	"size":                           {"description": "Entries of the tree; the whole journal when left out.", "schema": object{"type": "integer", "minimum": 0}},
 	"to":                             {"description": "Entries of the later tree; the whole journal when left out. Of a release: the name of its target; all when left out.", "schema": object{"type": "string"}},
 
+	"agreements/{name}/deliveries/ since": {"description": "Given at this date, or date and time, or later.", "schema": object{"type": "string"}},
+	"until":                               {"description": "Given before this date, or date and time.", "schema": object{"type": "string"}},
+	"party":                               {"description": "Name of a party.", "schema": object{"type": "string"}},
+	"figures":                             {"description": "Whether the answer says how much each agreement holds and how far its releases have come, which takes reading its file.", "schema": object{"type": "boolean", "default": true}},
+
 	"agreements/{name}/events/ after":   {"description": "Position after which the events begin; 0 shows what is there now, and then what happens. The header Last-Event-ID beats it.", "schema": object{"type": "integer", "minimum": 0}},
 	"agreements/{name}/events/ content": {"description": "Whether events of added objects carry the objects, which is a delivery.", "schema": object{"type": "boolean", "default": false}},
 	"match[id]":                         {"description": "As in TAXII: identifiers, separated by commas.", "schema": object{"type": "string"}},

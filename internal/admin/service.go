@@ -86,6 +86,8 @@ type Service struct {
 
 	running *Running // nil: no server serves the store
 
+	stats sync.Map // collection id -> keptStats
+
 	openAPI func() ([]byte, error)
 	asked   func() *http.ServeMux // see Ask
 

@@ -91,7 +91,23 @@ var statusRoutes = []route{{
 	method: http.MethodGet, path: "status/", reach: operators, memory: largeAnswer, do: (*Service).serveStatus,
 	summary: "Say how the server is", note: "Findings name an agreement, an account or a file, and the command that mends them.",
 	answer: Status{},
+}, {
+	method: http.MethodGet, path: "certificates/", reach: operators, do: (*Service).serveCertificates,
+	summary: "List certificates", note: "Those that the server shows or accepts, with the days that they are still valid.",
+	answer: CertificateList{},
 }}
+
+// CertificateList is the answer about certificates.
+type CertificateList struct {
+	Certificates []Certificate `json:"certificates"`
+}
+
+func (s *Service) serveCertificates(c call) (any, error) {
+	if _, err := parameters(c.Request); err != nil {
+		return nil, err
+	}
+	return CertificateList{s.certificates(s.now())}, nil
+}
 
 func (s *Service) serveStatus(c call) (any, error) {
 	if isAtTheMachine(c.caller.Account) {
@@ -164,9 +180,8 @@ func (s *Service) Status(data string) (Status, error) {
 	if err := errors.Join(s.webhookStatus(&st, now), s.mirrorStatus(&st, now), s.outboxStatus(&st, now)); err != nil {
 		return Status{}, err
 	}
-	if s.running != nil && s.running.Certificates != nil {
-		certificateStatus(&st, s.running.Certificates(), now)
-	}
+	st.Certificates = s.certificates(now)
+	certificateStatus(&st, now)
 	s.diskStatus(&st)
 	s.upkeepStatus(&st, now)
 	return st, s.fileStatus(&st)
@@ -256,7 +271,7 @@ func (s *Service) clockStatus(st *Status, a Agreement, now time.Time) {
 	if !ok {
 		return
 	}
-	stats, err := col.Stats()
+	stats, err := s.statsOf(col)
 	if ahead := stats.LastEntry.Sub(now); err == nil && ahead > clockSlack {
 		st.find(Finding{Agreement: a.Name, Message: fmt.Sprintf("its last entry is of %s, %s ahead of this machine's clock: one of the two is wrong. New objects get that time until the clock is there",
 			stats.LastEntry.UTC().Format(time.RFC3339), ahead.Round(time.Second)), Command: "timedatectl"})
@@ -288,18 +303,30 @@ func (s *Service) accountStatus(st *Status, now time.Time) {
 	}
 }
 
-func certificateStatus(st *Status, list []NamedCertificate, now time.Time) {
-	for _, c := range list {
+// certificates lists those that the server shows or accepts.
+func (s *Service) certificates(now time.Time) []Certificate {
+	list := []Certificate{}
+	if s.running == nil || s.running.Certificates == nil {
+		return list
+	}
+	for _, c := range s.running.Certificates() {
 		left := c.Certificate.NotAfter.Sub(now)
 		days := int(left / (24 * time.Hour))
 		if left < 0 {
 			days = min(days, -1)
 		}
-		st.Certificates = append(st.Certificates, Certificate{Use: c.Use, File: c.File, Subject: c.Certificate.Subject.String(), Until: c.Certificate.NotAfter, Days: days})
+		list = append(list, Certificate{Use: c.Use, File: c.File, Subject: c.Certificate.Subject.String(), Until: c.Certificate.NotAfter, Days: days})
+	}
+	return list
+}
+
+func certificateStatus(st *Status, now time.Time) {
+	for _, c := range st.Certificates {
+		left := c.Until.Sub(now)
 		f := Finding{File: c.File, Command: "renew " + c.File + "; a running server reads it again by itself"}
 		switch {
 		case left <= 0:
-			f.Message = fmt.Sprintf("the certificate of the %s ended on %s", c.Use, c.Certificate.NotAfter.UTC().Format(time.DateOnly))
+			f.Message = fmt.Sprintf("the certificate of the %s ended on %s", c.Use, c.Until.UTC().Format(time.DateOnly))
 			st.find(f)
 		case left <= endsSoon:
 			f.Message = fmt.Sprintf("the certificate of the %s ends in %s", c.Use, daysText(left))

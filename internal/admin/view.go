@@ -43,10 +43,12 @@ type Figures struct {
 }
 
 // Agreements lists all agreements by name, as an operator sees them.
-func (s *Service) Agreements() ([]Agreement, error) {
+func (s *Service) Agreements() ([]Agreement, error) { return s.agreements(s.viewOf) }
+
+func (s *Service) agreements(view func(*store.Collection) (Agreement, error)) ([]Agreement, error) {
 	list := make([]Agreement, 0)
 	for _, col := range s.store.Collections() {
-		a, err := s.viewOf(col)
+		a, err := view(col)
 		if err != nil {
 			return nil, err
 		}
@@ -72,9 +74,34 @@ func (s *Service) Agreement(name agreement.Name) (Agreement, error) {
 	return Agreement{}, s.missing(name)
 }
 
+// termsOf views an agreement without what it takes to read its file.
+func (s *Service) termsOf(col *store.Collection) (Agreement, error) {
+	a := col.Agreement()
+	return Agreement{Agreement: *a.Clone(), State: a.State(s.now())}, nil
+}
+
+// keptStats are what an agreement held after so many commits.
+type keptStats struct {
+	commits uint64
+	stats   store.Stats
+}
+
+// statsOf returns what an agreement holds. Its file is read when something was committed since the last time.
+func (s *Service) statsOf(col *store.Collection) (store.Stats, error) {
+	commits := col.Commits() // before reading: what is committed meanwhile has it read again
+	if kept, ok := s.stats.Load(col.ID()); ok && kept.(keptStats).commits == commits {
+		return kept.(keptStats).stats, nil
+	}
+	stats, err := col.Stats()
+	if err == nil {
+		s.stats.Store(col.ID(), keptStats{commits, stats})
+	}
+	return stats, err
+}
+
 func (s *Service) viewOf(col *store.Collection) (Agreement, error) {
 	now := s.now()
-	stats, err := col.Stats()
+	stats, err := s.statsOf(col)
 	if err != nil {
 		return Agreement{}, err
 	}

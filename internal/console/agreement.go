@@ -188,10 +188,11 @@ type renewals struct {
 type renewalGroup struct {
 	Title string
 	Rows  []admin.Agreement
+	All   int
 }
 
 func showRenewals(p *page) error {
-	list, err := ask[admin.AgreementList](p, "agreements/")
+	list, err := ask[admin.AgreementList](p, withoutFigures)
 	if err != nil {
 		return err
 	}
@@ -216,6 +217,8 @@ func showRenewals(p *page) error {
 	}
 	for i := range groups {
 		slices.SortFunc(groups[i].Rows, func(a, b admin.Agreement) int { return a.Term.Until.Compare(b.Term.Until) })
+		groups[i].All = len(groups[i].Rows)
+		groups[i].Rows, _ = rowsFrom(groups[i].Rows, 0)
 	}
 	v.Groups = groups
 	var commands []command

@@ -38,11 +38,15 @@ var endings = []struct {
 
 // showAgreements answers: which are in force, end soon, are suspended?
 func showAgreements(p *page) error {
-	list, err := ask[admin.AgreementList](p, "agreements/")
+	state, ends, order := p.value("state"), p.value("ends"), p.value("order")
+	which := withoutFigures
+	if order == "added" || order == "objects" {
+		which = "agreements/"
+	}
+	list, err := ask[admin.AgreementList](p, which)
 	if err != nil {
 		return err
 	}
-	state, ends, order := p.value("state"), p.value("ends"), p.value("order")
 	v := agreementRows{All: len(list.Agreements)}
 	path := func(state, ends, order string) string {
 		return Prefix + "agreements/" + query("state", state, "ends", ends, "order", order)
@@ -61,7 +65,6 @@ func showAgreements(p *page) error {
 		if keep {
 			m, _ := a.Member(p.caller.Party)
 			v.Rows = append(v.Rows, agreementRow{a, m.Roles})
-			v.Figures = v.Figures || a.Figures != nil
 		}
 	}
 	for _, s := range []agreement.State{agreement.Active, agreement.Scheduled, agreement.Suspended, agreement.Expired, agreement.Terminated} {
@@ -97,7 +100,24 @@ func showAgreements(p *page) error {
 	if v.Rows, next = rowsFrom(v.Rows, p.number("from")); next > 0 {
 		v.More = Prefix + "agreements/" + query("state", state, "ends", ends, "order", order, "from", decimal(next))
 	}
+	for i := range v.Rows {
+		if v.Rows[i].Agreement, err = p.figures(v.Rows[i].Agreement); err != nil {
+			return err
+		}
+		v.Figures = v.Figures || v.Rows[i].Figures != nil
+	}
 	return p.show(http.StatusOK, "agreements", "Agreements", v, p.listCommand("agreement list", "These agreements:"))
+}
+
+// withoutFigures lists agreements without reading their files: a page reads those of the rows that it shows.
+const withoutFigures = "agreements/?figures=false"
+
+// figures returns an agreement of a list with what its file says.
+func (p *page) figures(a admin.Agreement) (admin.Agreement, error) {
+	if a.Figures != nil || a.Unavailable != "" {
+		return a, nil
+	}
+	return ask[admin.Agreement](p, apiAgreement(string(a.Name)))
 }
 
 // mostRows is how many rows a page shows; the address of the next one has from.
@@ -175,7 +195,7 @@ type flow struct {
 
 // showFlows answers: what flows from which to which, under which ceiling?
 func showFlows(p *page) error {
-	list, err := ask[admin.AgreementList](p, "agreements/")
+	list, err := ask[admin.AgreementList](p, withoutFigures)
 	if err != nil {
 		return err
 	}
@@ -200,6 +220,11 @@ func showFlows(p *page) error {
 	for _, a := range agreements {
 		if only != "" && string(a.Name) != only && !slices.ContainsFunc(a.Release, func(r agreement.Release) bool { return string(r.To) == only }) {
 			continue
+		}
+		if len(a.Release) > 0 {
+			if a, err = p.figures(a); err != nil {
+				return err
+			}
 		}
 		self := node("agreement", string(a.Name), agreementPath(a.Name))
 		for _, m := range a.Parties {

@@ -56,6 +56,9 @@ type Config struct {
 	// Health, if set, says how the server has done lately.
 	Health func() Health
 
+	// Limits, if set, says who reached which limit since the start.
+	Limits func() []LimitHit
+
 	Now func() time.Time
 
 	// Failed, if set, is called with each failure of the console itself.
@@ -67,9 +70,12 @@ type Console struct {
 	Config
 	sessions *sessions
 	codes    *codeGate
-	forgery  *http.CrossOriginProtection
-	mux      *http.ServeMux
-	pages    *pages
+
+	enrolments *enrolments
+
+	forgery *http.CrossOriginProtection
+	mux     *http.ServeMux
+	pages   *pages
 }
 
 // New opens a console, which Close closes.
@@ -84,7 +90,7 @@ func New(c Config) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &Console{Config: c, sessions: opened, codes: newCodeGate(), forgery: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	made := &Console{Config: c, sessions: opened, codes: newCodeGate(), enrolments: &enrolments{made: map[sessionKey]enrolment{}}, forgery: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
 	if made.pages, err = readPages(c.Now); err != nil {
 		return nil, errors.Join(err, opened.close())
 	}

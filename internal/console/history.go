@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -167,72 +166,6 @@ func downloadEvidence(p *page) error {
 		return err
 	}
 	return p.download("application/json", "accord-evidence.json", text)
-}
-
-// consumersPage is who reads an agreement, and how far each has come.
-type consumersPage struct {
-	audit.ConsumerList
-	More   string
-	Filter string
-	Silent time.Duration // after which a reader counts as having stopped
-	Now    time.Time
-}
-
-// silentAfter is how long a reader may not ask before it counts as having stopped.
-const silentAfter = 7 * 24 * time.Hour
-
-// showDeliveries answers: who reads, since when, how far behind?
-func showDeliveries(p *page) error {
-	name := p.r.PathValue("name")
-	answer, err := ask[audit.ConsumerList](p, apiAgreement(name)+"deliveries/"+query("limit", "200", "next", p.value("next")))
-	if err != nil {
-		return err
-	}
-	switch p.value("format") {
-	case "csv":
-		return p.download("text/csv; charset=utf-8", "accord-deliveries.csv", deliveriesCSV(answer))
-	case "json":
-		text, err := json.MarshalIndent(answer, "", " ")
-		if err != nil {
-			return err
-		}
-		return p.download("application/json", "accord-deliveries.json", text)
-	}
-	v := consumersPage{ConsumerList: answer, Filter: p.value("party"), Silent: silentAfter, Now: p.Now()}
-	if v.Filter != "" {
-		v.Consumers = slices.DeleteFunc(slices.Clone(v.Consumers), func(c audit.Consumer) bool { return c.Party != v.Filter })
-	}
-	if answer.Next != "" {
-		v.More = agreementPath(agreement.Name(name)) + "deliveries/" + query("next", answer.Next)
-	}
-	return p.show(http.StatusOK, "deliveries", "Deliveries of "+name, v,
-		command{"Who reads, since when, how far behind:", "accord audit deliveries --agreement " + quote(name) + " " + p.remote()})
-}
-
-// Stopped reports whether a reader has not asked for long.
-func (c consumersPage) Stopped(one audit.Consumer) bool { return c.Now.Sub(one.LastPoll) > c.Silent }
-
-func deliveriesCSV(list audit.ConsumerList) []byte {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	rows := [][]string{{"account", "party", "way", "filter", "first", "last", "polls", "versions", "newest", "behind"}}
-	for _, c := range list.Consumers {
-		rows = append(rows, []string{cell(c.Account), cell(c.Party), cell(string(c.Way)), cell(c.Filter), c.First.UTC().Format(time.RFC3339), c.LastPoll.UTC().Format(time.RFC3339),
-			decimal(c.Polls), decimal(c.Positions), decimal(uint64(c.Newest)), decimal(c.Behind)})
-	}
-	for _, row := range rows {
-		_ = w.Write(row) // a strings.Builder takes all
-	}
-	w.Flush()
-	return []byte(b.String())
-}
-
-// cell keeps a spreadsheet from taking a text for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
-		return "'" + s
-	}
-	return s
 }
 
 // termsPage is a document of terms, as an entry put it in force.

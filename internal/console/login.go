@@ -95,12 +95,12 @@ func logIn(p *page) error {
 // admit begins a session for an account whose owner has shown who it is. With a second factor, the session is pending until the code is
 // given. on sends the browser on to a path.
 func (p *page) admit(a auth.Account, form loginForm, on func(path string) error) error {
-	if a.Operator && a.Factor == nil && !p.FactorOptional {
-		form.Error = "An operator logs in with a second factor, and this account has none. Whoever may use the data folder gives it one: accord account totp " + a.Name + " --data DIR"
-		return p.showForm(http.StatusForbidden, form)
-	}
-	if err := p.begin(a, a.Factor != nil); err != nil {
+	enrols := p.mustEnrol(a)
+	if err := p.begin(a, enrols || a.Factor != nil); err != nil {
 		return err
+	}
+	if enrols {
+		return on(enrolPath(form.Next))
 	}
 	if a.Factor != nil {
 		return on(Prefix + "login/code/" + query("next", form.Next))
@@ -153,6 +153,7 @@ func (p *page) begin(a auth.Account, pending bool) error {
 		return err
 	}
 	p.secret, p.key = secret, keyOf(secret)
+	p.enrolments.move(replaced, p.key)
 	setCookie(p.w, secret)
 	return nil
 }
@@ -174,12 +175,15 @@ func showCode(p *page) error {
 	if !p.pending {
 		return p.done(Prefix + "login/")
 	}
+	if p.mustEnrol(p.account) {
+		return p.done(enrolPath(p.value("next")))
+	}
 	return p.show(http.StatusOK, "login", "Log in", loginForm{Next: p.value("next"), Code: true})
 }
 
 // giveCode makes a session of a pending one, if the code is right.
 func giveCode(p *page) error {
-	if !p.pending {
+	if !p.pending || p.account.Factor == nil {
 		return p.done(Prefix + "login/")
 	}
 	form := loginForm{Next: p.value("next"), Code: true}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,9 +51,11 @@ func showStatus(p *page) error {
 
 // accountsPage lists all accounts.
 type accountsPage struct {
-	Accounts []accountRow
-	Only     string
-	Counts   []facetLink
+	Accounts     []accountRow
+	Only         string
+	Counts       []facetLink
+	Certificates []admin.Certificate // that the server shows or accepts
+	More         string              // address of the following accounts
 }
 
 type accountRow struct {
@@ -107,6 +110,15 @@ func showAccounts(p *page) error {
 		}
 		v.Counts = append(v.Counts, one)
 	}
+	var next uint64
+	if v.Accounts, next = rowsFrom(v.Accounts, p.number("from")); next > 0 {
+		v.More = Prefix + "accounts/" + query("only", v.Only, "from", decimal(next))
+	}
+	certificates, err := ask[admin.CertificateList](p, "certificates/")
+	if err != nil {
+		return err
+	}
+	v.Certificates = certificates.Certificates
 	return p.show(http.StatusOK, "accounts", "Accounts", v, command{"The same list:", "accord account list " + p.atServer()})
 }
 
@@ -205,7 +217,7 @@ const readersAtOnce = 50
 
 // showReaders answers: how far behind is each account; who has stopped asking?
 func showReaders(p *page) error {
-	list, err := ask[admin.AgreementList](p, "agreements/")
+	list, err := ask[admin.AgreementList](p, withoutFigures)
 	if err != nil {
 		return err
 	}
@@ -240,6 +252,8 @@ func showReaders(p *page) error {
 // partnersPage lists parties.
 type partnersPage struct {
 	Rows []partnerRow
+	All  int
+	More string // address of further ones
 }
 
 type partnerRow struct {
@@ -254,23 +268,33 @@ func showPartners(p *page) error {
 	if err != nil {
 		return err
 	}
-	var v partnersPage
-	for _, party := range parties {
-		row := partnerRow{Party: party}
-		for _, a := range agreements {
-			if _, ok := a.Member(party.Name); ok {
-				row.Agreements++
-			}
+	v := partnersPage{All: len(parties)}
+	some, next := rowsFrom(parties, p.number("from"))
+	if next > 0 {
+		v.More = Prefix + "partners/" + query("from", decimal(next))
+	}
+	members := map[agreement.PartyName]int{}
+	for _, a := range agreements {
+		for _, m := range a.Parties {
+			members[m.Party]++
 		}
-		for _, a := range accounts {
-			if a.Party == string(party.Name) {
-				row.Accounts++
-				if a.LastSuccess != nil && a.LastSuccess.At.After(row.LastSeen) {
-					row.LastSeen = a.LastSuccess.At
-				}
-			}
+	}
+	rows := map[string]*partnerRow{}
+	for _, party := range some {
+		rows[string(party.Name)] = &partnerRow{Party: party, Agreements: members[party.Name]}
+	}
+	for _, a := range accounts {
+		row := rows[a.Party]
+		if row == nil {
+			continue
 		}
-		v.Rows = append(v.Rows, row)
+		row.Accounts++
+		if a.LastSuccess != nil && a.LastSuccess.At.After(row.LastSeen) {
+			row.LastSeen = a.LastSuccess.At
+		}
+	}
+	for _, party := range some {
+		v.Rows = append(v.Rows, *rows[string(party.Name)])
 	}
 	return p.show(http.StatusOK, "partners", "Partners", v, command{"The same list:", "accord party list " + p.atServer()})
 }
@@ -284,7 +308,7 @@ func (p *page) standing() ([]agreement.Party, []admin.Account, []admin.Agreement
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	agreements, err := ask[admin.AgreementList](p, "agreements/")
+	agreements, err := ask[admin.AgreementList](p, withoutFigures)
 	return parties.Parties, accounts.Accounts, agreements.Agreements, err
 }
 
@@ -295,7 +319,32 @@ type partnerPage struct {
 	Accounts    []admin.Account
 	Readers     []readerRow
 	Refused     []refusedCount
-	More        bool // it is in more agreements than a page looks at
+	Received    []receivedMonth // the newest first
+	Incomplete  bool            // of Received: the oldest is missing
+	More        bool            // it is in more agreements than a page looks at
+}
+
+// receivedMonth is what a party was given in a month.
+type receivedMonth struct {
+	Month      time.Time
+	Versions   uint64
+	Types, TLP []labelled // the most frequent first
+}
+
+// labelled is a count of something.
+type labelled struct {
+	Label string
+	Count uint64
+}
+
+func labelledOf(counts map[string]uint64) (list []labelled) {
+	for label, n := range counts {
+		list = append(list, labelled{label, n})
+	}
+	slices.SortFunc(list, func(a, b labelled) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Label, b.Label))
+	})
+	return list
 }
 
 type membershipRow struct {
@@ -339,9 +388,32 @@ func showPartner(p *page) error {
 			return err
 		}
 	}
+	if err := v.received(p); err != nil {
+		return err
+	}
 	return p.show(http.StatusOK, "partner", "Partner "+name, v,
 		command{"Its logins:", "accord account list " + p.atServer()},
 		command{"What one of its accounts may do with an agreement, and why:", "accord explain ACCOUNT AGREEMENT " + p.atServer()})
+}
+
+// received asks what the party was given, by month.
+func (v *partnerPage) received(p *page) error {
+	answer, err := ask[admin.Received](p, "parties/"+url.PathEscape(string(v.Name))+"/received/")
+	if errors.Is(err, audit.ErrNotNoted) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.Incomplete = answer.Incomplete
+	for _, m := range answer.Months {
+		at, err := time.Parse("2006-01", m.Month)
+		if err != nil {
+			return err
+		}
+		v.Received = append(v.Received, receivedMonth{at, m.Versions, labelledOf(m.Types), labelledOf(m.TLP)})
+	}
+	return nil
 }
 
 // follow asks how the party keeps up with an agreement, and what it was refused there.

@@ -19,7 +19,8 @@ import (
 type queuePage struct {
 	Rows    []queueRow
 	Only    string // one agreement
-	Holds   int    // releases that hold something back, or embargo it
+	Holds   int    // agreements with releases that hold something back, or embargo it
+	More    string // address of what waits under further agreements
 	Decided []audit.Record
 }
 
@@ -31,17 +32,21 @@ type queueRow struct {
 
 // showQueue answers: what waits for my yes, what did I decide?
 func showQueue(p *page) error {
-	list, err := ask[admin.AgreementList](p, "agreements/")
+	list, err := ask[admin.AgreementList](p, withoutFigures)
 	if err != nil {
 		return err
 	}
 	v := queuePage{Only: p.value("agreement")}
-	for _, a := range list.Agreements {
+	holding := slices.DeleteFunc(list.Agreements, func(a admin.Agreement) bool {
 		holds := slices.ContainsFunc(a.Release, func(r agreement.Release) bool { return r.Waits() })
-		if a.Unavailable != "" || !holds || v.Only != "" && v.Only != string(a.Name) {
-			continue
-		}
-		v.Holds++
+		return a.Unavailable != "" || !holds || v.Only != "" && v.Only != string(a.Name)
+	})
+	v.Holds = len(holding)
+	some, next := rowsFrom(holding, p.number("from"))
+	if next > 0 {
+		v.More = Prefix + "queue/" + query("from", decimal(next))
+	}
+	for _, a := range some {
 		answer, err := ask[admin.QueueList](p, apiAgreement(string(a.Name))+"queue/")
 		if err != nil {
 			return err
@@ -74,6 +79,7 @@ func decide(p *page) error {
 // jobsPage is what works in the background: releases and webhooks.
 type jobsPage struct {
 	Releases []jobRow
+	More     string // address of further ones
 	Mirrors  []admin.MirrorState
 	Webhooks []admin.Webhook
 	Operator bool
@@ -101,6 +107,10 @@ func (p *page) showJobs(tested, result string) error {
 		}
 	}
 	slices.SortStableFunc(v.Releases, func(a, b jobRow) int { return cmp.Compare(b.Behind, a.Behind) })
+	var next uint64
+	if v.Releases, next = rowsFrom(v.Releases, p.number("from")); next > 0 {
+		v.More = Prefix + "jobs/" + query("from", decimal(next))
+	}
 	hooks, err := ask[admin.WebhookList](p, "webhooks/")
 	if err != nil {
 		return err

@@ -80,6 +80,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"plural":  plural,
 		"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"day":     func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
+		"month":   func(t time.Time) string { return t.UTC().Format("2006-01") },
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"unix":    func(t time.Time) int64 { return t.Unix() },
 		"ago":     func(t time.Time) string { return distance(now(), t) },

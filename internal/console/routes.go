@@ -42,6 +42,10 @@ var loginRoutes = []route{
 	{method: get, path: "login/oidc/answer/", reach: strangers, do: comeBack},
 	{method: get, path: "login/code/", reach: strangers, do: showCode},
 	{method: post, path: "login/code/", reach: strangers, do: giveCode},
+	{method: get, path: "login/enrol/", reach: strangers, do: showEnrol},
+	{method: post, path: "login/enrol/", reach: strangers, do: enrolFirst},
+	{method: get, path: "factor/", do: showFactor},
+	{method: post, path: "factor/", again: true, do: giveFactor},
 	{method: post, path: "logout/", do: logOut},
 	{method: get, path: "sessions/", do: showSessions},
 	{method: post, path: "sessions/end/", do: endSessions},
@@ -93,6 +97,7 @@ var auditorRoutes = []route{
 	{method: get, path: "agreements/{name}/deliveries/", do: showDeliveries},
 	{method: get, path: "agreements/{name}/terms/", do: showTerms},
 	{method: get, path: "agreements/{name}/proof/", do: showProof},
+	{method: get, path: "agreements/{name}/report/", reach: operators, do: showReport},
 	{method: get, path: "agreements/{name}/heads/", do: showHeads},
 	{method: post, path: "agreements/{name}/heads/", do: compareHead},
 }
@@ -100,6 +105,7 @@ var auditorRoutes = []route{
 var operatorRoutes = []route{
 	{method: get, path: "status/", reach: operators, do: showStatus},
 	{method: get, path: "health/", reach: operators, do: showHealth},
+	{method: get, path: "limits/", reach: operators, do: showLimits},
 	{method: get, path: "readers/", reach: operators, do: showReaders},
 	{method: get, path: "accounts/", reach: operators, do: showAccounts},
 	{method: get, path: "accounts/{name}/", reach: operators, do: showAccount},
@@ -147,7 +153,7 @@ func (p *page) navigation() (groups []navGroup) {
 	add("Share", navItem{Title: "Agreements", Path: "agreements/"}, navItem{Title: "Flows", Path: "flows/"}, navItem{Title: "Renewals", Path: "renewals/"},
 		only(p.caller.Operator, "Queue", "queue/"), only(p.caller.Operator, "Partners", "partners/"), only(has(agreement.Producer), "Try an object", "try/"),
 		only(!p.caller.Operator && has(agreement.Consumer), "Webhooks", "jobs/"))
-	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Health", "health/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Queues and jobs", "jobs/"), only(p.caller.Operator, "Accounts", "accounts/"),
+	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Health", "health/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Limits", "limits/"), only(p.caller.Operator, "Queues and jobs", "jobs/"), only(p.caller.Operator, "Accounts", "accounts/"),
 		only(p.caller.Operator, "Journal", "journal/"))
 	return groups
 }

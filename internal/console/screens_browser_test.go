@@ -18,8 +18,7 @@ func TestEveryScreenInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of a browser")
 	}
-	s := exchange(t)
-	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), hostileObjects()...)
+	s := hostileExchange(t)
 	factor := enrol(t, s, accordtest.Operator)
 	w := open(t, startChromium(t), s.URL)
 	axe := axeSource(t)
@@ -47,6 +46,7 @@ func TestEveryScreenInABrowser(t *testing.T) {
 			w.fits(name, 1440)
 			w.fits(name, 375)
 			w.clean(name)
+			w.operable(name)
 		})
 	}
 	w.t = t

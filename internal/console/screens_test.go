@@ -15,10 +15,10 @@ func screens() map[string]string {
 		"object": "/console/objects/" + object + "/", "graph": "/console/objects/" + object + "/graph/?depth=2",
 		"agreements": "/console/agreements/?order=until", "agreement": gsp, "flows": "/console/flows/", "renewals": "/console/renewals/",
 		"partners": "/console/partners/", "partner": "/console/partners/vendor/", "try": "/console/try/", "refused": gsp + "refused/",
-		"history": gsp + "history/", "timeline": gsp + "objects/" + object + "/", "deliveries": gsp + "deliveries/", "terms": gsp + "terms/?entry=1",
+		"history": gsp + "history/", "timeline": gsp + "objects/" + object + "/", "deliveries": gsp + "deliveries/", "given": gsp + "deliveries/?since=2000-01-01", "report": gsp + "report/", "terms": gsp + "terms/?entry=1",
 		"proof": gsp + "proof/?entry=3", "heads": gsp + "heads/",
 		"status": "/console/status/", "readers": "/console/readers/", "accounts": "/console/accounts/", "account": "/console/accounts/vendor/",
-		"journal": "/console/journal/", "queue": "/console/queue/", "jobs": "/console/jobs/", "health": "/console/health/", "sessions": "/console/sessions/", "keys": "/console/keys/",
+		"journal": "/console/journal/", "queue": "/console/queue/", "jobs": "/console/jobs/", "health": "/console/health/", "limits": "/console/limits/", "factor": "/console/factor/", "sessions": "/console/sessions/", "keys": "/console/keys/",
 	}
 }
 

@@ -248,7 +248,7 @@ const mostInOverview = 12
 
 func showOverview(p *page) error {
 	var o overview
-	list, err := ask[admin.AgreementList](p, "agreements/")
+	list, err := ask[admin.AgreementList](p, withoutFigures)
 	if err != nil {
 		return err
 	}

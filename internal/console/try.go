@@ -34,7 +34,7 @@ const mostTryText = 2 << 20
 
 // tryChoices lists the agreements that the account's party may add to: for an operator, each party that may.
 func (p *page) tryChoices() (list []tryChoice, all []admin.Agreement, err error) {
-	answer, err := ask[admin.AgreementList](p, "agreements/")
+	answer, err := ask[admin.AgreementList](p, withoutFigures)
 	for _, a := range answer.Agreements {
 		if a.State != agreement.Active {
 			continue

@@ -25,7 +25,8 @@ type health struct {
 	busy                                      atomic.Int64
 
 	mu      sync.Mutex
-	samples []console.HealthSample // guarded by mu; the oldest first
+	samples []console.HealthSample                // guarded by mu; the oldest first
+	limits  map[console.Limited]*console.LimitHit // guarded by mu
 }
 
 // observed counts a request.
@@ -35,9 +36,57 @@ func (h *health) observed(r server.Observation) {
 	switch {
 	case r.Status == http.StatusTooManyRequests, r.Status == http.StatusServiceUnavailable:
 		h.limited.Add(1)
+		h.limit(r)
 	case r.Status >= http.StatusInternalServerError:
 		h.failed.Add(1)
 	}
+}
+
+// mostLimited bounds how many callers and limits are told apart; the one that was hit least lately makes room.
+const mostLimited = 500
+
+// limit notes who reached which limit.
+func (h *health) limit(r server.Observation) {
+	who := console.Limited{Account: string(r.Caller.Account), Party: string(r.Caller.Party), Status: r.Status, Limit: r.Limit}
+	if who.Account == "" {
+		who.Address = r.Address
+	}
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.limits == nil {
+		h.limits = make(map[console.Limited]*console.LimitHit)
+	}
+	hit := h.limits[who]
+	if hit == nil {
+		if len(h.limits) >= mostLimited {
+			delete(h.limits, oldestHit(h.limits))
+		}
+		hit = &console.LimitHit{Limited: who, First: now}
+		h.limits[who] = hit
+	}
+	hit.Times++
+	hit.Last = now
+}
+
+func oldestHit(hits map[console.Limited]*console.LimitHit) (oldest console.Limited) {
+	var last time.Time
+	for who, hit := range hits {
+		if last.IsZero() || hit.Last.Before(last) {
+			oldest, last = who, hit.Last
+		}
+	}
+	return oldest
+}
+
+// limitHits returns who reached which limit since the start.
+func (h *health) limitHits() (list []console.LimitHit) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, hit := range h.limits {
+		list = append(list, *hit)
+	}
+	return list
 }
 
 // sample keeps the counts of this moment.

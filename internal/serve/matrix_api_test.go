@@ -69,6 +69,8 @@ var apiRows = map[string][5]int{
 	"GET objects/{id}/text/":                      {404, 404, 404, 404, 404},
 	"GET agreements/{name}/report/":               {403, 403, 403, 403, 200},
 	"GET parties/{name}/":                         {403, 403, 403, 403, 404},
+	"GET parties/{name}/received/":                {403, 403, 403, 403, 404},
+	"GET certificates/":                           {403, 403, 403, 403, 200},
 	"POST parties/{name}/delete/":                 {403, 403, 403, 403, 404},
 	"POST accounts/{name}/delete/":                {403, 403, 403, 403, 404},
 	"POST apply/":                                 {403, 403, 403, 403, 422},

@@ -124,6 +124,11 @@ type Observation struct {
 	Took   time.Duration
 
 	Unknown int // query parameters without a meaning, which clients may take for filters
+
+	// Of a request that a limit slowed or refused (429 or 503) only.
+	Caller  agreement.Caller // the zero value: not known by then
+	Address string           // where it came from
+	Limit   string           // what its caller was told; "" where a package that is mounted told it
 }
 
 // Delivery says which versions of objects an account received.

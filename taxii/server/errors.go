@@ -141,6 +141,9 @@ func (s *Server) refuse(x *request, r *http.Request, cause error) {
 	if !known && !errors.Is(cause, errPanic) {
 		s.log.Error().Str("request", x.id).Str("route", x.route).Err(cause).Msg("a request failed")
 	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		x.limit = e.Description
+	}
 	if wait := retryAfter(cause); wait > 0 {
 		x.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
 	}

@@ -48,6 +48,9 @@ func (s *Server) Enter(w http.ResponseWriter, r *http.Request, caller agreement.
 	}
 	usage, err := s.limiter.enterAccount(r.Context(), caller)
 	if err != nil {
+		if ok {
+			x.limit = err.Error()
+		}
 		return nil, err
 	}
 	if ok {

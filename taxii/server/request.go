@@ -40,6 +40,7 @@ type request struct {
 	unroutable bool      // its path leads nowhere, whatever the routes say
 	pages      pageRules // of its account; zero values leave them to the API root
 	unknown    []string  // names of query parameters that mean nothing
+	limit      string    // which limit the request reached
 
 	values []string // of the headers; the answer keeps them after the request has ended
 
@@ -205,7 +206,11 @@ func (s *Server) end(x *request, r *http.Request) {
 		Int("status", x.status).Int64("bytes", x.bytes).Dur("took", time.Since(x.began)).
 		Str("account", string(x.caller.Account)).Str("remote", r.RemoteAddr).Msg("request")
 	if s.observed != nil {
-		s.observed(Observation{Route: x.route, Method: r.Method, Status: x.status, Took: time.Since(x.began), Unknown: len(x.unknown)})
+		o := Observation{Route: x.route, Method: r.Method, Status: x.status, Took: time.Since(x.began), Unknown: len(x.unknown)}
+		if x.status == http.StatusTooManyRequests || x.status == http.StatusServiceUnavailable {
+			o.Caller, o.Address, o.Limit = x.caller, s.Address(r), x.limit
+		}
+		s.observed(o)
 	}
 	*x = request{}
 	requests.Put(x)
