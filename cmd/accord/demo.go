@@ -100,23 +100,18 @@ type demoRun struct {
 	fresh  bool // it was made by this run
 	supply demo.Supply
 	status uuid.UUID // of the last addition to industry
+
+	administration *admin.Service
 }
 
 // prepare applies the demo's apply file to the folder, and adds the objects if there are none yet.
 func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *admin.Service) error {
-	file, err := applyfile.Parse("demo", demo.Exchange())
+	d.administration = administration
+	held, err := isFilled(st)
 	if err != nil {
 		return err
 	}
-	client := administration.Client()
-	defer client.Close()
-	err = file.Resolve(applyfile.Passwords{Getenv: demo.Getenv}, func(name string) (string, error) {
-		return client.PasswordHash(ctx, name)
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := client.Apply(ctx, file, applyfile.Consent{Yes: true}); err != nil {
+	if err := d.apply(ctx, held); err != nil {
 		return err
 	}
 	for i, supply := range demo.Supplies() {
@@ -125,6 +120,34 @@ func (d *demoRun) prepare(ctx context.Context, st *store.Store, administration *
 		}
 	}
 	return nil
+}
+
+// isFilled reports whether the demo has added its objects to a folder before.
+func isFilled(st *store.Store) (bool, error) {
+	col, ok := st.Collection(agreement.Name(demo.Supplies()[0].Agreement))
+	if !ok {
+		return false, nil
+	}
+	stats, err := col.Stats()
+	return stats.Versions > 0, err
+}
+
+// apply applies the demo's apply file.
+func (d *demoRun) apply(ctx context.Context, held bool) error {
+	file, err := applyfile.Parse("demo", demo.Exchange(held))
+	if err != nil {
+		return err
+	}
+	client := d.administration.Client()
+	defer client.Close()
+	err = file.Resolve(applyfile.Passwords{Getenv: demo.Getenv}, func(name string) (string, error) {
+		return client.PasswordHash(ctx, name)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = client.Apply(ctx, file, applyfile.Consent{Yes: true})
+	return err
 }
 
 // fill adds the objects of one agreement in one batch, so that a demo that was killed has all of them or none. If

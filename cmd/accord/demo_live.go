@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 const demoPatience = 10 * time.Second
 
 // live has the exchange of a new folder begin to live: the partner asks once and then no more, the vendor takes back what was
-// released, and the member keeps up. All of it goes over TAXII, so that histories and deliveries are real.
+// released, the member keeps up, and from then on the release waits for a yes. All of it goes over TAXII, so that histories and deliveries are real.
 func (d *demoRun) live(ctx context.Context, url string) error {
 	if !d.fresh {
 		return nil
@@ -42,8 +43,14 @@ func (d *demoRun) live(ctx context.Context, url string) error {
 	if _, err := d.ask(ctx, "member", http.MethodGet, members+"?limit=5000"); err != nil {
 		return err
 	}
-	_, err := d.ask(ctx, "vendor", http.MethodPost, url+"/nicp/collections/"+demo.IndustryID+"/objects/")
-	return err
+	industry := url + "/nicp/collections/" + demo.IndustryID + "/objects/"
+	if err := d.post(ctx, "vendor", industry, []byte(demoRefused)); err != nil {
+		return err
+	}
+	if err := d.apply(ctx, true); err != nil {
+		return err
+	}
+	return d.post(ctx, "vendor", industry, demo.Later()...)
 }
 
 // await asks until the answer is good.
@@ -67,14 +74,24 @@ func (d *demoRun) await(ctx context.Context, account, url string, good func(stri
 }
 
 // demoRefused is what the vendor posts and is refused: its pattern was cut off.
-const demoRefused = `{"objects":[{"type":"indicator","spec_version":"2.1","id":"indicator--6d1f0b3c-8e52-4c7a-a1f9-2b4d6e8f0a13","created":"2025-07-01T10:00:00.000Z",` +
-	`"modified":"2025-07-01T10:00:00.000Z","name":"A pattern that was cut off","pattern":"[domain-name:value = 'mail.","pattern_type":"stix","valid_from":"2025-07-01T10:00:00Z"}]}`
+const demoRefused = `{"type":"indicator","spec_version":"2.1","id":"indicator--6d1f0b3c-8e52-4c7a-a1f9-2b4d6e8f0a13","created":"2025-07-01T10:00:00.000Z",` +
+	`"modified":"2025-07-01T10:00:00.000Z","name":"A pattern that was cut off","pattern":"[domain-name:value = 'mail.","pattern_type":"stix","valid_from":"2025-07-01T10:00:00Z"}`
 
-// ask sends one request of TAXII as an account of the demo.
+// post adds objects as an account of the demo.
+func (d *demoRun) post(ctx context.Context, account, url string, objects ...[]byte) error {
+	_, err := d.send(ctx, account, http.MethodPost, url, `{"objects":[`+string(bytes.Join(objects, []byte(",")))+`]}`)
+	return err
+}
+
+// ask sends one request of TAXII without a body as an account of the demo.
 func (d *demoRun) ask(ctx context.Context, account, method, url string) (string, error) {
+	return d.send(ctx, account, method, url, "")
+}
+
+func (d *demoRun) send(ctx context.Context, account, method, url, text string) (string, error) {
 	var body io.Reader
-	if method == http.MethodPost {
-		body = strings.NewReader(demoRefused)
+	if text != "" {
+		body = strings.NewReader(text)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
@@ -92,9 +109,9 @@ func (d *demoRun) ask(ctx context.Context, account, method, url string) (string,
 		return "", err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if resp.StatusCode >= 400 && resp.StatusCode != http.StatusNotFound {
 		err = errors.Join(err, fmt.Errorf("%s %s: %s", method, url, resp.Status))
 	}
-	return string(text), err
+	return string(answer), err
 }

@@ -24,7 +24,7 @@ func (d *demoRun) welcome(r serve.Running, dataDir string) string {
 	}
 	industry := url + "/nicp/collections/" + demo.IndustryID + "/"
 	members := url + "/allies/collections/" + demo.MembersID + "/"
-	fmt.Fprintf(&b, "\nAgreements: industry releases to members what is TLP:GREEN at most.\n\n  industry %s\n  members  %s\n", industry, members)
+	fmt.Fprintf(&b, "\nAgreements: industry releases to members what is TLP:GREEN at most, once an operator says yes.\n\n  industry %s\n  members  %s\n", industry, members)
 	d.commands(&b, dataDir)
 	fmt.Fprintf(&b, "\nOver HTTP:\n")
 
@@ -58,6 +58,7 @@ func (d *demoRun) commands(b *strings.Builder, dataDir string) {
 	try("do we have this address, in any agreement?", "find "+d.supply.Address)
 	try("who may do what under which terms", "agreement show industry")
 	try("what goes on to the members, what stays, and why", "agreement release industry --to members --dry-run")
+	try("what waits for a yes", "release queue industry")
 	try("why the member does not get an object", "explain member members "+d.supply.Withheld)
 	try("what became of one that was taken back: who received it", "history "+demo.WithdrawnID+" --agreement members")
 	try("all versions of another, and where each went", "history "+d.supply.Revised+" --agreement industry")

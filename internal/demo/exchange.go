@@ -106,10 +106,28 @@ next:
 	return kept
 }
 
-// Exchange returns the apply file of the demo. Its passwords are environment variables that Getenv resolves.
-func Exchange() []byte {
-	return fmt.Appendf(nil, exchange, Author(vendorSeed), Author(agencySeed))
+// Exchange returns the apply file of the demo. Its passwords are environment variables that Getenv resolves. From some time on the
+// release to the members is held: what comes then waits for a yes.
+func Exchange(held bool) []byte {
+	hold := ""
+	if held {
+		hold = ", hold: approve"
+	}
+	return fmt.Appendf(nil, exchange, Author(vendorSeed), Author(agencySeed), hold)
 }
+
+// Later are objects that the vendor adds once the release to the members is held: they wait there.
+func Later() [][]byte { return [][]byte{[]byte(waitingHost), []byte(waitingMail)} }
+
+const later = `"spec_version":"2.1","created":"2025-07-03T07:20:00.000Z","modified":"2025-07-03T07:20:00.000Z","indicator_types":["malicious-activity"],` +
+	`"pattern_type":"stix","pattern_version":"2.1","valid_from":"2025-07-03T07:20:00Z","object_marking_refs":["` + string(stix.TLP2Green) + `"]`
+
+const waitingHost = `{"type":"indicator","id":"indicator--7c0e5a91-2f4d-4b68-8e17-5a9d3c1b6f20",` + later +
+	`,"name":"Host that hands out the second stage","description":"Seen at two customers, who have not been asked yet: hence the wait.",` +
+	`"confidence":60,"pattern":"[domain-name:value = 'cdn.quay-ledger.example']"}`
+
+const waitingMail = `{"type":"indicator","id":"indicator--e4b8d2f6-9a37-4c50-b1e8-60f7a2d4c931",` + later +
+	`,"name":"Sender of the lure of early July","confidence":75,"pattern":"[email-addr:value = 'invoices@quay-ledger.example']"}`
 
 // Getenv returns the passwords that Exchange names.
 func Getenv(name string) string {
@@ -155,7 +173,7 @@ agreements:
     term: {from: 2024-01-01, until: 2044-01-01}
     accept: {max_tlp: amber+strict, default_tlp: green, keep_refused: 30d}
     release:
-      - {to: members, max_tlp: green}
+      - {to: members, max_tlp: green%s}
   - name: members
     title: Agency to members
     description: What the agency passes to every member, up to TLP:GREEN

@@ -23,7 +23,8 @@ func (g *generator) observe(typ string, contributing, others fields) string {
 	g.seen[u] = true
 	props := fields{{"type", typ}, {"spec_version", "2.1"}, {"id", id}}
 	props = append(append(props, contributing...), others...)
-	if g.mark != "" && g.chance(60) {
+	// Whose network a number is can be looked up in public: it carries no marking, so that whoever names it says the same.
+	if marked := g.mark != "" && g.chance(60); marked && typ != "autonomous-system" {
 		props = append(props, member{"object_marking_refs", []string{g.mark}})
 	}
 	g.emit(props)
