@@ -16,7 +16,7 @@ import (
 // The formats of files in a folder that belongs to a cluster: those of other folders, and the bucket log. Other files keep the
 // format that they have, so that a folder that never was in a cluster is what it always was.
 const (
-	loggedCollectionFormat = 6
+	loggedCollectionFormat = 7
 	loggedRegistryFormat   = 2
 )
 
