@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -50,6 +51,7 @@ func hostileExchange(t testing.TB) *accordtest.Server {
 			t.Fatalf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
+	s.Clock.Set(s.Clock.Now().Add(time.Minute)) // the code of this login was used
 	return s
 }
 
