@@ -49,7 +49,7 @@ var packages = []row{
 	{"internal/cluster", "internal/cluster/raftlog store", "one log for several nodes: it hands messages to files and brings backups to nodes that join"},
 	{"internal/cluster/raftlog", "internal/verifiedbolt", "the log on disk: it knows Raft's entries and nothing in them"},
 	{"internal/agreement", "stix stix/validate stix/ijson", "terms judge objects and their markings; ijson: definitions are read"},
-	{"internal/index", "store store/journal stix stix/ijson stix/pattern", "search over the journals; pattern: the constants that indicators look for"},
+	{"internal/index", "internal/lru store store/journal stix stix/ijson stix/pattern", "search over the journals; pattern: the constants that indicators look for; lru: facets that were counted lately"},
 	{"internal/delivery", "store/journal internal/verifiedbolt", "who was given what; journal: what a position is. The store knows of it only that its files belong in a backup"},
 	{"internal/verifiedbolt", "", "bbolt that verifies pages: it knows no content"},
 	{"internal/lru", "", "values kept up to a bound: it knows nothing of them"},

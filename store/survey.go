@@ -26,9 +26,9 @@ type FileFaultKind int
 
 const (
 	Unlisted   FileFaultKind = iota // a file of an agreement that accord.db does not list
-	WrongOwner                    // it belongs to another user than the folder
-	WrongMode                     // other users may read or change it
-	Leftover                      // a restore or a rebuild kept it, or was broken off
+	WrongOwner                      // it belongs to another user than the folder
+	WrongMode                       // other users may read or change it
+	Leftover                        // a restore or a rebuild kept it, or was broken off
 )
 
 // mostFileFaults bounds what a Survey reports.

@@ -9,7 +9,7 @@ import (
 // many controls are shown. What is in a closed dialog or list is not.
 const markControls = `(() => {
 	window.sent = 0;
-	document.addEventListener("submit", (e) => { e.preventDefault(); window.sent++; }, true);
+	document.addEventListener("submit", (e) => { e.preventDefault(); e.stopImmediatePropagation(); window.sent++; }, true);
 	for (const f of document.forms) f.noValidate = true;
 	let n = 0;
 	for (const e of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")) {

@@ -54,7 +54,7 @@ func (l *Log) Given(collection uuid.UUID, s Span) (list []Given, more bool, err 
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	f, err := l.file(collection)
+	f, err := l.existing(collection)
 	if err == nil && f != nil {
 		list, more, err = f.given(s)
 	}
@@ -69,7 +69,7 @@ func (l *Log) EachGiven(collection uuid.UUID, party string, visit func(Given)) e
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	f, err := l.file(collection)
+	f, err := l.existing(collection)
 	if err == nil && f != nil {
 		span := Span{Party: party}
 		err = f.eachGiven(&span, visit)

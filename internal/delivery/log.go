@@ -376,6 +376,17 @@ func (l *Log) file(id uuid.UUID) (*file, error) {
 	return f, err
 }
 
+// existing returns the open file of a collection, to read what it has; nil when it does not exist: reading makes none.
+func (l *Log) existing(id uuid.UUID) (*file, error) {
+	if f := l.files[id]; f != nil {
+		return f, nil
+	}
+	if _, err := os.Stat(filepath.Join(l.dir, fileName(id))); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return l.file(id)
+}
+
 // fileName is the name of a collection's file of deliveries.
 func fileName(id uuid.UUID) string { return id.String() + ".deliveries.db" }
 
@@ -385,7 +396,7 @@ func (l *Log) Received(collection uuid.UUID, positions []journal.Position) (list
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	f, err := l.file(collection)
+	f, err := l.existing(collection)
 	if err == nil && f != nil {
 		list, err = f.received(positions)
 	}
@@ -400,7 +411,7 @@ func (l *Log) Consumers(collection uuid.UUID) (list []Consumer, lost Lost, err e
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	f, err := l.file(collection)
+	f, err := l.existing(collection)
 	if err == nil && f != nil {
 		list, lost, err = f.consumers()
 	}

@@ -264,3 +264,23 @@ func TestTheBacklogCountsWhatIsBeingWrittenAndWhatIsLost(t *testing.T) {
 		t.Errorf("after writing: got %+v, want %+v", got, want)
 	}
 }
+
+// Reading makes no file: pages ask about agreements that never gave anything.
+func TestReadingMakesNoFile(t *testing.T) {
+	dir := t.TempDir()
+	l := Open(dir, Options{})
+	defer l.Close()
+	id := uuid.New()
+	if list, _, err := l.Consumers(id); err != nil || len(list) > 0 {
+		t.Errorf("consumers: %v, %v", list, err)
+	}
+	if list, err := l.Received(id, []journal.Position{1}); err != nil || len(list) > 0 {
+		t.Errorf("received: %v, %v", list, err)
+	}
+	if list, more, err := l.Given(id, Span{Limit: 10}); err != nil || len(list) > 0 || more {
+		t.Errorf("given: %v, %v", list, err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("the folder has %v, %v", files, err)
+	}
+}
