@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -259,6 +260,9 @@ func treeRoot(tx *bolt.Tx, length, entries uint64) (root tlog.Hash, err error) {
 
 // Place is the place of the last message about this collection that is in the file; 0 without a cluster.
 func (c *Collection) Place() uint64 { return c.placed.get() }
+
+// Newest is when the newest version was added; nothing is added at that time or before it any more.
+func (c *Collection) Newest() time.Time { return time.UnixMicro(int64(c.newest.Load())).UTC() }
 
 // WaitPlace returns when the file has all that the log has about this collection up to a place, ctx ends, or the collection is
 // closed (ErrClosed). Without a cluster it does so at once.

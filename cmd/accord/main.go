@@ -93,6 +93,7 @@ var commands = []commandRow{
 	{groupServer, newWebhookCommand},
 	{groupServer, newMirrorCommand},
 	{groupServer, newOutboxCommand},
+	{groupServer, newClusterCommand},
 	{groupClient, newValidateCommand},
 	{groupClient, newRuleCommand},
 	{groupClient, newSchemasCommand},

@@ -37,6 +37,8 @@ type serveFlags struct {
 	keyHeaders  []string
 
 	webhookAllow []string
+
+	cluster serve.Cluster
 }
 
 func newServeCommand(e *env) *cobra.Command {
@@ -134,6 +136,12 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "have deliveries on disk before the first byte of an answer, not within a second")
 	cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{logJSON, logConsole}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVar(&f.cluster.Listen, "cluster-listen", "", "address `HOST:PORT` for the other nodes of the cluster that the folder belongs to; by habit port 6445")
+	flags.StringVar(&f.cluster.Address, "cluster-address", "", "address `HOST:PORT` where they find this node (default: as --cluster-listen)")
+	flags.DurationVar(&f.cluster.MaxStaleness, "max-staleness", serve.DefaultMaxStaleness, "a node without contact to a majority of its cluster for so long answers nothing")
+	flags.DurationVar(&f.cluster.LogKeep, "log-keep", serve.DefaultLogKeep, "how long a node of the cluster may be away and catch up from the log")
+	flags.Int64Var(&f.cluster.LogKeepBytes, "log-keep-bytes", serve.DefaultLogKeepBytes, "bytes of log that are kept at most")
+	flags.DurationVar(&f.cluster.MaxClockDifference, "max-clock-difference", serve.DefaultMaxClockDifference, "a node whose clock is further from most others' takes no writes")
 	cmd.MarkFlagRequired("data")
 	cmd.MarkFlagRequired("listen")
 	return cmd
@@ -163,7 +171,8 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 		PublicURL: f.publicURL, Console: f.console, CORSOrigins: f.corsOrigins, KeyHeaders: f.keyHeaders, WebhookAllow: f.webhookAllow,
 		OperationsExposed: f.opsExposed, OperationsNames: f.opsNames,
 		ServerName: f.serverName, DurableDeliveries: f.durableDeliveries, NoIndex: f.noIndex,
-		Log: log, Now: e.now, Version: versionText(),
+		Cluster: f.cluster,
+		Log:     log, Now: e.now, Version: versionText(),
 	}
 	for _, text := range f.proxies {
 		prefix, err := proxyPrefix(text)
@@ -172,6 +181,7 @@ func runServe(ctx context.Context, e *env, f serveFlags) error {
 		}
 		config.TrustedProxies = append(config.TrustedProxies, prefix)
 	}
+	config.Cluster.Version = programVersion()
 	if err := config.Check(); err != nil {
 		return err
 	}

@@ -217,6 +217,8 @@ func statusOf(err error) int {
 		return http.StatusUnsupportedMediaType
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrWrong):
 		return http.StatusUnauthorized
+	case errors.Is(err, store.ErrNotProposed), errors.Is(err, store.ErrUndecided), errors.Is(err, store.ErrStale):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, auth.ErrBusy), errors.Is(err, live.ErrBusy), errors.Is(err, store.ErrClosed):
 		return http.StatusServiceUnavailable
 	case errors.As(err, &limit) && limit.Busy():

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store"
 )
 
 // applyAgain is the pause before something is applied once more that could not be for lack of space.
@@ -146,9 +148,9 @@ func (a *applier) work(about uuid.UUID, line *fileLine) {
 
 // apply applies messages, again and again while the error says so.
 func (a *applier) apply(about uuid.UUID, list []placed) error {
-	messages := make([]Logged, len(list))
+	messages := make([]store.Logged, len(list))
 	for i, p := range list {
-		messages[i] = Logged{Place: p.place, Message: p.message}
+		messages[i] = store.Logged{Place: p.place, Message: p.message}
 	}
 	for {
 		err := a.machine.Apply(about, messages)

@@ -292,10 +292,19 @@ func (j *Joining) restore(ctx context.Context, r io.Reader) error {
 // admit has the node taken into the cluster.
 func (j *Joining) admit(ctx context.Context, t *token, id *Identity) error {
 	q := admitRequest{t.Secret, keyDigest(id.certificate), j.Version}
+	m := &Members{}
 	err := j.each(ctx, t, "/admit", q, func(answer *http.Response) error {
-		return json.NewDecoder(io.LimitReader(answer.Body, maxJoinHead)).Decode(&Members{})
+		return json.NewDecoder(io.LimitReader(answer.Body, maxJoinHead)).Decode(m)
 	})
 	if err != nil {
+		return err
+	}
+	// The log of a node may have later members than its entries say: it passes over changes that are in them.
+	log, err := raftlog.Open(LogPath(j.Dir), id.logIdentity(), j.Now)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(log.Save(raftlog.Write{Members: m.encode()}), log.Close()); err != nil {
 		return err
 	}
 	id.Joining = nil

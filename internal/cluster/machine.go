@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store"
 )
 
 // Machine is what messages are applied to: a data folder (see Folder). About uuid.Nil is accord.db, other ids are agreements'
@@ -12,7 +14,7 @@ import (
 type Machine interface {
 	// Apply applies messages in their order, and passes over those at places that the file has. After an error the same
 	// messages may be handed over again; Judge says what to do.
-	Apply(about uuid.UUID, messages []Logged) error
+	Apply(about uuid.UUID, messages []store.Logged) error
 	Judge(error) Verdict
 
 	// Applied tells that all files have everything up to a place.
@@ -47,9 +49,3 @@ const (
 	Stop                   // this node stops: it cannot go on, or must not
 	Ended                  // the folder is being closed, or the agreement is
 )
-
-// Logged is a message and its place in the log.
-type Logged struct {
-	Place   uint64
-	Message []byte
-}

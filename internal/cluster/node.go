@@ -12,10 +12,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store"
 	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
 )
+
+// Keep says how much of the log is kept.
+type Keep = raftlog.Keep
 
 // Config is what a node is made of.
 type Config struct {
@@ -155,6 +160,10 @@ func (n *Node) Start(machine Machine, l net.Listener) (err error) {
 	n.links.follow(n.members.Load())
 	if m := n.members.Load(); m.Voters() == 1 && m.Nodes[0].ID == n.identity.Node && len(m.Nodes) == 1 {
 		n.core.raw.Campaign()
+	}
+	if err := n.serveControl(); err != nil {
+		l.Close()
+		return errors.Join(err, n.Close())
 	}
 	n.http = newMemberServer(n)
 	n.applier.ended.Add(1)
@@ -304,10 +313,7 @@ func (n *Node) end() error {
 func (n *Node) publish(v *view) {
 	before := n.now.Swap(v)
 	if before.leader != v.leader {
-		n.mu.Lock()
-		close(n.leading)
-		n.leading = make(chan struct{})
-		n.mu.Unlock()
+		n.leadingChanged()
 	}
 }
 
@@ -322,11 +328,11 @@ func (n *Node) unreachable(to uint64) {
 // Propose implements store.Log. It returns when the message is committed, and handed out here.
 func (n *Node) Propose(ctx context.Context, about, group uuid.UUID, message []byte) error {
 	if len(message) > maxProposal {
-		return fmt.Errorf("%w: a message of %d bytes", ErrNotProposed, len(message))
+		return fmt.Errorf("%w: a message of %d bytes", store.ErrNotProposed, len(message))
 	}
 	if err := n.Writable(); err != nil {
 		n.counts.refused.Add(1)
-		return fmt.Errorf("%w: %w", ErrNotProposed, err)
+		return fmt.Errorf("%w: %w", store.ErrNotProposed, err)
 	}
 	err := n.propose(ctx, group, func(done func(error)) error {
 		return n.core.propose(group, pb.EntryNormal, encodeMessage(about, group, message), done)
@@ -336,7 +342,7 @@ func (n *Node) Propose(ctx context.Context, about, group uuid.UUID, message []by
 		n.counts.committed.Add(1)
 	case errors.Is(err, ErrNoLeader), errors.Is(err, ErrBusy), errors.Is(err, errStopped):
 		n.counts.refused.Add(1)
-		return fmt.Errorf("%w: %w", ErrNotProposed, err)
+		return fmt.Errorf("%w: %w", store.ErrNotProposed, err)
 	default:
 		n.counts.unknown.Add(1)
 	}

@@ -23,22 +23,24 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/accord-taxii/accord/store"
+
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
 )
 
 // fakeMachine keeps messages in memory.
 type fakeMachine struct {
 	mu     sync.Mutex
-	files  map[uuid.UUID][]Logged
+	files  map[uuid.UUID][]store.Logged
 	closed map[uuid.UUID]bool
 	fails  error // of the next Apply
 }
 
 func newFakeMachine() *fakeMachine {
-	return &fakeMachine{files: map[uuid.UUID][]Logged{}, closed: map[uuid.UUID]bool{}}
+	return &fakeMachine{files: map[uuid.UUID][]store.Logged{}, closed: map[uuid.UUID]bool{}}
 }
 
-func (f *fakeMachine) Apply(about uuid.UUID, messages []Logged) error {
+func (f *fakeMachine) Apply(about uuid.UUID, messages []store.Logged) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.fails; err != nil {
@@ -47,11 +49,11 @@ func (f *fakeMachine) Apply(about uuid.UUID, messages []Logged) error {
 	}
 	for _, m := range messages {
 		has := f.files[about]
-		repeated := slices.ContainsFunc(has, func(l Logged) bool { return bytes.Equal(l.Message, m.Message) })
+		repeated := slices.ContainsFunc(has, func(l store.Logged) bool { return bytes.Equal(l.Message, m.Message) })
 		if len(has) > 0 && m.Place <= has[len(has)-1].Place || repeated {
 			continue
 		}
-		f.files[about] = append(has, Logged{m.Place, bytes.Clone(m.Message)})
+		f.files[about] = append(has, store.Logged{Place: m.Place, Message: bytes.Clone(m.Message)})
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ func (f *fakeMachine) Backup(_ context.Context, w io.Writer) error {
 }
 
 func (f *fakeMachine) Replace(_ context.Context, about uuid.UUID, r io.Reader) error {
-	files := map[uuid.UUID][]Logged{}
+	files := map[uuid.UUID][]store.Logged{}
 	if err := json.NewDecoder(r).Decode(&files); err != nil {
 		return err
 	}
@@ -341,8 +343,8 @@ func TestANodeThatIsCutOffStops(t *testing.T) {
 	c.stop(2)
 	eventually(t, "no writes", func() bool { return c.nodes[0].Writable() != nil })
 	var not *NotReadyError
-	if err := c.propose(0, uuid.New(), "x"); !errors.Is(err, ErrNotProposed) || !errors.As(err, &not) {
-		t.Errorf("got %v of a write, want ErrNotProposed", err)
+	if err := c.propose(0, uuid.New(), "x"); !errors.Is(err, store.ErrNotProposed) || !errors.As(err, &not) {
+		t.Errorf("got %v of a write, want store.ErrNotProposed", err)
 	}
 	eventually(t, "no reads", func() bool { return c.nodes[0].Readable() != nil })
 	c.start(1)

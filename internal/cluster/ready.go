@@ -2,9 +2,10 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
+
+	"github.com/accord-taxii/accord/store"
 )
 
 const (
@@ -25,12 +26,15 @@ type NotReadyError struct {
 
 func (e *NotReadyError) Error() string { return e.Text }
 
+// RetryAfter is when to ask again.
+func (e *NotReadyError) RetryAfter() time.Duration { return e.Retry }
+
+// Is reports that nothing was proposed.
+func (e *NotReadyError) Is(target error) bool { return target == store.ErrNotProposed }
+
 func notReady(retry time.Duration, format string, args ...any) error {
 	return &NotReadyError{fmt.Sprintf(format, args...), retry}
 }
-
-// ErrNotProposed is wrapped by errors after which a message is not in the log and never will be.
-var ErrNotProposed = errors.New("the cluster takes no writes here now; nothing was changed")
 
 // Readable says whether this node may answer questions.
 func (n *Node) Readable() error {
@@ -118,6 +122,7 @@ func (n *Node) catchUp() {
 		place, err := n.Committed(ctx)
 		if err == nil && n.WaitApplied(ctx, place) == nil {
 			n.ready.Store(true)
+			n.leadingChanged()
 			return
 		}
 		n.pause(catchUpAgain)

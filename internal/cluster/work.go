@@ -118,11 +118,19 @@ func (n *Node) dropNow(ctx context.Context, keep raftlog.Keep) error {
 	return n.log.Overwrite(ctx)
 }
 
-// Leads reports whether this node leads, and returns a channel that is closed when another one does, or none.
+// Leads reports whether this node leads and has caught up, and returns a channel that is closed when that may have changed.
 func (n *Node) Leads() (bool, <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.now.Load().leader == n.identity.Node, n.leading
+	return n.now.Load().leader == n.identity.Node && n.ready.Load(), n.leading
+}
+
+// leadingChanged wakes those who wait for this node to lead, or not to.
+func (n *Node) leadingChanged() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	close(n.leading)
+	n.leading = make(chan struct{})
 }
 
 // WhileLeading runs do whenever this node leads, with a context that ends when it does not any more, until ctx ends.
@@ -146,9 +154,7 @@ func (n *Node) WhileLeading(ctx context.Context, do func(context.Context)) {
 		}()
 		do(leading)
 		if leading.Err() == nil { // it ended by itself
-			select {
-			case <-leading.Done():
-			}
+			<-leading.Done()
 		}
 		cancel()
 	}

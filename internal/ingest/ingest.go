@@ -122,6 +122,7 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 		releaseTree(verdicts[i].object.Tree)
 	}
 	result := finish(kept, outcomes, nil)
+	result.Place = appended.Place
 	if opts.Refused != nil {
 		if kept != draft {
 			finish(draft, outcomes, nil)

@@ -46,6 +46,8 @@ type Result struct {
 	Details []Detail `json:"details"` // of a large submission, see MostDetails
 
 	Left *leftOut `json:"left,omitempty"` // of a draft
+
+	Place uint64 `json:"-"` // in the log of a cluster, of what was added
 }
 
 // leftOut is what a draft has numbers of instead of details.

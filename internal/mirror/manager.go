@@ -91,8 +91,13 @@ type runner struct {
 	heads   time.Time                 // when heads are exchanged again
 }
 
-// Run visits until ctx ends, with a goroutine for each agreement.
+// Run visits until ctx ends, with a goroutine for each agreement. It may be called again after it has returned.
 func (m *Manager) Run(ctx context.Context) {
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		clear(m.runners)
+	}()
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {

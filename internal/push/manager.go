@@ -86,8 +86,13 @@ func (r *runner) notify() {
 	}
 }
 
-// Run pushes until ctx ends, with a goroutine for each agreement.
+// Run pushes until ctx ends, with a goroutine for each agreement. It may be called again after it has returned.
 func (m *Manager) Run(ctx context.Context) {
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		clear(m.runners)
+	}()
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {

@@ -30,7 +30,17 @@ func (s *srv) background(do func(context.Context)) stop {
 
 // every runs do in the background, at once and then at intervals.
 func (s *srv) every(interval time.Duration, do func(context.Context)) stop {
-	return s.background(func(ctx context.Context) {
+	return s.background(repeating(interval, do))
+}
+
+// everyTurn is every, in a cluster only while this node leads.
+func (s *srv) everyTurn(interval time.Duration, do func(context.Context)) stop {
+	return s.byTurns(repeating(interval, do))
+}
+
+// repeating does something at once and then at intervals, until its context ends.
+func repeating(interval time.Duration, do func(context.Context)) func(context.Context) {
+	return func(ctx context.Context) {
 		tick := time.NewTicker(interval)
 		defer tick.Stop()
 		for {
@@ -41,7 +51,7 @@ func (s *srv) every(interval time.Duration, do func(context.Context)) stop {
 			case <-tick.C:
 			}
 		}
-	})
+	}
 }
 
 // dropStatuses drops old status resources, and refused objects that were kept for as long as their agreement says.
@@ -50,6 +60,9 @@ func (s *srv) dropStatuses(context.Context) (stop, error) {
 		now := s.config.Now()
 		for _, col := range s.store.Collections() {
 			s.drop(ctx, col, now.Add(-statusLifetime), "old statuses", col.ForgetStatuses)
+			if !s.leads() { // the others get what is forgotten through the log
+				continue
+			}
 			s.drop(ctx, col, ingest.RefusedSince(col.Agreement(), now), "old refused objects", col.ForgetRefused)
 		}
 	}), nil

@@ -13,7 +13,7 @@ import (
 // runMirrors follows collections of other servers.
 func (s *srv) runMirrors(context.Context) (stop, error) {
 	s.operations.registry.MustRegister(mirrorMetrics{s.store, s.mirrors, s.config.Now, s.operations.anonymous})
-	return s.background(s.mirrors.Run), nil
+	return s.byTurns(s.mirrors.Run), nil
 }
 
 // mirrorMetrics collects the metrics of mirrors when it is asked to; anonymous, their sums and the largest lag.

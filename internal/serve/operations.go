@@ -27,6 +27,7 @@ type operations struct {
 	refusals  *prometheus.CounterVec
 	unknown   prometheus.Counter
 	expired   func() (c admin.NamedCertificate, past bool)
+	cluster   func() error // why the cluster keeps the server from answering
 
 	counted *refusedObjects
 }
@@ -55,12 +56,15 @@ func (r *refusedObjects) counts() map[agreement.Name]int {
 // makeOperations makes the metrics. They name agreements unless strangers may read them.
 func (s *srv) makeOperations() {
 	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics(), unknown: unknownMetrics(),
-		expired: s.expired, counted: &s.refused}
+		expired: s.expired, cluster: s.notReadable, counted: &s.refused}
 	if host, _, err := net.SplitHostPort(s.config.OperationsListen); err == nil {
 		o.anonymous = !isLoopback(host) && !s.config.OperationsNames
 	}
 	o.registry.MustRegister(processMetrics(s.config.Version)...)
 	o.registry.MustRegister(o.requests, o.refusals, o.unknown, s.refusedLogins, storeMetrics{s.store, s.deliveries, o.anonymous}, connectionMetrics{s.connections}, certificateMetrics{s.certificates, s.config.Now})
+	if s.node != nil {
+		o.registry.MustRegister(clusterMetrics{s.node})
+	}
 	s.operations = o
 }
 
@@ -72,6 +76,11 @@ func (o *operations) handler() http.Handler {
 		if !o.ready.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, "not ready")
+			return
+		}
+		if err := o.cluster(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintf(w, "not ready: %v\n", err)
 			return
 		}
 		if c, past := o.expired(); past {

@@ -12,7 +12,7 @@ import (
 // runPushes passes what outboxes hold on to collections of other servers.
 func (s *srv) runPushes(context.Context) (stop, error) {
 	s.operations.registry.MustRegister(pushMetrics{s.store, s.pushes, s.operations.anonymous})
-	return s.background(s.pushes.Run), nil
+	return s.byTurns(s.pushes.Run), nil
 }
 
 // pushMetrics collects the metrics of outboxes when it is asked to; anonymous, their sums.

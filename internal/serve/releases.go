@@ -18,7 +18,7 @@ func (s *srv) runReleases(context.Context) (stop, error) {
 		s.operations.registry.MustRegister(termMetrics{s.store, s.config.Now})
 	}
 	m := follow.New(follow.Config{Store: s.store, Now: s.config.Now, Log: s.config.Log, Requests: s.operations.answered.Load})
-	return s.background(func(ctx context.Context) {
+	return s.byTurns(func(ctx context.Context) {
 		if err := m.Run(ctx); err != nil {
 			s.config.Log.Error().Err(err).Msg("releases have stopped")
 		}
@@ -41,7 +41,7 @@ func (s *srv) runRetention(context.Context) (stop, error) {
 		at   time.Time
 	}
 	last := make(map[uuid.UUID]swept)
-	return s.every(retentionTick, func(ctx context.Context) {
+	return s.everyTurn(retentionTick, func(ctx context.Context) {
 		for _, col := range s.store.Collections() {
 			now := swept{col.Agreement().Retention, time.Now()}
 			if before, ok := last[col.ID()]; ok && before.rule == now.rule && now.at.Sub(before.at) < retentionInterval {

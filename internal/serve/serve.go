@@ -14,6 +14,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/admin"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/cluster"
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/internal/live"
@@ -66,6 +67,8 @@ type Config struct {
 	// KeyHeaders are names of headers that may carry a token, such as X-API-Key.
 	KeyHeaders []string
 
+	Cluster Cluster
+
 	Log     zerolog.Logger
 	Now     func() time.Time
 	Version string // of the program, for the metrics
@@ -98,6 +101,9 @@ func (c *Config) Check() error {
 				"listen on 127.0.0.1; or say --ops-exposed if only monitoring reaches that address"}
 		}
 	}
+	if err := c.Cluster.check(); err != nil {
+		return err
+	}
 	if err := c.checkConsole(); err != nil {
 		return err
 	}
@@ -117,6 +123,7 @@ type Running struct {
 type srv struct {
 	config Config
 
+	node       *cluster.Node // nil: the server is alone
 	store      *store.Store
 	deliveries *delivery.Log
 
@@ -164,6 +171,7 @@ type part struct {
 // parts are started in this order and stopped in the reverse one: requests end before what they use.
 var parts = []part{
 	{"data folder", (*srv).openStore},
+	{"cluster", (*srv).startNode},
 	{"certificate", (*srv).readCertificate},
 	{"listeners", (*srv).listen}, // before the signing key: a start that fails for a port that is taken makes no key
 	{"signing key and deliveries", (*srv).openDeliveries},
@@ -175,6 +183,7 @@ var parts = []part{
 	{"console", (*srv).makeConsole},
 	{"garbage collector", (*srv).tuneCollector},
 	{"old statuses", (*srv).dropStatuses},
+	{"identities of parties", (*srv).alignIdentities},
 	{"seals of deliveries", (*srv).sealDeliveries},
 	{"releases", (*srv).runReleases},
 	{"retention", (*srv).runRetention},
@@ -230,10 +239,14 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func (s *srv) openStore(context.Context) (stop, error) {
-	opened, err := store.Open(s.config.DataDir, store.Options{Now: s.config.Now, Failed: func(err error) {
-		s.config.Log.Error().Err(err).Msg("deleted text could not be overwritten")
-	}})
+	if err := s.openNode(); err != nil {
+		return nil, err
+	}
+	opened, err := store.Open(s.config.DataDir, s.storeOptions())
 	if err != nil {
+		if s.node != nil {
+			err = errors.Join(err, s.node.Close())
+		}
 		return nil, err
 	}
 	s.store = opened
@@ -270,6 +283,9 @@ func (s *srv) endStreams(context.Context) (stop, error) {
 func (s *srv) prepare(ctx context.Context) (stop, error) {
 	if s.config.Prepare == nil {
 		return nil, nil
+	}
+	if err := s.awaitWrites(ctx); err != nil {
+		return nil, err
 	}
 	return nil, s.config.Prepare(ctx, s.store, s.administration)
 }

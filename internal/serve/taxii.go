@@ -33,6 +33,9 @@ func (s *srv) makeTAXII(context.Context) (stop, error) {
 			s.health.refused.Add(1)
 		},
 	})
+	if s.node != nil {
+		config.Cluster = s.node
+	}
 	if s.config.TAXII != nil {
 		s.config.TAXII(&config)
 	}

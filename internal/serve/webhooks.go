@@ -12,7 +12,7 @@ import (
 // runWebhooks sends the messages of webhooks.
 func (s *srv) runWebhooks(context.Context) (stop, error) {
 	s.operations.registry.MustRegister(webhookMetrics{s.store, s.webhooks})
-	return s.background(s.webhooks.Run), nil
+	return s.byTurns(s.webhooks.Run), nil
 }
 
 // webhookMetrics collects the metrics of webhooks when it is asked to. They name no agreement.

@@ -37,7 +37,7 @@ type cosigner struct {
 func (s *srv) runWitnesses(context.Context) (stop, error) {
 	c := s.cosigner
 	c.srv = s
-	return s.background(func(ctx context.Context) {
+	return s.byTurns(func(ctx context.Context) {
 		for ctx.Err() == nil {
 			revision := c.store.Registry().Revision
 			c.step(ctx)

@@ -94,6 +94,11 @@ func (r *runner) notify() {
 
 // Run sends messages until ctx ends, with a goroutine for each webhook.
 func (s *Service) Run(ctx context.Context) {
+	defer func() { // it may be called again
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		clear(s.runners)
+	}()
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {

@@ -37,6 +37,7 @@ func (s *Server) addObjects(c echo.Context) error {
 		return err // the buffer is not reused: the store may still be reading from it
 	}
 	releaseBuffer(buf, body)
+	s.place(x, result.Place)
 	return writeStatus(x, http.StatusAccepted, result)
 }
 

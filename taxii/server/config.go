@@ -30,6 +30,9 @@ type Config struct {
 
 	Limits Limits
 
+	// Cluster is the one that the store belongs to; nil: none.
+	Cluster Cluster
+
 	// BehindProxy says that a proxy hands requests on: the address of a client is then the last one in the header
 	// X-Forwarded-For. With TrustedProxies, only requests from those addresses are read this way, and the client's address is
 	// the last one in the header that is not a trusted proxy's.

@@ -83,6 +83,11 @@ var meanings = []struct {
 	{as[*taxii.SplitError], http.StatusUnprocessableEntity, "envelope", "The body is not an envelope of STIX objects"},
 	{as[*ingest.NotJSONError], http.StatusUnprocessableEntity, "not-json", "The body is not JSON"},
 	{is(errLost), http.StatusServiceUnavailable, "storage", "The agreement is not available"},
+	{as[*notReadyError], http.StatusServiceUnavailable, "cluster", "This node of the cluster is not ready"},
+	{as[*behindError], http.StatusServiceUnavailable, "cluster", "This node of the cluster is behind"},
+	{is(store.ErrNotProposed), http.StatusServiceUnavailable, "cluster", "The cluster takes no writes here now"},
+	{is(store.ErrUndecided), http.StatusServiceUnavailable, "cluster", "It is not known whether it is kept"},
+	{as[*store.TooLargeError], http.StatusRequestEntityTooLarge, "too-large", "The body is too large"},
 	{is(store.ErrStale), http.StatusServiceUnavailable, "busy", "The agreement's terms keep changing"},
 	{is(store.ErrClosed), http.StatusServiceUnavailable, "closing", "The server is closing"},
 	{is(context.Canceled), http.StatusServiceUnavailable, "given-up", "The request was given up"},
@@ -192,7 +197,7 @@ func retryAfter(cause error) time.Duration {
 	case errors.As(cause, &slow):
 		return slow.After
 	}
-	return 0
+	return retrying(cause)
 }
 
 // explain adds the headers that a status requires, and a description where the error has none.

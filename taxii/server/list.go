@@ -58,6 +58,11 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 			return err
 		}
 	}
+	if s.cluster != nil && c.QueryParam("next") != "" {
+		if err := s.caughtUp(c.Request().Context(), col, q.query.After); err != nil {
+			return err
+		}
+	}
 	room, most := 0, q.query.Limit*typicalRecord
 	if l.objects {
 		room, most = q.query.Limit*typical, min(s.limits.PageBytes, q.query.Limit*typicalMost)
@@ -147,6 +152,7 @@ func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
 	// Set as the Standard spells them, not as Go would.
 	x.set(h, taxii.HeaderFirst, a.first)
 	x.set(h, taxii.HeaderLast, a.last)
+	s.place(x, s.seen(col))
 	whole := false
 	if a.objects && r.Method == http.MethodGet && s.delivering != nil {
 		ended, err := s.delivering(r.Context(), a.delivery(x, r, col, s.now()))

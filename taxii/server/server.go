@@ -31,6 +31,7 @@ type Server struct {
 	proxied     bool
 	trusted     []netip.Prefix
 	servesHost  func(string) bool
+	cluster     Cluster // nil: the store is in none
 	limiter     *limiter
 	publicURL   string   // without a slash at its end; "": unknown
 	origins     []string // for CORS
@@ -61,7 +62,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		store: c.Store, auth: c.Auth, now: c.Now, log: c.Log,
 		limits: c.Limits.withDefaults(), delivering: c.Delivering, observed: c.Observed, refused: c.Refused,
-		proxied: c.BehindProxy || len(c.TrustedProxies) > 0, trusted: c.TrustedProxies, servesHost: c.ServesHost,
+		proxied: c.BehindProxy || len(c.TrustedProxies) > 0, trusted: c.TrustedProxies, servesHost: c.ServesHost, cluster: c.Cluster,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), origins: c.Origins, truncations: newTruncations(),
 		echo: echo.New(), allow: map[string]string{},
 	}
@@ -237,7 +238,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.unroutable = !canonical(r.URL)
-	if h := s.mounted(r.URL.Path); h != nil && !x.unroutable {
+	h := s.mounted(r.URL.Path)
+	if err := s.admitted(r, h != nil); err != nil {
+		s.refuse(x, r, err)
+		return
+	}
+	if h != nil && !x.unroutable {
 		s.serveMounted(h, x, r)
 		return
 	}

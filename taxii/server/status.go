@@ -33,6 +33,15 @@ func (s *Server) getStatus(c echo.Context) error {
 		return err
 	}
 	found, err := s.readStatus(c, root.Name, id)
+	if err == nil && found == nil { // another node may have answered with it a moment ago
+		further, behind := s.catchUp(c.Request().Context())
+		if behind != nil {
+			return behind
+		}
+		if further {
+			found, err = s.readStatus(c, root.Name, id)
+		}
+	}
 	switch {
 	case err != nil:
 		return err

@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store"
+)
+
+// Folder is a data folder as messages are applied to it.
+type Folder struct{ Store *store.Store }
+
+// Apply implements Machine. What is about a collection that the folder does not have is passed over: see store.Readmit.
+func (f Folder) Apply(about uuid.UUID, messages []store.Logged) error {
+	if about == uuid.Nil {
+		for _, m := range messages {
+			if err := f.Store.ApplyLog(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if col, ok := f.Store.CollectionOf(about); ok {
+		return col.ApplyLog(messages)
+	}
+	return nil
+}
+
+// Judge implements Machine.
+func (f Folder) Judge(err error) Verdict {
+	var format *store.FormatError
+	switch {
+	case errors.Is(err, store.ErrClosed):
+		return Ended
+	case errors.As(err, &format), errors.Is(err, store.ErrMessage):
+		return Stop
+	}
+	switch store.DiskErrorOf(err) {
+	case store.Full:
+		return Again
+	case store.Failing:
+		return Stop
+	}
+	return Damaged
+}
+
+// Applied implements Machine.
+func (f Folder) Applied(place uint64) { f.Store.NotePlace(place) }
+
+// Close implements Machine.
+func (f Folder) Close(about uuid.UUID, reason error) error {
+	if _, ok := f.Store.CollectionOf(about); !ok {
+		return nil // it is not in use
+	}
+	_, err := f.Store.Quarantine(about, reason)
+	return err
+}
+
+// Closed implements Machine. What could not be opened is fetched anew as well.
+func (f Folder) Closed() (list []uuid.UUID) {
+	for _, u := range f.Store.Unavailable() {
+		list = append(list, u.Collection)
+	}
+	return list
+}
+
+// Replace implements Machine.
+func (f Folder) Replace(ctx context.Context, about uuid.UUID, backup io.Reader) error {
+	fresh, err := os.MkdirTemp(f.Store.Dir(), ".fetched.")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(fresh)
+	to := filepath.Join(fresh, "backup")
+	if _, err := store.ReceiveBackup(ctx, backup, to, nil); err != nil {
+		return err
+	}
+	_, err = f.Store.Readmit(about, filepath.Join(to, filepath.Base(f.Store.AgreementsDir()), about.String()+".db"))
+	return err
+}
+
+// Backup implements Machine. It has no deliveries: each node has its own.
+func (f Folder) Backup(ctx context.Context, w io.Writer) error { return f.Store.Backup(ctx, w, nil) }
+
+// Files implements Machine.
+func (f Folder) Files() (list []uuid.UUID) {
+	for _, col := range f.Store.Collections() {
+		list = append(list, col.ID())
+	}
+	return list
+}
+
+// Head implements Machine.
+func (f Folder) Head(about uuid.UUID) (uint64, []byte, error) {
+	col, ok := f.Store.CollectionOf(about)
+	if !ok {
+		return 0, nil, fmt.Errorf("the collection %s is not in use", about)
+	}
+	entries, root, err := col.Head()
+	return uint64(entries), root[:], err
+}
+
+// HeadAt implements Machine.
+func (f Folder) HeadAt(about uuid.UUID, entries uint64) ([]byte, error) {
+	col, ok := f.Store.CollectionOf(about)
+	if !ok {
+		return nil, fmt.Errorf("the collection %s is not in use", about)
+	}
+	root, err := col.HeadAt(entries)
+	if errors.Is(err, store.ErrNoEntry) {
+		return nil, ErrShort
+	}
+	return root[:], err
+}
+
+// ClusterID returns the name of the node's cluster, which its data folder bears.
+func (n *Node) ClusterID() string { return n.identity.Cluster.String() }
+
+// Name returns the node's name.
+func (n *Node) Name() string { return n.identity.Name }
