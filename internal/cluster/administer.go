@@ -59,7 +59,7 @@ func Left(dir string) bool {
 
 // Invite makes a token for a node that is to join.
 func (n *Node) Invite(ctx context.Context, name string, reader bool) (string, error) {
-	if err := n.usable(); err != nil {
+	if err := n.awaitWrites(ctx); err != nil {
 		return "", err
 	}
 	secret := make([]byte, 32)
@@ -80,7 +80,7 @@ func (n *Node) Invite(ctx context.Context, name string, reader bool) (string, er
 
 // Remove removes another node for good.
 func (n *Node) Remove(ctx context.Context, name string) error {
-	if err := n.usable(); err != nil {
+	if err := n.awaitWrites(ctx); err != nil {
 		return err
 	}
 	m, ok := n.members.Load().Named(name)
@@ -95,7 +95,7 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 
 // Leave takes this node out of the cluster. Another member removes it, so that the outcome is known.
 func (n *Node) Leave(ctx context.Context) error {
-	if err := n.usable(); err != nil {
+	if err := n.awaitWrites(ctx); err != nil {
 		return err
 	}
 	members := n.members.Load()

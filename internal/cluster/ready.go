@@ -64,6 +64,19 @@ func (n *Node) Writable() error {
 	return nil
 }
 
+// commandPatience is how long a command waits for a node that was just started, or whose leader was.
+const commandPatience = 15 * time.Second
+
+// awaitWrites returns when this node takes writes.
+func (n *Node) awaitWrites(ctx context.Context) error {
+	for until := time.Now().Add(commandPatience); ; {
+		err := n.Writable()
+		if err == nil || ctx.Err() != nil || time.Now().After(until) || n.Failed() != nil || !n.pause(50*time.Millisecond) {
+			return err
+		}
+	}
+}
+
 func (n *Node) usable() error {
 	if err := n.Failed(); err != nil {
 		return notReady(10*time.Second, "this node takes no part in the cluster: %v", err)

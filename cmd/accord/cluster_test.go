@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/cluster"
+	"github.com/accord-taxii/accord/taxii"
+)
+
+// clusterNode is a node of a cluster that runs as a process of its own.
+type clusterNode struct {
+	*child
+	data, address string
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (n *clusterNode) start(t *testing.T) *clusterNode {
+	t.Helper()
+	n.child = start(t, exchangeVars, serveArgs(n.data, "--plain-http", "--no-index", "--cluster-listen", n.address)...).serving()
+	return n
+}
+
+// eventually asks again until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for until := time.Now().Add(accordtest.Patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// status returns how the cluster is, as a node says.
+func (n *clusterNode) status(t *testing.T) (s cluster.Status, code int) {
+	t.Helper()
+	out := once(t, nil, "cluster", "list", "--format", "json", "--data", n.data)
+	if err := json.Unmarshal([]byte(out.stdout), &s); err != nil {
+		t.Fatalf("%v in %s %s", err, out.stdout, out.stderr)
+	}
+	return s, out.code
+}
+
+func did(t *testing.T, args ...string) string {
+	t.Helper()
+	out := once(t, exchangeVars, args...)
+	if out.code != 0 {
+		t.Fatalf("%v: exit code %d: %s", args, out.code, out.stderr)
+	}
+	return strings.TrimSpace(out.stdout)
+}
+
+// add adds an object at a node. It is sent again while the cluster takes nothing there.
+func (n *clusterNode) add(t *testing.T, i int) (place string) {
+	t.Helper()
+	object := fmt.Appendf(nil, `{"type":"campaign","spec_version":"2.1","id":"campaign--4d6a0c1e-7b52-4f0e-9a37-5c1f0e2b%04d","created":"2026-02-01T00:00:00.000Z","modified":"2026-02-01T00:00:00.000Z","name":"one"}`, i)
+	eventually(t, fmt.Sprintf("object %d is accepted", i), func() bool {
+		a, err := n.ask("vendor-push", http.MethodPost, gsp+"objects/", bytes.NewReader(envelope(object)))
+		if err == nil && a.status != http.StatusAccepted && a.status != http.StatusServiceUnavailable {
+			t.Fatalf("got %d %s", a.status, a.body)
+		}
+		if err == nil && a.status == http.StatusServiceUnavailable {
+			var e taxii.Error
+			if json.Unmarshal(a.body, &e) != nil || e.ErrorCode != "cluster" || a.header.Get("Retry-After") == "" {
+				t.Fatalf("got 503 %s, want the code cluster", a.body)
+			}
+		}
+		place = a.header.Get(taxii.HeaderPlace)
+		return err == nil && a.status == http.StatusAccepted
+	})
+	return place
+}
+
+func TestThreeServersCarryOneAgreement(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three processes, and an election")
+	}
+	t.Parallel()
+	file, data := exchange(t)
+	a := &clusterNode{data: data, address: freeAddress(t)}
+	b := &clusterNode{data: filepath.Join(t.TempDir(), "b"), address: freeAddress(t)}
+	c := &clusterNode{data: filepath.Join(t.TempDir(), "c"), address: freeAddress(t)}
+	did(t, "apply", "-f", file, "--data", a.data)
+	did(t, "cluster", "init", "--node", "a", "--data", a.data)
+	if out := once(t, nil, serveArgs(a.data, "--plain-http")...); out.code == 0 || !strings.Contains(out.stderr, "--cluster-listen") {
+		t.Errorf("a folder of a cluster was served without it: %s", out.stderr)
+	}
+	a.start(t)
+	token := did(t, "cluster", "invite", "--node", "b", "--data", a.data)
+	did(t, "cluster", "join", token, "--data", b.data)
+	b.start(t)
+
+	// Each of these is refused with a sentence, and changes nothing.
+	other := filepath.Join(t.TempDir(), "other")
+	for _, wrong := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"cluster", "join", token, "--data", other}, "used already"},
+		{[]string{"cluster", "join", token, "--data", b.data}, "belongs to the node b"},
+		{[]string{"cluster", "join", token[:len(token)-3], "--data", other}, "no token"},
+		{[]string{"cluster", "init", "--node", "z", "--data", b.data}, "belongs to a cluster already"},
+		{[]string{"cluster", "invite", "--node", "b", "--data", a.data}, "in the cluster already"},
+		{[]string{"cluster", "invite", "--node", "Two Words", "--data", a.data}, "cannot be a node's name"},
+		{[]string{"cluster", "remove", "nobody", "--data", a.data}, "no node"},
+		{[]string{"cluster", "restart-alone", "--yes", "--data", a.data}, "stop it first"},
+	} {
+		out := once(t, exchangeVars, wrong.args...)
+		if out.code == 0 || !strings.Contains(out.stderr, wrong.says) {
+			t.Errorf("%v: exit code %d, %q, want %q", wrong.args[:3], out.code, out.stderr, wrong.says)
+		}
+	}
+	if _, err := os.Stat(other); err == nil {
+		t.Error("a join that was refused has made a folder")
+	}
+
+	did(t, "cluster", "join", did(t, "cluster", "invite", "--node", "c", "--data", b.data), "--data", c.data)
+	c.start(t)
+	all := []*clusterNode{a, b, c}
+	eventually(t, "three voters, and nothing is wrong", func() bool {
+		s, code := c.status(t)
+		return code == 0 && len(s.Members) == 3 && !slices.ContainsFunc(s.Members, func(m cluster.MemberStatus) bool { return m.Role != "voter" })
+	})
+
+	// Whoever takes it, all have it, and a request that brings the place sees it.
+	for i := range 6 {
+		place := all[i%3].add(t, i)
+		if place == "" {
+			t.Fatal("the answer has no place")
+		}
+		for _, n := range all {
+			if got := n.seen(t, place); got != i+1 {
+				t.Fatalf("after %d objects a node has %d", i+1, got)
+			}
+		}
+	}
+	did(t, "party", "add", "later", "--title", "Later", "--data", b.data) // administration at any node
+
+	// One is killed: the others go on, and it has everything when it comes back.
+	s, _ := a.status(t)
+	names := []string{"a", "b", "c"}
+	leader := slices.Index(names, s.Leader)
+	left := slices.Delete(slices.Clone(all), leader, leader+1)
+	all[leader].Kill()
+	left[0].add(t, 6)
+	left[1].add(t, 7)
+	all[leader].start(t)
+	place := left[0].add(t, 8)
+	eventually(t, "the killed node has everything", func() bool { return all[leader].seen(t, place) == 9 })
+	if got := did(t, "party", "list", "--data", all[leader].data); !strings.Contains(got, "later") {
+		t.Errorf("the killed node has the parties %s", got)
+	}
+
+	// One leaves; its name stays its own; two go on.
+	did(t, "cluster", "leave", "--data", left[1].data)
+	left[1].terminate()
+	if out := once(t, nil, serveArgs(left[1].data, "--plain-http", "--cluster-listen", left[1].address)...); out.code == 0 || !strings.Contains(out.stderr, "has left its cluster") {
+		t.Errorf("a node that has left was served: %s", out.stderr)
+	}
+	if out := once(t, nil, "cluster", "invite", "--node", names[slices.Index(all, left[1])], "--data", left[0].data); out.code == 0 || !strings.Contains(out.stderr, "never used again") {
+		t.Errorf("a name is used again: %s", out.stderr)
+	}
+	left[0].add(t, 9)
+	left[0].terminate()
+	all[leader].terminate()
+	for _, n := range []*clusterNode{left[0], all[leader]} {
+		if out := once(t, nil, "check", "--data", n.data); out.code != 0 {
+			t.Errorf("check: %s%s", out.stdout, out.stderr)
+		}
+	}
+
+	// The majority is lost for good: one begins alone, and then leaves what it alone was.
+	alone := all[leader]
+	did(t, "cluster", "restart-alone", "--yes", "--data", alone.data)
+	alone.start(t)
+	alone.add(t, 10)
+	if got := alone.seen(t, ""); got != 11 {
+		t.Errorf("alone it has %d objects, want 11", got)
+	}
+	alone.terminate()
+	did(t, "cluster", "leave", "--data", alone.data)
+	alone.child = start(t, exchangeVars, serveArgs(alone.data, "--plain-http", "--no-index")...).serving()
+	if got := alone.seen(t, ""); got != 11 {
+		t.Errorf("without a cluster it has %d objects, want 11", got)
+	}
+	if _, err := os.Stat(filepath.Join(alone.data, "log")); err == nil {
+		t.Error("a folder without a cluster has a log")
+	}
+	alone.terminate()
+}
+
+// seen returns how many versions a node shows, once it has a place.
+func (n *clusterNode) seen(t *testing.T, place string) int {
+	t.Helper()
+	var got int
+	eventually(t, "the node answers", func() bool {
+		req, err := http.NewRequest(http.MethodGet, n.URL+gsp+"manifest/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("vendor-push", "vendor-push-password")
+		req.Header.Set("Accept", taxii.MediaType)
+		if place != "" {
+			req.Header.Set(taxii.HeaderPlace, place)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		var m taxii.Manifest
+		if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&m) != nil {
+			return false
+		}
+		got = len(m.Objects)
+		return true
+	})
+	return got
+}
