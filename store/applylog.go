@@ -258,6 +258,10 @@ func treeRoot(tx *bolt.Tx, length, entries uint64) (root tlog.Hash, err error) {
 	return readRoot(tx, entries)
 }
 
+// InCluster reports whether the log of a cluster orders what changes this collection. Its file and those of other collections are
+// then applied side by side: a follower's may have what its source's has not yet.
+func (c *Collection) InCluster() bool { return c.opts.Log != nil }
+
 // Place is the place of the last message about this collection that is in the file; 0 without a cluster.
 func (c *Collection) Place() uint64 { return c.placed.get() }
 

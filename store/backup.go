@@ -132,6 +132,13 @@ func (m *moment) close() {
 // moment holds all writers for an instant and opens a read transaction on each file. A writer holds one file and waits
 // for no other, so locking them all in order cannot deadlock.
 func (s *Store) moment(ctx context.Context, deliveries Deliveries) (_ *moment, err error) {
+	if s.opts.Settle != nil {
+		resume, err := s.opts.Settle(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer resume()
+	}
 	s.changing.Lock() // accord.db, and the list of files
 	defer s.changing.Unlock()
 	if s.closed {

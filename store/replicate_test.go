@@ -105,7 +105,8 @@ func (w *replicating) restart(t *testing.T, ctx context.Context, n *node, chance
 		}
 		<-n.done // whatever it was about
 		n.Store = openFolder(t, n.dir, opts)
-		go func(s *Store) { n.done <- follow(s, n.log, chance) }(n.Store)
+		own := rand.New(rand.NewPCG(chance.Uint64(), 0))
+		go func(s *Store) { n.done <- follow(s, n.log, own) }(n.Store)
 		n.mu.Unlock()
 		times++
 	}

@@ -86,6 +86,10 @@ type Options struct {
 	// that applies it and after it is applied. It must not wait for that goroutine.
 	HeadDiffers func(HeadDifference)
 
+	// Settle, when set, has the one that calls ApplyLog pause: it returns when all files have come to the same place, and goes on
+	// after resume. A backup needs that, since a follower's file must not be ahead of its source's.
+	Settle func(context.Context) (resume func(), err error)
+
 	// ApplyTimeout is how long a write waits until it is applied here; 0 means 15 s.
 	ApplyTimeout time.Duration
 }

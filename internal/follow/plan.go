@@ -160,6 +160,10 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 				return err
 			}
 			was := target.State(r.name, keyRule)
+			if journal.Position(position) > length && r.source.InCluster() {
+				p.none = true // it has not come so far on this node
+				return nil
+			}
 			// A source that is shorter than the position was restored from an older backup.
 			if was != nil && !bytes.Equal(was, print) || journal.Position(position) > length {
 				p = planReset(r, target, length, print)
@@ -179,7 +183,7 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 func (m *Manager) planEntries(b *batch, position journal.Position, next tail, print []byte) (plan, error) {
 	at := b.target.Cursor(b.route.name)
 	if at != uint64(position) {
-		return plan{}, fmt.Errorf("the follower %s is at %d, it was at %d: another manager moves it", b.route.name, at, position)
+		return plan{}, fmt.Errorf("the follower %s is at %d, it was at %d: another node moves it: %w", b.route.name, at, position, store.ErrStale)
 	}
 	reset, resetting := b.state.get(keyReset)
 	b.reset = resetting
