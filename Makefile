@@ -11,7 +11,7 @@ LDFLAGS  = -s -w
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build fips release fuzz fmt torture attack clean
+.PHONY: cluster simulate run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build fips release fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -48,6 +48,7 @@ test:
 RACE = ./store/... ./taxii/... $(addprefix ./internal/,auth budget delivery index live lru mirror push webhook witness)
 check: fmt staticcheck test browser
 	CGO_ENABLED=1 ACCORD_LOG_SEEDS=4 $(GO) test -race -short $(RACE)
+	$(MAKE) simulate
 
 # All tests under the race detector.
 race:
@@ -98,8 +99,20 @@ bin/bench:
 
 # Kills a server at work ROUNDS times and checks that nothing was lost.
 ROUNDS ?= 200
+NODES ?= 1
 torture: build
-	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS)
+	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS) -nodes $(NODES)
+
+# Whole clusters on a made-up clock and network, from SEEDS seeds: two processes, each with half of them.
+SEEDS ?= 10000
+simulate:
+	@set -e; bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; $(GO) test -c -o $$bin/cluster.test ./internal/cluster; cd internal/cluster; half=$$(($(SEEDS) / 2)); \
+	  ACCORD_SEEDS=1-$$half $$bin/cluster.test -test.run '^TestSimulation$$' -test.v -test.timeout 60m & first=$$!; \
+	  ACCORD_SEEDS=$$((half + 1))-$(SEEDS) $$bin/cluster.test -test.run '^TestSimulation$$' -test.v -test.timeout 60m; wait $$first
+
+# Three nodes of a cluster on loopback, with nginx in front if it is installed, until interrupted.
+cluster: build
+	./deploy/cluster.sh bin/accord
 
 # Answers a second to honest clients, and the server's memory, during attacks of several kinds.
 attack: build

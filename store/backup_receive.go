@@ -34,6 +34,27 @@ func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progre
 	return m, nil
 }
 
+// ReceiveFolder is ReceiveBackup, but makes a data folder of what comes, as Restore would of the backup.
+func ReceiveFolder(ctx context.Context, r io.Reader, dir string, progress Progress) error {
+	_, err := newFolder(dir, func(fresh string) (*BackupManifest, error) {
+		in := &receiving{ctx: ctx, dir: fresh, progress: progress, got: map[string]BackupFile{}}
+		m, err := in.all(tar.NewReader(r))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range []string{backupName, signatureName} {
+			if err := os.Remove(filepath.Join(fresh, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+		return m, os.MkdirAll(filepath.Join(fresh, agreementsName), 0o700)
+	})
+	if err != nil {
+		return fmt.Errorf("write the data folder %s: %w", dir, err)
+	}
+	return nil
+}
+
 // newFolder fills a folder. A folder that does not exist appears under its name once it is complete. An existing empty
 // folder, which may be a mounted volume, is kept, and its content is moved in once it is complete.
 func newFolder(dir string, fill func(fresh string) (*BackupManifest, error)) (*BackupManifest, error) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type Client struct {
 	options ClientOptions
 	sleep   func(ctx context.Context, d time.Duration) error
 	now     func() time.Time
+	place   atomic.Uint64 // see HeaderPlace: the latest that a server has named
 }
 
 // ClientOptions configures a Client. The zero value talks to a server that asks for no credentials and whose certificate

@@ -106,10 +106,14 @@ func (c *Client) sendOnce(ctx context.Context, method, url string, body []byte) 
 // the body is then nil, and the caller reads it from the response.
 func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error) {
 	request.Header.Set("User-Agent", c.options.UserAgent)
+	if place := c.place.Load(); place > 0 {
+		request.Header.Set(HeaderPlace, strconv.FormatUint(place, 10))
+	}
 	response, err := c.logIn(request)
 	if err != nil {
 		return nil, nil, err // *url.Error has the method and the URL
 	}
+	c.saw(response.Header.Get(HeaderPlace))
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/event-stream" && response.StatusCode == http.StatusOK {
 		return response, nil, nil
 	}
@@ -123,6 +127,16 @@ func (c *Client) exchange(request *http.Request) (*http.Response, []byte, error)
 		return nil, nil, fmt.Errorf("%s: the answer has more than %d bytes; ask for fewer objects a page", where, maxResponse)
 	}
 	return response, answer, nil
+}
+
+// saw keeps the latest place that a node of a cluster has named, so that another node is not behind it.
+func (c *Client) saw(place string) {
+	at, err := strconv.ParseUint(place, 10, 64)
+	if err != nil {
+		return
+	}
+	for before := c.place.Load(); at > before && !c.place.CompareAndSwap(before, at); before = c.place.Load() {
+	}
 }
 
 // logIn sends a request with the client's credentials. With a source of tokens it sends it once more if the token was refused.

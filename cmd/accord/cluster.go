@@ -93,8 +93,8 @@ func newClusterInvite(e *env, data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invite --node NAME",
 		Short: "Print a token with which a node joins",
-		Long: `Prints a token, which is good for one node of that name for one hour. Whoever has
-it can join and gets everything, keys included: hand it over as you would a
+		Long: `Prints a token, which is good for one node of that name for one hour. Anyone who has
+it can join and get everything, keys included: hand it over as you would a
 password.
 
 With --reader the node has all files and answers requests, and its disk does not

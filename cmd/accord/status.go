@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/cluster"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -76,6 +77,13 @@ func newStatus(e *env, cmd *cobra.Command, commands bool) *cobra.Command {
 			err = out.Encode(st)
 		} else {
 			err = writeStatus(e.stdout, st, commands)
+			if node, running := cluster.Connect(t.data); err == nil && t.data != "" && running == nil {
+				var s *cluster.Status
+				if s, err = node.Status(cmd.Context()); err == nil {
+					fmt.Fprintln(e.stdout)
+					err = writeCluster(e.stdout, s)
+				}
+			}
 		}
 		if err == nil && len(st.Findings) > 0 {
 			err = &exitError{code: exitFound}

@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -237,7 +236,7 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 		if id, err = a.identity(key, t); err != nil {
 			return err
 		}
-		if err := j.restore(ctx, body); err != nil {
+		if err := store.ReceiveFolder(ctx, body, j.Dir, j.Progress); err != nil { // each file is verified as it comes
 			return err
 		}
 		err = raftlog.Create(LogPath(j.Dir), raftlog.Beginning{Identity: id.logIdentity(), Index: a.Place, Term: a.Term, Members: a.Members})
@@ -268,25 +267,6 @@ func (a *joinAnswer) identity(key *ecdsa.PrivateKey, t *token) (*Identity, error
 		return nil, errors.New("the answer is of another cluster than the token")
 	}
 	return id, nil
-}
-
-// restore makes the folder from a backup, which is verified on the way.
-func (j *Joining) restore(ctx context.Context, r io.Reader) error {
-	within := filepath.Dir(filepath.Clean(j.Dir))
-	if err := os.MkdirAll(within, 0o700); err != nil {
-		return err
-	}
-	fresh, err := os.MkdirTemp(within, ".joining.")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(fresh)
-	backup := filepath.Join(fresh, "backup")
-	if _, err := store.ReceiveBackup(ctx, r, backup, j.Progress); err != nil {
-		return err
-	}
-	_, err = store.Restore(ctx, backup, j.Dir, nil, nil)
-	return err
 }
 
 // admit has the node taken into the cluster.

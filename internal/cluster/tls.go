@@ -72,7 +72,7 @@ func (c *credentials) client(to uint64, protocol string) *tls.Config {
 	}
 }
 
-// errNotMember says that a certificate is of no member: of a node that was removed, or of nobody.
+// errNotMember says that a certificate is of no member: of a node that was removed, or a forged one.
 var errNotMember = errors.New("the certificate is of no node of this cluster")
 
 // peerOf returns the member at the other end of a connection. A certificate of the authority is not enough: the key must be

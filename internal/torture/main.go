@@ -17,6 +17,7 @@ func main() {
 	rounds := flag.Int("rounds", 200, "how often it is killed")
 	life := flag.Int("life", 25, "rounds with one data folder")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
+	nodes := flag.Int("nodes", 1, "with 3 or more: nodes of a cluster, which are killed and paused, one, most or all at a time, in so many rounds")
 	attack := flag.Duration("attack", 0, "instead of killing, measure honest clients for so long during each of several attacks")
 	only := flag.String("only", "", "with -attack: only the attacks whose names contain this, beside none")
 	as := flag.Int("as", -1, "attack the server at -at like the attack of that number (the program starts itself so)")
@@ -31,6 +32,14 @@ func main() {
 	if *attack > 0 {
 		if err := t.attacked(*attack, *only); err != nil {
 			log.Fatal(err)
+		}
+		return
+	}
+	if *nodes > 1 {
+		if err := t.tortureCluster(*nodes, *rounds); err != nil {
+			log.Printf("FAILED after %d kills: %v", t.kills, err)
+			log.Printf("the data folders are kept: %s", t.dir)
+			os.Exit(1)
 		}
 		return
 	}
