@@ -273,15 +273,6 @@ func (h *herd) compare() error {
 	}
 	heads := map[string]string{}
 	for _, m := range h.members {
-		if err := m.process().Terminate(); err != nil {
-			return fmt.Errorf("stop %s: %w", m.name, err)
-		}
-		m.mu.Lock()
-		m.now = nil
-		m.mu.Unlock()
-		if err := command(h.t.program, "check", "--data", m.data); err != nil {
-			return err
-		}
 		for _, name := range []string{"source", "target", "alone"} {
 			out, err := exec.Command(h.t.program, "audit", "checkpoint", "--agreement", name, "--data", m.data).Output()
 			if err != nil {
@@ -296,6 +287,17 @@ func (h *herd) compare() error {
 				return fmt.Errorf("the head of %s is %s on %s, and %s elsewhere", name, head, m.name, want)
 			}
 			heads[name] = head
+		}
+	}
+	for _, m := range h.members {
+		if err := m.process().Terminate(); err != nil {
+			return fmt.Errorf("stop %s: %w", m.name, err)
+		}
+		m.mu.Lock()
+		m.now = nil
+		m.mu.Unlock()
+		if err := command(h.t.program, "check", "--data", m.data); err != nil {
+			return err
 		}
 	}
 	return nil
