@@ -18,7 +18,8 @@ import (
 const demoPatience = 10 * time.Second
 
 // live has the exchange of a new folder begin to live: the partner asks once and then no more, the vendor takes back what was
-// released, the member keeps up, and from then on the release waits for a yes. All of it goes over TAXII, so that histories and deliveries are real.
+// released, the member keeps up and says what it saw, and from then on the release waits for a yes. All of it goes over TAXII, so
+// that histories and deliveries are real.
 func (d *demoRun) live(ctx context.Context, url string) error {
 	if !d.fresh {
 		return nil
@@ -41,6 +42,9 @@ func (d *demoRun) live(ctx context.Context, url string) error {
 		return fmt.Errorf("wait for a withdrawal: %w", err)
 	}
 	if _, err := d.ask(ctx, "member", http.MethodGet, members+"?limit=5000"); err != nil {
+		return err
+	}
+	if err := d.post(ctx, "member", members, demo.Sighting(d.supply.Released)); err != nil {
 		return err
 	}
 	industry := url + "/nicp/collections/" + demo.IndustryID + "/objects/"

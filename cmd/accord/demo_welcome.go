@@ -62,6 +62,7 @@ func (d *demoRun) commands(b *strings.Builder, dataDir string) {
 	try("why the member does not get an object", "explain member members "+d.supply.Withheld)
 	try("what became of one that was taken back: who received it", "history "+demo.WithdrawnID+" --agreement members")
 	try("all versions of another, and where each went", "history "+d.supply.Revised+" --agreement industry")
+	try("what a member says about one that was released to it", "object show industry "+d.supply.Released)
 	try("who reads, and who has fallen behind", "audit deliveries --agreement members")
 	try("who must be told of the one that was taken back", "audit deliveries --agreement members --object "+demo.WithdrawnID)
 	try("the signed head of a journal: keep it, and compare later", "audit checkpoint --agreement industry")

@@ -30,6 +30,7 @@ type Supply struct {
 	Objects            [][]byte
 	Revised            string // identifier of one of them that has several versions
 	Withheld           string // identifier of one that the agreement releases to no other, for its marking
+	Released           string // identifier of an indicator that is released in every version
 	Address            string // an address that one of them is
 }
 
@@ -50,6 +51,7 @@ func Supplies() []Supply {
 		supplies[i].Revised = revised(supplies[i].Objects)
 	}
 	industry := &supplies[0]
+	industry.Released = released(industry.Objects)
 	for _, text := range industry.Objects {
 		if industry.Withheld == "" && firstMember(text, "type") == "indicator" && len(below(stix.Green, [][]byte{text})) == 0 {
 			industry.Withheld = firstMember(text, "id")
@@ -89,6 +91,32 @@ func revised(texts [][]byte) string {
 		seen[id] = true
 	}
 	return found
+}
+
+// released returns the first indicator of which no version is marked above what the members may have.
+func released(texts [][]byte) string {
+	kept := make(map[string]int)
+	for _, text := range below(stix.Green, texts) {
+		kept[firstMember(text, "id")]++
+	}
+	for _, text := range texts {
+		kept[firstMember(text, "id")]--
+	}
+	for _, text := range texts {
+		if id := firstMember(text, "id"); strings.HasPrefix(id, "indicator--") && kept[id] == 0 && id != WithdrawnID {
+			return id
+		}
+	}
+	return ""
+}
+
+// SightingID is what a member says about an indicator that was released to it.
+const SightingID = "sighting--4d8e2b17-60c3-4f59-a1d4-7e9b3c5f8a26"
+
+// Sighting is the member's word that it has seen an indicator.
+func Sighting(of string) []byte {
+	return fmt.Appendf(nil, `{"type":"sighting","spec_version":"2.1","id":%q,"created":"2025-07-02T11:15:00.000Z","modified":"2025-07-02T11:15:00.000Z",`+
+		`"first_seen":"2025-06-30T06:00:00Z","last_seen":"2025-07-02T10:40:00Z","count":3,"sighting_of_ref":%q,"object_marking_refs":[%q]}`, SightingID, of, stix.TLP2Green)
 }
 
 // below returns the texts without a marking above level.
@@ -173,7 +201,7 @@ agreements:
     term: {from: 2024-01-01, until: 2044-01-01}
     accept: {max_tlp: amber+strict, default_tlp: green, keep_refused: 30d}
     release:
-      - {to: members, max_tlp: green%s}
+      - {to: members, max_tlp: green%s, feedback: {types: [sighting, opinion], as: anonymous}}
   - name: members
     title: Agency to members
     description: What the agency passes to every member, up to TLP:GREEN
