@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/delivery"
+	"github.com/accord-taxii/accord/internal/index"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
@@ -28,6 +30,7 @@ type Received struct {
 	Party      agreement.PartyName `json:"party"`
 	Months     []ReceivedMonth     `json:"months"`               // the newest first
 	Incomplete bool                `json:"incomplete,omitempty"` // there is more than is counted at once: the oldest of it is missing
+	Feedback   map[string]uint64   `json:"feedback,omitempty"`   // what the party says about objects: its notes, opinions and sightings
 }
 
 // ReceivedMonth counts versions that were given in a month.
@@ -57,6 +60,7 @@ func (s *Service) Received(ctx context.Context, name agreement.PartyName) (Recei
 		return Received{}, audit.ErrNotNoted
 	}
 	answer := Received{Party: name, Months: []ReceivedMonth{}}
+	var err error
 	now := s.now().UTC()
 	from := time.Date(now.Year(), now.Month()-receivedMonths+1, 1, 0, 0, 0, 0, time.UTC)
 	months := map[string]*ReceivedMonth{}
@@ -66,7 +70,7 @@ func (s *Service) Received(ctx context.Context, name agreement.PartyName) (Recei
 			continue
 		}
 		given := map[string][]delivery.Given{}
-		err := s.audit.Deliveries.EachGiven(col.ID(), string(name), func(g delivery.Given) {
+		err = s.audit.Deliveries.EachGiven(col.ID(), string(name), func(g delivery.Given) {
 			if !g.Unfinished && !g.At.Before(from) {
 				given[g.At.Format("2006-01")] = append(given[g.At.Format("2006-01")], g)
 			}
@@ -87,11 +91,45 @@ func (s *Service) Received(ctx context.Context, name agreement.PartyName) (Recei
 		}
 	}
 	answer.Incomplete = left == 0
+	if answer.Feedback, err = s.feedbackOf(ctx, name); err != nil {
+		return Received{}, err
+	}
 	for _, m := range months {
 		answer.Months = append(answer.Months, *m)
 	}
 	slices.SortFunc(answer.Months, func(a, b ReceivedMonth) int { return cmp.Compare(b.Month, a.Month) })
 	return answer, nil
+}
+
+// feedbackTypes are the types of objects that say something about others.
+var feedbackTypes = []string{"note", "opinion", "sighting"}
+
+// feedbackOf counts what a party says about objects, by the index; without one it is not counted.
+func (s *Service) feedbackOf(ctx context.Context, name agreement.PartyName) (map[string]uint64, error) {
+	x, err := s.index()
+	if err != nil {
+		return nil, nil
+	}
+	var scope index.Scope
+	for _, col := range s.store.Collections() {
+		if _, member := col.Agreement().Member(name); member {
+			scope = append(scope, index.Readable{Collection: col, Parties: true})
+		}
+	}
+	counts := map[string]uint64{}
+	for _, typ := range feedbackTypes {
+		found, err := x.Search(ctx, scope, index.Query{Types: []string{typ}, Parties: []string{string(name)}, Limit: 1})
+		if errors.Is(err, index.ErrUnavailable) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if found.Total > 0 {
+			counts[typ] = found.Total
+		}
+	}
+	return counts, nil
 }
 
 // count counts the versions of some runs of one collection, each once, until so many entries were read.

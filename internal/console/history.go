@@ -61,6 +61,7 @@ type timelinePage struct {
 	State         *admin.ObjectState // for operators
 	Operator      bool
 	Present       bool
+	Feedback      []labelled // what came back about it from where it was released to, by type
 }
 
 // told is a party that received the object, and would have to be told of a withdrawal.
@@ -78,7 +79,7 @@ func showTimeline(p *page) error {
 	if err != nil {
 		return err
 	}
-	v := timelinePage{Agreement: name, ID: id, Entries: h.Entries, More: h.More, Operator: p.caller.Operator}
+	v := timelinePage{Agreement: name, ID: id, Entries: h.Entries, More: h.More, Operator: p.caller.Operator, Feedback: labelledOf(h.Feedback)}
 	for _, e := range h.Entries {
 		v.Present = v.Present || e.Present != nil && *e.Present
 	}

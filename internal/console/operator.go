@@ -321,6 +321,7 @@ type partnerPage struct {
 	Refused     []refusedCount
 	Received    []receivedMonth // the newest first
 	Incomplete  bool            // of Received: the oldest is missing
+	Feedback    []labelled      // what it says about objects, by type
 	More        bool            // it is in more agreements than a page looks at
 }
 
@@ -337,9 +338,9 @@ type labelled struct {
 	Count uint64
 }
 
-func labelledOf(counts map[string]uint64) (list []labelled) {
+func labelledOf[N int | uint64](counts map[string]N) (list []labelled) {
 	for label, n := range counts {
-		list = append(list, labelled{label, n})
+		list = append(list, labelled{label, uint64(n)})
 	}
 	slices.SortFunc(list, func(a, b labelled) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Label, b.Label))
@@ -405,7 +406,7 @@ func (v *partnerPage) received(p *page) error {
 	if err != nil {
 		return err
 	}
-	v.Incomplete = answer.Incomplete
+	v.Incomplete, v.Feedback = answer.Incomplete, labelledOf(answer.Feedback)
 	for _, m := range answer.Months {
 		at, err := time.Parse("2006-01", m.Month)
 		if err != nil {

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -41,7 +42,10 @@ func TestAPartnerPageSaysWhatItReceived(t *testing.T) {
 	b := as(t, s, accordtest.Operator)
 	page := b.get("/console/partners/agency/")
 	page.has(t, "2026-05", "2026-04", "2026-03", `data-chart="received"`, "<bdi>indicator</bdi> 11", "<bdi>indicator</bdi> 9", "<bdi>indicator</bdi> 7")
-	b.get("/console/partners/member/").has(t, "received nothing")
+	b.get("/console/partners/member/").has(t, "received nothing", "It has added no sighting")
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), fmt.Appendf(nil, `{"type":"sighting","spec_version":"2.1","id":"sighting--7d3f9c2a-51b4-4e08-9a6d-0000000000aa","created":"2024-03-01T12:00:00.000Z",`+
+		`"modified":"2024-03-01T12:00:00.000Z","sighting_of_ref":%q}`, accordtest.IndicatorID(1)))
+	b.get("/console/partners/vendor/").has(t, `<b><a href="/console/search/?type=sighting">1</a></b> sighting`)
 	if a := s.Get(accordtest.Operator, "/accord/v1/parties/nothing/received/"); a.Status != http.StatusNotFound {
 		t.Errorf("of no party: %d", a.Status)
 	}

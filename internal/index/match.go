@@ -106,7 +106,7 @@ func (x *Index) narrow(r readable, v *view, q Query) (n *narrowing, err error) {
 		}
 	}
 	err = errors.Join(anyOf(texts(fieldType, q.Types)), anyOf(texts(fieldProducer, q.Producers)), anyOf(texts(fieldLabel, q.Labels)),
-		anyOf(texts(fieldTLP, levels)), anyOf(scores))
+		anyOf(texts(fieldTLP, levels)), anyOf(texts(fieldParty, q.Parties)), anyOf(scores))
 	if err == nil && q.Valid {
 		var over *roaring.Bitmap
 		over, err = v.notValid(r, x.opts.Now())

@@ -42,6 +42,7 @@ type Query struct {
 	Producers  []string   // any of them: created_by_ref
 	Labels     []string   // any of them
 	TLP        []stix.TLP // any of them
+	Parties    []string   `json:",omitempty"` // any of them added it: the caller may know which party did
 	Since      time.Time  // date_added at or after
 	Confidence int        // at least; 0: any, or none stated
 	Valid      bool       // not revoked, and within valid_from and valid_until now
