@@ -82,11 +82,11 @@ func TestC12AFolderAloneKnowsNothingOfALog(t *testing.T) {
 }
 
 // C-12: alone, the same batches at the same times lead to every key and value that the program wrote before there was a log (commit
-// 8e29faa). The bytes of a file differ from run to run, in what its pages have left over.
+// 8e29faa), beside indexes, which have changed since. The bytes of a file differ from run to run, in what its pages have left over.
 func TestC12TheContentIsThatOfBefore(t *testing.T) {
 	for seed, want := range map[uint64]string{
-		11: "3ff781cf7bc6a004fc06d9c49a04468846af66a2b73ad3fbba631d4f17ad0388",
-		12: "6529d02ea404b1426326d297b6f74a23002ebc9a4c4f2304362765aec0cbf210",
+		11: "d5652a9d394351e206342e9ce6333263457f2b26e919e432297c757083a03320",
+		12: "3ba6cb5892e22cb0b2f85769e9cf1eeb4ae96c895fa4ebe0450ac4a5ef719386",
 	} {
 		col := newCollection(t, collectionOptions{Now: clockFrom(testEpoch, 1700*time.Microsecond)})
 		declare(t, col)
@@ -96,7 +96,7 @@ func TestC12TheContentIsThatOfBefore(t *testing.T) {
 		for range 40 {
 			w.do(t, col, m)
 		}
-		if got := fmt.Sprintf("%x", sha256.Sum256([]byte(dump(t, col)))); got != want {
+		if got := fmt.Sprintf("%x", sha256.Sum256([]byte(lasting(dump(t, col))))); got != want {
 			t.Errorf("the content has the digest %s, want %s", got, want)
 		}
 	}
