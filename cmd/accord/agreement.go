@@ -25,6 +25,7 @@ change holds from the next request on; otherwise the files are opened here.`,
 	cmd.AddCommand(
 		newAgreementList(e, t), newAgreementShow(e, t), newAgreementRenew(e, t),
 		newAgreementSuspend(e, t), newAgreementResume(e, t), newAgreementTerminate(e, t), newAgreementRelease(e, t), newAgreementReport(e, t), newAgreementMatrix(e, t),
+		newAgreementExport(e, t), newAgreementDiff(e, t), newAgreementNew(e),
 	)
 	completeNames(e, cmd, t, func(ctx context.Context, ad *admin.Client) (names []string) {
 		list, _ := ad.Agreements(ctx) // a shell shows no errors

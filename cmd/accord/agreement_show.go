@@ -54,6 +54,7 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 		}
 		row("party", "%s: %s", m.Party, strings.Join(roles, ", "))
 	}
+	row("terms", "%s", wordingText(a.Wording))
 	row("accepts", "%s", acceptText(a.Accept))
 	for _, r := range a.Release {
 		row("releases", "to %s%s%s", r.To, releaseText(r), lagText(a.Releases, r.To))
@@ -76,6 +77,23 @@ func writeAgreement(w io.Writer, a admin.Agreement) error {
 		row("last added", "%s", last.UTC().Format(time.RFC3339Nano))
 	}
 	return table.Flush()
+}
+
+func wordingText(w *agreement.Wording) string {
+	if w == nil {
+		return ""
+	}
+	var parts []string
+	if w.Licence != "" {
+		parts = append(parts, "licence "+w.Licence)
+	}
+	if w.SHA256 != "" {
+		parts = append(parts, "the text with the SHA-256 "+w.SHA256)
+	}
+	if w.Text != "" {
+		parts = append(parts, fmt.Sprintf("%q", w.Text))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func acceptText(a agreement.Accept) string {
@@ -189,6 +207,9 @@ func lagText(releases []admin.Release, to agreement.Name) string {
 			parts = append(parts, count(r.Behind, "entry")+" behind")
 		default:
 			parts = append(parts, "up to date")
+		}
+		if r.Held > 0 {
+			parts = append(parts, count(uint64(r.Held), "version")+" held: see release queue")
 		}
 		if r.Conflicts > 0 {
 			parts = append(parts, count(uint64(r.Conflicts), "version")+" in conflict with others: see agreement release --dry-run")

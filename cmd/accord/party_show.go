@@ -52,6 +52,11 @@ func writeStanding(w io.Writer, p admin.PartyStanding) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	for _, a := range p.Agreements {
+		for _, m := range a.Months {
+			fmt.Fprintf(w, "%s in %s: %s added\n", a.Agreement, m.Month, count(m.Added, "version"))
+		}
+	}
 	for _, a := range p.Accounts {
 		state, seen := "", "never"
 		if a.Disabled {

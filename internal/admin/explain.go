@@ -144,6 +144,8 @@ func DecisionText(d follow.Decision) string {
 		return "it was there and was removed: a release does not bring it back"
 	case follow.Held:
 		return strings.Join(append([]string{"it waits"}, d.Reasons...), ": ")
+	case follow.Corrected:
+		return "its text was corrected at the source: the new one is judged instead"
 	case follow.Deleted:
 		return "it has been deleted at the source"
 	case follow.Blocked:

@@ -32,6 +32,14 @@ type PartyAgreement struct {
 	Received  uint64           `json:"received"`
 	LastRead  time.Time        `json:"last_read,omitzero"`
 	LastAdded time.Time        `json:"last_added,omitzero"`
+
+	Months []PartyMonth `json:"months,omitempty"` // in which it added something, the oldest first
+}
+
+// PartyMonth counts what a party added in a month.
+type PartyMonth struct {
+	Month string `json:"month"` // such as 2026-03
+	Added uint64 `json:"added"`
 }
 
 // PartyStanding says what a party takes part in. It reads the journals of all agreements.
@@ -73,6 +81,10 @@ func (s *Service) partyIn(ctx context.Context, col *store.Collection, party, acc
 				own[p] = true
 				one.Added++
 				one.LastAdded = e.At
+				if month := e.At.UTC().Format("2006-01"); len(one.Months) == 0 || one.Months[len(one.Months)-1].Month != month {
+					one.Months = append(one.Months, PartyMonth{Month: month})
+				}
+				one.Months[len(one.Months)-1].Added++
 			}
 		case journal.Deleted, journal.Withdrawn:
 			delete(own, e.Of)

@@ -84,7 +84,7 @@ type ReportSample struct {
 	Digest   string           `json:"digest"`
 }
 
-// ReportReceived is what a party's account was given, whenever that was.
+// ReportReceived is what a party's account was given in the time of the report.
 type ReportReceived struct {
 	Party     string    `json:"party"`
 	Account   string    `json:"account"`
@@ -353,9 +353,12 @@ func (r *reporting) receipts(context.Context) error {
 }
 
 // receivers adds who was given objects.
-func (r *reporting) receivers(context.Context) error {
+func (r *reporting) receivers(ctx context.Context) error {
 	if r.service.audit.Deliveries == nil {
 		return nil
+	}
+	if !r.From.IsZero() || !r.To.IsZero() {
+		return r.receivedWithin(ctx)
 	}
 	list, _, err := r.service.audit.Deliveries.Consumers(r.col.ID())
 	if err != nil {
@@ -374,6 +377,44 @@ func (r *reporting) receivers(context.Context) error {
 		}
 		if c.LastPoll.After(one.Last) {
 			one.Last = c.LastPoll
+		}
+	}
+	return nil
+}
+
+// receivedWithin adds who was given what in the time of the report. A version that an account was given several times counts by
+// the first and the last of them.
+func (r *reporting) receivedWithin(ctx context.Context) error {
+	const part = 2000
+	for at := journal.Position(0); at < r.size; at += part {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		positions := make([]journal.Position, 0, part)
+		for p := at + 1; p <= min(at+part, r.size); p++ {
+			positions = append(positions, p)
+		}
+		receipts, err := r.service.audit.Deliveries.Received(r.col.ID(), positions)
+		if err != nil {
+			return err
+		}
+		for _, one := range receipts {
+			if one.Last.Before(r.From) || !r.To.IsZero() && !one.First.Before(r.To) {
+				continue
+			}
+			i := slices.IndexFunc(r.Received, func(o ReportReceived) bool { return o.Party == one.Party && o.Account == one.Account })
+			if i < 0 {
+				i = len(r.Received)
+				r.Received = append(r.Received, ReportReceived{Party: one.Party, Account: one.Account, First: one.First, Last: one.Last})
+			}
+			got := &r.Received[i]
+			got.Positions++
+			if one.First.Before(got.First) {
+				got.First = one.First
+			}
+			if one.Last.After(got.Last) {
+				got.Last = one.Last
+			}
 		}
 	}
 	return nil
@@ -406,7 +447,7 @@ func (r *ReportReleased) add(d follow.Decision) {
 	case follow.Goes, follow.Waits:
 		r.Waiting++
 		return
-	case follow.Deleted:
+	case follow.Deleted, follow.Corrected:
 		return
 	}
 	term := string(d.Verdict)

@@ -30,6 +30,8 @@ type Release struct {
 	Behind   uint64           `json:"behind"`   // entries that follow
 	Paused   string           `json:"paused,omitempty"`
 
+	Held int `json:"held,omitempty"` // versions that wait for a time or for approval
+
 	Conflicts int `json:"conflicts,omitempty"` // versions under which the other agreement has other content
 }
 
@@ -111,7 +113,7 @@ func (s *Service) viewOf(col *store.Collection) (Agreement, error) {
 	}
 	var releases []Release
 	for _, l := range lags {
-		releases = append(releases, Release{To: l.Target, Position: l.Position, Behind: l.Behind, Paused: l.Paused, Conflicts: l.Conflicts})
+		releases = append(releases, Release{To: l.Target, Position: l.Position, Behind: l.Behind, Paused: l.Paused, Conflicts: l.Conflicts, Held: l.Held})
 	}
 	a := col.Agreement()
 	return Agreement{

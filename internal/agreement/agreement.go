@@ -76,6 +76,7 @@ type Agreement struct {
 	Members     string       `json:"members,omitempty"` // MembersConfidential (default) or MembersVisible
 	Origins     string       `json:"origins,omitempty"` // OriginsHidden (default) or OriginsVisible
 	Term        Term         `json:"term"`
+	Wording     *Wording     `json:"terms,omitempty"` // nil: none
 	Accept      Accept       `json:"accept"`
 	Release     []Release    `json:"release,omitempty"`
 	Mirror      *Mirror      `json:"mirror,omitempty"`
@@ -264,7 +265,7 @@ func (a *Agreement) Clone() *Agreement {
 	for i := range c.Parties {
 		c.Parties[i].Roles = slices.Clone(c.Parties[i].Roles)
 	}
-	c.Feedback = slices.Clone(a.Feedback)
+	c.Feedback, c.Wording = slices.Clone(a.Feedback), a.Wording.clone()
 	c.Accept.Types = slices.Clone(a.Accept.Types)
 	c.Accept.SpecVersions = slices.Clone(a.Accept.SpecVersions)
 	c.Accept.Markings = a.Accept.Markings.clone()

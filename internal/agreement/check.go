@@ -44,6 +44,7 @@ func Check(a *Agreement) []Fault {
 	default:
 		c.fault("term.until", "the term ends on %s, before it begins on %s; want a later end", FormatDate(t.Until), FormatDate(t.From))
 	}
+	c.wording(a.Wording)
 	c.accept(a.Accept)
 	c.public(a)
 	c.release(a.Name, a.Release, a.Term)

@@ -313,6 +313,7 @@ func (r *reader) agreement(n *yaml.Node) agreementEntry {
 		e.at("term", func(n *yaml.Node) {
 			r.mapping(n, "a term", e.date("term.from", &a.Term.From), e.date("term.until", &a.Term.Until))
 		}),
+		e.wording(&a.Wording),
 		e.at("accept", func(n *yaml.Node) { e.accept(n, &a.Accept) }),
 		e.at("release", func(n *yaml.Node) {
 			r.list(n, "release", func(n *yaml.Node) { e.release(n, &a.Release) })

@@ -54,6 +54,16 @@ func (e entry) where(field string, set **agreement.Where) key {
 	})
 }
 
+// wording reads what the parties agreed to in words.
+func (e entry) wording(set **agreement.Wording) key {
+	return e.at("terms", func(n *yaml.Node) {
+		w := &agreement.Wording{}
+		if e.mapping(n, "terms", e.text("terms.text", &w.Text), e.words("terms.sha256", &w.SHA256), e.words("terms.licence", &w.Licence)) {
+			*set = w
+		}
+	})
+}
+
 // feedback reads what comes back about what a release brought.
 func (e entry) feedback(field string, set **agreement.Feedback) key {
 	return e.at(field, func(n *yaml.Node) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -155,6 +156,9 @@ func agreementChanges(now, want *agreement.Agreement) (changes []string) {
 	add("accept.", differ(now.Accept, want.Accept))
 	if !slices.EqualFunc(now.Release, want.Release, agreement.Release.Equal) {
 		changes = append(changes, "release")
+	}
+	if !reflect.DeepEqual(now.Wording, want.Wording) {
+		changes = append(changes, "terms")
 	}
 	if !slices.Equal(now.Feedback, want.Feedback) {
 		changes = append(changes, "feedback")

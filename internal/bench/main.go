@@ -43,7 +43,7 @@ type part struct {
 	run  func(context.Context, job) error
 }
 
-var parts = []part{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}, {"search", searches}, {"live", lives}}
+var parts = []part{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}, {"changes", changes}, {"search", searches}, {"live", lives}}
 
 func main() {
 	var o options
@@ -52,7 +52,7 @@ func main() {
 	flag.IntVar(&o.turns, "turns", 5, "turns of each subject; the median counts")
 	flag.IntVar(&o.scale, "scale", 1_000_000, "objects of the largest collection of the scale run, and of the search run; 10000000 takes a good half hour and 20 GB")
 	flag.DurationVar(&o.mixed, "mixed", time.Minute, "how long pollers and writers are at work together")
-	flag.StringVar(&o.only, "only", "", "some of reads, writes, scale, mixed, onward, search, live, separated by commas; by default all of them")
+	flag.StringVar(&o.only, "only", "", "some of reads, writes, scale, mixed, onward, changes, search, live, separated by commas; by default all of them")
 	flag.StringVar(&o.rows, "rows", "", "of the reads, those rows whose name has this `TEXT`")
 	flag.StringVar(&o.data, "data", realData(), "a `FOLDER` with folders of STIX bundles; without it the generator's objects have to do")
 	flag.StringVar(&o.write, "write", "", "also put the tables between the markers of the documents in this `FOLDER`")

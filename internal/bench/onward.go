@@ -96,12 +96,15 @@ func onward(ctx context.Context, j job) error {
 }
 
 // onwardFile is applyFile with forty targets of the one agreement.
-func onwardFile() string {
+func onwardFile() string { return releaseFile("") }
+
+// releaseFile is like onwardFile with further terms of each release.
+func releaseFile(terms string) string {
 	var b strings.Builder
 	b.WriteString(applyFile)
 	b.WriteString("    release:\n")
 	for n := range targets {
-		fmt.Fprintf(&b, "      - {to: target%02d}\n", n)
+		fmt.Fprintf(&b, "      - {to: target%02d%s}\n", n, terms)
 	}
 	for n := range targets {
 		fmt.Fprintf(&b, `  - name: target%02d

@@ -40,7 +40,7 @@ var verdictWords = []struct {
 	words   string
 }{
 	{follow.Goes, "goes with the next step"}, {follow.There, "is there"}, {follow.Waits, "waits for an object that it refers to"}, {follow.Refused, "stays"},
-	{follow.Blocked, "is taken back, or kept back by a later version"}, {follow.Gone, "was removed there, and does not come back"}, {follow.Deleted, "was deleted at the source"},
+	{follow.Blocked, "is taken back, or kept back by a later version"}, {follow.Gone, "was removed there, and does not come back"}, {follow.Deleted, "was deleted at the source"}, {follow.Corrected, "was corrected at the source"},
 	{follow.Conflicts, "meets other content there"},
 }
 

@@ -229,12 +229,3 @@ func lostIn(changes []store.Change, outcomes []store.Outcome) (list []lost) {
 	}
 	return list
 }
-
-// conflicts counts the versions of a release that are in conflict with the target.
-func (r route) conflicts() (n int, err error) {
-	err = r.target.Snapshot(func(target *store.Snapshot) error {
-		n = len(newState(target, r.name).words(prefixConflict))
-		return nil
-	})
-	return n, err
-}

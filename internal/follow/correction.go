@@ -21,7 +21,7 @@ func (b *batch) superseded(e *entry) (bool, error) {
 		return false, err
 	}
 	b.stopWaiting(e)
-	b.report(e, Deleted, nil, "")
+	b.report(e, Corrected, nil, "")
 	return true, nil
 }
 

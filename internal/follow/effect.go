@@ -352,19 +352,34 @@ func (f *forecast) end(ctx context.Context, why string) error {
 // that both have now.
 func Onward(ctx context.Context, taken Effect, source, target *store.Collection) (Effect, error) {
 	f := forecast{withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string)}
+	there := func(id stix.ID) stix.ID { return id }
+	if rule, _ := source.Agreement().ReleaseTo(target.Agreement().Name); rule.Hides() {
+		key, err := copyKey(source)
+		if err != nil {
+			return Effect{}, err
+		}
+		space := agreement.Namespace(key)
+		there = func(id stix.ID) stix.ID {
+			if rule.KeepsID(id) {
+				return id
+			}
+			return agreement.DerivedID(space, id)
+		}
+	}
 	for part := range slices.Chunk(taken.taken, 1000) {
 		if err := ctx.Err(); err != nil {
 			return Effect{}, err
 		}
 		err := target.Snapshot(func(l *store.Snapshot) error {
 			for _, t := range part {
-				versions, err := l.Versions(t.id)
+				id := there(t.id)
+				versions, err := l.Versions(id)
 				if err != nil {
 					return err
 				}
 				for _, v := range versions {
 					if h := targetVersionOf(v, source.ID()); h.ours && !h.others && h.key == t.key {
-						f.take(t.id, t.key, "it is withdrawn from "+string(source.Agreement().Name))
+						f.take(id, t.key, "it is withdrawn from "+string(source.Agreement().Name))
 					}
 				}
 			}

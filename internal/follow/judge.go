@@ -18,14 +18,15 @@ type Verdict string
 
 // The verdicts.
 const (
-	Goes    Verdict = "goes"    // it will be added to the target
-	There   Verdict = "there"   // the target has it
-	Waits   Verdict = "waits"   // it goes once the objects it refers to have gone
-	Refused Verdict = "refused" // a term refuses it
-	Blocked Verdict = "blocked" // the terms allow it, but something else takes it back, such as a later version above the ceiling
-	Gone    Verdict = "gone"    // the target had it and removed it: a release never restores it
-	Deleted Verdict = "deleted" // the source no longer has it
-	Held    Verdict = "held"    // it waits for a time, or for approval
+	Goes      Verdict = "goes"      // it will be added to the target
+	There     Verdict = "there"     // the target has it
+	Waits     Verdict = "waits"     // it goes once the objects it refers to have gone
+	Refused   Verdict = "refused"   // a term refuses it
+	Blocked   Verdict = "blocked"   // the terms allow it, but something else takes it back, such as a later version above the ceiling
+	Gone      Verdict = "gone"      // the target had it and removed it: a release never restores it
+	Deleted   Verdict = "deleted"   // the source no longer has it
+	Corrected Verdict = "corrected" // the source has another text of this version, which is judged in its place
+	Held      Verdict = "held"      // it waits for a time, or for approval
 
 	Conflicts Verdict = "conflict" // the target has other content under this version
 )

@@ -103,6 +103,7 @@ type Lag struct {
 	Source, Target agreement.Name
 	Position       journal.Position // up to which the source's journal has been released
 	Behind         uint64           // entries that follow
+	Held           int              // versions that wait for a time or for approval
 	Conflicts      int              // versions under which the target has other content
 	Paused         string           // why it does not run; "" if it runs
 }
@@ -138,7 +139,13 @@ func (r route) lag(now time.Time) (Lag, error) {
 	}
 	lag.Position = journal.Position(position)
 	lag.Behind = stats.Entries - min(position, stats.Entries)
-	if lag.Conflicts, err = r.conflicts(); err != nil {
+	err = r.target.Snapshot(func(target *store.Snapshot) error {
+		state := newState(target, r.name)
+		lag.Conflicts = len(state.words(prefixConflict))
+		lag.Held = len(state.words(prefixHeld)) + len(state.words(prefixEmbargo))
+		return nil
+	})
+	if err != nil {
 		return Lag{}, err
 	}
 	switch p, why := r.phase(now); p {

@@ -72,13 +72,15 @@ var (
 		"1 when a release is paused, because its source or its target is not active.", []string{"source", "target"}, nil)
 	conflictsDesc = prometheus.NewDesc("accord_release_conflicts",
 		"Versions of a release under which the target has other content, of a member or of another release.", []string{"source", "target"}, nil)
+	heldDesc = prometheus.NewDesc("accord_release_held",
+		"Versions that a release holds until a time or until they are approved.", []string{"source", "target"}, nil)
 	expiryDesc = prometheus.NewDesc("accord_agreement_expires_seconds",
 		"Seconds until an agreement's term ends, negative once it has; absent if it has no end.", []string{"agreement"}, nil)
 	stateDesc = prometheus.NewDesc("accord_agreement_state", "1 for the state that an agreement is in.", []string{"agreement", "state"}, nil)
 )
 
 func (f termMetrics) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lagDesc, pausedDesc, conflictsDesc, expiryDesc, stateDesc} {
+	for _, d := range []*prometheus.Desc{lagDesc, pausedDesc, conflictsDesc, heldDesc, expiryDesc, stateDesc} {
 		descs <- d
 	}
 }
@@ -105,6 +107,7 @@ func (f termMetrics) Collect(metrics chan<- prometheus.Metric) {
 			}
 			gauge(lagDesc, float64(l.Behind), string(l.Source), string(l.Target))
 			gauge(pausedDesc, paused, string(l.Source), string(l.Target))
+			gauge(heldDesc, float64(l.Held), string(l.Source), string(l.Target))
 			gauge(conflictsDesc, float64(l.Conflicts), string(l.Source), string(l.Target))
 		}
 	}
