@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"text/tabwriter"
 
@@ -23,7 +25,9 @@ func newAgreementRelease(e *env, t *target) *cobra.Command {
 		Short: "Say what a release would pass on, and what not",
 		Long: `Says of every version that an agreement has whether its releases would pass it
 on, and which term says so if not. It is what a release would decide that began
-now; nothing is changed. A server does the releases by itself, all the time.`,
+now; nothing is changed. Of a release that changes objects on the way, the first
+few copies are shown as they would differ. A server does the releases by itself,
+all the time.`,
 		Example: "  accord agreement release gsp --to members --dry-run --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
 	}, func(ctx context.Context, ad *admin.Client, args []string) (preview, error) {
@@ -97,10 +101,45 @@ func writeDecisions(w io.Writer, list []follow.Decision) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	for _, d := range list {
+		if err := writeCopy(w, d); err != nil {
+			return err
+		}
+	}
 	for _, name := range order {
 		s := sums[name]
 		if _, err := fmt.Fprintf(w, "to %s: %d go, %d are there, %d stay\n", name, s.goes, s.there, s.stays); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// writeCopy writes how the copy of a version differs from it, property by property, if the decision has both.
+func writeCopy(w io.Writer, d follow.Decision) error {
+	if d.Copy == "" {
+		return nil
+	}
+	var was, is map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal([]byte(d.Original), &was), json.Unmarshal([]byte(d.Copy), &is)); err != nil {
+		return fmt.Errorf("compare the copy of %s: %w", d.Object, err)
+	}
+	if _, err := fmt.Fprintf(w, "for example, the copy of %s for %s:\n", d.Object, d.Target); err != nil {
+		return err
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(was)), maps.Keys(is))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		before, had := was[name]
+		after, has := is[name]
+		if had && has && string(before) == string(after) {
+			continue
+		}
+		if had {
+			fmt.Fprintf(w, "  - %s: %s\n", name, before)
+		}
+		if has {
+			fmt.Fprintf(w, "  + %s: %s\n", name, after)
 		}
 	}
 	return nil

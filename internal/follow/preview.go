@@ -23,7 +23,14 @@ type Decision struct {
 	Verdict  Verdict          `json:"verdict"`
 	Reasons  []string         `json:"reasons,omitempty"` // each a term and a sentence
 	Missing  stix.ID          `json:"missing,omitempty"` // Waits: the object it waits for
+
+	// Original and Copy are the texts of a version that the release changes. A few of each preview have them, as examples.
+	Original string `json:"original,omitempty"`
+	Copy     string `json:"copy,omitempty"`
 }
+
+// mostCopies is how many decisions of a preview have the texts of a changed version.
+const mostCopies = 3
 
 // Preview returns what a release that started now would decide about every version of a source, in the order of the
 // source's journal. It changes nothing. If object is set, only its versions are returned.
@@ -68,7 +75,45 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 		list = append(list, *d)
 	}
 	slices.SortFunc(list, func(a, b Decision) int { return cmp.Compare(a.Position, b.Position) })
+	if err := b.exemplify(list); err != nil {
+		return nil, fmt.Errorf("preview of the release from %s to %s: %w", from, to, err)
+	}
 	return list, nil
+}
+
+// exemplify adds the texts of the first few versions that the release changes.
+func (b *batch) exemplify(list []Decision) error {
+	if b.route.rule.Change == nil {
+		return nil
+	}
+	return b.route.target.Snapshot(func(target *store.Snapshot) error {
+		return b.route.source.Snapshot(func(source *store.Snapshot) error {
+			b.read(source, target)
+			found := 0
+			for i := range list {
+				d := &list[i]
+				if found == mostCopies {
+					break
+				}
+				if d.Verdict != Goes && d.Verdict != There {
+					continue
+				}
+				e, err := readEntry(source, d.Position)
+				if err != nil {
+					return err
+				}
+				c, err := b.base(e)
+				if err != nil {
+					return err
+				}
+				if c.out != nil && c.out.original != (journal.Digest{}) {
+					d.Original, d.Copy = string(e.object.Raw()), string(c.out.object.Raw())
+					found++
+				}
+			}
+			return nil
+		})
+	})
 }
 
 // previewAll applies every entry of the source, a bounded number at a time.
