@@ -302,6 +302,8 @@ func (b *batch) release(e *entry, out *outgoing) error {
 		return err
 	}
 	present := h.find(out.key)
+	own := *out // the targets of a source share copies
+	out = &own
 	out.correction = isCorrection(e, out, present)
 	if present != nil && present.ours && !out.correction {
 		replaced, err := b.replace(e, out, present)
