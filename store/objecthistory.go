@@ -26,6 +26,9 @@ func (c *Collection) EntriesOf(id stix.ID) (list []journal.Position, err error) 
 	return list, nil
 }
 
+// EntriesOf is Collection.EntriesOf of a snapshot.
+func (l *Snapshot) EntriesOf(id stix.ID) ([]journal.Position, error) { return entriesOf(l.tx, id) }
+
 func entriesOf(tx *bolt.Tx, id stix.ID) ([]journal.Position, error) {
 	key, ok := idKeyOf(tx, id)
 	if !ok {

@@ -78,8 +78,10 @@ func runDemo(ctx context.Context, e *env, f demoFlags, listenGiven bool) error {
 		Log: log.Level(zerolog.WarnLevel), Now: e.now, Version: versionText(), Prepare: d.prepare,
 		Console: serve.Console{On: true, FactorOptional: true},
 		Started: func(r serve.Running) {
-			if err := d.live(ctx, r.URL); err != nil {
-				log.Warn().Err(err).Msg("the demo has less to show than it should")
+			for _, begin := range []func(context.Context, string) error{d.live, d.bridge} {
+				if err := begin(ctx, r.URL); err != nil {
+					log.Warn().Err(err).Msg("the demo has less to show than it should")
+				}
 			}
 			fmt.Fprint(e.stdout, d.welcome(r, f.data))
 			log.Info().Str("url", r.URL+"/taxii2/").Str("data", f.data).Msg("listening")

@@ -26,6 +26,7 @@ func (d *demoRun) welcome(r serve.Running, dataDir string) string {
 	members := url + "/allies/collections/" + demo.MembersID + "/"
 	fmt.Fprintf(&b, "\nAgreements: industry releases to members what is TLP:GREEN at most, once an operator says yes.\n\n  industry %s\n  members  %s\n", industry, members)
 	d.commands(&b, dataDir)
+	d.liveLines(&b, url, dataDir)
 	fmt.Fprintf(&b, "\nOver HTTP:\n")
 
 	get := func(login, what, target string) {

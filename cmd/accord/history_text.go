@@ -64,6 +64,9 @@ func writeRecord(w io.Writer, r audit.Record, named, verified bool) error {
 		line("the journal of the collection %s had %d entries with the root hash %s", r.From.Collection, r.From.Position, shortDigest(r.Digest))
 	} else if r.From != nil && r.Kind != "decided" {
 		text := "released here from " + elsewhereText(*r.From)
+		if r.From.URL != "" {
+			text = "taken by the mirror of " + r.From.URL
+		}
 		if r.From.Position != 0 {
 			text += fmt.Sprintf(", position %d", r.From.Position)
 		}

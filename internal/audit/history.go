@@ -57,6 +57,7 @@ type TermsRef struct {
 // Elsewhere is an entry of another agreement's journal.
 type Elsewhere struct {
 	Agreement  string           `json:"agreement,omitempty"` // when this server has it
+	URL        string           `json:"url,omitempty"`       // of the collection of another server, which a mirror follows
 	Collection uuid.UUID        `json:"collection,omitzero"`
 	Position   journal.Position `json:"position,omitempty"`
 	At         time.Time        `json:"at,omitzero"`

@@ -30,6 +30,9 @@ func (v *View) origin(s journal.Source) *Elsewhere {
 	if s.IsZero() {
 		return nil
 	}
+	if m := v.col.Agreement().Mirror; m != nil && v.only == "" && s.Collection == mirrorSource(m.URL) { // the terms name it, too
+		return &Elsewhere{URL: m.URL, Collection: s.Collection, Position: s.Position}
+	}
 	col := v.collection(s.Collection)
 	switch {
 	case col != nil && v.sees(col):

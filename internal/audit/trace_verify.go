@@ -227,7 +227,7 @@ func (l TraceLink) follows(before, e *journal.Entry, step *TracedStep, object, v
 			return wrong("the step before names the collection %s, and this one is of %s", before.Source.Collection, step.Origin)
 		}
 	case ByMirror:
-		if before.Source.Collection != uuid.NewHash(sha1.New(), uuid.NameSpaceURL, []byte(l.URL), 5) {
+		if before.Source.Collection != mirrorSource(l.URL) {
 			return wrong("the step before names another address than %s", l.URL)
 		}
 		if named, err := uuid.Parse(collectionIn(l.URL)); err != nil {
@@ -239,6 +239,11 @@ func (l TraceLink) follows(before, e *journal.Entry, step *TracedStep, object, v
 		return wrong("the step is by %q, expected %s or %s", l.By, ByRelease, ByMirror)
 	}
 	return nil
+}
+
+// mirrorSource is the collection that entries name as the source of what a mirror brought from a URL: see mirror.Source.
+func mirrorSource(url string) uuid.UUID {
+	return uuid.NewHash(sha1.New(), uuid.NameSpaceURL, []byte(url), 5)
 }
 
 // collectionIn returns the id or alias in the URL of a collection.

@@ -353,3 +353,45 @@ func TestTheTextOfAStreamIsADelivery(t *testing.T) {
 		t.Errorf("got %s, want a delivery by a stream", got)
 	}
 }
+
+// A version that came when a newer one was there was never shown, and so its removal is not told, over whatever connection; unless it
+// was shown since the newer one was deleted.
+func TestTheRemovalOfWhatNobodySawIsNotTold(t *testing.T) {
+	for _, newerFirst := range []bool{false, true} {
+		s := accordtest.New(t)
+		path := accordtest.Path(accordtest.Circle)
+		for v := range 3 {
+			s.Post(accordtest.Agency, path, accordtest.Tool(1, 2-v)) // the newest comes first
+		}
+		after := listen(t, s, accordtest.Member, accordtest.Circle, "after=0").next().id
+		if after == 0 {
+			t.Fatal("the first event has no position")
+		}
+		circle := s.Collection(accordtest.Circle)
+		stats, err := circle.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := listen(t, s, accordtest.Member, accordtest.Circle, fmt.Sprintf("after=%d", stats.Entries))
+		at := func(v int) store.Change {
+			in, err := stix.ParseInstant(accordtest.Modified(v))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store.Change{Remove: &store.Removal{ID: stix.ID(accordtest.ToolID(1)), Versions: store.Versions{Exact: []stix.Instant{in}}}}
+		}
+		if newerFirst { // the one below is shown again, and then its removal is told
+			remove(t, circle, at(2))
+			l.want(live.EventAdded, accordtest.ToolID(1), accordtest.Modified(1))
+			l.want(live.EventDeleted, accordtest.ToolID(1), accordtest.Modified(2))
+			remove(t, circle, at(1))
+			l.want(live.EventAdded, accordtest.ToolID(1), accordtest.Modified(0))
+			l.want(live.EventDeleted, accordtest.ToolID(1), accordtest.Modified(1))
+			continue
+		}
+		remove(t, circle, at(0))
+		remove(t, circle, at(1))
+		remove(t, circle, at(2))
+		l.want(live.EventDeleted, accordtest.ToolID(1), accordtest.Modified(2))
+	}
+}

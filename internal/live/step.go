@@ -19,6 +19,7 @@ const (
 type reading struct {
 	col    *store.Collection
 	query  query
+	start  journal.Position // the position after which the stream began
 	cursor journal.Position // everything up to here was shown
 	quiet  journal.Position // terms up to here are not shown: the reader asked for what is there, not for how it came
 
@@ -29,6 +30,10 @@ type reading struct {
 	// hidden are versions that were there and not shown when their turn came, in order: a newer one was shown instead. Their
 	// removal is not told. Beyond mostHidden the oldest are forgotten.
 	hidden []journal.Position
+
+	// revealed are versions from before the stream began that it has shown since a newer one was deleted.
+	revealed map[journal.Position]bool
+	forgets  bool // there were more of them than are noted
 }
 
 // mostHidden bounds what is kept of a stream's hidden versions: 8 KiB.
@@ -54,6 +59,7 @@ func (r *reading) begin() error {
 		if r.query.given && r.query.after == 0 {
 			r.quiet = length
 		}
+		r.start = r.cursor
 		return nil
 	})
 }
@@ -102,7 +108,10 @@ func (r *reading) read(s *store.Snapshot, length, to journal.Position, now time.
 			r.hide(p)
 		case (e.Kind == journal.Deleted || e.Kind == journal.Withdrawn) && r.query.object(e):
 			if err = r.expose(s, exposed, e, add); err == nil && !r.unhide(e.Of) && r.query.removal(e) && r.shown(e.Of, p) {
-				events = append(events, removed(p, e))
+				var unseen bool
+				if unseen, err = r.unseen(s, e); err == nil && !unseen {
+					events = append(events, removed(p, e))
+				}
 			}
 		case e.Kind == journal.Terms && p > r.quiet:
 			events = append(events, event{id: p, name: EventTerms, data: encode(Change{Position: p, Act: e.Act, State: string(r.col.Agreement().State(now))})})
@@ -185,6 +194,7 @@ func (r *reading) expose(s *store.Snapshot, known exposures, gone journal.Entry,
 			return err
 		} else {
 			r.unhide(x.at)
+			r.reveal(x.at)
 		}
 	}
 	known[gone.Object] = left
@@ -202,6 +212,64 @@ func (r *reading) shown(of, p journal.Position) bool {
 		}
 	}
 	return true
+}
+
+// mostRelated bounds how many entries of an object are read to find out whether a version was ever shown.
+const mostRelated = 1000
+
+// unseen reports whether a version from before the stream began cannot have been shown to its reader over an earlier connection:
+// when it came, another one was there that was shown instead, and still was when the stream began. Where that is not known, it may
+// have been.
+func (r *reading) unseen(s *store.Snapshot, gone journal.Entry) (bool, error) {
+	v := r.query.filter.Versions
+	if gone.Of > r.start || v.All || len(v.Exact) > 0 || v.First && v.Last || r.forgets || r.revealed[gone.Of] {
+		delete(r.revealed, gone.Of)
+		return false, nil
+	}
+	list, err := s.EntriesOf(stix.ID(gone.Object))
+	if err != nil || len(list) > mostRelated {
+		return false, err
+	}
+	instead := map[journal.Position]bool{} // versions that were shown instead
+	for _, p := range list {
+		if p > r.start {
+			break
+		}
+		e, err := s.Entry(p)
+		if err != nil {
+			return false, err
+		}
+		switch {
+		case e.Kind == journal.Added && p < gone.Of && e.SpecVersion == gone.SpecVersion:
+			// Of two versions the one hides the other if its removal exposes that.
+			other := journal.Entry{SpecVersion: gone.SpecVersion, Version: gone.Version}
+			instead[p] = e.Version != "" && gone.Version != "" && e.Version != gone.Version &&
+				r.query.exposes(journal.Entry{SpecVersion: e.SpecVersion, Version: e.Version, Of: p}, other, gone.Of)
+		case e.Kind == journal.Deleted || e.Kind == journal.Withdrawn:
+			delete(instead, e.Of)
+		}
+	}
+	for _, hides := range instead {
+		if hides {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// reveal notes that a version from before the stream began was shown. When there are more than mostHidden, any may have been.
+func (r *reading) reveal(p journal.Position) {
+	if p > r.start || r.forgets {
+		return
+	}
+	if r.revealed == nil {
+		r.revealed = map[journal.Position]bool{}
+	}
+	r.revealed[p] = true
+	r.forgets = r.forgets || len(r.revealed) > mostHidden
+	if r.forgets {
+		r.revealed = nil
+	}
 }
 
 // hide notes that a version was not shown when its turn came.
