@@ -49,6 +49,7 @@ RACE = ./store/... ./taxii/... $(addprefix ./internal/,auth budget delivery inde
 check: fmt staticcheck test browser
 	CGO_ENABLED=1 ACCORD_LOG_SEEDS=4 $(GO) test -race -short $(RACE)
 	$(MAKE) simulate
+	ACCORD_KILLS=40 $(GO) test -run '^TestAServerThatMirrorsPushesAndTellsIsKilled$$' -count=1 -timeout 10m ./cmd/accord
 
 # All tests under the race detector.
 race:

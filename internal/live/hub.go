@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,13 +21,14 @@ type hub struct {
 	col    *store.Collection
 	store  *store.Store
 	now    func() time.Time
-	users  int // guarded by Service.mu
+	users  atomic.Int64 // changed under Service.mu
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
 	mu      sync.Mutex
-	changed chan struct{} // guarded by mu; closed and replaced at each change
-	expires time.Time     // guarded by mu; when credentials of a stream end first; zero: never
+	changed chan struct{}           // guarded by mu; closed and replaced at each change
+	steps   map[stepKey]*sharedStep // guarded by mu
+	expires time.Time               // guarded by mu; when credentials of a stream end first; zero: never
 }
 
 // join returns the hub of a collection; leave must be called when the stream ends.
@@ -42,15 +44,14 @@ func (s *Service) join(col *store.Collection) (h *hub, leave func()) {
 		h.group.Go(func() { h.followTerm(ctx) })
 		s.hubs[col.ID()] = h
 	}
-	h.users++
+	h.users.Add(1)
 	return h, func() { s.leave(col.ID(), h) }
 }
 
 // leave ends a hub with its last stream, and waits for its goroutines.
 func (s *Service) leave(id uuid.UUID, h *hub) {
 	s.mu.Lock()
-	h.users--
-	last := h.users == 0
+	last := h.users.Add(-1) == 0
 	if last {
 		delete(s.hubs, id)
 	}
@@ -73,6 +74,7 @@ func (h *hub) wake() {
 	defer h.mu.Unlock()
 	close(h.changed)
 	h.changed = make(chan struct{})
+	h.forget()
 }
 
 // expire has the streams woken when credentials end.

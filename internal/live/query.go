@@ -33,7 +33,8 @@ type query struct {
 	given   bool
 	content bool
 	filter  store.Query
-	none    bool // nothing can match
+	none    bool   // nothing can match
+	match   string // the parameters of the filter, as they were given
 }
 
 // parseQuery reads a request. The header that a browser sends when it connects again wins over the address that it repeats.
@@ -71,6 +72,11 @@ func parseQuery(r *http.Request) (q query, err error) {
 
 // parseFilter reads the match parameters as a poll's.
 func (q *query) parseFilter(rawQuery string) error {
+	if values, err := url.ParseQuery(rawQuery); err == nil {
+		values.Del("after")
+		values.Del("content")
+		q.match = values.Encode()
+	}
 	f, err := taxii.ParseFilter(rawQuery, matches, taxii.FilterLimits{})
 	if err != nil {
 		return &QueryError{err}

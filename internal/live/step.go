@@ -64,8 +64,19 @@ func (r *reading) begin() error {
 	})
 }
 
-// step reads on and returns the events; end is how far it came. All is read in one transaction.
-func (r *reading) step(now time.Time) (events []event, end journal.Position, err error) {
+// step reads on and returns the events; end is how far it came. All is read in one transaction, perhaps of another stream.
+func (r *reading) step(h *hub, now time.Time) (events []event, end journal.Position, err error) {
+	if h != nil && !r.query.content && r.cursor >= r.quiet {
+		s := h.sharedStep(stepKey{r.cursor, r.query.match})
+		s.once.Do(func() { s.read(r, now) })
+		if s.err == nil && s.plain && s.end > r.cursor {
+			for _, p := range s.hides {
+				r.hide(p)
+			}
+			r.pass(s.end, s.length)
+			return s.events, s.end, nil
+		}
+	}
 	end = r.cursor
 	err = r.col.Snapshot(func(s *store.Snapshot) error {
 		length, err := s.Length()
@@ -76,6 +87,30 @@ func (r *reading) step(now time.Time) (events []event, end journal.Position, err
 		return err
 	})
 	return events, end, err
+}
+
+// read reads a step that begins where a stream is, without anything that depends on what that was told before.
+func (s *sharedStep) read(r *reading, now time.Time) {
+	alone := &reading{col: r.col, query: r.query, start: r.start, cursor: r.cursor, quiet: r.quiet}
+	s.err = r.col.Snapshot(func(sn *store.Snapshot) (err error) {
+		if s.length, err = sn.Length(); err != nil || s.length <= r.cursor {
+			return err
+		}
+		to := min(s.length, r.cursor+stepEntries)
+		for p := r.cursor + 1; p <= to; p++ {
+			e, err := sn.Entry(p)
+			if err != nil {
+				return err
+			}
+			if e.Kind == journal.Deleted || e.Kind == journal.Withdrawn {
+				return nil
+			}
+		}
+		s.plain = true
+		s.events, s.end, err = alone.read(sn, s.length, to, now)
+		s.hides = alone.hidden
+		return err
+	})
 }
 
 // read reads the entries up to to.

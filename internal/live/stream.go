@@ -137,6 +137,7 @@ func (t *stream) answer() {
 func (t *stream) follow() error {
 	beat := time.NewTicker(t.service.config.Heartbeat)
 	defer beat.Stop()
+	var stepped time.Time // when something was told last
 	for caughtUp := false; ; {
 		changed := t.hub.change() // before anything is read: what comes later wakes the stream
 		if err := t.judge(false); err != nil {
@@ -145,6 +146,9 @@ func (t *stream) follow() error {
 		more, err := t.advance()
 		if err != nil {
 			return err
+		}
+		if more {
+			stepped = time.Now()
 		}
 		if t.slow {
 			return &End{Cause: Slow, Reason: fmt.Sprintf("the reader took longer than %v for %d bytes; it can go on after the last position", slowTime, piece)}
@@ -165,6 +169,9 @@ func (t *stream) follow() error {
 			}
 		}
 		caughtUp = true
+		if err := t.rest(stepped); err != nil {
+			return err
+		}
 		select {
 		case <-changed:
 		case <-beat.C:
@@ -179,6 +186,24 @@ func (t *stream) follow() error {
 		case <-t.request.Context().Done():
 			return errGone
 		}
+	}
+}
+
+// rest waits from one step to the next, where the journal grows all the time and many streams are told of it.
+func (t *stream) rest(stepped time.Time) error {
+	left := t.hub.pause() - time.Since(stepped)
+	if stepped.IsZero() || left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-t.service.stopping:
+		return stopping()
+	case <-t.request.Context().Done():
+		return errGone
 	}
 }
 
@@ -235,7 +260,7 @@ func (t *stream) advance() (more bool, err error) {
 		return false, &End{Cause: Busy, Reason: err.Error()}
 	}
 	defer t.memory.Adjust(idleMemory)
-	events, end, err := t.step(t.service.config.Now())
+	events, end, err := t.step(t.hub, t.service.config.Now())
 	if errors.Is(err, store.ErrClosed) {
 		return false, stopping()
 	}
