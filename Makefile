@@ -9,9 +9,10 @@ LDFLAGS  = -s -w
 
 # Tools that are not part of the build. Change a version here, and nowhere else.
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+NFPM        = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: cluster simulate run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build fips release fuzz fmt torture attack clean
+.PHONY: cluster simulate run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build fips release packages images packages-test site fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -26,16 +27,51 @@ build:
 fips:
 	CGO_ENABLED=0 GOFIPS140=v1.0.0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord-fips ./cmd/accord
 
-# What is published: the binaries, the licences, a bill of materials (CycloneDX) and checksums, in release/.
-RELEASES = linux/amd64 linux/arm64
+# What is published, in release/: the program for each system, packages, images, the licences, a bill of materials (CycloneDX) and
+# checksums. Nothing is sent anywhere. doc/packages.md says how a release is signed.
+VERSION  ?= 0.0.0
+RELEASES = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 release:
-	rm -rf release && mkdir release
-	@set -e; for target in $(RELEASES); do os=$${target%/*}; arch=$${target#*/}; \
-	  echo "release/accord-$$os-$$arch"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o release/accord-$$os-$$arch ./cmd/accord; done
+	rm -rf release && mkdir -p release
+	@set -e; for target in $(RELEASES); do os=$${target%/*}; arch=$${target#*/}; end=; [ $$os != windows ] || end=.exe; \
+	  echo "release/accord-$$os-$$arch$$end"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o release/accord-$$os-$$arch$$end ./cmd/accord; done
 	$(GO) run ./internal/notices ./cmd/accord > release/THIRD-PARTY-NOTICES.txt
-	$(GO) run $(CYCLONEDX) bin -json -licenses -std -version "$$(git describe --tags --always)" -output release/accord.cdx.json release/accord-linux-amd64
+	$(MAKE) packages images
+	$(GO) run $(CYCLONEDX) app -json -licenses -std -main cmd/accord -output release/accord.cdx.json .
+	rm -rf release/tree
 	cd release && sha256sum * > SHA256SUMS
+
+# deb and rpm of the programs in release/, for each architecture.
+ARCHES = amd64 arm64
+packages: release/tree
+	@set -e; for arch in $(ARCHES); do [ -f release/accord-linux-$$arch ] || continue; cp release/accord-linux-$$arch release/tree/; \
+	  for kind in deb rpm; do VERSION=$(VERSION) ARCH=$$arch $(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager $$kind --target release/; done; done
+
+# What packages hold beside the program: manual pages, completions, the unit with a user of its own.
+.PHONY: release/tree
+release/tree:
+	rm -rf release/tree && mkdir -p release/tree/man release/tree/completion
+	cp release/THIRD-PARTY-NOTICES.txt release/tree/
+	@set -e; own=release/accord-$$($(GO) env GOOS)-$$($(GO) env GOARCH); $$own man release/tree/man; gzip -9n release/tree/man/*; \
+	  for shell in bash zsh fish; do $$own completion $$shell > release/tree/completion/accord.$$shell; done
+	sed -e 's|^DynamicUser=yes|User=accord\nGroup=accord|' -e 's|/usr/local/bin/accord|/usr/bin/accord|' \
+	  -e '/^ExecStart=/,/[^\\]$$/c ExecStart=/usr/bin/accord serve --data $${STATE_DIRECTORY} --tls-cert $${CREDENTIALS_DIRECTORY}/tls.crt --tls-key $${CREDENTIALS_DIRECTORY}/tls.key --log-format json $$ACCORD_FLAGS' \
+	  -e 's|^StateDirectory=accord|EnvironmentFile=/etc/default/accord\nStateDirectory=accord|' -e '1,/^$$/d' deploy/accord.service > release/tree/accord.service
+
+# OCI images, without an engine: docker load -i FILE, podman load -i FILE, skopeo copy oci-archive:FILE …
+images:
+	@set -e; for arch in $(ARCHES); do [ -f release/accord-linux-$$arch ] || continue; \
+	  $(GO) run ./internal/image -program release/accord-linux-$$arch -notices release/THIRD-PARTY-NOTICES.txt -arch $$arch -version $(VERSION) -out release/accord-image-$$arch.tar; done
+
+# The documentation as web pages, in site/: the same files, and a page for each command. Nothing is fetched.
+site: build
+	rm -rf site bin/commands && ./bin/accord man --markdown bin/commands > /dev/null
+	$(GO) run ./internal/site -commands bin/commands -out site
+
+# The packages installed, upgraded and removed in a folder of their own. Needs dpkg.
+packages-test:
+	ACCORD_PACKAGES=1 $(GO) test -count=1 -timeout 20m -v -run Package ./packaging
 
 # Everything that must pass.
 test:
@@ -132,4 +168,4 @@ shots:
 	ACCORD_BROWSER=1 ACCORD_SHOTS=$(CURDIR)/doc/console $(GO) test -run '^TestShots$$' -count=1 -v ./internal/console
 
 clean:
-	rm -rf bin demo-data bench-out release
+	rm -rf bin demo-data bench-out release site

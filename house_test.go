@@ -74,6 +74,10 @@ var packages = []row{
 	{"internal/torture", "*", "a program that kills servers"},
 	{"internal/bench", "*", "a program that measures them"},
 	{"internal/witness", "store/journal", "cosigns heads of logs, of any server: it needs no store"},
+	{"internal/site", "", "a program that makes web pages of the documents"},
+	{"internal/image", "", "a program that writes images"},
+	{"deploy", "", "files for those who run a server, with their tests; no code"},
+	{"packaging", "", "what packages hold, with its tests; no code"},
 	{"internal/notices", "", "a program that collects licences"},
 }
 
@@ -109,6 +113,7 @@ var homes = []home{
 	{"github.com/go-jose/go-jose/", "internal/oidc internal/oidc/oidctest", "signatures of tokens"},
 	{"github.com/coreos/go-oidc/", "internal/oidc", "logins of people at another issuer"},
 	{"golang.org/x/oauth2", "internal/oidc", "their codes, with PKCE"},
+	{"github.com/yuin/goldmark", "internal/site", "Markdown"},
 	{"github.com/pquerna/otp", "internal/auth", "one-time codes of a second factor"},
 	{"github.com/boombuler/barcode/", "internal/console", "QR codes of second factors"},
 	{"github.com/google/uuid", "*", "identifiers"},

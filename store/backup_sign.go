@@ -29,7 +29,7 @@ func (s *Store) signing() (*Keyring, error) {
 	if s.keyring.open != nil {
 		return s.keyring.open, nil
 	}
-	k, err := openKeyring(filepath.Join(s.dir, keysName), "", true)
+	k, err := openKeyring(filepath.Join(s.dir, keysName), "", true, s.opts.Now)
 	if errors.Is(err, ErrNoKeys) {
 		return nil, nil
 	}

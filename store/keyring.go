@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -18,14 +19,19 @@ import (
 )
 
 // The folder of signing keys in a data folder. Only the server may read it. The file key holds the private key and its
-// verifier key, a line each. The files N.note hold the notes in which keys name their successors. The private part of a
-// retired key is deleted.
+// verifier key, a line each. The files N.note hold the notes in which keys name their successors. The file key.old holds the key that
+// was retired last, and on a third line until when it signs beside its successor: witnesses and auditors who know it alone have that
+// long to learn of the other. After that it is deleted.
 const (
 	keysName    = "keys"
 	keyFile     = "key"
 	keyFileNext = "key.next"
+	keyFileOld  = "key.old"
 	noteSuffix  = ".note"
 )
+
+// Overlap is how long a retired key signs beside its successor.
+const Overlap = 30 * 24 * time.Hour
 
 // DefaultServerName is the name under which heads are signed if none was chosen.
 const DefaultServerName = "accord"
@@ -36,11 +42,14 @@ var ErrNoKeys = errors.New("the data folder has no signing key yet; a server mak
 // Keyring holds the key that signs heads and the succession of retired keys. It is safe for concurrent use.
 type Keyring struct {
 	dir string
+	now func() time.Time
 
 	mu     sync.RWMutex
 	signer note.Signer
-	public string   // verifier key
-	notes  [][]byte // of succession, oldest first
+	public string      // verifier key
+	notes  [][]byte    // of succession, oldest first
+	old    note.Signer // of the key that was retired last; nil: none signs any more
+	until  time.Time   // when old ends
 }
 
 // Keys returns the folder's keyring. If there is none, Keys makes one under the given name, or DefaultServerName if
@@ -52,7 +61,7 @@ func (s *Store) Keys(name string) (*Keyring, error) {
 		if err := s.keysLost(); err != nil {
 			return nil, err
 		}
-		k, err := openKeyring(filepath.Join(s.dir, keysName), name, s.opts.ReadOnly)
+		k, err := openKeyring(filepath.Join(s.dir, keysName), name, s.opts.ReadOnly, s.opts.Now)
 		if err != nil {
 			return nil, fmt.Errorf("open the signing keys: %w", err)
 		}
@@ -73,8 +82,14 @@ type keyring struct {
 	open *Keyring
 }
 
-func openKeyring(dir, name string, readOnly bool) (*Keyring, error) {
-	k := &Keyring{dir: dir}
+// HasKey reports whether the folder has a signing key: its name stays.
+func (s *Store) HasKey() bool {
+	_, err := os.Stat(filepath.Join(s.dir, keysName, keyFile))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func openKeyring(dir, name string, readOnly bool, now func() time.Time) (*Keyring, error) {
+	k := &Keyring{dir: dir, now: now}
 	text, err := os.ReadFile(filepath.Join(dir, keyFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && readOnly:
@@ -94,9 +109,70 @@ func openKeyring(dir, name string, readOnly bool) (*Keyring, error) {
 		return nil, err
 	}
 	if !readOnly {
-		return k, k.finish()
+		if err := k.finish(); err != nil {
+			return nil, err
+		}
 	}
-	return k, nil
+	return k, k.readOld(readOnly)
+}
+
+// readOld reads the key that was retired last, and deletes it once its time is over.
+func (k *Keyring) readOld(readOnly bool) error {
+	path := filepath.Join(k.dir, keyFileOld)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(string(text), "\n")
+	signer, bad := note.NewSigner(lines[0])
+	if len(lines) < 3 || bad != nil {
+		return fmt.Errorf("read %s: it holds no private key and a time", path) // the error must not quote the text
+	}
+	until, err := time.Parse(time.RFC3339, lines[2])
+	switch {
+	case err != nil:
+		return fmt.Errorf("read %s: %w", path, err)
+	case k.now().Before(until) && signer.KeyHash() != k.signer.KeyHash():
+		k.old, k.until = signer, until
+		return nil
+	case readOnly:
+		return nil
+	}
+	return k.dropOld()
+}
+
+// dropOld deletes the key that was retired last. The caller holds k.mu, or has the only reference.
+func (k *Keyring) dropOld() error {
+	k.old = nil
+	if err := os.Remove(filepath.Join(k.dir, keyFileOld)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncFolder(k.dir, false)
+}
+
+// signers returns the keys that sign heads now: the current one first.
+func (k *Keyring) signers() []note.Signer {
+	if k.old != nil && k.now().Before(k.until) {
+		return []note.Signer{k.signer, k.old}
+	}
+	return []note.Signer{k.signer}
+}
+
+// Retiring returns until when the key that was retired last signs beside its successor; the zero time: it signs no longer. A key whose
+// time is over is deleted.
+func (k *Keyring) Retiring() (time.Time, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.old == nil:
+		return time.Time{}, nil
+	case k.now().Before(k.until):
+		return k.until, nil
+	}
+	return time.Time{}, k.dropOld()
 }
 
 // make makes the first key.
@@ -193,7 +269,8 @@ func (k *Keyring) finish() error {
 	return os.Remove(next)
 }
 
-// Rotate retires the current key: the key signs a note that names its successor, and its private part is deleted.
+// Rotate retires the current key: the key signs a note that names its successor, and signs beside it for Overlap. A key that was
+// retired before signs no longer.
 func (k *Keyring) Rotate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -210,6 +287,14 @@ func (k *Keyring) Rotate() error {
 	if err := k.write(keyFileNext, text); err != nil {
 		return fmt.Errorf("rotate the signing key: %w", err)
 	}
+	until := k.now().Add(Overlap).UTC().Truncate(time.Second)
+	current, err := os.ReadFile(filepath.Join(k.dir, keyFile))
+	if err != nil {
+		return fmt.Errorf("rotate the signing key: %w", err)
+	}
+	if err := k.write(keyFileOld, strings.TrimRight(string(current), "\n")+"\n"+until.Format(time.RFC3339)+"\n"); err != nil {
+		return fmt.Errorf("rotate the signing key: %w", err)
+	}
 	if err := k.write(fmt.Sprintf("%04d%s", len(k.notes)+1, noteSuffix), string(signed)); err != nil {
 		return fmt.Errorf("rotate the signing key: %w", err)
 	}
@@ -217,6 +302,7 @@ func (k *Keyring) Rotate() error {
 		return fmt.Errorf("rotate the signing key: %w", err)
 	}
 	k.notes = append(slices.Clone(k.notes), signed)
+	k.old, k.until = k.signer, until
 	return k.use(text)
 }
 
@@ -283,7 +369,7 @@ func (k *Keyring) CheckpointAt(c *Collection, size uint64) ([]byte, error) {
 func (k *Keyring) sign(c *Collection, size uint64, root tlog.Hash) ([]byte, error) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return journal.Checkpoint{Origin: journal.Origin(k.signer.Name(), c.id), Size: size, Root: root}.Sign(k.signer)
+	return journal.Checkpoint{Origin: journal.Origin(k.signer.Name(), c.id), Size: size, Root: root}.Sign(k.signers()...)
 }
 
 // SuccessionsBeside returns the notes of succession in the data folder or backup that contains the given agreement's
@@ -305,5 +391,5 @@ func (k *Keyring) ServerCheckpoint(s *Store) ([]byte, error) {
 	}
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return journal.Checkpoint{Origin: k.signer.Name(), Size: size, Root: root}.Sign(k.signer)
+	return journal.Checkpoint{Origin: k.signer.Name(), Size: size, Root: root}.Sign(k.signers()...)
 }

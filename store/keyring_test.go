@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -94,9 +96,87 @@ func TestRotationKeepsTrust(t *testing.T) {
 	}
 	check(keysOf(t, openFolder(t, dir, Options{}), ""))
 	files, err := filepath.Glob(filepath.Join(dir, "keys", "*"))
-	if err != nil || len(files) != 4 {
-		t.Errorf("got the files %v and error %v, want the key and three notes", files, err)
+	if err != nil || len(files) != 5 {
+		t.Errorf("got the files %v and error %v, want the key, the one before and three notes", files, err)
 	}
+}
+
+// A retired key signs beside its successor for a while, and then is gone: whoever knows the old key alone has that long.
+func TestARetiredKeySignsBesideItsSuccessorForAWhile(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	options := Options{Now: func() time.Time { return now }}
+	s := openFolder(t, dir, options)
+	k := keysOf(t, s, "ti.example.org")
+	col := create(t, s, draft("a", "r", "a"))
+	var keys []note.Verifier
+	add := func() {
+		v, err := note.NewVerifier(k.Key())
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, v)
+	}
+	signedBy := func(want ...int) {
+		t.Helper()
+		signed, err := k.Checkpoint(col)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, key := range keys {
+			_, by, err := journal.OpenCheckpoint(signed, []note.Verifier{key})
+			if good := err == nil && by.KeyHash() == key.KeyHash(); good != slices.Contains(want, i) {
+				t.Errorf("signed by key %d: %v", i, good)
+			}
+		}
+		if _, by, err := journal.OpenCheckpoint(signed, keys); err != nil || by.KeyHash() != keys[len(keys)-1].KeyHash() {
+			t.Errorf("the first signature is of %v, %v", by, err)
+		}
+		server, err := k.ServerCheckpoint(s)
+		if lines := strings.Count(string(server), "\n— "); err != nil || lines != len(want) {
+			t.Errorf("the server's own head has %d signatures, %v", lines, err)
+		}
+	}
+	reopen := func() {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openFolder(t, dir, options)
+		k = keysOf(t, s, "")
+		col, _ = s.Collection("a")
+	}
+	add()
+	signedBy(0)
+	if err := k.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	add()
+	signedBy(0, 1)
+	now = now.Add(Overlap - time.Second)
+	reopen()
+	signedBy(0, 1)
+	if err := k.Rotate(); err != nil { // the one before last signs no longer
+		t.Fatal(err)
+	}
+	add()
+	signedBy(1, 2)
+	now = now.Add(Overlap)
+	signedBy(2)
+	if until, err := k.Retiring(); err != nil || !until.IsZero() {
+		t.Errorf("it signs until %v, %v", until, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "keys", keyFileOld)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the retired key is still there: %v", err)
+	}
+	if err := k.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	add()
+	now = now.Add(Overlap)
+	reopen()
+	if _, err := os.Stat(filepath.Join(dir, "keys", keyFileOld)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the retired key is still there after a start: %v", err)
+	}
+	signedBy(3)
 }
 
 // A crash between any two steps of a rotation leaves either the old key or the new one, and the key that is left is

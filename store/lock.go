@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // InUseError says that another process has the data folder open.
@@ -31,9 +29,9 @@ func (e *InUseError) Error() string {
 // folder without a lock file, to which no process can write.
 func lockFolder(dir string, shared bool) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
-	flags, how := os.O_RDWR|os.O_CREATE, unix.LOCK_EX
+	flags := os.O_RDWR | os.O_CREATE
 	if shared {
-		flags, how = os.O_RDONLY, unix.LOCK_SH
+		flags = os.O_RDONLY
 	}
 	f, err := os.OpenFile(path, flags, 0o600)
 	if shared && errors.Is(err, fs.ErrNotExist) {
@@ -42,9 +40,9 @@ func lockFolder(dir string, shared bool) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock data folder: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
+	if err := flock(f, shared); err != nil {
 		defer f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, errHeld) {
 			return nil, &InUseError{Dir: dir, PID: readPID(f)}
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)

@@ -110,7 +110,7 @@ func (s *Store) ReplaceLostKeys(name string) (*Keyring, error) {
 	} else if !errors.As(err, &lost) {
 		return nil, err
 	}
-	k, err := openKeyring(filepath.Join(s.dir, keysName), name, s.opts.ReadOnly)
+	k, err := openKeyring(filepath.Join(s.dir, keysName), name, s.opts.ReadOnly, s.opts.Now)
 	if err != nil {
 		return nil, fmt.Errorf("replace the signing key: %w", err)
 	}

@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // FileFault is what a Survey found about one file or folder, by its name below the data folder ("." is the folder itself).
@@ -69,8 +66,8 @@ func (s *Store) Survey() (list []FileFault, err error) {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != owner.uid {
-			found(name, WrongOwner, "belongs to user %d, the folder to user %d", st.Uid, owner.uid)
+		if its, _, ok := ids(info); ok && its.uid != owner.uid {
+			found(name, WrongOwner, "belongs to user %d, the folder to user %d", its.uid, owner.uid)
 		}
 		if mode := info.Mode().Perm(); mode&0o077 != 0 && d.Type()&fs.ModeSymlink == 0 && (name == "." || guarded.MatchString(name)) {
 			found(name, WrongMode, "has mode %04o: others than its owner may use it", mode)
@@ -97,11 +94,11 @@ func ownerOf(path string) (owner, error) {
 	if err != nil {
 		return owner{}, err
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
+	of, _, ok := ids(info)
 	if !ok {
 		return owner{}, fmt.Errorf("the owner of %s is not known", path)
 	}
-	return owner{st.Uid, st.Gid}, nil
+	return of, nil
 }
 
 // giveToOwner gives the files that root made in a data folder to the folder's owner, so that the server that runs as that user can
@@ -130,8 +127,8 @@ func giveToOwner(dir string) error {
 		if err != nil {
 			return err
 		}
-		st, ok := info.Sys().(*syscall.Stat_t)
-		if !ok || st.Uid != 0 || info.Mode().IsRegular() && st.Nlink != 1 {
+		its, names, ok := ids(info)
+		if !ok || its.uid != 0 || info.Mode().IsRegular() && names != 1 {
 			return nil
 		}
 		return root.Lchown(name, int(to.uid), int(to.gid))
@@ -146,10 +143,9 @@ type Disk struct {
 
 // Disk returns how much room there is for files of this user.
 func (s *Store) Disk() (Disk, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(s.dir, &fs); err != nil {
+	total, free, err := room(s.dir)
+	if err != nil {
 		return Disk{}, fmt.Errorf("ask for the room of %s: %w", s.dir, err)
 	}
-	size := uint64(fs.Bsize)
-	return Disk{Free: uint64(fs.Bavail) * size, Total: fs.Blocks * size}, nil
+	return Disk{Free: free, Total: total}, nil
 }

@@ -11,7 +11,7 @@ import (
 func newAccountAdd(e *env, t *target) *cobra.Command {
 	var n admin.NewAccount
 	var password passwordFlags
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "add NAME --party PARTY",
 		Short: "Add an account",
 		Long: `Adds an account. Without a password it can log in once it has a token or a

@@ -10,7 +10,7 @@ import (
 
 func newAccountDisable(e *env, t *target) *cobra.Command {
 	var reason string
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:     "disable NAME",
 		Short:   "Refuse an account from now on",
 		Long:    "Refuses an account from the next request on. Its password and tokens stay, for the day it is enabled again.",

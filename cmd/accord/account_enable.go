@@ -9,7 +9,7 @@ import (
 )
 
 func newAccountEnable(e *env, t *target) *cobra.Command {
-	return administers(e, t, &cobra.Command{
+	return reports(e, t, &cobra.Command{
 		Use:     "enable NAME",
 		Short:   "Admit a disabled account again",
 		Long:    "Admits a disabled account again, with the credentials that it had.",

@@ -57,7 +57,7 @@ func (p *passwordFlags) read(e *env) (string, error) {
 
 func newAccountPassword(e *env, t *target) *cobra.Command {
 	var password passwordFlags
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "password NAME",
 		Short: "Give an account another password",
 		Long: `Gives an account another password. The old one stops working with the next

@@ -15,7 +15,7 @@ import (
 func newTokenNew(e *env, t *target) *cobra.Command {
 	var note, expires string
 	var account string
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "new NAME",
 		Short: "Draw a token for an account and print it, once",
 		Long: `Draws a token for an account and prints it on standard output. It is shown this

@@ -9,7 +9,7 @@ import (
 )
 
 func newTokenRevoke(e *env, t *target) *cobra.Command {
-	return administers(e, t, &cobra.Command{
+	return reports(e, t, &cobra.Command{
 		Use:     "revoke NAME TOKEN-ID",
 		Short:   "End a token",
 		Long:    "Ends a token: it is refused from the next request on. accord account list shows the ids.",

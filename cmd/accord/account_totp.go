@@ -12,7 +12,7 @@ import (
 
 func newAccountTOTP(e *env, t *target) *cobra.Command {
 	var account string
-	return administers(e, t, &cobra.Command{
+	return reports(e, t, &cobra.Command{
 		Use:   "totp NAME",
 		Short: "Give an account another second factor, and print it once",
 		Long: `Draws a second factor for an account and prints its otpauth:// address on standard

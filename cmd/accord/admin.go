@@ -84,13 +84,20 @@ func completeNames(e *env, cmd *cobra.Command, t *target, names func(context.Con
 func reports[T any](e *env, t *target, cmd *cobra.Command, do doing[T], show func(io.Writer, T) error) *cobra.Command {
 	var format string
 	addFormat(cmd, &format)
-	cmd.PreRunE = func(*cobra.Command, []string) error { return checkFormat(format) }
-	return administers(e, t, cmd, do, func(w io.Writer, answer T) error {
+	administers(e, t, cmd, do, func(w io.Writer, answer T) error {
 		if format == "json" {
 			return writeJSON(w, answer)
 		}
 		return show(w, answer)
 	})
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkFormat(format); err != nil {
+			return err
+		}
+		return run(cmd, args)
+	}
+	return cmd
 }
 
 // addFormat adds the flag --format.

@@ -11,7 +11,7 @@ import (
 
 func newAgreementRenew(e *env, t *target) *cobra.Command {
 	var date string
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "renew NAME --until DATE",
 		Short: "Move the end of an agreement's term",
 		Long: `Moves the end of an agreement's term to DATE: YYYY-MM-DD, which is midnight UTC

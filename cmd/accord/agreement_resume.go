@@ -10,7 +10,7 @@ import (
 )
 
 func newAgreementResume(e *env, t *target) *cobra.Command {
-	return administers(e, t, &cobra.Command{
+	return reports(e, t, &cobra.Command{
 		Use:     "resume NAME",
 		Short:   "End a suspension",
 		Long:    "Ends a suspension. Clients go on where they were.",

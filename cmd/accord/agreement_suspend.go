@@ -11,7 +11,7 @@ import (
 
 func newAgreementSuspend(e *env, t *target) *cobra.Command {
 	var reason string
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "suspend NAME --reason TEXT",
 		Short: "Stop an agreement for a time",
 		Long: `Stops an agreement for a time: from the next request on, no object is taken and

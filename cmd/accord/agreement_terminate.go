@@ -14,7 +14,7 @@ func newAgreementTerminate(e *env, t *target) *cobra.Command {
 	var withdraw bool
 	var reason string
 	var yes bool
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "terminate NAME --reason TEXT [--withdraw]",
 		Short: "End an agreement for good",
 		Long: `Ends an agreement for good: it can't be renewed or resumed. Its objects stay in

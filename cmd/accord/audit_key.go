@@ -24,11 +24,13 @@ over the telephone, on paper, on a web page of yours.
 The key is made when it is first needed and lies in DIR/keys, readable by the
 server alone. Its name is that of the server, with which every head begins. It
 is chosen when the key is made (--name here, or --server-name of accord serve;
-otherwise it is "accord") and stays.
+otherwise it is the host of --public-url, or "accord") and stays.
 
---rotate retires the key: it signs a note that names a new one its successor,
-and its private part is deleted. Heads that it signed stay verifiable, and who
-trusts it is led to the new one.
+--rotate retires the key: it signs a note that names a new one its successor.
+For 30 days heads bear the signatures of both, so that witnesses and auditors
+who know the old one alone go on; then its private part is deleted. Heads that
+it signed stay verifiable, and who trusts it is led to the new one. A head of
+today that it alone has signed counts for nothing.
 
 --replace-lost makes a key in the folder of a stopped server whose DIR/keys is
 missing, when no backup has it. Nothing connects the new key with the lost one:

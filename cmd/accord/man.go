@@ -12,30 +12,38 @@ import (
 )
 
 func newManCommand(e *env) *cobra.Command {
-	return &cobra.Command{
+	var markdown bool
+	cmd := &cobra.Command{
 		Use:   "man FOLDER",
 		Short: "Write the manual pages of all commands",
 		Long: `Writes a manual page for each command into FOLDER, which is made if it does not
-exist: accord.1, accord-serve.1 and so on, for man(1).`,
+exist: accord.1, accord-serve.1 and so on, for man(1). With --markdown they are
+accord.md and so on, for the web.`,
 		Example: `  accord man /usr/local/share/man/man1`,
 		Args:    exactArgs("FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			n, err := writeManuals(cmd.Root(), args[0])
+			page, end := manual, ".1"
+			if markdown {
+				page, end = webPage, ".md"
+			}
+			n, err := writeManuals(cmd.Root(), args[0], page, end)
 			if err == nil {
 				fmt.Fprintf(e.stdout, "%s: %d manual pages\n", args[0], n)
 			}
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "write Markdown, not pages for man(1)")
+	return cmd
 }
 
 // writeManuals writes the page of a command and those of the commands below it.
-func writeManuals(cmd *cobra.Command, dir string) (n int, err error) {
-	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".1"
-	if err := os.WriteFile(filepath.Join(dir, name), manual(cmd), 0o644); err != nil {
+func writeManuals(cmd *cobra.Command, dir string, page func(*cobra.Command) []byte, end string) (n int, err error) {
+	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + end
+	if err := os.WriteFile(filepath.Join(dir, name), page(cmd), 0o644); err != nil {
 		return 0, err
 	}
 	n = 1
@@ -43,13 +51,39 @@ func writeManuals(cmd *cobra.Command, dir string) (n int, err error) {
 		if !sub.IsAvailableCommand() {
 			continue
 		}
-		more, err := writeManuals(sub, dir)
+		more, err := writeManuals(sub, dir, page, end)
 		n += more
 		if err != nil {
 			return n, err
 		}
 	}
 	return n, nil
+}
+
+// webPage returns a page in Markdown.
+func webPage(cmd *cobra.Command) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n\n%s.\n\n```\n%s\n```\n\n```\n%s\n```\n", cmd.CommandPath(), cmd.Short, cmd.UseLine(), strings.TrimRight(cmd.Long, "\n"))
+	if cmd.Example != "" {
+		fmt.Fprintf(&b, "\n## Examples\n\n```\n%s\n```\n", strings.TrimRight(cmd.Example, "\n"))
+	}
+	webFlags(&b, "Options", cmd.NonInheritedFlags())
+	webFlags(&b, "Common options", cmd.InheritedFlags())
+	heading := "\n## Commands\n\n"
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			fmt.Fprintf(&b, "%s- [%s](%s.md): %s\n", heading, sub.CommandPath(), strings.ReplaceAll(sub.CommandPath(), " ", "-"), sub.Short)
+			heading = ""
+		}
+	}
+	return b.Bytes()
+}
+
+func webFlags(b *bytes.Buffer, heading string, flags *pflag.FlagSet) {
+	if !flags.HasAvailableFlags() {
+		return
+	}
+	fmt.Fprintf(b, "\n## %s\n\n```\n%s```\n", heading, flags.FlagUsagesWrapped(110))
 }
 
 // manual returns a page in the man macros.

@@ -14,7 +14,7 @@ import (
 
 func newPartyAdd(e *env, t *target) *cobra.Command {
 	var title, identity string
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:     "add NAME",
 		Short:   "Add a party",
 		Long:    "Adds a party. What it may do, agreements say.",

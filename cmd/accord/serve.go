@@ -131,7 +131,7 @@ for those who run the server: /healthz, /readyz and /metrics (Prometheus).`,
 	flags.StringArrayVar(&f.console.OIDC.Scopes, "oidc-scope", nil, "`SCOPE` to ask for beside openid, such as groups; may be repeated")
 	flags.StringArrayVar(&f.webhookAllow, "webhook-allow", nil, "`HOST` of webhooks that may be at a private or loopback address; may be repeated")
 	addLimits(flags, &f.limits)
-	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default accord)")
+	flags.StringVar(&f.serverName, "server-name", "", "`NAME` under which heads of histories are signed, such as a host name; it is chosen once (default the host of --public-url, or accord)")
 	flags.BoolVar(&f.noIndex, "no-index", false, "keep no search index: searches are answered with 503")
 	flags.BoolVar(&f.durableDeliveries, "durable-deliveries", false, "have deliveries on disk before the first byte of an answer, not within a second")
 	cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{logJSON, logConsole}, cobra.ShellCompDirectiveNoFileComp))

@@ -40,7 +40,7 @@ webhooks of its party, an operator all.`,
 func newWebhookAdd(e *env, t *target) *cobra.Command {
 	var hmac bool
 	var party string
-	cmd := administers(e, t, &cobra.Command{
+	cmd := reports(e, t, &cobra.Command{
 		Use:   "add AGREEMENT URL [--hmac]",
 		Short: "Make a webhook, and print its id and key",
 		Long: `Makes a webhook that tells what happens from now on, and prints its id and, on the

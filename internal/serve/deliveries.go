@@ -2,9 +2,12 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/stix"
@@ -15,15 +18,45 @@ import (
 // openDeliveries opens what history needs beside the journals: the key that signs heads, and the record of deliveries. To
 // stop it is to write the last of them.
 func (s *srv) openDeliveries(context.Context) (stop, error) {
-	keys, err := s.store.Keys(s.config.ServerName)
+	first := !s.store.HasKey()
+	name := s.config.ServerName
+	if first {
+		name = s.config.serverName()
+	}
+	keys, err := s.store.Keys(name)
 	if err != nil {
 		return nil, err
 	}
+	if first {
+		s.config.Log.Warn().Str("name", keys.Name()).Msg("the server's name is chosen now, and stays: heads that people keep begin with it. For another, stop the server, remove the folder keys and give --server-name")
+	}
 	s.config.Log.Info().Str("key", keys.Key()).Msg("signing heads")
+	stopDropping := s.every(retiredInterval, func(context.Context) {
+		if _, err := keys.Retiring(); err != nil {
+			s.config.Log.Error().Err(err).Msg("a retired key could not be deleted")
+		}
+	})
 	s.deliveries = delivery.Open(s.store.AgreementsDir(), delivery.Options{Durable: s.config.DurableDeliveries, Failed: func(err error) {
 		s.config.Log.Error().Err(err).Msg("deliveries could not be written")
 	}})
-	return func(context.Context) error { return s.deliveries.Close() }, nil
+	return func(ctx context.Context) error { return errors.Join(stopDropping(ctx), s.deliveries.Close()) }, nil
+}
+
+// retiredInterval is how often it is looked whether a retired key's time to sign beside its successor is over.
+const retiredInterval = time.Hour
+
+// serverName returns the name of a server that has none yet: the one that was given, or that clients know it by.
+func (c *Config) serverName() string {
+	if c.ServerName != "" {
+		return c.ServerName
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	if a := c.Transport.Files.ACME; a != nil && len(a.Names) > 0 {
+		return a.Names[0]
+	}
+	return ""
 }
 
 // notingDeliveries returns c with the record of deliveries as its observer.

@@ -61,7 +61,7 @@ func (s *srv) makeOperations() {
 		o.anonymous = !isLoopback(host) && !s.config.OperationsNames
 	}
 	o.registry.MustRegister(processMetrics(s.config.Version)...)
-	o.registry.MustRegister(o.requests, o.refusals, o.unknown, s.refusedLogins, storeMetrics{s.store, s.deliveries, o.anonymous}, connectionMetrics{s.connections}, certificateMetrics{s.certificates, s.config.Now})
+	o.registry.MustRegister(o.requests, o.refusals, o.unknown, s.refusedLogins, s.clockJumps, storeMetrics{s.store, s.deliveries, o.anonymous}, connectionMetrics{s.connections}, certificateMetrics{s.certificates, s.config.Now})
 	if s.node != nil {
 		o.registry.MustRegister(clusterMetrics{s.node})
 	}

@@ -140,6 +140,7 @@ type srv struct {
 	issuers       *oidc.Verifier
 	trust         *trust
 	refusedLogins *prometheus.CounterVec
+	clockJumps    prometheus.Counter
 
 	connections *connections
 	operations  *operations
@@ -191,6 +192,7 @@ var parts = []part{
 	{"webhooks", (*srv).runWebhooks},
 	{"mirrors", (*srv).runMirrors},
 	{"pushes", (*srv).runPushes},
+	{"clock", (*srv).watchClock},
 	{"certificate renewal", (*srv).followCertificate},
 	{"certificate ends", (*srv).watchCertificates},
 	{"operations", (*srv).serveOperations},
@@ -208,7 +210,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	s := &srv{config: c, cosigner: newCosigner(), failed: make(chan error, 3)}
+	s := &srv{config: c, cosigner: newCosigner(), clockJumps: newClockJumps(), failed: make(chan error, 3)}
 	var stops []stop
 	var failed error
 	for _, p := range parts {

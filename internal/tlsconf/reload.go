@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -127,10 +126,7 @@ func (f Files) stamps() (list [4]stamp) {
 			continue
 		}
 		if info, err := os.Stat(path); err == nil {
-			list[i] = stamp{size: info.Size(), modified: info.ModTime()}
-			if s, ok := info.Sys().(*syscall.Stat_t); ok {
-				list[i].inode = s.Ino
-			}
+			list[i] = stamp{size: info.Size(), modified: info.ModTime(), inode: inodeOf(info)}
 		}
 	}
 	return list

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // ErrDamaged reports that a file is not as bbolt left it.
@@ -64,7 +63,7 @@ func OpenDamaged(path string, opts *bolt.Options) (db *DB, damage Damage, err er
 			return err
 		}
 		db.pageSize = db.Info().PageSize
-		if db.meta, err = unix.Mmap(int(db.file.Fd()), 0, 2*db.pageSize, unix.PROT_READ, unix.MAP_SHARED); err != nil {
+		if db.meta, err = mapStart(db.file, 2*db.pageSize); err != nil {
 			return fmt.Errorf("map the meta pages: %w", err)
 		}
 		tx, err := db.begin(false)
@@ -98,7 +97,7 @@ func (db *DB) Close() error {
 	db.mapping.Unlock()
 	var err error
 	if meta != nil {
-		err = unix.Munmap(meta)
+		err = unmap(meta)
 	}
 	if db.stuck.Load() {
 		db.release()
@@ -109,7 +108,7 @@ func (db *DB) Close() error {
 
 // release gives back the file and its lock without bbolt.
 func (db *DB) release() {
-	unix.Flock(int(db.file.Fd()), unix.LOCK_UN)
+	unlock(db.file)
 	db.file.Close()
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // bbolt never changes a page that is in use: a transaction writes its changes into free pages, and frees those that it
@@ -100,7 +99,7 @@ func (db *DB) Sweep(ctx context.Context) (swept int, err error) {
 		}
 	}
 	if swept > 0 && !db.NoSync {
-		if err := unix.Fdatasync(int(db.file.Fd())); err != nil {
+		if err := syncData(db.file); err != nil {
 			return swept, fmt.Errorf("sweep %s: %w", db.Path(), err)
 		}
 	}
