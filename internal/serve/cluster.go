@@ -101,7 +101,7 @@ func (s *srv) storeOptions() store.Options {
 		s.config.Log.Error().Err(err).Msg("deleted text could not be overwritten")
 	}}
 	if s.node != nil {
-		o.Log, o.Cluster = s.node, s.node.ClusterID()
+		o.Log, o.Cluster, o.Node = s.node, s.node.ClusterID(), s.node.Name()
 		o.HeadDiffers = func(d store.HeadDifference) { s.node.Differs(d.Collection, d.Entries) }
 	}
 	return o
