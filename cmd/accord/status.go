@@ -19,12 +19,12 @@ import (
 const statusHelp = `A finding names the agreement, account or file that it is about: a server that
 is not running, an agreement whose file cannot be opened, one that has ended
 while releases still count on it, versions that a release cannot pass on, a
-webhook that has ended or failed for an hour, a mirror or an outbox that fails, an
-account that is enabled and has nothing to log in with, a certificate within 30
-days of its end, a disk with less than a twentieth free, a clock behind the
-newest entry, a missing key, files that are not listed, belong to another user
-or may be read by others, and faults of the last check. What is only worth
-knowing (a term that ends within 30 days, a backup older than a week) is listed
+webhook that has ended or failed for an hour, a mirror or an outbox that fails, a
+node of the cluster that is not well, an account that is enabled and has nothing
+to log in with, a certificate within 30 days of its end, a disk with less than a
+twentieth free, a clock behind the newest entry, a missing key, files that are
+not listed, belong to another user or may be read by others, and faults of the
+last check. What is only worth knowing (a term that ends within 30 days, a backup older than a week) is listed
 as information.
 
 Exits with 0 when there is no finding, with 1 when there is one, and with 2 when
@@ -71,18 +71,20 @@ func newStatus(e *env, cmd *cobra.Command, commands bool) *cobra.Command {
 		if err != nil {
 			return &exitError{code: exitUsage, err: hintLogin(err)}
 		}
+		nodes, err := clusterStatus(cmd.Context(), t.data)
+		if err != nil {
+			return &exitError{code: exitUsage, err: err}
+		}
+		st.Findings = append(st.Findings, clusterFindings(nodes, t.data)...)
 		if *format == "json" {
 			out := json.NewEncoder(e.stdout)
 			out.SetIndent("", "  ")
 			err = out.Encode(st)
 		} else {
 			err = writeStatus(e.stdout, st, commands)
-			if node, running := cluster.Connect(t.data); err == nil && t.data != "" && running == nil {
-				var s *cluster.Status
-				if s, err = node.Status(cmd.Context()); err == nil {
-					fmt.Fprintln(e.stdout)
-					err = writeCluster(e.stdout, s)
-				}
+			if err == nil && nodes != nil {
+				fmt.Fprintln(e.stdout)
+				err = writeCluster(e.stdout, nodes)
 			}
 		}
 		if err == nil && len(st.Findings) > 0 {
@@ -91,6 +93,40 @@ func newStatus(e *env, cmd *cobra.Command, commands bool) *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// clusterStatus asks the node of a data folder for the cluster; nil without a node that runs.
+func clusterStatus(ctx context.Context, data string) (*cluster.Status, error) {
+	if data == "" {
+		return nil, nil
+	}
+	node, err := cluster.Connect(data)
+	if err != nil {
+		return nil, nil // what else is wrong, the other findings say
+	}
+	return node.Status(ctx)
+}
+
+// clusterFindings are what is wrong with a cluster, as one of its nodes sees it.
+func clusterFindings(s *cluster.Status, data string) (list []admin.Finding) {
+	if s == nil {
+		return nil
+	}
+	add := func(format string, args ...any) {
+		list = append(list, admin.Finding{Message: fmt.Sprintf(format, args...), Command: "accord cluster list --data " + shellWord(data)})
+	}
+	if s.Leader == "" {
+		add("no node leads the cluster, as far as this one knows: it takes no writes")
+	}
+	for _, m := range s.Members {
+		if m.Wrong != "" {
+			add("node %s of the cluster: %s", m.Name, m.Wrong)
+		}
+	}
+	for _, id := range s.Closed {
+		add("collection %s is closed on this node: its file differs from most others'", id)
+	}
+	return list
 }
 
 // askStatus asks the server, or reads a stopped server's folder.
