@@ -93,6 +93,7 @@ func (k *checking) all(db *verifiedbolt.DB) error {
 		return err
 	}
 	k.types()
+	k.contributors()
 	if err := k.objects(); err != nil {
 		return err
 	}

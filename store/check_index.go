@@ -92,6 +92,24 @@ func (k *checking) types() {
 	}
 }
 
+// contributors checks that each contributor has a number of its own.
+func (k *checking) contributors() {
+	b := k.tx.Bucket(bucketContributors)
+	if b == nil {
+		return // a file of an older format, opened for reading
+	}
+	numbered := map[uint64]bool{}
+	c := b.Cursor()
+	for key, value := c.First(); key != nil; key, value = c.Next() {
+		n, used := binary.Uvarint(value)
+		if used <= 0 || used != len(value) || n == 0 || n > b.Sequence() || numbered[n] {
+			k.fault("the contributor %q has the number %x, which is none or another's", key, value)
+			continue
+		}
+		numbered[n] = true
+	}
+}
+
 // indexes checks the class of each version, and that the indexes hold every version and nothing else.
 func (k *checking) indexes() error {
 	var group []version
