@@ -357,6 +357,13 @@ func TestAFileThatIsCutOffWhileOpen(t *testing.T) {
 	for size := 0; size < len(h.whole); size += testPageSize {
 		stuck := time.AfterFunc(time.Minute, func() { panic("a call on a file that was cut off does not return") })
 		refused := cutWhileUsed(t, path, int64(size))
+		for range 10 { // a machine that does other work may be done before the cut
+			if size > testPageSize || refused > 0 {
+				break
+			}
+			h.write(0, h.whole...)
+			refused = cutWhileUsed(t, path, int64(size))
+		}
 		if size <= testPageSize && refused == 0 {
 			t.Errorf("cut off at %d: nothing was refused", size)
 		}
