@@ -37,6 +37,7 @@ var advice = map[string]struct{ text, example string }{
 	"envelope":            {"Send `{\"objects\": […]}` or a bundle, within the limits that the description names.", "POST {C}objects/ with `{\"objects\": {}}`"},
 	"not-json":            {"Mend the JSON; the description says where it ends.", "POST {C}objects/ with `{`"},
 	"storage":             {"Tell the operator. What was kept before can be read; send the request again later.", "POST {C}objects/ when the disk is full"},
+	"cluster":             {"Send it again after `Retry-After`, to this node or another: that is harmless. The description says whether anything was changed.", "POST {C}objects/ on a node that hears no majority"},
 	"closing":             {"Connect again in a moment.", "any request while the server stops"},
 	"given-up":            {"Send it again; the client went away, or the server took too long.", "any request that is cancelled"},
 	"internal":            {"Tell the operator the `error_id`: the log has the cause.", "none is known"},
