@@ -12,7 +12,7 @@ var errLocked = errors.New("another pull is writing there")
 
 // lockTarget has one pull at a time write to a folder or a bundle. The lock ends with the process, however that ends.
 func lockTarget(f *pullFlags) (unlock func(), err error) {
-	path := f.dir
+	var path string
 	switch {
 	case f.toStdout():
 		return func() {}, nil

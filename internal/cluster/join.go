@@ -74,7 +74,8 @@ func (n *Node) serveJoin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	if err := writeFrame(w, text); err == nil {
+	err = writeFrame(w, text)
+	if err == nil {
 		err = n.machine.Backup(r.Context(), w)
 	}
 	if err != nil {
