@@ -168,7 +168,7 @@ func checkLogState(tx *bolt.Tx, fault func(format string, args ...any)) {
 type placeMark struct {
 	mu    sync.Mutex
 	at    uint64        // guarded by mu
-	later chan struct{} // guarded by mu; closed and replaced when at grows; nil until somebody waits
+	later chan struct{} // guarded by mu; closed and replaced when at grows; nil until it is waited for
 }
 
 func (p *placeMark) get() uint64 {

@@ -141,7 +141,7 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 		return code == 0 && len(s.Members) == 3 && !slices.ContainsFunc(s.Members, func(m cluster.MemberStatus) bool { return m.Role != "voter" })
 	})
 
-	// Whoever takes it, all have it, and a request that brings the place sees it.
+	// Whichever node takes it, all have it, and a request that brings the place sees it.
 	for i := range 6 {
 		place := all[i%3].add(t, i)
 		if place == "" {

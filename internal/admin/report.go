@@ -365,21 +365,26 @@ func (r *reporting) receivers(ctx context.Context) error {
 		return err
 	}
 	for _, c := range list {
-		i := slices.IndexFunc(r.Received, func(o ReportReceived) bool { return o.Party == c.Party && o.Account == c.Account })
-		if i < 0 {
-			i = len(r.Received)
-			r.Received = append(r.Received, ReportReceived{Party: c.Party, Account: c.Account, First: c.First, Last: c.LastPoll})
-		}
-		one := &r.Received[i]
-		one.Positions += c.Positions
-		if c.First.Before(one.First) {
-			one.First = c.First
-		}
-		if c.LastPoll.After(one.Last) {
-			one.Last = c.LastPoll
-		}
+		r.received(ReportReceived{Party: c.Party, Account: c.Account, First: c.First, Last: c.LastPoll, Positions: c.Positions})
 	}
 	return nil
+}
+
+// received adds what an account was given to what the report has of it.
+func (r *reporting) received(more ReportReceived) {
+	i := slices.IndexFunc(r.Received, func(o ReportReceived) bool { return o.Party == more.Party && o.Account == more.Account })
+	if i < 0 {
+		r.Received = append(r.Received, more)
+		return
+	}
+	one := &r.Received[i]
+	one.Positions += more.Positions
+	if more.First.Before(one.First) {
+		one.First = more.First
+	}
+	if more.Last.After(one.Last) {
+		one.Last = more.Last
+	}
 }
 
 // receivedWithin adds who was given what in the time of the report. A version that an account was given several times counts by
@@ -402,19 +407,7 @@ func (r *reporting) receivedWithin(ctx context.Context) error {
 			if one.Last.Before(r.From) || !r.To.IsZero() && !one.First.Before(r.To) {
 				continue
 			}
-			i := slices.IndexFunc(r.Received, func(o ReportReceived) bool { return o.Party == one.Party && o.Account == one.Account })
-			if i < 0 {
-				i = len(r.Received)
-				r.Received = append(r.Received, ReportReceived{Party: one.Party, Account: one.Account, First: one.First, Last: one.Last})
-			}
-			got := &r.Received[i]
-			got.Positions++
-			if one.First.Before(got.First) {
-				got.First = one.First
-			}
-			if one.Last.After(got.Last) {
-				got.Last = one.Last
-			}
+			r.received(ReportReceived{Party: one.Party, Account: one.Account, First: one.First, Last: one.Last, Positions: 1})
 		}
 	}
 	return nil
