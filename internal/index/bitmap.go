@@ -56,7 +56,8 @@ func orBitmap(into *roaring.Bitmap, chunk uint32, b []byte) error {
 			return fmt.Errorf("%w: %w", errBitmap, err)
 		}
 		if chunk == 0 {
-			into.Or(other) // makes copies: the bytes are pebble's
+			into.Or(other)
+			into.CloneCopyOnWriteContainers() // or parts of it would be pebble's bytes, which change
 			return nil
 		}
 		into.Or(roaring.AddOffset(other, chunk<<chunkBits))

@@ -19,7 +19,7 @@ func BenchmarkSearch(b *testing.B) {
 		scale = 20_000
 	}
 	s := accordtest.New(b)
-	x, err := index.Open(s.Store, index.Options{})
+	x, err := index.Open(s.Store, index.Options{Failed: func(err error) { b.Error(err) }})
 	if err != nil {
 		b.Fatal(err)
 	}
