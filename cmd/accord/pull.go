@@ -101,7 +101,7 @@ next run goes on where this one stopped. 2: the command line is wrong.`,
 	flags.StringVar(&f.out, "out", "", "write one bundle to `FILE`; - or nothing is standard output")
 	flags.StringVar(&f.dir, "dir", "", "write one file per object version into `DIR`")
 	flags.StringVar(&f.state, "state", "", "keep in `FILE` how far this got, and go on from there")
-	flags.StringVar(&f.addedAfter, "added-after", "", "only what was added to the collection after `TIME`, such as 2026-01-31T00:00:00Z, or so long ago, such as 24h or 7d; a state that exists goes first")
+	flags.StringVar(&f.addedAfter, "added-after", "", "only what was added to the collection after `TIME`, such as 2026-01-31 or 2026-01-31T09:30:00Z, or so long ago, such as 24h or 7d; a state that exists goes first")
 	flags.StringSliceVar(&f.query.IDs, "match-id", nil, "only these object `ID`s")
 	flags.StringSliceVar(&f.query.Types, "match-type", nil, "only these object `TYPE`s")
 	flags.StringSliceVar(&f.query.Versions, "match-version", nil, "`VERSION`s of each object: all, first, last, or timestamps")

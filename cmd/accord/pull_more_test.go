@@ -35,7 +35,7 @@ func TestPullFilters(t *testing.T) {
 
 func TestAddedAfter(t *testing.T) {
 	now := time.Date(2026, 5, 8, 12, 0, 0, 0, time.UTC)
-	for text, want := range map[string]string{"24h": "2026-05-07T12:00:00Z", "7d": "2026-05-01T12:00:00Z", "90m": "2026-05-08T10:30:00Z", "2026-01-31T00:00:00Z": "2026-01-31T00:00:00Z"} {
+	for text, want := range map[string]string{"24h": "2026-05-07T12:00:00Z", "7d": "2026-05-01T12:00:00Z", "90m": "2026-05-08T10:30:00Z", "2026-01-31T00:00:00Z": "2026-01-31T00:00:00Z", "2026-01-31": "2026-01-31T00:00:00Z"} {
 		if got, err := addedAfterOf(text, now); err != nil || got.Format(time.RFC3339) != want {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}

@@ -82,7 +82,7 @@ func instant(text string) time.Time {
 
 var daysAgo = regexp.MustCompile(`^([0-9]{1,5})d$`)
 
-// addedAfterOf reads a time, or how long ago it was, such as 24h or 7d.
+// addedAfterOf reads a time, a date, whose day begins in UTC, or how long ago it was, such as 24h or 7d.
 func addedAfterOf(text string, now time.Time) (time.Time, error) {
 	if m := daysAgo.FindStringSubmatch(text); m != nil {
 		n, err := strconv.Atoi(m[1])
@@ -93,6 +93,9 @@ func addedAfterOf(text string, now time.Time) (time.Time, error) {
 			return time.Time{}, fmt.Errorf("%s is no time ago, expected such as 24h or 7d", text)
 		}
 		return now.Add(-ago), nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day, nil
 	}
 	return taxii.ParseTime(text)
 }

@@ -206,27 +206,62 @@ func (p *page) searchCommands(asked url.Values) []command {
 		{"What this page shows, as a list:", strings.Join(append(find, p.remote()), " ")},
 		{"As JSON, with its counts; the address can be kept and asked again:", "curl -sg -u " + quote(p.account.Name) + " " + quote(api)},
 	}
-	if names := asked["agreement"]; len(names) == 1 {
-		commands = append(commands, p.pullCommands(names[0], asked["type"])...)
-	}
-	return commands
+	return append(commands, p.pullsOf(asked)...)
 }
 
-// pullCommands keep the objects of an agreement up to date in a folder.
-func (p *page) pullCommands(name string, types []string) []command {
+// mostPulls is for how many agreements of one search a command of each is shown; beyond that, one pulls all of them.
+const mostPulls = 8
+
+// pullsOf are commands that keep up to date, in folders, what a search's agreements hold and its filters let through. A pull
+// cannot look for words or values: those stay with accord find.
+func (p *page) pullsOf(asked url.Values) []command {
+	var flags []string
+	if types := asked["type"]; len(types) > 0 {
+		flags = append(flags, "--match-type "+quote(strings.Join(types, ",")))
+	}
+	for _, f := range []struct{ name, flag string }{{"since", "--added-after"}, {"confidence", "--confidence"}} {
+		if v := asked.Get(f.name); v != "" {
+			flags = append(flags, f.flag+" "+quote(v))
+		}
+	}
+	if asked.Has("valid") {
+		flags = append(flags, "--valid")
+	}
+	names := asked["agreement"]
+	if len(names) == 1 {
+		return p.pullCommands(names[0], asked["type"], flags...)
+	}
+	text := "The objects of these agreements in folders, kept up to date when it is repeated:"
+	if len(names) == 0 || len(names) > mostPulls {
+		line := append([]string{"accord pull --all --url", quote(p.server() + "/"), "--user", quote(p.account.Name)}, flags...)
+		return []command{{"Every collection that this account may read, in folders, kept up to date when it is repeated:", strings.Join(append(line, "--dir feeds --state states"), " ")}}
+	}
+	var lines []string
+	for _, name := range names {
+		if list := p.pullCommands(name, asked["type"], flags...); len(list) > 0 {
+			lines = append(lines, list[0].Line)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []command{{text, strings.Join(lines, "\n")}}
+}
+
+// pullCommands keep the objects of an agreement up to date in a folder, as far as flags let them through.
+func (p *page) pullCommands(name string, types []string, flags ...string) []command {
 	a, err := ask[admin.Agreement](p, "agreements/"+url.PathEscape(name)+"/")
 	if err != nil {
 		return nil
 	}
 	collection := p.server() + "/" + a.APIRoot + "/collections/" + cmp.Or(a.Collection.Alias, a.Collection.ID.String()) + "/"
-	pull := "accord pull --url " + quote(collection) + " --user " + quote(p.account.Name)
+	pull := append([]string{"accord pull --url", quote(collection), "--user", quote(p.account.Name)}, flags...)
 	taxii := collection + "objects/"
 	if len(types) > 0 {
-		pull += " --match-type " + quote(strings.Join(types, ","))
 		taxii += "?match[type]=" + strings.Join(types, ",")
 	}
 	return []command{
-		{"The objects of this agreement in a folder, kept up to date when it is repeated:", pull + " --dir " + quote(name) + " --state " + quote(name+".state")},
+		{"The objects of this agreement in a folder, kept up to date when it is repeated:", strings.Join(append(pull, "--dir", quote(name), "--state", quote(name+".state")), " ")},
 		{"As any TAXII client would:", "curl -sg -u " + quote(p.account.Name) + " -H 'Accept: application/taxii+json;version=2.1' " + quote(taxii)},
 	}
 }
