@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"os"
 	"reflect"
@@ -162,13 +161,16 @@ func writeError(w http.ResponseWriter, err error) {
 	case errors.As(err, &method):
 		w.Header().Set("Allow", method.allowed)
 	case errors.As(err, &slow):
-		w.Header().Set("Retry-After", seconds(slow.After))
+		w.Header().Set("Retry-After", auth.RetryAfter(slow.After))
 	case errors.As(err, &limit):
-		w.Header().Set("Retry-After", seconds(limit.RetryAfter()))
+		w.Header().Set("Retry-After", auth.RetryAfter(limit.RetryAfter()))
 	case status == http.StatusUnauthorized:
 		w.Header()["Www-Authenticate"] = auth.Challenge()
 	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
+	}
+	if x, ok := w.(interface{ Limited(by string) }); ok && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) {
+		x.Limited(body.Title)
 	}
 	writeJSON(w, status, body)
 }
@@ -181,9 +183,6 @@ func refusedText(err error) string {
 	}
 	return agreement.Refused(err)
 }
-
-// seconds writes a time as Retry-After has it: whole seconds, at least one (RFC 9110, section 10.2.3).
-func seconds(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }
 
 // statusOf returns the status of an error; an unknown one is the server's own failure.
 func statusOf(err error) int {

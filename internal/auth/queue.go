@@ -3,8 +3,10 @@ package auth
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -28,6 +30,9 @@ type SlowError struct{ After time.Duration }
 func (e *SlowError) Error() string {
 	return fmt.Sprintf("too many wrong passwords came for this user name or from this address; try again in %v, with the right one", e.After.Round(time.Second))
 }
+
+// RetryAfter writes a time as the Retry-After header has it: whole seconds, at least one (RFC 9110, section 10.2.3).
+func RetryAfter(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }
 
 // AddressKey returns the unit that counts as one address: an IPv4 address, or the /64 of an IPv6 address, which usually
 // belongs to one customer or machine.

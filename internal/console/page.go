@@ -174,7 +174,7 @@ func (p *page) fail(err error) {
 	}
 	var limit interface{ RetryAfter() time.Duration }
 	if errors.As(err, &limit) {
-		p.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(limit.RetryAfter().Seconds()))))
+		p.w.Header().Set("Retry-After", auth.RetryAfter(limit.RetryAfter()))
 	}
 	if err := p.show(f.Status, "error", f.Heading, f); err != nil {
 		p.Failed(p.r, err)

@@ -150,7 +150,7 @@ func (s *Server) refuse(x *request, r *http.Request, cause error) {
 		x.limit = e.Description
 	}
 	if wait := retryAfter(cause); wait > 0 {
-		x.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+		x.Header().Set("Retry-After", auth.RetryAfter(wait))
 	}
 	s.explain(x, r, status, &e)
 	e.ErrorID, e.HTTPStatus = x.id, strconv.Itoa(status)

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"runtime"
 	"sync"
@@ -200,6 +199,3 @@ func burst(rate float64) time.Duration {
 
 // generousRate is the default of Limits.AccountRate, requests a second.
 const generousRate = 2000
-
-// seconds is how Retry-After writes a time: whole seconds, at least one (RFC 9110, section 10.2.3).
-func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }

@@ -22,9 +22,12 @@ func (s *Server) serveMounted(h http.Handler, x *request, r *http.Request) {
 		return
 	}
 	connection := http.NewResponseController(x)
-	r.Body = s.pace(x, r)
+	body := s.pace(x, r)
+	r.Body = body
 	h.ServeHTTP(x, r)
-	connection.SetReadDeadline(time.Now().Add(drainTime))
+	if !body.late { // the answer to a late body would wait for the rest
+		connection.SetReadDeadline(time.Now().Add(drainTime))
+	}
 }
 
 // Stream is called when the answer of a mounted package has become a stream, which the package bounds: it no longer counts
@@ -33,6 +36,9 @@ func (s *Server) Stream() (ended func()) {
 	s.limiter.leave()
 	return s.limiter.enterAgain
 }
+
+// Limited notes for Config.Observed which limit a mounted package refused the request by.
+func (x *request) Limited(by string) { x.limit = by }
 
 // Enter admits a request to a mounted package, once the package has identified the caller: the request is held to the limits
 // of the account and its party, and logged under the account's name. w is the ResponseWriter that the package was given.

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -17,6 +19,7 @@ type pacedBody struct {
 	last       time.Time // no octet counts after it
 	deadline   time.Time // as it is set
 	read       int64
+	late       bool // its time passed before its end
 }
 
 // bodyGrace is the time before a body is held to its rate.
@@ -54,6 +57,7 @@ func (p *pacedBody) Read(b []byte) (int, error) {
 	if err == nil {
 		p.expect()
 	}
+	p.late = p.late || errors.Is(err, os.ErrDeadlineExceeded)
 	return n, err
 }
 
