@@ -148,7 +148,7 @@ func TestCheckFindsFlippedBytes(t *testing.T) {
 		f := openFlipped(t, path)
 		want := dumpOrFault(t, path)
 		found := 0
-		for range flips(1000) {
+		for range flips(250) {
 			at, undo := f.flip()
 			if got := dumpOrFault(t, path); got != want {
 				found++
@@ -159,7 +159,7 @@ func TestCheckFindsFlippedBytes(t *testing.T) {
 			runtime.GC() // it looks at every pointer that is left
 			undo()
 		}
-		t.Logf("%d of %d flips changed something", found, flips(1000))
+		t.Logf("%d of %d flips changed something", found, flips(250))
 	})
 }
 
@@ -169,7 +169,7 @@ func TestFlippedBytesUnderAnOpenCollectionAreSurvived(t *testing.T) {
 	inChild(t, func(path string) { makeWorld(t, path, 250) }, func(path string) {
 		f := openFlipped(t, path)
 		refused := 0
-		for n := range flips(300) {
+		for n := range flips(100) {
 			if n%2 == 0 {
 				_, undo := f.flip() // found when it is opened, or later
 				refused += useHarmed(t, path, func() {})

@@ -149,7 +149,7 @@ func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 func TestIdleConnectionsMakeRoomForNewOnes(t *testing.T) {
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--max-connections", "20")...).serving()
-	for range 200 {
+	for range 60 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ func TestEveryRouteTakesFromTheBudget(t *testing.T) {
 		t.Skip("it takes half a minute")
 	}
 	const memory = 32 << 20
-	s := accordtest.New(t, accordtest.WithLimits(server.Limits{Memory: memory, AccountMemory: memory / 2, AccountRate: 1e9, AnswerTime: 2 * time.Second, AnswerRate: 1 << 30}), accordtest.WithIndex())
+	s := accordtest.New(t, accordtest.WithLimits(server.Limits{Memory: memory, AccountMemory: memory / 2, AccountRate: 1e9, AnswerTime: time.Second, AnswerRate: 1 << 30}), accordtest.WithIndex())
 	large := bytes.Replace(accordtest.Indicator(9999, 0), []byte(`"description":"`), []byte(`"description":"`+strings.Repeat("x", 6<<20)), 1)
 	if a := s.Post("vendor", accordtest.Path("gsp"), large); a.Status != 202 || strings.Contains(string(a.Body), "failures") {
 		t.Fatalf("got %d %s", a.Status, a.Body)
@@ -116,13 +116,13 @@ func ask(s *accordtest.Server, parts []string, account, body string, slowly bool
 		io.WriteString(conn, "\r\n")
 	case len(parts) == 3:
 		fmt.Fprintf(conn, "Content-Type: application/json\r\nContent-Length: 90000000\r\n\r\n%s", body)
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 		return
 	default:
 		fmt.Fprintf(conn, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}
 	if slowly {
-		time.Sleep(time.Second)
+		time.Sleep(200 * time.Millisecond)
 	}
 	io.Copy(io.Discard, conn)
 }
