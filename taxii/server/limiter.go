@@ -167,8 +167,14 @@ func pause(ctx context.Context, d time.Duration) {
 // gcra is the generic cell rate algorithm: one number, the theoretical arrival time, decides whether a request conforms
 // to a rate with a burst. It needs no lock and no timer.
 type gcra struct {
-	arrival atomic.Int64 // theoretical arrival time of the next request, in nanoseconds since 1970
+	arrival atomic.Int64 // theoretical arrival time of the next request, see elapsed; 0: there was none
 }
+
+var started = time.Now()
+
+// elapsed is the time since the program's start in nanoseconds. A system's clock that is set back or ahead does not change it, or
+// accounts would be refused until the clock has caught up.
+func elapsed(now time.Time) int64 { return int64(now.Sub(started)) }
 
 // allow takes one request out of a rate a second, with a burst of as many as burst takes. When the request does not
 // conform it returns how long to wait, and takes nothing.
@@ -176,9 +182,12 @@ func (g *gcra) allow(now time.Time, rate float64) (wait time.Duration) {
 	interval := time.Duration(float64(time.Second) / rate)
 	tolerance := max(burst(rate), interval)
 	for {
-		arrival := g.arrival.Load()
-		from := max(arrival, now.Add(-tolerance).UnixNano())
-		if wait := time.Duration(from + int64(interval) - now.UnixNano()); wait > 0 {
+		arrival, at := g.arrival.Load(), elapsed(now)
+		from := at - int64(tolerance)
+		if arrival != 0 {
+			from = max(arrival, from)
+		}
+		if wait := time.Duration(from + int64(interval) - at); wait > 0 {
 			return wait
 		}
 		if g.arrival.CompareAndSwap(arrival, from+int64(interval)) {
