@@ -45,6 +45,7 @@ func (s *Server) deleteObject(c echo.Context) error {
 	if err != nil {
 		return fmt.Errorf("delete %s from %s: %w", id, col.ID(), err)
 	}
+	s.place(x, result.Place)
 	switch result.Outcomes[0].Kind {
 	case store.Removed:
 		if kept := result.Outcomes[0].Kept; kept > 0 {
