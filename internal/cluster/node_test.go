@@ -33,7 +33,8 @@ type fakeMachine struct {
 	mu     sync.Mutex
 	files  map[uuid.UUID][]store.Logged
 	closed map[uuid.UUID]bool
-	fails  error // of the next Apply
+	fails  error                      // of the next Apply
+	reads  func(message []byte) error // why a message cannot be read; nil: all can
 }
 
 func newFakeMachine() *fakeMachine {
@@ -48,6 +49,11 @@ func (f *fakeMachine) Apply(about uuid.UUID, messages []store.Logged) error {
 		return err
 	}
 	for _, m := range messages {
+		if f.reads != nil {
+			if err := f.reads(m.Message); err != nil {
+				return err
+			}
+		}
 		has := f.files[about]
 		repeated := slices.ContainsFunc(has, func(l store.Logged) bool { return bytes.Equal(l.Message, m.Message) })
 		if len(has) > 0 && m.Place <= has[len(has)-1].Place || repeated {
@@ -58,8 +64,14 @@ func (f *fakeMachine) Apply(about uuid.UUID, messages []store.Logged) error {
 	return nil
 }
 
-func (f *fakeMachine) Judge(error) Verdict { return Damaged }
-func (f *fakeMachine) Applied(uint64)      {}
+func (f *fakeMachine) Judge(err error) Verdict { return Folder{}.Judge(err) }
+func (f *fakeMachine) Applied(uint64)          {}
+
+func (f *fakeMachine) set(reads func([]byte) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads = reads
+}
 
 func (f *fakeMachine) Close(about uuid.UUID, _ error) error {
 	f.mu.Lock()
@@ -441,5 +453,50 @@ func TestADamagedLogKeepsANodeFromStarting(t *testing.T) {
 	var damage *raftlog.DamagedError
 	if !errors.As(err, &damage) || !strings.Contains(err.Error(), "join anew") {
 		t.Errorf("got %v, want that the log is damaged", err)
+	}
+}
+
+// C-11: a node that meets a message of a newer format than it reads stops, and says what it needs; the others go on, and with a newer
+// program it has everything. A program that does not read what the log has is not taken in.
+func TestANodeStopsAtAFormatThatItDoesNotRead(t *testing.T) {
+	t.Parallel()
+	c := newTestCluster(t, 3)
+	c.start(0, 1, 2)
+	c.writable(0, 1, 2)
+	about := uuid.New()
+	old := c.machines[2]
+	old.set(func(message []byte) error {
+		if bytes.HasPrefix(message, []byte("2")) {
+			return fmt.Errorf("%w: format 2", store.ErrMessage)
+		}
+		return nil
+	})
+	for k, text := range []string{"1 a", "1 b", "2 c", "1 d"} {
+		if err := c.propose(k%2, about, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.level(about, 4, 0, 1)
+	eventually(t, "the old program stops", func() bool { return c.nodes[2].Failed() != nil })
+	if got := old.texts(about); len(got) != 2 {
+		t.Errorf("the old program has applied %q, want what came before the newer format", got)
+	}
+	for what, err := range map[string]error{"a write": c.nodes[2].Writable(), "a question": c.nodes[2].Readable()} {
+		if err == nil || !strings.Contains(err.Error(), "format 2") {
+			t.Errorf("%s at the old program: got %v, want a sentence with the format", what, err)
+		}
+	}
+	c.stop(2)
+	c.start(2) // again the old program
+	eventually(t, "the old program stops again", func() bool { return c.nodes[2].Failed() != nil })
+	c.stop(2)
+	old.set(nil)
+	c.start(2) // the new one
+	c.level(about, 4, 0, 1, 2)
+
+	_, err := c.nodes[0].joinAnswer(t.Context(), &joinRequest{Version: "0.1", Format: 0})
+	var not *RefusedError
+	if !errors.As(err, &not) || !strings.Contains(err.Error(), "does not read") {
+		t.Errorf("an old program joins: got %v, want that it does not read the log", err)
 	}
 }
