@@ -27,6 +27,8 @@ type options struct {
 	rows   string
 	data   string // folder of real data
 	write  string // a folder with a document for each part
+	kills  int    // of the node that leads a cluster
+	base   string // an earlier program
 }
 
 // job is what every part receives.
@@ -43,7 +45,7 @@ type part struct {
 	run  func(context.Context, job) error
 }
 
-var parts = []part{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}, {"changes", changes}, {"search", searches}, {"live", lives}}
+var parts = []part{{"reads", reads}, {"writes", writes}, {"scale", scale}, {"mixed", mixed}, {"onward", onward}, {"changes", changes}, {"search", searches}, {"live", lives}, {"cluster", clusters}}
 
 func main() {
 	var o options
@@ -52,10 +54,12 @@ func main() {
 	flag.IntVar(&o.turns, "turns", 5, "turns of each subject; the median counts")
 	flag.IntVar(&o.scale, "scale", 1_000_000, "objects of the largest collection of the scale run, and of the search run; 10000000 takes a good half hour and 20 GB")
 	flag.DurationVar(&o.mixed, "mixed", time.Minute, "how long pollers and writers are at work together")
-	flag.StringVar(&o.only, "only", "", "some of reads, writes, scale, mixed, onward, changes, search, live, separated by commas; by default all of them")
+	flag.StringVar(&o.only, "only", "", "some of reads, writes, scale, mixed, onward, changes, search, live, cluster, separated by commas; by default all of them")
 	flag.StringVar(&o.rows, "rows", "", "of the reads, those rows whose name has this `TEXT`")
 	flag.StringVar(&o.data, "data", realData(), "a `FOLDER` with folders of STIX bundles; without it the generator's objects have to do")
 	flag.StringVar(&o.write, "write", "", "also put the tables between the markers of the documents in this `FOLDER`")
+	flag.IntVar(&o.kills, "kills", 20, "how often the node that leads the cluster is killed")
+	flag.StringVar(&o.base, "base", "", "an earlier program `FILE`: the cluster run compares a single server with it")
 	quick := flag.Bool("quick", false, "two or three minutes: one short turn each, 10,000 objects, no onward")
 	longest := flag.Duration("longest", 3*time.Hour, "stop the run after this time")
 	kind := flag.String("reference", "", "serve the files of -files from memory with `net/http or echo` (the program starts itself so)")
@@ -89,6 +93,7 @@ func (o *options) quicken() {
 		"turns": func() { o.turns = 1 },
 		"scale": func() { o.scale = 10_000 },
 		"mixed": func() { o.mixed = 10 * time.Second },
+		"kills": func() { o.kills = 3 },
 		"only":  func() { o.only = "reads,writes,scale,mixed" },
 	} {
 		if !given[name] {
@@ -111,6 +116,9 @@ func (o *options) check() error {
 	}
 	if o.turns < 1 || o.turn <= 0 || o.mixed <= 0 {
 		return errors.New("-turn, -turns and -mixed must be positive")
+	}
+	if o.kills < 1 {
+		return errors.New("-kills must be positive")
 	}
 	if o.scale < 1000 {
 		return fmt.Errorf("-scale %d: the smallest collection has 1000 objects", o.scale)
