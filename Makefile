@@ -85,6 +85,7 @@ RACE = ./store/... ./taxii/... $(addprefix ./internal/,auth budget delivery inde
 check: fmt staticcheck test browser
 	CGO_ENABLED=1 ACCORD_LOG_SEEDS=4 $(GO) test -race -short $(RACE)
 	$(MAKE) simulate
+	ACCORD_TORTURE=1 $(GO) test -run '^TestEveryFaultOfAClusterOnce$$' -count=1 -timeout 20m ./internal/torture
 	ACCORD_KILLS=40 $(GO) test -run '^TestAServerThatMirrorsPushesAndTellsIsKilled$$' -count=1 -timeout 10m ./cmd/accord
 
 # All tests under the race detector.
@@ -134,11 +135,13 @@ bench-layers:
 bin/bench:
 	@$(GO) build -o bin/bench ./internal/bench
 
-# Kills a server at work ROUNDS times and checks that nothing was lost.
+# Kills a server at work ROUNDS times and checks that nothing was lost. With NODES=3 a cluster, to which one fault is done in each
+# round: kills, pauses, partitions, members that change, bits flipped, full disks, failing syncs, power cuts, clocks.
+# TORTURE_FLAGS='-faults killed,clock -seed 7'; go run ./internal/torture -list lists the faults.
 ROUNDS ?= 200
 NODES ?= 1
 torture: build
-	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS) -nodes $(NODES)
+	$(GO) run ./internal/torture -accord bin/accord -rounds $(ROUNDS) -nodes $(NODES) $(TORTURE_FLAGS)
 
 # Whole clusters on a made-up clock and network, from SEEDS seeds: two processes, each with half of them.
 SEEDS ?= 10000

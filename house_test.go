@@ -92,6 +92,7 @@ var homes = []home{
 	{"github.com/cockroachdb/pebble/", "internal/index", "the index: an ordered store that joins what is written under one key"},
 	{"github.com/RoaringBitmap/roaring/", "internal/index", "sets of journal positions"},
 	{"golang.org/x/net/", "internal/index", "domain names in other scripts"},
+	{"github.com/anishathalye/porcupine", "internal/torture", "whether one order explains what clients saw"},
 	{"go.etcd.io/raft/", "internal/cluster internal/cluster/raftlog", "who has what of the log, and who leads"},
 	{"google.golang.org/protobuf/", "internal/cluster", "Raft's messages are in it"},
 	{"go.etcd.io/bbolt", "internal/cluster/raftlog store internal/delivery internal/verifiedbolt internal/console internal/bench", "the files, and sessions of the console; bench measures it beside what the store makes of it"},

@@ -6,73 +6,135 @@ import (
 	"fmt"
 	"log"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
-
-	"github.com/accord-taxii/accord/internal/accordtest"
 )
 
-// member is a node of a cluster: a data folder, and the server on it while it lives.
-type member struct {
-	name, data, address string
-
-	mu  sync.Mutex
-	now *process // guarded by mu; nil: it is dead
-}
-
-func (m *member) process() *process {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.now
-}
+// maxStaleness is that of the nodes: short, so that partitions exceed it.
+const maxStaleness = 5 * time.Second
 
 // herd is a cluster that is tortured.
 type herd struct {
 	*world
-	members []*member
+	network      *network
+	history      *history
+	instrumented string        // why the program has no clock and no disk to play with; "": it has
+	place        atomic.Uint64 // the latest that any answer has named
+	contended    atomic.Int64  // operations on objects that several clients share
+	named        int           // nodes that ever were
+	size         int           // nodes that are to be
 
 	asking     sync.Mutex
+	members    []*member     // guarded by asking
 	answered   time.Time     // guarded by asking: when something was acknowledged last
 	longest    time.Duration // guarded by asking: without an acknowledgement
-	events     int
-	unanswered int // guarded by asking
+	unanswered int           // guarded by asking
+	done       map[string]int
+	back       time.Duration // the longest that a node which was cut off has taken to take writes again
+	noticed    map[string]int
 }
 
-// tortureCluster kills and pauses nodes of a cluster, one, most or all of them at a time, while clients write to any of them and
-// pollers read from any of them. In the end nothing that was acknowledged may be missing on any node, and all are equal.
-func (t *torture) tortureCluster(nodes, events int) (err error) {
+// clusterTorture is what is done to a cluster.
+type clusterTorture struct {
+	nodes, rounds int
+	only          string // parts of names of faults, separated by commas
+	each          bool   // each fault once instead of rounds at random
+	plain         bool   // the program as it is
+}
+
+// tortureCluster does harm to a cluster while clients write to any of its nodes and pollers read from any of them. In the end nothing
+// that was acknowledged may be missing on any node, all are equal, and one order of events explains what clients saw.
+func (t *torture) tortureCluster(c clusterTorture) (err error) {
+	began := time.Now()
 	if t.dir, err = os.MkdirTemp("", "accord-torture-"); err != nil {
 		return err
 	}
-	h := &herd{}
-	if h.world, err = newWorld(t, filepath.Join(t.dir, "n1")); err != nil {
+	h := &herd{size: c.nodes, history: newHistory(), done: map[string]int{}, noticed: map[string]int{}, instrumented: "-plain is given"}
+	if !c.plain {
+		log.Print("building the program with a clock and a disk of its own (minutes, the first time)")
+		program, err := instrument(t.dir)
+		if h.instrumented = ""; err != nil {
+			h.instrumented = fmt.Sprintf("the program cannot be built with a clock and a disk of its own: %v", err)
+		} else {
+			t.program = program
+		}
+	}
+	if h.world, err = newWorld(t, t.dir+"/n1"); err != nil {
 		return err
 	}
+	h.network = newNetwork(h.owner)
 	defer func() {
-		for _, m := range h.members {
-			if p := m.process(); p != nil {
-				p.Cmd.Process.Signal(syscall.SIGCONT)
-				p.kill()
-			}
+		for _, m := range h.nodes() {
+			h.kill(m)
 		}
+		h.network.close()
 	}()
-	if err := h.gather(nodes); err != nil {
+	table, err := h.available(c.only)
+	if err != nil {
+		return err
+	}
+	if err := h.gather(c.nodes); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	var all sync.WaitGroup
+	all := h.clients(ctx, cancel)
+	for i := 0; ctx.Err() == nil && (c.each && i < len(table) || !c.each && i < c.rounds); i++ {
+		f := table[0]
+		if c.each {
+			f = table[i]
+		} else {
+			f = drawn(table, t.random)
+		}
+		if err := f.do(h, ctx); err != nil {
+			cancel(fmt.Errorf("%s: %w", f.name, err))
+		}
+		h.done[f.name]++
+	}
+	failed := context.Cause(ctx)
+	cancel(nil)
+	all.Wait()
+	if failed != nil {
+		for _, m := range h.nodes() {
+			if p := m.process(); p != nil {
+				log.Printf("the log of %s:\n%s", m.name, p.log())
+			}
+		}
+		return failed
+	}
+	operations, err := h.compare()
+	if err != nil {
+		return err
+	}
+	for _, f := range faults {
+		if n := h.done[f.name]; n > 0 {
+			fmt.Printf("| %s | %d |\n", f.name, n)
+		}
+	}
+	for what, n := range h.noticed {
+		fmt.Printf("%s: %d\n", what, n)
+	}
+	fmt.Printf("%d kills among them; %d envelopes, %d deletions and %d versions acknowledged; %d writes not answered or refused; %d operations on shared objects explained by one order; "+
+		"longest time without an acknowledgement %v; a node that was cut off takes writes again after at most %v; nothing lost, nothing doubled, all nodes equal; took %v\n",
+		t.kills, t.envelopes, t.deletions, len(h.acknowledged), h.unanswered, operations, h.longest.Round(time.Millisecond), h.back.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	for _, m := range h.nodes() {
+		h.unmount(m)
+	}
+	return os.RemoveAll(t.dir)
+}
+
+// clients starts all clients. Each of their requests goes to a random node.
+func (h *herd) clients(ctx context.Context, cancel context.CancelCauseFunc) *sync.WaitGroup {
+	all := new(sync.WaitGroup)
 	work := func(do func(context.Context, *process, *rand.Rand) error) {
-		random := rand.New(rand.NewPCG(t.random.Uint64(), 3))
+		random := rand.New(rand.NewPCG(h.t.random.Uint64(), 3))
 		all.Go(func() {
 			for ctx.Err() == nil {
-				p := h.members[random.IntN(nodes)].process()
+				list := h.nodes()
+				p := list[random.IntN(len(list))].process()
 				if p == nil {
 					time.Sleep(5 * time.Millisecond)
 					continue
@@ -98,28 +160,15 @@ func (t *torture) tortureCluster(nodes, events int) (err error) {
 	for _, o := range h.pollers {
 		work(func(ctx context.Context, p *process, _ *rand.Rand) error { return o.poll(ctx, p) })
 	}
-	for h.events < events && ctx.Err() == nil {
-		if err := h.harm(ctx); err != nil {
-			cancel(err)
-		}
+	for i := range 6 {
+		work(func(ctx context.Context, p *process, random *rand.Rand) error { return h.contend(ctx, i, p, random) })
 	}
-	failed := context.Cause(ctx)
-	cancel(nil)
-	all.Wait()
-	if failed != nil {
-		return failed
-	}
-	if err := h.compare(); err != nil {
-		return err
-	}
-	log.Printf("%d kills and pauses; %d envelopes, %d deletions and %d versions acknowledged; %d writes were not answered or refused; longest time without an acknowledgement %v; nothing lost, nothing doubled, all nodes equal",
-		h.events, t.envelopes, t.deletions, len(h.acknowledged), h.unanswered, h.longest.Round(time.Millisecond))
-	return os.RemoveAll(t.dir)
+	return all
 }
 
 // unready reports whether a node gave no answer, or said that it cannot: the cluster allows both.
 func unready(err error) bool {
-	return errors.Is(err, errGone) || err != nil && strings.Contains(err.Error(), "got 503")
+	return errors.Is(err, errGone) || err != nil && (strings.Contains(err.Error(), "got 503") || strings.Contains(err.Error(), "got 507"))
 }
 
 // note counts how long nothing is acknowledged.
@@ -134,116 +183,6 @@ func (h *herd) note(err error) {
 	h.answered = time.Now()
 }
 
-// gather makes a cluster.
-func (h *herd) gather(nodes int) error {
-	program := h.t.program
-	for i := range nodes {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		name := fmt.Sprintf("n%d", i+1)
-		m := &member{name: name, data: filepath.Join(h.t.dir, name), address: l.Addr().String()}
-		l.Close()
-		h.members = append(h.members, m)
-		if i == 0 {
-			os.Setenv("PW", password)
-			err = errors.Join(command(program, "apply", "-f", h.apply, "--data", m.data), command(program, "cluster", "init", "--node", name, "--data", m.data))
-		} else {
-			var token []byte
-			if token, err = exec.Command(program, "cluster", "invite", "--node", name, "--data", h.members[0].data).Output(); err == nil {
-				err = command(program, "cluster", "join", strings.TrimSpace(string(token)), "--data", m.data)
-			}
-		}
-		if err == nil {
-			err = h.revive(m)
-		}
-		if err != nil {
-			return fmt.Errorf("the node %s: %w", name, err)
-		}
-	}
-	return h.well()
-}
-
-// revive starts a node that is dead.
-func (h *herd) revive(m *member) error {
-	cmd := exec.Command(h.t.program, accordtest.ServeArgs(m.data, "--no-index", "--cluster-listen", m.address)...)
-	cmd.Env = append(os.Environ(), "PW="+password)
-	started, err := accordtest.StartProcess(cmd, nil)
-	if err != nil {
-		return err
-	}
-	p := &process{started, newClient()}
-	if err := p.Listening(); err != nil {
-		p.kill()
-		return err
-	}
-	m.mu.Lock()
-	m.now = p
-	m.mu.Unlock()
-	return nil
-}
-
-// well waits until every node says that nothing is wrong.
-func (h *herd) well() error {
-	until := time.Now().Add(2 * time.Minute)
-	for _, m := range h.members {
-		for {
-			out, err := exec.Command(h.t.program, "cluster", "list", "--data", m.data).CombinedOutput()
-			if err == nil && !strings.Contains(string(out), "joining") {
-				break
-			}
-			if time.Now().After(until) {
-				return fmt.Errorf("the cluster does not come to rest: %s", out)
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
-	return nil
-}
-
-// harm does one thing to the cluster, and waits a while.
-func (h *herd) harm(ctx context.Context) error {
-	r := h.t.random
-	victims := []*member{h.members[r.IntN(len(h.members))]}
-	switch n := r.IntN(20); {
-	case n < 4: // it is only paused
-		h.events++
-		if p := victims[0].process(); p != nil {
-			p.Cmd.Process.Signal(syscall.SIGSTOP)
-			wait(ctx, time.Duration(r.IntN(3000))*time.Millisecond)
-			p.Cmd.Process.Signal(syscall.SIGCONT)
-		}
-		wait(ctx, time.Duration(r.IntN(1500))*time.Millisecond)
-		return nil
-	case n < 6:
-		victims = append(victims, h.members[r.IntN(len(h.members))])
-	case n < 7:
-		victims = h.members
-	}
-	for _, m := range victims {
-		m.mu.Lock()
-		p := m.now
-		m.now = nil
-		m.mu.Unlock()
-		if p != nil {
-			p.kill()
-			h.events++
-			h.t.kills++
-		}
-	}
-	wait(ctx, time.Duration(r.IntN(2000))*time.Millisecond)
-	for _, m := range victims {
-		if m.process() == nil {
-			if err := h.revive(m); err != nil {
-				return fmt.Errorf("the node %s does not start: %w", m.name, err)
-			}
-		}
-	}
-	wait(ctx, time.Duration(r.IntN(1500))*time.Millisecond)
-	return nil
-}
-
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -251,54 +190,72 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// compare looks for everything that was acknowledged on every node, has the pollers read to the end, and compares the nodes.
-func (h *herd) compare() error {
+// compare looks for everything that was acknowledged on every node, has the pollers read to the end, compares the nodes, and checks
+// what clients saw.
+func (h *herd) compare() (operations int, err error) {
+	h.network.set(nil)
 	if err := h.well(); err != nil {
-		return err
+		return 0, err
 	}
-	time.Sleep(2 * time.Second) // releases and retention come to their end
+	if err := h.released(h.nodes()[0].process()); err != nil {
+		return 0, err
+	}
 	if err := h.well(); err != nil {
-		return err
+		return 0, err
 	}
-	for _, m := range h.members {
+	for _, m := range h.nodes() {
 		p := m.process()
 		if err := h.look(p); err != nil {
-			return fmt.Errorf("on %s: %w", m.name, err)
+			return 0, fmt.Errorf("on %s: %w", m.name, err)
 		}
 		for _, o := range h.pollers {
 			if err := o.complete(p); err != nil {
-				return fmt.Errorf("on %s: %w", m.name, err)
+				return 0, fmt.Errorf("on %s: %w", m.name, err)
+			}
+			there, err := manifest(p, o.collection)
+			if err == nil {
+				err = checkPages(o.collection, o.pages, there, h.deletable)
+			}
+			if err != nil {
+				return 0, fmt.Errorf("on %s: %w", m.name, err)
 			}
 		}
 	}
 	heads := map[string]string{}
-	for _, m := range h.members {
+	for _, m := range h.nodes() {
 		for _, name := range []string{"source", "target", "alone"} {
-			out, err := exec.Command(h.t.program, "audit", "checkpoint", "--agreement", name, "--data", m.data).Output()
+			out, err := output(h.t.program, "audit", "checkpoint", "--agreement", name, "--data", m.data)
 			if err != nil {
-				return fmt.Errorf("the head of %s on %s: %w", name, m.name, err)
+				return 0, fmt.Errorf("the head of %s on %s: %w", name, m.name, err)
 			}
-			lines := strings.SplitN(string(out), "\n", 4)
+			lines := strings.SplitN(out, "\n", 4)
 			if len(lines) < 4 {
-				return fmt.Errorf("the head of %s on %s: %s", name, m.name, out)
+				return 0, fmt.Errorf("the head of %s on %s: %s", name, m.name, out)
 			}
 			head := lines[1] + " " + lines[2] // size and root
 			if want, ok := heads[name]; ok && want != head {
-				return fmt.Errorf("the head of %s is %s on %s, and %s elsewhere", name, head, m.name, want)
+				return 0, fmt.Errorf("the head of %s is %s on %s, and %s elsewhere", name, head, m.name, want)
 			}
 			heads[name] = head
 		}
 	}
-	for _, m := range h.members {
+	for _, m := range h.nodes() {
 		if err := m.process().Terminate(); err != nil {
-			return fmt.Errorf("stop %s: %w", m.name, err)
+			return 0, fmt.Errorf("stop %s: %w", m.name, err)
 		}
 		m.mu.Lock()
 		m.now = nil
 		m.mu.Unlock()
 		if err := command(h.t.program, "check", "--data", m.data); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return h.history.check()
+}
+
+// deletable reports whether a version may have been deleted, and added again.
+func (h *herd) deletable(v version) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return v.collection != alone || h.deleted[version{collection: v.collection, id: v.id}] || strings.HasPrefix(v.id, contendedPrefix)
 }

@@ -17,7 +17,12 @@ func main() {
 	rounds := flag.Int("rounds", 200, "how often it is killed")
 	life := flag.Int("life", 25, "rounds with one data folder")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
-	nodes := flag.Int("nodes", 1, "with 3 or more: nodes of a cluster, which are killed and paused, one, most or all at a time, in so many rounds")
+	nodes := flag.Int("nodes", 1, "with 3 or more: nodes of a cluster, to which one of the faults is done in each round")
+	var c clusterTorture
+	flag.StringVar(&c.only, "faults", "", "with -nodes: only faults whose names contain one of these words, separated by commas")
+	flag.BoolVar(&c.each, "each", false, "with -nodes: each fault once, instead of -rounds at random")
+	flag.BoolVar(&c.plain, "plain", false, "with -nodes: the program as it is, without faults of clocks and of power")
+	list := flag.Bool("list", false, "list the faults of a cluster")
 	attack := flag.Duration("attack", 0, "instead of killing, measure honest clients for so long during each of several attacks")
 	only := flag.String("only", "", "with -attack: only the attacks whose names contain this, beside none")
 	as := flag.Int("as", -1, "attack the server at -at like the attack of that number (the program starts itself so)")
@@ -25,6 +30,12 @@ func main() {
 	flag.Parse()
 	if *as >= 0 {
 		attackers(*as, *at)
+		return
+	}
+	if *list {
+		for _, f := range faults {
+			fmt.Println(f.name)
+		}
 		return
 	}
 	t.random = rand.New(rand.NewPCG(*seed, 1))
@@ -36,7 +47,8 @@ func main() {
 		return
 	}
 	if *nodes > 1 {
-		if err := t.tortureCluster(*nodes, *rounds); err != nil {
+		c.nodes, c.rounds = *nodes, *rounds
+		if err := t.tortureCluster(c); err != nil {
 			log.Printf("FAILED after %d kills: %v", t.kills, err)
 			log.Printf("the data folders are kept: %s", t.dir)
 			os.Exit(1)

@@ -14,6 +14,7 @@ type poller struct {
 	collection string
 	after      string
 	seen       map[version]string // date_added
+	pages      []shown            // that had records
 }
 
 type record struct {
@@ -41,6 +42,9 @@ func (o *poller) poll(ctx context.Context, p *process) error {
 	var got page
 	if err := json.Unmarshal(body, &got); err != nil || status != http.StatusOK {
 		return fmt.Errorf("GET %s: got %d %.300s", query, status, body)
+	}
+	if len(got.Objects) > 0 {
+		o.pages = append(o.pages, shown{o.after, got.Objects})
 	}
 	for _, r := range got.Objects {
 		if r.DateAdded <= o.after {

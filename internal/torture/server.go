@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/taxii"
 )
 
 // process is the server, running.
@@ -61,12 +63,20 @@ var errGone = errors.New("no answer")
 
 // ask sends a request. Without an answer the error is errGone: what was asked may have been done, or not.
 func (p *process) ask(ctx context.Context, method, path string, body []byte) (int, http.Header, []byte, error) {
+	return p.askAt(ctx, method, path, body, 0)
+}
+
+// askAt is like ask, of a node that has everything up to a place of the log.
+func (p *process) askAt(ctx context.Context, method, path string, body []byte, place uint64) (int, http.Header, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, p.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, err
 	}
 	req.SetBasicAuth("tool", password)
 	req.Header.Set("Accept", "application/taxii+json;version=2.1")
+	if place > 0 {
+		req.Header.Set(taxii.HeaderPlace, strconv.FormatUint(place, 10))
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/taxii+json;version=2.1")
 	}
