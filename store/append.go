@@ -48,6 +48,7 @@ type preparedBatch struct {
 
 	adds, deletes, administers bool // what the actor needs the right to
 	onBehalf                   bool
+	address                    string
 }
 
 type preparedChange struct {
@@ -70,7 +71,7 @@ type Facts struct {
 
 // prepare checks a batch and hashes its objects. It runs in the caller's goroutine, in parallel with other callers.
 func (c *Collection) prepare(b Batch) (preparedBatch, error) {
-	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, refused: b.Refused, onBehalf: b.OnBehalf, follow: b.Follower, changes: make([]preparedChange, len(b.Changes))}
+	p := preparedBatch{actor: b.Actor, terms: b.Terms, status: b.Status, refused: b.Refused, onBehalf: b.OnBehalf, address: b.Address, follow: b.Follower, changes: make([]preparedChange, len(b.Changes))}
 	for i, ch := range b.Changes {
 		change, err := c.prepareChange(ch)
 		if err != nil {

@@ -347,7 +347,7 @@ func TestRebuildMakesTheSameIndexes(t *testing.T) {
 		w.do(t, col, m)
 	}
 	want := dump(t, col)
-	err := col.db.Update(func(tx *bolt.Tx) error { // lose some, harm some
+	err := col.file.Load().db.Update(func(tx *bolt.Tx) error { // lose some, harm some
 		return errors.Join(tx.DeleteBucket(bucketOrder), tx.DeleteBucket(bucketVersions), tx.DeleteBucket(bucketHashes),
 			tx.Bucket(bucketMeta).Put(keyStats, []byte{1}), tx.Bucket(bucketByType).Put([]byte("stray"), nil))
 	})

@@ -194,7 +194,7 @@ func (q *commitQueue) transactLog(groups []*loggedGroup) (*terms, error) {
 	if q.broken != nil {
 		return nil, q.broken
 	}
-	tx, err := q.c.db.Begin()
+	tx, err := q.c.begin()
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -227,7 +227,7 @@ func (q *commitQueue) transactLog(groups []*loggedGroup) (*terms, error) {
 			return nil, err
 		}
 	}
-	q.c.db.AllocSize = growth(tx.Size())
+	tx.DB().AllocSize = growth(tx.Size())
 	if err := tx.Commit(); err != nil {
 		q.examine(before, err)
 		return nil, &commitError{err}

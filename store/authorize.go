@@ -9,22 +9,35 @@ import (
 	"github.com/accord-taxii/accord/stix"
 )
 
+// authority is who makes a batch, from where, and by what right.
+type authority struct {
+	by                    Actor
+	address               string // "": not by a request of an account
+	administers, onBehalf bool
+}
+
 // authorize says why the author of a batch may not make it, by accord.db as it is now. Authors that are no accounts, such as
 // the operator at the machine, were given their rights elsewhere.
-func (s *Store) authorize(by Actor, administers, onBehalf bool) error {
-	contents := s.now.Load()
+func (s *Store) authorize(a authority) error {
+	contents, by := s.now.Load(), a.by
 	if by.Account == "" || contents == nil {
 		return nil
 	}
 	account, known := contents.registry.Account(string(by.Account))
 	switch {
+	case !known && contents.deleted[string(by.Account)]:
+		return &RejectedError{by.Account, "was deleted"}
 	case !known:
 		return nil
 	case account.Disabled:
 		return &RejectedError{by.Account, "is disabled"}
-	case (administers || onBehalf) && !account.Operator:
+	case account.Expired(s.opts.Now()):
+		return &RejectedError{by.Account, "has expired"}
+	case a.address != "" && account.Bounds(a.address, s.opts.Now()) != nil:
+		return &RejectedError{by.Account, "may not be used from this address"}
+	case (a.administers || a.onBehalf) && !account.Operator:
 		return &RejectedError{by.Account, "is no operator"}
-	case by.Party != "" && !onBehalf && account.Party != string(by.Party):
+	case by.Party != "" && !a.onBehalf && account.Party != string(by.Party):
 		return &RejectedError{by.Account, "no longer belongs to the party " + string(by.Party)}
 	}
 	return nil

@@ -191,7 +191,7 @@ func holdWriters(ctx context.Context, cols []*Collection) (release func(), err e
 		if col.opts.ReadOnly {
 			continue
 		}
-		tx, err := col.db.Begin()
+		tx, err := col.begin()
 		if err != nil {
 			return release, fmt.Errorf("stop writers of collection %s: %w", col.ID(), err)
 		}
@@ -210,7 +210,9 @@ func (m *moment) add(name string, db *verifiedbolt.DB) error {
 }
 
 func (m *moment) addCollection(col *Collection) error {
-	if err := m.add(path.Join(agreementsName, col.ID().String()+".db"), col.db); err != nil {
+	file := col.use()
+	defer file.leave()
+	if err := m.add(path.Join(agreementsName, col.ID().String()+".db"), file.db); err != nil {
 		return err
 	}
 	var f stats

@@ -22,8 +22,8 @@ type Actor struct {
 // than Batch.Terms, or another turn than FollowerUpdate.Turn. Nothing of it has happened; the caller plans again.
 var ErrStale = errors.New("the batch was planned on a state that has changed")
 
-// RejectedError is the error of Append for a batch whose account may no longer do what the batch does: it is disabled,
-// belongs to another party, or is no operator.
+// RejectedError is the error of Append for a batch whose account may no longer do what the batch does: it is disabled, deleted,
+// expired or bound to other networks, belongs to another party, or is no operator.
 type RejectedError struct {
 	Account agreement.AccountName
 	Reason  string
@@ -50,6 +50,10 @@ type Batch struct {
 
 	// OnBehalf says that the account is an operator's, who acts for the party.
 	OnBehalf bool
+
+	// Address is where the account's request came from: an account that is bound to networks is rejected outside them. "" is
+	// asked nothing.
+	Address string
 
 	// Follower, when set, is the progress of a follower, stored in the same transaction.
 	Follower *FollowerUpdate

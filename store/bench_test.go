@@ -36,12 +36,12 @@ func filled(b *testing.B, n int) *Collection {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { col.close() })
-	col.db.NoSync = true
+	col.file.Load().db.NoSync = true
 	for i := 0; i < n; i += 100 {
 		mustAppend(b, col, hundred(b, i)...)
 	}
-	col.db.NoSync = false
-	if err := col.db.Sync(); err != nil {
+	col.file.Load().db.NoSync = false
+	if err := col.file.Load().db.Sync(); err != nil {
 		b.Fatal(err)
 	}
 	return col
@@ -161,7 +161,7 @@ func TestFileSize(t *testing.T) {
 		t.Skip("writes 20 MB")
 	}
 	col := newCollection(t, collectionOptions{})
-	col.db.NoSync = true
+	col.file.Load().db.NoSync = true
 	const n = 20_000
 	for i := 0; i < n; i += 100 {
 		list := make([]string, 100)
@@ -176,7 +176,7 @@ func TestFileSize(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	info, err := os.Stat(col.db.Path())
+	info, err := os.Stat(col.file.Load().db.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func bucketSizes(t testing.TB, col *Collection) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := col.db.Stats()
+	s := col.file.Load().db.Stats()
 	fmt.Fprintf(&out, "free pages: %d, pending %d of %d bytes\n", s.FreePageN, s.PendingPageN, pageSize)
 	return out.String()
 }

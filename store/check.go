@@ -21,7 +21,9 @@ func (c *Collection) Check(ctx context.Context) (faults []string, err error) {
 
 // check is Check that also returns remarks: what an older version of this program left, and this one would not do.
 func (c *Collection) check(ctx context.Context) (faults, remarks []string, err error) {
-	err = c.view(func(tx *bolt.Tx) (err error) {
+	f := c.use()
+	defer f.leave()
+	err = f.db.View(func(tx *bolt.Tx) (err error) {
 		k := &checking{collection: c, tx: tx, ctx: ctx}
 		defer func() {
 			// bbolt panics on damaged pages, or reads addresses outside the file.
@@ -31,9 +33,9 @@ func (c *Collection) check(ctx context.Context) (faults, remarks []string, err e
 			faults, remarks = k.faults, k.remarks
 		}()
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-		return k.all(c.db)
+		return k.all(f.db)
 	})
-	if err != nil {
+	if err = closedError(err); err != nil {
 		return nil, nil, fmt.Errorf("check collection %s: %w", c.id, err)
 	}
 	return faults, remarks, nil

@@ -86,7 +86,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 			}
 			mustAppend(t, col, Change{Remove: &Removal{ID: testID("url", 1)}})
 			mustBeSound(t, col)
-			if err := col.db.Update(row.harm); err != nil {
+			if err := col.file.Load().db.Update(row.harm); err != nil {
 				t.Fatal(err)
 			}
 			faults, err := col.Check(context.Background())

@@ -110,7 +110,7 @@ func TestAFolderOfAClusterIsOpenedWithItsLogOnly(t *testing.T) {
 	l := newMemoryLog(0)
 	n := openNode(t, dir, l, Options{}, nil)
 	col, _ := n.Collection("gsp")
-	file := col.db.Path()
+	file := col.file.Load().db.Path()
 	added := add(t, col, address(testID("url", 3), "b"))
 	l.end()
 	n.settle(t)
@@ -387,7 +387,7 @@ func TestWhatCannotBeAppliedStopsTheFile(t *testing.T) {
 			good := messageOf(t, col, uuid.UUID{1}, testEpoch, nil, Batch{Actor: vendor, Changes: additions(t, address(testID("url", 1), "a"))})
 			m := messageOf(t, col, uuid.UUID{2}, testEpoch, nil, follower)
 			if row.harm == nil {
-				err := col.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketCursors).Put([]byte("f"), []byte("no checksum")) })
+				err := col.file.Load().db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketCursors).Put([]byte("f"), []byte("no checksum")) })
 				if err != nil {
 					t.Fatal(err)
 				}

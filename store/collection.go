@@ -44,7 +44,7 @@ var ErrNoEntry = errors.New("the journal has no such entry")
 
 // Collection is one agreement's file, open. Its methods may be called from several goroutines.
 type Collection struct {
-	db     *verifiedbolt.DB
+	file   atomic.Pointer[openFile] // see use, begin, view and update
 	id     uuid.UUID
 	opts   collectionOptions
 	format uint64
@@ -62,6 +62,10 @@ type Collection struct {
 	closing       chan struct{}
 	closed        sync.Once
 
+	replacing sync.Mutex            // held while the file is replaced
+	ended     bool                  // guarded by replacing: the file is not replaced any more
+	doubt     atomic.Pointer[error] // why nothing more is written; nil: it is
+
 	placed   placeMark     // of the last message in the file, in a cluster
 	logClock atomic.Uint64 // latest clock reading of those, in microseconds
 }
@@ -72,7 +76,7 @@ type collectionOptions struct {
 
 	// Authorize says why the author of a batch may not make it, as accord.db knows; nil: everyone may. It is asked right
 	// before the batch goes into a transaction, and must not wait for anything.
-	Authorize func(by Actor, administers, onBehalf bool) error
+	Authorize func(authority) error
 
 	// Identities returns the identity that a party declares; nil: none does.
 	Identities func(agreement.PartyName) stix.ID
@@ -171,7 +175,7 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	c := &Collection{db: db, opts: opts, lengthChanged: make(chan struct{}), closing: make(chan struct{})}
+	c := collectionOf(db, opts)
 	c.revision.Store(firstRevision.Add(1) << 32)
 	if err := db.View(c.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
@@ -194,6 +198,12 @@ func openCollection(path string, opts collectionOptions) (*Collection, error) {
 	return c, nil
 }
 
+func collectionOf(db *verifiedbolt.DB, opts collectionOptions) *Collection {
+	c := &Collection{opts: opts, lengthChanged: make(chan struct{}), closing: make(chan struct{})}
+	c.file.Store(newOpenFile(db))
+	return c
+}
+
 // enterCluster makes sure that the file of a folder in a cluster has its place in the log, and that no other has.
 func (c *Collection) enterCluster() error {
 	in := c.format == loggedCollectionFormat
@@ -209,12 +219,12 @@ func (c *Collection) enterCluster() error {
 		c.opts.noted = new(placeMark)
 	}
 	if !in {
-		if err := c.db.Update(func(tx *bolt.Tx) error { return enterLog(tx, bucketMeta, loggedCollectionFormat) }); err != nil {
+		if err := c.update(func(tx *bolt.Tx) error { return enterLog(tx, bucketMeta, loggedCollectionFormat) }); err != nil {
 			return err
 		}
 		c.format = loggedCollectionFormat
 	}
-	return c.db.View(func(tx *bolt.Tx) error {
+	return c.view(func(tx *bolt.Tx) error {
 		l, err := readLogState(tx)
 		if err == nil {
 			c.placed.set(l.place)
@@ -329,11 +339,14 @@ func currentTerms(tx *bolt.Tx) (*terms, error) {
 // close ends writing and closes the file. Batches that wait get ErrClosed, those in a transaction are finished.
 func (c *Collection) close() error {
 	c.closed.Do(func() { close(c.closing) })
+	c.replacing.Lock()
+	c.ended = true
+	c.replacing.Unlock()
 	c.newest.Store(unknownNewest)
 	if c.queue != nil {
 		c.queue.close()
 	}
-	if err := c.db.Close(); err != nil {
+	if err := c.file.Load().db.Close(); err != nil {
 		return fmt.Errorf("close collection %s: %w", c.id, err)
 	}
 	return nil
@@ -364,15 +377,6 @@ var firstRevision atomic.Uint64
 func (c *Collection) Revision() (revision uint64, settled bool) {
 	revision = c.revision.Load()
 	return revision, revision%2 == 0
-}
-
-// view runs fn in a read transaction.
-func (c *Collection) view(fn func(*bolt.Tx) error) error {
-	err := c.db.View(fn)
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return ErrClosed
-	}
-	return err
 }
 
 // Stats are counts kept beside the data, so that reading them costs nothing.

@@ -189,7 +189,7 @@ func (q *commitQueue) authorized(ps []*pendingBatch) []*pendingBatch {
 	}
 	rest := ps[:0]
 	for _, p := range ps {
-		if err := ask(p.batch.actor, p.batch.administers, p.batch.onBehalf); err != nil {
+		if err := ask(authority{p.batch.actor, p.batch.address, p.batch.administers, p.batch.onBehalf}); err != nil {
 			p.finish(nil, err)
 			continue
 		}
@@ -246,7 +246,7 @@ func (q *commitQueue) transact(ps []*pendingBatch) (groupResult, error) {
 	if q.broken != nil {
 		return groupResult{}, q.broken
 	}
-	tx, err := q.c.db.Begin()
+	tx, err := q.c.begin()
 	if err != nil {
 		return groupResult{}, fmt.Errorf("begin: %w", err)
 	}
@@ -264,7 +264,7 @@ func (q *commitQueue) transact(ps []*pendingBatch) (groupResult, error) {
 	if err != nil {
 		return groupResult{}, err
 	}
-	q.c.db.AllocSize = growth(tx.Size())
+	tx.DB().AllocSize = growth(tx.Size())
 	if err := tx.Commit(); err != nil {
 		q.examine(before, err)
 		return groupResult{}, &commitError{err}

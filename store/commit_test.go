@@ -120,7 +120,7 @@ func TestAPollerMissesNothing(t *testing.T) { // T-093, T-097
 // Many who append at once share transactions.
 func TestAppendsAreCommittedTogether(t *testing.T) {
 	col := newCollection(t, collectionOptions{})
-	hold, err := col.db.Begin() // as a transaction in progress
+	hold, err := col.file.Load().db.Begin() // as a transaction in progress
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestAppendStopsWithItsContext(t *testing.T) {
 	if _, err := col.Append(ctx, Batch{Changes: additions(t, address(testID("url", 1), "x"))}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
-	hold, err := col.db.Begin()
+	hold, err := col.file.Load().db.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}

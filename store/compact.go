@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -18,8 +19,27 @@ import (
 
 // Compacted is a file that was written anew without the space that it had left over.
 type Compacted struct {
-	Name          agreement.Name
-	Before, After int64 // bytes
+	Name   agreement.Name `json:"agreement"`
+	Before int64          `json:"bytes_before"`
+	After  int64          `json:"bytes_after"`
+
+	// Pause is how long writers waited for it; 0 when no server had the folder open.
+	Pause time.Duration `json:"pause_ns"`
+}
+
+// compactSuffix ends the name of a file that is being written in the place of another.
+const compactSuffix = ".compact"
+
+// removeCompactions removes what compactions that were broken off have left. The caller has the folder's lock.
+func removeCompactions(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, agreementsName, "*.db"+compactSuffix))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		return fmt.Errorf("remove what a compaction left: %w", err)
+	}
+	return nil
 }
 
 // CompactFolder writes the files of agreements anew, without free pages and with full ones, and tells of each. The new file is
@@ -59,7 +79,7 @@ func CompactFolder(ctx context.Context, dir string, names []agreement.Name, repo
 // compactFile compacts one file in its place.
 func compactFile(ctx context.Context, path string, l Listed) (c Compacted, err error) {
 	c.Name = l.Name
-	fresh := path + ".compact"
+	fresh := path + compactSuffix
 	defer os.Remove(fresh)
 	if err := compactInto(ctx, path, fresh, l); err != nil {
 		return c, err
@@ -135,7 +155,7 @@ func sameHistory(ctx context.Context, path, fresh string) error {
 		return err
 	}
 	if size != newSize || root != newRoot {
-		return errors.New("the copy has another journal than the file; the file is as it was")
+		return errOtherJournal
 	}
 	faults, err := is.Check(ctx)
 	if err == nil && len(faults) > 0 {

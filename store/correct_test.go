@@ -121,11 +121,11 @@ func TestACorrectionIsTwoEntries(t *testing.T) {
 	if text, ok, err := col.ObjectAt(old.Position); ok || err != nil {
 		t.Errorf("the old text is still there: %s, %v", text, err)
 	}
-	if err := sweepFile(t.Context(), col.db, bucketMeta); err != nil {
+	if err := sweepFile(t.Context(), col.file.Load().db, bucketMeta); err != nil {
 		t.Fatal(err)
 	}
 	var file bytes.Buffer
-	if err := col.db.View(func(tx *bolt.Tx) error { _, err := tx.WriteTo(&file); return err }); err != nil {
+	if err := col.file.Load().db.View(func(tx *bolt.Tx) error { _, err := tx.WriteTo(&file); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(file.Bytes(), []byte("OLDTEXT")) {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeUntilKilled appends and deletes from several goroutines, sweeps all the time, and prints what has been acknowledged,
+// writeUntilKilled appends and deletes from several goroutines, sweeps and compacts all the time, and prints what has been acknowledged,
 // a line each.
 func writeUntilKilled(path string, out io.Writer) error {
 	col, err := openCollection(path, collectionOptions{})
@@ -46,7 +46,13 @@ func writeUntilKilled(path string, out io.Writer) error {
 	failed := make(chan error, 5)
 	go func() {
 		for {
-			if err := sweepFile(context.Background(), col.db, bucketMeta); err != nil {
+			file := col.use()
+			err := sweepFile(context.Background(), file.db, bucketMeta)
+			file.leave()
+			if err == nil {
+				_, err = col.compact(context.Background(), path, func(string) {})
+			}
+			if err != nil {
 				failed <- err
 				return
 			}

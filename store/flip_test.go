@@ -200,7 +200,7 @@ func useHarmed(t *testing.T, path string, harm func()) (refused int) {
 	if err != nil {
 		return 1
 	}
-	col.db.NoSync = true
+	col.file.Load().db.NoSync = true
 	harm()
 	try := func(err error) {
 		if err != nil {

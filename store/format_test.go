@@ -198,7 +198,7 @@ func TestAWrongBitInWhatFollowersKeepIsNoticed(t *testing.T) {
 			for bit := range 8 * len(kept) {
 				harmed := append([]byte(nil), kept...)
 				harmed[bit/8] ^= 1 << (bit % 8)
-				err := col.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(row.bucket).Put(row.key, harmed) })
+				err := col.file.Load().db.Update(func(tx *bolt.Tx) error { return tx.Bucket(row.bucket).Put(row.key, harmed) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -217,7 +217,7 @@ func TestAWrongBitInWhatFollowersKeepIsNoticed(t *testing.T) {
 func TestACursorThatIsCutShortIsNoCursor(t *testing.T) {
 	col := newCollection(t, collectionOptions{})
 	key := []byte("mirror")
-	err := col.db.Update(func(tx *bolt.Tx) error {
+	err := col.file.Load().db.Update(func(tx *bolt.Tx) error {
 		return tx.Bucket(bucketCursors).Put(key, withChecksum(key, binary.BigEndian.AppendUint32(nil, 7)))
 	})
 	if err != nil {
@@ -226,7 +226,7 @@ func TestACursorThatIsCutShortIsNoCursor(t *testing.T) {
 	if got, err := col.CursorOf("mirror"); DiskErrorOf(err) != Damaged {
 		t.Errorf("got %d, %v, want damage", got, err)
 	}
-	if err := col.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketCursors).Delete(key) }); err != nil {
+	if err := col.file.Load().db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketCursors).Delete(key) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -274,7 +274,7 @@ func sameFolders(t *testing.T, nodes ...*node) {
 				t.Errorf("%s lacks %s", n.dir, col.Agreement().Name)
 				continue
 			}
-			if want, got := content(t, col.db), content(t, other.db); got != want {
+			if want, got := content(t, col.file.Load().db), content(t, other.file.Load().db); got != want {
 				t.Errorf("%s of %s differs:\n%.3000s", col.Agreement().Name, n.dir, difference(want, got))
 			}
 		}
@@ -307,7 +307,7 @@ func TestAGroupThroughItsBytesIsTheSameGroup(t *testing.T) {
 				w.do(t, col, m)
 			}
 			everyKind(t, col)
-			contents[i] = withoutLog(content(t, col.db))
+			contents[i] = withoutLog(content(t, col.file.Load().db))
 		}
 		if contents[0] != contents[1] {
 			t.Errorf("seed %d: the files differ:\n%.3000s", seed, difference(contents[0], contents[1]))

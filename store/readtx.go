@@ -73,20 +73,21 @@ func (r *readTx) objectBucket() *bolt.Bucket { return r.open(&r.objects, bucketO
 
 // cachedStats are the stats after a transaction.
 type cachedStats struct {
+	db          *bolt.DB
 	transaction int
 	stats       stats
 }
 
 // stats returns those of the transaction that is read. They are parsed once for each transaction that changed the file.
 func (r *readTx) stats() (*stats, error) {
-	if k := r.collection.stats.Load(); k != nil && k.transaction == r.tx.ID() {
+	if k := r.collection.stats.Load(); k != nil && k.db == r.tx.DB() && k.transaction == r.tx.ID() {
 		return &k.stats, nil
 	}
 	f, err := readStats(r.tx)
 	if err != nil {
 		return nil, err
 	}
-	k := &cachedStats{r.tx.ID(), f}
+	k := &cachedStats{r.tx.DB(), r.tx.ID(), f}
 	r.collection.stats.Store(k)
 	return &k.stats, nil
 }

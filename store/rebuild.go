@@ -26,11 +26,7 @@ func (c *Collection) Rebuild(ctx context.Context) error {
 	if c.opts.ReadOnly {
 		return fmt.Errorf("rebuild collection %s: %w", c.id, ErrReadOnly)
 	}
-	err := c.db.Update(func(tx *bolt.Tx) error { return rebuild(ctx, tx) })
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		err = ErrClosed
-	}
-	if err != nil {
+	if err := c.update(func(tx *bolt.Tx) error { return rebuild(ctx, tx) }); err != nil {
 		return fmt.Errorf("rebuild collection %s: %w", c.id, err)
 	}
 	return nil

@@ -222,7 +222,7 @@ func TestRefusedObjectsAreCheckedAndSalvaged(t *testing.T) {
 			}
 			submit(t, col, vendor, []RefusedObject{broken(1, 0)})
 			submit(t, col, vendor, []RefusedObject{broken(2, 0)})
-			if err := col.db.Update(row.harm); err != nil {
+			if err := col.file.Load().db.Update(row.harm); err != nil {
 				t.Fatal(err)
 			}
 			faults, err := col.Check(t.Context())

@@ -106,7 +106,7 @@ func TestCheckRefusesActsWithoutARight(t *testing.T) {
 	}
 	defer col.close()
 	add(t, col, malware(testID("malware", 1), spec21, someVersions[0], ""))
-	err = col.db.Update(func(tx *bolt.Tx) error {
+	err = col.file.Load().db.Update(func(tx *bolt.Tx) error {
 		k, v := tx.Bucket(bucketJournal).Cursor().Last()
 		e, err := journal.ParseEntry(v)
 		e.Party = "stranger"
@@ -119,7 +119,7 @@ func TestCheckRefusesActsWithoutARight(t *testing.T) {
 	if err != nil || len(faults) != 1 || !strings.Contains(faults[0], "the entry at 2: the party stranger had no right to add") || remarks != nil {
 		t.Errorf("got the faults %q and the remarks %q, %v", faults, remarks, err)
 	}
-	err = col.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyUpgraded, positionKey(2)) })
+	err = col.file.Load().db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyUpgraded, positionKey(2)) })
 	if err != nil {
 		t.Fatal(err)
 	}

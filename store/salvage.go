@@ -93,7 +93,7 @@ func rebuildFile(ctx context.Context, path string, l Listed) (Rebuilt, error) {
 		return r, err
 	}
 	// What is derived was written over and over: the pages that it has left are given back.
-	small := path + ".compact"
+	small := path + compactSuffix
 	if err = compactInto(ctx, fresh, small, l); err == nil {
 		err = os.Rename(small, fresh)
 	}
@@ -269,7 +269,7 @@ func forgetHalf(tx *bolt.Tx) error {
 
 // sameAgreement checks that a rebuilt file belongs to the listed agreement.
 func sameAgreement(db *verifiedbolt.DB, l Listed) error {
-	c := &Collection{db: db}
+	c := collectionOf(db, collectionOptions{})
 	if err := db.View(c.load); err != nil {
 		return err
 	}

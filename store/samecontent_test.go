@@ -52,7 +52,7 @@ func TestAnUpgradeReplacesTheHashesOfBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := binary.BigEndian.AppendUint64(nil, ijson.Hash(&tree))
-	err := col.db.Update(func(tx *bolt.Tx) error {
+	err := col.file.Load().db.Update(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketVersions).Cursor()
 		for key, value := c.First(); key != nil; key, value = c.Next() {
 			if value = append(bytes.Clone(value[:9]), before...); len(value) != 17 {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store/journal"
@@ -215,13 +214,10 @@ func (c *Collection) ForgetStatuses(ctx context.Context, before time.Time) (int,
 			return forgotten, err
 		}
 		n := 0
-		err := c.db.Update(func(tx *bolt.Tx) (err error) {
+		err := c.update(func(tx *bolt.Tx) (err error) {
 			n, err = forgetStatuses(tx, microseconds(before))
 			return err
 		})
-		if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-			err = ErrClosed
-		}
 		if err != nil {
 			return forgotten, fmt.Errorf("forget statuses of collection %s: %w", c.id, err)
 		}

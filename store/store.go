@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -42,6 +43,9 @@ type Store struct {
 	closed    bool       // guarded by changing
 	now       atomic.Pointer[contents]
 
+	compacting  chan struct{} // has one element while a file is compacted
+	compactStep func(string)  // told after each step of that, by tests; nil: nobody
+
 	stopSweeper context.CancelFunc
 	swept       chan struct{} // closed when the sweeper has ended
 
@@ -58,6 +62,7 @@ type contents struct {
 	byName      map[agreement.Name]*Collection
 	byID        map[string]*Collection // by the canonical text of the collection id
 	unavailable []Unavailable          // by agreement name
+	deleted     map[string]bool        // accounts that were deleted while the folder was open
 }
 
 // Unavailable is an agreement that is listed but whose file could not be opened. The others are served without it.
@@ -100,7 +105,7 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{dir: dir, opts: opts, newer: make(chan struct{})}
+	s := &Store{dir: dir, opts: opts, newer: make(chan struct{}), compacting: make(chan struct{}, 1)}
 	s.cluster.life, s.cluster.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -117,6 +122,9 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if !opts.ReadOnly {
+		if err := removeCompactions(dir); err != nil {
+			return nil, err
+		}
 		if err := giveToOwner(dir); err != nil { // what a command that was killed left
 			return nil, fmt.Errorf("give the files of %s to its owner: %w", dir, err)
 		}
@@ -256,6 +264,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.compacting <- struct{}{} // a compaction was told to end, and holds no lock that this one holds
 	s.endSweeper()
 	if !s.opts.ReadOnly {
 		if err := errors.Join(s.noteStanding(), s.keepPlace()); err != nil && s.opts.Failed != nil {
@@ -348,6 +357,15 @@ func (s *Store) reread(more *Collection) error {
 		return err
 	}
 	c := *s.now.Load()
+	for _, a := range c.registry.Accounts {
+		if _, kept := r.Account(a.Name); !kept {
+			c.deleted = maps.Clone(c.deleted)
+			if c.deleted == nil {
+				c.deleted = map[string]bool{}
+			}
+			c.deleted[a.Name] = true
+		}
+	}
 	c.registry = r
 	if more != nil {
 		c.add(more)

@@ -73,7 +73,7 @@ func (s *Store) Survey() (list []FileFault, err error) {
 			found(name, WrongMode, "has mode %04o: others than its owner may use it", mode)
 		}
 		switch base := path.Base(name); {
-		case strings.HasPrefix(base, ".restore."), strings.Contains(base, ".before-re"), strings.HasSuffix(base, ".db.rebuilt"), strings.HasSuffix(base, ".db.compacted"):
+		case strings.HasPrefix(base, ".restore."), strings.Contains(base, ".before-re"), strings.HasSuffix(base, ".db.rebuilt"), strings.HasSuffix(base, ".db"+compactSuffix):
 			found(name, Leftover, "is left over from a restore or a rebuild, and may hold what was deleted since")
 		case path.Dir(name) == agreementsName && strings.HasSuffix(base, ".db") && !listed[name]:
 			found(name, Unlisted, "is the file of an agreement that accord.db does not list")

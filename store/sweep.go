@@ -64,7 +64,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		errs = append(errs, sweepFile(ctx, col.db, bucketMeta))
+		file := col.use()
+		errs = append(errs, sweepFile(ctx, file.db, bucketMeta))
+		file.leave()
 	}
 	return errors.Join(append(errs, context.Cause(ctx))...)
 }

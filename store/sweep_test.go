@@ -175,10 +175,10 @@ func BenchmarkWhileSweeping(b *testing.B) {
 				go func() {
 					defer close(done)
 					for sweeping && ctx.Err() == nil {
-						if col.db.Touch() != nil {
+						if col.file.Load().db.Touch() != nil {
 							return
 						}
-						n, _ := col.db.Sweep(ctx)
+						n, _ := col.file.Load().db.Sweep(ctx)
 						swept += n
 					}
 				}()

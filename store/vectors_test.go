@@ -143,7 +143,7 @@ func logicalDigest(t *testing.T, s *Store, message []byte) string {
 		if !ok {
 			t.Fatalf("there is no collection %s", h.About)
 		}
-		db = col.db
+		db = col.file.Load().db
 	}
 	sum := sha256.New()
 	for line := range strings.Lines(lasting(content(t, db))) {

@@ -85,7 +85,7 @@ func TestAWideInstantAnswersAsItsTypesDo(t *testing.T) {
 	same("after deletions")
 
 	// A file of the format before has no wide instants, until it is opened for writing.
-	err = col.db.Update(func(tx *bolt.Tx) error {
+	err = col.file.Load().db.Update(func(tx *bolt.Tx) error {
 		if err := tx.DeleteBucket(bucketByInstant); err != nil {
 			return err
 		}

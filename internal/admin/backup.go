@@ -21,7 +21,7 @@ import (
 // failedTrailer follows an answer that could not be finished, and says why.
 const failedTrailer = "Accord-Failed"
 
-// withBackup adds backup and check to a handler: their answers go on for long.
+// withBackup adds backup, check and compact to a handler: their answers go on for long.
 func (s *Service) withBackup(other http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", other)
@@ -45,6 +45,25 @@ func (s *Service) withBackup(other http.Handler) http.Handler {
 			failed = errors.Join(failed, lines.Encode(c), flush())
 		})
 		return errors.Join(err, failed)
+	}))
+	mux.HandleFunc("POST /compact/", streamed("application/x-ndjson", func(r *http.Request, w io.Writer) error {
+		names := r.URL.Query()["agreement"]
+		if len(names) == 0 {
+			for _, col := range s.store.Collections() {
+				names = append(names, string(col.Agreement().Name))
+			}
+		}
+		lines := json.NewEncoder(w)
+		flush := http.NewResponseController(w.(http.ResponseWriter)).Flush
+		var failed error
+		for _, name := range names {
+			done, err := s.store.Compact(r.Context(), agreement.Name(name))
+			if err == nil {
+				err = errors.Join(lines.Encode(done), flush())
+			}
+			failed = errors.Join(failed, err)
+		}
+		return failed
 	}))
 	return mux
 }
@@ -90,22 +109,34 @@ func (c *Client) Backup(ctx context.Context, to string, progress store.Progress)
 	return m, err
 }
 
+// Compact has the server write the files of agreements anew while it serves them, one after the other: all of them without names.
+func (c *Client) Compact(ctx context.Context, names []agreement.Name, report func(store.Compacted)) error {
+	query := url.Values{}
+	for _, name := range names {
+		query.Add("agreement", string(name))
+	}
+	return c.streamTo(ctx, http.MethodPost, "compact/?"+query.Encode(), func(body io.Reader) error { return eachLine(body, report) })
+}
+
+// eachLine reads JSON, a value a line.
+func eachLine[T any](body io.Reader, visit func(T)) error {
+	lines := json.NewDecoder(body)
+	for {
+		var one T
+		if err := lines.Decode(&one); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		visit(one)
+	}
+}
+
 // Check has the server check what it serves.
 func (c *Client) Check(ctx context.Context, names []agreement.Name, report func(store.Checked)) error {
 	query := url.Values{}
 	for _, name := range names {
 		query.Add("agreement", string(name))
 	}
-	return c.stream(ctx, "check/?"+query.Encode(), func(body io.Reader) error {
-		lines := json.NewDecoder(body)
-		for {
-			var one store.Checked
-			if err := lines.Decode(&one); err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			report(one)
-		}
-	})
+	return c.stream(ctx, "check/?"+query.Encode(), func(body io.Reader) error { return eachLine(body, report) })
 }

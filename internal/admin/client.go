@@ -71,7 +71,11 @@ func (c *Client) fetch(ctx context.Context, path string) (text []byte, err error
 
 // stream reads a long answer. When the server failed halfway, its error is returned instead of that of reading.
 func (c *Client) stream(ctx context.Context, path string, read func(io.Reader) error) error {
-	return c.send(ctx, http.MethodGet, path, nil, func(resp *http.Response) error {
+	return c.streamTo(ctx, http.MethodGet, path, read)
+}
+
+func (c *Client) streamTo(ctx context.Context, method, path string, read func(io.Reader) error) error {
+	return c.send(ctx, method, path, nil, func(resp *http.Response) error {
 		err := read(resp.Body)
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // the trailer comes after it
 		if text, _ := url.QueryUnescape(resp.Trailer.Get(failedTrailer)); text != "" {

@@ -31,6 +31,9 @@ type Options struct {
 	// OnBehalf says that the caller's account is an operator's, who acts for the caller's party.
 	OnBehalf bool
 
+	// Address is where the caller's request comes from; "" if it comes from no network. See store.Batch.
+	Address string
+
 	// Unjudged skips rules and terms: everything that the store can keep passes. It lets internal/bench measure the cost
 	// of judging; no server sets it.
 	Unjudged bool
@@ -97,7 +100,7 @@ func attempt(ctx context.Context, col *store.Collection, caller agreement.Caller
 		Terms:  digest,
 		Status: &store.StatusDraft{ID: id, Text: text, Counted: kept.Left != nil && kept.Left.Passed > 0},
 
-		OnBehalf: opts.OnBehalf,
+		OnBehalf: opts.OnBehalf, Address: opts.Address,
 	}
 	if terms.Accept.KeepRefusedDays > 0 {
 		batch.Refused = &store.RefusalDraft{Objects: refusedOf(raws, verdicts)}

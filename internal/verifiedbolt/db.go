@@ -23,6 +23,7 @@ type DB struct {
 	*bolt.DB
 	file     *os.File // bbolt's
 	pageSize int
+	moved    atomic.Pointer[string] // where the file is now; nil: where it was opened
 
 	mapping sync.RWMutex
 	meta    []byte // guarded by mapping; the two meta pages, mapped; nil when the file is closed
@@ -88,6 +89,17 @@ func OpenDamaged(path string, opts *bolt.Options) (db *DB, damage Damage, err er
 	}
 	return nil, Damage{}, err
 }
+
+// Path returns where the file is.
+func (db *DB) Path() string {
+	if at := db.moved.Load(); at != nil {
+		return *at
+	}
+	return db.DB.Path()
+}
+
+// Moved says that the file has another name now.
+func (db *DB) Moved(path string) { db.moved.Store(&path) }
 
 // Close waits for open transactions and closes the file.
 func (db *DB) Close() error {

@@ -74,16 +74,11 @@ func (db *DB) verifyMeta() error {
 // MetaFaults returns an error for each of the file's two meta pages that is damaged. Opening needs one only, so this damage
 // goes unnoticed otherwise.
 func (db *DB) MetaFaults() (faults []error, err error) {
-	f, err := os.Open(db.Path())
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	for n := range 2 {
 		intact := false
 		for try := 0; try < 3 && !intact; try++ { // a writer may be at it
 			var b [metaLen]byte
-			if _, err := f.ReadAt(b[:], int64(n*db.pageSize)); err != nil {
+			if _, err := db.file.ReadAt(b[:], int64(n*db.pageSize)); err != nil {
 				return nil, fmt.Errorf("read meta page %d: %w", n, err)
 			}
 			_, intact = parseMeta(b[:])

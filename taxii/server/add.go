@@ -63,7 +63,7 @@ func (s *Server) accept(c echo.Context, col *store.Collection, body []byte) (*in
 	return ingest.Accept(ctx, col, caller, party, raws, ingest.Options{
 		Now:     s.now(),
 		Limits:  ijson.Limits{Bytes: s.limits.ObjectBytes, Depth: s.limits.Depth, StringBytes: s.limits.StringBytes},
-		Refused: s.refusals(x, col), Turn: x.usage.share.Short,
+		Refused: s.refusals(x, col), Turn: x.usage.share.Short, Address: s.Address(c.Request()),
 	})
 }
 

@@ -36,7 +36,7 @@ func (s *Server) deleteObject(c echo.Context) error {
 		return missing("the collection holds no object %s", c.Param("object"))
 	}
 	result, err := col.Append(c.Request().Context(), store.Batch{
-		Actor: store.Actor{Account: x.caller.Account, Party: x.caller.Party},
+		Actor: store.Actor{Account: x.caller.Account, Party: x.caller.Party}, Address: s.Address(c.Request()),
 		Changes: []store.Change{{Remove: &store.Removal{
 			ID: id, Versions: versions, Specs: filter.Specs,
 			Kind: journal.Deleted, OnlyBy: x.caller.Party,

@@ -3,13 +3,25 @@ package server_test
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/store"
 )
+
+// changeAccount changes the account that adds.
+func changeAccount(t *testing.T, s *accordtest.Server, change func(*auth.Account)) {
+	t.Helper()
+	a, _ := s.Store.Registry().Account(accordtest.Vendor)
+	change(&a)
+	if err := s.Store.Change(context.Background(), store.Actor{Account: accordtest.Operator}, []store.RegistryChange{{Account: &a}}); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // A POST whose body arrives after the right to add is lost is refused and leaves nothing, no status either: its entry would
 // stand in the journal after the decision.
@@ -38,9 +50,16 @@ func TestAPostThatArrivesAfterTheLossOfItsRightStoresNothing(t *testing.T) {
 			})
 		}, []int{http.StatusForbidden}},
 		{"disabling", func(s *accordtest.Server) {
-			a, _ := s.Store.Registry().Account(accordtest.Vendor)
-			a.Disabled = true
-			if err := s.Store.Change(context.Background(), store.Actor{Account: accordtest.Operator}, []store.RegistryChange{{Account: &a}}); err != nil {
+			changeAccount(t, s, func(a *auth.Account) { a.Disabled = true })
+		}, []int{http.StatusForbidden, http.StatusUnauthorized}},
+		{"expiry", func(s *accordtest.Server) {
+			changeAccount(t, s, func(a *auth.Account) { a.Expires = s.Clock.Now() })
+		}, []int{http.StatusForbidden, http.StatusUnauthorized}},
+		{"other networks", func(s *accordtest.Server) {
+			changeAccount(t, s, func(a *auth.Account) { a.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
+		}, []int{http.StatusForbidden, http.StatusUnauthorized}},
+		{"deletion of the account", func(s *accordtest.Server) {
+			if err := s.Store.Change(context.Background(), store.Actor{Account: accordtest.Operator}, []store.RegistryChange{{DeleteAccount: accordtest.Vendor}}); err != nil {
 				t.Fatal(err)
 			}
 		}, []int{http.StatusForbidden, http.StatusUnauthorized}},
