@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
-
-	"github.com/accord-taxii/accord/internal/admin"
 )
 
 func newAccountCommand(e *env) *cobra.Command {
@@ -29,14 +25,5 @@ request on: a disabled account is refused at once.`,
 	token.AddCommand(newTokenNew(e, t), newTokenRevoke(e, t))
 	cmd.AddCommand(newAccountList(e, t), newAccountShow(e, t), newAccountAdd(e, t), newAccountDisable(e, t), newAccountEnable(e, t), newAccountDelete(e, t),
 		newAccountPassword(e, t), newAccountTOTP(e, t), token)
-	names := func(ctx context.Context, ad *admin.Client) (names []string) {
-		list, _ := ad.Accounts(ctx) // a shell shows no errors
-		for _, a := range list {
-			names = append(names, a.Name)
-		}
-		return names
-	}
-	completeNames(e, cmd, t, names)
-	completeNames(e, token, t, names)
 	return cmd
 }

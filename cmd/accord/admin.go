@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,27 +56,6 @@ func hintNames(err error) error {
 		return err
 	}
 	return withHint(err, "accord agreement list, account list and party list show the names that are known")
-}
-
-// completeNames adds shell completion for the argument NAME of the commands below cmd, except if it is a new name. It
-// asks a running server, because completion must not open the files.
-func completeNames(e *env, cmd *cobra.Command, t *target, names func(context.Context, *admin.Client) []string) {
-	for _, sub := range cmd.Commands() {
-		if !strings.Contains(sub.Use, " NAME") || sub.Name() == "add" {
-			continue
-		}
-		sub.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			server, err := t.connect(e)
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			defer server.Close()
-			return names(cmd.Context(), server), cobra.ShellCompDirectiveNoFileComp
-		}
-	}
 }
 
 // reports is like administers for commands that also have --format json.

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
-
-	"github.com/accord-taxii/accord/internal/admin"
 )
 
 func newAgreementCommand(e *env) *cobra.Command {
@@ -27,12 +23,5 @@ change holds from the next request on; otherwise the files are opened here.`,
 		newAgreementSuspend(e, t), newAgreementResume(e, t), newAgreementTerminate(e, t), newAgreementRelease(e, t), newAgreementReport(e, t), newAgreementMatrix(e, t),
 		newAgreementExport(e, t), newAgreementDiff(e, t), newAgreementNew(e),
 	)
-	completeNames(e, cmd, t, func(ctx context.Context, ad *admin.Client) (names []string) {
-		list, _ := ad.Agreements(ctx) // a shell shows no errors
-		for _, a := range list {
-			names = append(names, string(a.Name))
-		}
-		return names
-	})
 	return cmd
 }

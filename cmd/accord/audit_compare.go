@@ -14,7 +14,7 @@ import (
 func newAuditCompare(e *env) *cobra.Command {
 	var from source
 	var trusted []string
-	var out string
+	var out, format string
 	cmd := &cobra.Command{
 		Use:   "compare HEAD [HEAD]",
 		Short: "Find out whether two heads are of one history",
@@ -36,6 +36,9 @@ signed heads and, if their sizes differ, the entries under the longer one.
   accord audit compare mine.checkpoint --agreement gsp --url https://ti.example.org/ --user auditor`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
 			keys, err := trustedKeys(trusted)
 			if err != nil {
 				return err
@@ -48,7 +51,7 @@ signed heads and, if their sizes differ, the entries under the longer one.
 				if err != nil {
 					return failed(err)
 				}
-				return writeComparison(e, found, out)
+				return writeComparison(e, found, out, format)
 			}
 			if !from.given(e) {
 				if len(sides) == 1 {
@@ -74,6 +77,7 @@ signed heads and, if their sizes differ, the entries under the longer one.
 	from.addFlags(cmd, false)
 	from.addServer(cmd)
 	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
+	addFormat(cmd, &format)
 	cmd.Flags().StringVar(&out, "out", "", "write the proof of a fork into `FILE`")
 	return cmd
 }
@@ -102,8 +106,16 @@ func readSides(files []string) (sides []audit.Side, err error) {
 }
 
 // writeComparison prints what was found. A fork is an error.
-func writeComparison(e *env, found audit.Comparison, out string) error {
+func writeComparison(e *env, found audit.Comparison, out, format string) error {
+	if format == "json" {
+		if err := writeJSON(e.stdout, found); err != nil {
+			return err
+		}
+	}
 	if !found.Fork {
+		if format == "json" {
+			return nil
+		}
 		_, err := fmt.Fprintln(e.stdout, found)
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 func newAuditKey(e *env) *cobra.Command {
 	var from source
 	var rotate, lost bool
-	var name string
+	var name, format string
 	cmd := &cobra.Command{
 		Use:   "key",
 		Short: "Print the key that signs heads, or replace it",
@@ -41,6 +41,9 @@ auditors must be told, and keep the heads that the lost one signed.
   accord audit key --data /var/lib/accord --rotate`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
 			if rotate || lost || name != "" {
 				if err := from.resolve(e); err != nil {
 					return err
@@ -55,28 +58,29 @@ auditors must be told, and keep the heads that the lost one signed.
 					if err != nil {
 						return err
 					}
-					return printKeys(e, list)
+					return printKeys(e, list, format)
 				})
 			}
-			return auditKey(cmd.Context(), e, &from, rotate, name)
+			return auditKey(cmd.Context(), e, &from, rotate, name, format)
 		},
 	}
 	from.addFlags(cmd, false)
 	cmd.Flags().MarkHidden("agreement")
+	addFormat(cmd, &format)
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "retire the key and make a new one")
 	cmd.Flags().BoolVar(&lost, "replace-lost", false, "make another key where DIR/keys is lost")
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the server, for a key that is not made yet")
 	return cmd
 }
 
-func auditKey(ctx context.Context, e *env, from *source, rotate bool, name string) error {
+func auditKey(ctx context.Context, e *env, from *source, rotate bool, name, format string) error {
 	if !rotate && name == "" {
 		return from.ask(e, func(c *audit.Client) error {
 			list, err := c.Keys(ctx)
 			if err != nil {
 				return err
 			}
-			return printKeys(e, list)
+			return printKeys(e, list, format)
 		})
 	}
 	return from.administer(e, func(c *admin.Client) (err error) {
@@ -90,12 +94,15 @@ func auditKey(ctx context.Context, e *env, from *source, rotate bool, name strin
 		if err != nil {
 			return err
 		}
-		return printKeys(e, list)
+		return printKeys(e, list, format)
 	})
 }
 
 // printKeys prints the current key on standard output, and everything else on standard error.
-func printKeys(e *env, list audit.KeyList) error {
+func printKeys(e *env, list audit.KeyList, format string) error {
+	if format == "json" {
+		return writeJSON(e.stdout, list)
+	}
 	if _, err := fmt.Fprintln(e.stdout, list.Key); err != nil {
 		return err
 	}

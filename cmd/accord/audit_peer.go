@@ -13,7 +13,7 @@ import (
 )
 
 // verifyPeers verifies what other servers have signed, and prints what that proves of each.
-func verifyPeers(ctx context.Context, e *env, a *audit.Client, from source, trusted []string) error {
+func verifyPeers(ctx context.Context, e *env, a *audit.Client, from source, trusted []string, format string) error {
 	list, err := a.Peers(ctx, from.agreement())
 	if err != nil {
 		return err
@@ -22,6 +22,7 @@ func verifyPeers(ctx context.Context, e *env, a *audit.Client, from source, trus
 		return withHint(errors.New("NONE: no other server has signed anything for "+from.name), "the agreement needs a mirror of another Accord, or a mirror of it there; see accord mirror list")
 	}
 	var wrong []string
+	proved := []audit.PeerVerdict{}
 	for _, p := range list.Peers {
 		verdict, err := audit.VerifyPeer(p, trustedFor(p, trusted))
 		var contradiction *audit.HistoryError
@@ -31,9 +32,20 @@ func verifyPeers(ctx context.Context, e *env, a *audit.Client, from source, trus
 		case err != nil:
 			return failed(err)
 		default:
+			proved = append(proved, verdict)
+		}
+		if err == nil && format == "text" {
 			if _, err := fmt.Fprintln(e.stdout, verdict); err != nil {
 				return err
 			}
+		}
+	}
+	if format == "json" {
+		if err := writeJSON(e.stdout, struct {
+			Peers []audit.PeerVerdict `json:"peers"`
+			Wrong []string            `json:"wrong,omitempty"`
+		}{proved, wrong}); err != nil {
+			return err
 		}
 	}
 	if len(wrong) > 0 {

@@ -12,7 +12,7 @@ import (
 
 func newAuditProve(e *env) *cobra.Command {
 	var from source
-	var out string
+	var out, format string
 	var entry uint64
 	var asked audit.Asked
 	var kept string
@@ -29,12 +29,16 @@ journal, which proves that none about the object is missing; such a file shows
 its reader the whole journal. --checkpoint adds the proof that the journal
 continues a head kept from earlier, --deliveries the server's own account of who
 received the object, which nothing proves. The command verifies what it got
-before it writes it: if it does not verify, nothing is written.
+before it writes it: if it does not verify, nothing is written. The file is JSON;
+with -o, --format json prints where it is.
 
 ` + sourceHelp,
 		Example: `  accord audit prove indicator--2d3b4b6c-2a54-4d5a-9f4a-0a6f1c1c7a10 --agreement gsp --data /var/lib/accord -o evidence.json`,
 		Args:    exactArgs("OBJECT-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
 			return from.ask(e, func(a *audit.Client) error {
 				asked.Object, asked.Only = args[0], journal.Position(entry)
 				if kept != "" {
@@ -56,7 +60,14 @@ before it writes it: if it does not verify, nothing is written.
 					_, err = e.stdout.Write(text)
 					return err
 				}
-				return os.WriteFile(out, text, 0o600)
+				if err := os.WriteFile(out, text, 0o600); err != nil || format == "text" {
+					return err
+				}
+				return writeJSON(e.stdout, struct {
+					File   string `json:"file"`
+					Object string `json:"object"`
+					Bytes  int    `json:"bytes"`
+				}{out, args[0], len(text)})
 			})
 		},
 	}
@@ -66,6 +77,7 @@ before it writes it: if it does not verify, nothing is written.
 	cmd.Flags().BoolVar(&asked.Deliveries, "deliveries", false, "with the server's account of who received the object")
 	cmd.Flags().StringVar(&kept, "checkpoint", "", "a checkpoint `FILE` kept from earlier, which the file is to continue")
 	cmd.MarkFlagsMutuallyExclusive("entry", "complete")
+	addFormat(cmd, &format)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write, readable by its owner; by default standard output")
 	return cmd
 }

@@ -18,7 +18,7 @@ func newAuditVerify(e *env) *cobra.Command {
 	var trusted []string
 	var quick bool
 	var peers bool
-	var show string
+	var show, format string
 	var asked audit.Verification
 	cmd := &cobra.Command{
 		Use:   "verify [CHECKPOINT-FILE] --agreement NAME",
@@ -28,7 +28,7 @@ was kept from earlier: that the signatures are those of a trusted key, that the
 journal begins with exactly the entries of then, and that every entry hashes to
 the signed head, that each is well-formed, and that the first terms name the
 agreement. It trusts nothing that the server says. It prints what it proved, or
-what failed, and then exits with 1. --show prints the entries about an object,
+what failed, and then exits with 1; --format json is about what it proved. --show prints the entries about an object,
 from what was verified. --server verifies the server's own journal.
 
 --witness demands that a witness has cosigned the server's own journal, which
@@ -56,6 +56,9 @@ its successor is trusted, too. Without it the keys are the server's own.
   accord audit verify gsp.checkpoint --file backup/agreements/91a7b528-80eb-42ed-a74d-c6fbd5a26116.db`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
 			v, err := verification(args, from, trusted, quick)
 			if err != nil {
 				return err
@@ -79,13 +82,13 @@ its successor is trusted, too. Without it the keys are the server's own.
 				return usageError("--peer and --file are both given, expected one of them")
 			}
 			if file != "" {
-				return verifyFile(cmd.Context(), e, file, from, v)
+				return verifyFile(cmd.Context(), e, file, from, v, format)
 			}
 			if peers {
 				if from.name == "" || v.Kept != nil || quick || show != "" || len(v.Witnesses) > 0 {
 					return usageError("--peer takes --agreement, and no checkpoint, --quick, --show or --witness: the server keeps what its peers signed")
 				}
-				return from.ask(e, func(a *audit.Client) error { return verifyPeers(cmd.Context(), e, a, from, v.Keys) })
+				return from.ask(e, func(a *audit.Client) error { return verifyPeers(cmd.Context(), e, a, from, v.Keys, format) })
 			}
 			if from.name == "" && !from.server {
 				return usageError("--agreement is missing: it says whose journal to verify; --server is the server's own")
@@ -94,6 +97,12 @@ its successor is trusted, too. Without it the keys are the server's own.
 				verdict, err := a.Verify(cmd.Context(), v)
 				if err != nil {
 					return failed(err)
+				}
+				if format == "json" {
+					return writeJSON(e.stdout, struct {
+						audit.Verdict
+						Shown []audit.Record `json:"shown,omitempty"`
+					}{verdict, shown})
 				}
 				for _, r := range shown {
 					if err := writeRecord(e.stdout, r, true, false); err != nil {
@@ -110,6 +119,7 @@ its successor is trusted, too. Without it the keys are the server's own.
 	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
 	cmd.Flags().BoolVar(&quick, "quick", false, "do not read the entries")
 	from.addServer(cmd)
+	addFormat(cmd, &format)
 	cmd.Flags().BoolVar(&peers, "peer", false, "verify what other servers have signed of the journals that mirrors follow")
 	cmd.Flags().StringVar(&show, "show", "", "print the entries about the object `OBJECT-ID`")
 	cmd.Flags().StringArrayVar(&asked.Witnesses, "witness", nil, "`KEY` of a witness that must have cosigned, or a file with keys; may be repeated")
@@ -138,7 +148,7 @@ func readCheckpoint(file string) ([]byte, error) {
 	return text, nil
 }
 
-func verifyFile(ctx context.Context, e *env, file string, from source, v audit.Verification) error {
+func verifyFile(ctx context.Context, e *env, file string, from source, v audit.Verification, format string) error {
 	if from.data != "" || from.remote.url != "" {
 		return usageError("--file is given beside --data or --url, expected one of them")
 	}
@@ -146,7 +156,15 @@ func verifyFile(ctx context.Context, e *env, file string, from source, v audit.V
 	if err != nil {
 		return failed(err)
 	}
-	_, err = fmt.Fprintln(e.stdout, verdict)
+	return writeVerdict(e, verdict, format)
+}
+
+// writeVerdict prints what was proved.
+func writeVerdict(e *env, verdict any, format string) error {
+	if format == "json" {
+		return writeJSON(e.stdout, verdict)
+	}
+	_, err := fmt.Fprintln(e.stdout, verdict)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 func newAuditVerifyReport(e *env) *cobra.Command {
 	var from source
 	var trusted []string
+	var format string
 	cmd := &cobra.Command{
 		Use:   "verify-report FILE",
 		Short: "Check that a report is as the server signed it",
@@ -25,6 +26,9 @@ Without --trusted-key the keys are the server's own.
 		Example: `  accord audit verify-report gsp.html --data /var/lib/accord`,
 		Args:    exactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
 			keys, err := trustedKeys(trusted)
 			if err != nil {
 				return err
@@ -38,13 +42,13 @@ Without --trusted-key the keys are the server's own.
 				if err != nil {
 					return failed(fmt.Errorf("%s: %w", args[0], err))
 				}
-				_, err = fmt.Fprintln(e.stdout, verdict)
-				return err
+				return writeVerdict(e, verdict, format)
 			})
 		},
 	}
 	from.addFlags(cmd, false)
 	cmd.Flags().MarkHidden("agreement")
+	addFormat(cmd, &format)
 	cmd.Flags().StringArrayVar(&trusted, "trusted-key", nil, trustedHelp)
 	return cmd
 }

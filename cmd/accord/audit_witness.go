@@ -56,17 +56,8 @@ it gave stay with the heads that they are for.`,
 // witnessCommand has cmd ask for a list of witnesses, and print it.
 func witnessCommand(e *env, cmd *cobra.Command, do func(context.Context, *admin.Client, []string) (admin.WitnessList, error)) *cobra.Command {
 	var t target
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return t.administer(e, func(c *admin.Client) error {
-			list, err := do(cmd.Context(), c, args)
-			if err != nil {
-				return err
-			}
-			return writeWitnesses(e.stdout, list)
-		})
-	}
 	t.addFlags(cmd.Flags())
-	return cmd
+	return reports(e, &t, cmd, do, writeWitnesses)
 }
 
 func writeWitnesses(w io.Writer, list admin.WitnessList) error {

@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-taxii/accord/internal/admin"
+	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/store"
 )
 
 func newBackupCommand(e *env) *cobra.Command {
-	var data, to string
+	var data, to, format string
 	cmd := &cobra.Command{
 		Use:   "backup --data DIR --to FOLDER",
 		Short: "Back up a data folder, also of a running server",
@@ -37,14 +39,20 @@ accord audit can read it as it is.`,
 	}
 	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`")
 	cmd.Flags().StringVar(&to, "to", "", "the new `FOLDER` for the backup")
+	addFormat(cmd, &format)
 	unchecked := cmd.Flags().Bool("no-check", false, "do not check the backup after it is written")
 	cmd.MarkFlagRequired("data")
 	cmd.MarkFlagRequired("to")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return backUp(cmd.Context(), e, data, to, !*unchecked) }
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkFormat(format); err != nil {
+			return err
+		}
+		return backUp(cmd.Context(), e, data, to, !*unchecked, format)
+	}
 	return cmd
 }
 
-func backUp(ctx context.Context, e *env, data, to string, check bool) error {
+func backUp(ctx context.Context, e *env, data, to string, check bool, format string) error {
 	k, err := admin.OpenReadOnly(data)
 	if err != nil {
 		return hintFolder(openError(err))
@@ -59,6 +67,9 @@ func backUp(ctx context.Context, e *env, data, to string, check bool) error {
 	var size int64
 	for _, f := range m.Files {
 		size += f.Size
+	}
+	if format == "json" {
+		return backedUp(ctx, e, m, to, size, check)
 	}
 	fmt.Fprintf(e.stdout, "%s: %d files, %s, as of %s\n", to, len(m.Files), bytesText(uint64(size)), m.Made.Format("2006-01-02 15:04:05.000 MST"))
 	sayWhoSigned(e, m)
@@ -75,10 +86,44 @@ func backUp(ctx context.Context, e *env, data, to string, check bool) error {
 			return err
 		}
 	}
+	return missingIn(m)
+}
+
+// missingIn returns an error if a backup lacks agreements.
+func missingIn(m *store.BackupManifest) error {
 	if len(m.Missing) > 0 {
 		return withHint(fmt.Errorf("not in the backup: the files of %v could not be opened", m.Missing), "accord check says what is wrong with them")
 	}
 	return nil
+}
+
+// backedUp checks a backup, and prints it and what was found as JSON.
+func backedUp(ctx context.Context, e *env, m *store.BackupManifest, to string, size int64, check bool) error {
+	answer := backupAnswer{Folder: to, Made: m.Made, Files: len(m.Files), Bytes: size, SignedBy: m.SignedBy, Agreements: m.Agreements, Missing: m.Missing}
+	var failed error
+	if check {
+		made, err := admin.OpenReadOnly(to)
+		if err != nil {
+			return fmt.Errorf("open the backup: %w", err)
+		}
+		defer made.Close()
+		answer.Checks, failed = collectChecks(ctx, made, nil)
+	}
+	return errors.Join(writeJSON(e.stdout, answer), failed, missingIn(m))
+}
+
+// backupAnswer is what backup and restore print with --format json.
+type backupAnswer struct {
+	Folder     string                  `json:"folder"`
+	Made       time.Time               `json:"made"` // the moment that the backup shows
+	Files      int                     `json:"files"`
+	Bytes      int64                   `json:"bytes"`
+	SignedBy   string                  `json:"signed_by"` // "": it is not signed
+	Agreements []store.BackupAgreement `json:"agreements"`
+	Missing    []agreement.Name        `json:"missing,omitempty"` // agreements whose files could not be opened
+	Restored   string                  `json:"restored,omitempty"`
+	Kept       string                  `json:"kept,omitempty"` // the file that was replaced
+	Checks     []store.Checked         `json:"checks,omitempty"`
 }
 
 // emptyFolder adds advice to an error about a folder that is not empty.

@@ -123,6 +123,19 @@ func checkFolder(ctx context.Context, e *env, k *admin.Client, names []agreement
 	return nil
 }
 
+// collectChecks checks a folder, and returns what was found. If there are faults, it returns an error that is not printed.
+func collectChecks(ctx context.Context, k *admin.Client, names []agreement.Name) (list []store.Checked, err error) {
+	faults := 0
+	err = k.Check(ctx, names, func(c store.Checked) {
+		faults += len(c.Faults)
+		list = append(list, c)
+	})
+	if err == nil && faults > 0 {
+		err = &exitError{code: exitFound}
+	}
+	return list, err
+}
+
 func printChecked(e *env, c store.Checked) {
 	name := c.Name
 	if name != "accord.db" {

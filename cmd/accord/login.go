@@ -13,6 +13,7 @@ import (
 
 func newLoginCommand(e *env) *cobra.Command {
 	var r remote
+	var format string
 	cmd := &cobra.Command{
 		Use:   "login NAME --url URL --user ACCOUNT",
 		Short: "Keep a login to a server as a profile",
@@ -29,18 +30,24 @@ that only you can read. When the login fails, nothing is written.`,
 		Example: `  ACCORD_PASSWORD=... accord login work --url https://ti.example.org/ --user chief
   accord agreement list --profile work`,
 		Args: exactArgs("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error { return logIn(cmd.Context(), e, args[0], &r) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			return logIn(cmd.Context(), e, args[0], &r, format)
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&r.url, "url", "", "the `URL` of a server, or of anything on it")
 	r.addCredentials(flags)
+	addFormat(cmd, &format)
 	cmd.MarkFlagRequired("url")
 	cmd.MarkFlagRequired("user")
 	return cmd
 }
 
-func logIn(ctx context.Context, e *env, name string, r *remote) error {
+func logIn(ctx context.Context, e *env, name string, r *remote, format string) error {
 	if _, err := profilePath(e, name); err != nil {
 		return err
 	}
@@ -68,6 +75,15 @@ func logIn(ctx context.Context, e *env, name string, r *remote) error {
 			err = errors.Join(err, revoked)
 		}
 		return err
+	}
+	if format == "json" {
+		return writeJSON(e.stdout, struct {
+			Profile string `json:"profile"`
+			File    string `json:"file"`
+			URL     string `json:"url"`
+			Account string `json:"account"`
+			TokenID string `json:"token_id,omitempty"` // of the token in it; "": the password comes from ACCORD_PASSWORD
+		}{name, path, p.URL, p.User, p.TokenID})
 	}
 	fmt.Fprintf(e.stdout, "profile %s: %s\n", name, path)
 	if p.Token == "" {

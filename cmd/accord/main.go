@@ -168,6 +168,7 @@ func newRoot(e *env) *cobra.Command {
 		cmd.GroupID = c.group
 		root.AddCommand(cmd)
 	}
+	addCompletion(e, root)
 	return root
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func newRestoreCommand(e *env) *cobra.Command {
-	var from, data, name string
+	var from, data, name, format string
 	var registry bool
 	var keys []string
 	var by string
@@ -49,6 +49,9 @@ was restored, and of the server's own.`,
   accord restore --from /backup/accord-2026-10-01 --data /var/lib/accord --agreement gsp`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
 			if registry && name != "" {
 				return usageError("--registry and --agreement are both given, expected one of them")
 			}
@@ -59,7 +62,7 @@ was restored, and of the server's own.`,
 			if err := checkBy(by); err != nil {
 				return err
 			}
-			r := restoring{from: from, data: data, trusted: trusted, by: admin.LocalActor(by)}
+			r := restoring{from: from, data: data, trusted: trusted, by: admin.LocalActor(by), format: format}
 			if registry || name != "" {
 				return r.one(cmd.Context(), e, agreement.Name(name))
 			}
@@ -70,6 +73,7 @@ was restored, and of the server's own.`,
 	cmd.Flags().StringVar(&data, "data", "", "the data folder `DIR`")
 	cmd.Flags().StringVar(&name, "agreement", "", "bring back this agreement alone, by its `NAME`")
 	cmd.Flags().BoolVar(&registry, "registry", false, "bring back accord.db alone")
+	addFormat(cmd, &format)
 	cmd.Flags().StringVar(&by, "by", "", "`NAME` to record beside the system's user")
 	cmd.Flags().StringArrayVar(&keys, "trusted-key", nil, trustedHelp)
 	cmd.MarkFlagRequired("from")
@@ -82,6 +86,7 @@ type restoring struct {
 	from, data string
 	trusted    []string
 	by         store.Actor
+	format     string
 }
 
 // whole restores a data folder.
@@ -91,6 +96,9 @@ func (r restoring) whole(ctx context.Context, e *env) error {
 	bar.done()
 	if err != nil {
 		return emptyFolder(err)
+	}
+	if r.format == "json" {
+		return r.print(ctx, e, m, "", "data folder", "")
 	}
 	sayWhoSigned(e, m)
 	fmt.Fprintf(e.stdout, "%s: %d files, as of %s\n", r.data, len(m.Files), m.Made.Format("2006-01-02 15:04:05.000 MST"))
@@ -111,6 +119,9 @@ func (r restoring) one(ctx context.Context, e *env, name agreement.Name) error {
 	if err != nil {
 		return stopFirst(err)
 	}
+	if r.format == "json" {
+		return r.print(ctx, e, m, name, what, kept)
+	}
 	sayWhoSigned(e, m)
 	fmt.Fprintf(e.stdout, "%s: restored\n", what)
 	if kept != "" {
@@ -123,6 +134,23 @@ func (r restoring) one(ctx context.Context, e *env, name agreement.Name) error {
 func (r restoring) end(ctx context.Context, e *env, m *store.BackupManifest, name agreement.Name, all bool) error {
 	checked := checkHere(ctx, e, r.data, nil)
 	return errors.Join(checked, store.RecordRestore(ctx, r.data, r.by, m, name, all))
+}
+
+// print is end that prints what was restored, and what the check found, as JSON.
+func (r restoring) print(ctx context.Context, e *env, m *store.BackupManifest, name agreement.Name, what, kept string) error {
+	answer := backupAnswer{Folder: r.data, Made: m.Made, Files: len(m.Files), SignedBy: m.SignedBy, Agreements: m.Agreements, Missing: m.Missing, Restored: what, Kept: kept}
+	for _, f := range m.Files {
+		answer.Bytes += f.Size
+	}
+	var checked error
+	if k, err := admin.OpenReadOnly(r.data); err == nil {
+		answer.Checks, checked = collectChecks(ctx, k, nil)
+		k.Close()
+	} else {
+		checked = err
+	}
+	recorded := store.RecordRestore(ctx, r.data, r.by, m, name, what == "data folder")
+	return errors.Join(writeJSON(e.stdout, answer), checked, recorded)
 }
 
 // sayWhoSigned prints which server's key signed a backup.

@@ -58,11 +58,19 @@ func runScripts(t *testing.T, pattern string, begin func(*testing.T) *script) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			s := begin(t)
-			testscript.Run(t, testscript.Params{Files: []string{file}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			testscript.Run(t, testscript.Params{Files: []string{file}, Condition: inThisProcess, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"accord": s.accord, "serve": s.serve, "stop": s.stopServer, "http": s.http, "clock": s.setClock, "await": s.await, "settled": s.settled, "keep": s.keep,
 			}})
 		})
 	}
+}
+
+// inThisProcess is the condition of lines that need a program of its own: see the drill in package packaging.
+func inThisProcess(condition string) (bool, error) {
+	if condition != "program" {
+		return false, fmt.Errorf("there is no condition %s", condition)
+	}
+	return false, nil
 }
 
 // script is one script's server and clock.

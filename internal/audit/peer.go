@@ -156,18 +156,19 @@ func Continues(kept, now journal.Checkpoint, prove func(from, to uint64) (Proof,
 
 // PeerVerdict states what was proved about a peer.
 type PeerVerdict struct {
-	Origin   string
-	URL      string // of the collection that a mirror here follows
-	Account  string // that gave the heads
-	Heads    int
-	From, To uint64 // entries under the first and the newest head, or the one that is shown now
-	Since    time.Time
-	SignedBy string
-	Trusted  bool        // the key, or one that named it, was given
-	Gaps     int         // places where heads between two that are kept were dropped
-	Accepted []PeerBreak // breaks that an operator has accepted
-	Now      bool        // the server has just shown that it continues the newest head
-	Asked    string      // why it has not; "" where it cannot be asked
+	Origin   string      `json:"origin"`
+	URL      string      `json:"url,omitempty"`     // of the collection that a mirror here follows
+	Account  string      `json:"account,omitempty"` // that gave the heads
+	Heads    int         `json:"heads"`
+	From     uint64      `json:"from_entries"` // under the first head
+	To       uint64      `json:"to_entries"`   // under the newest head, or the one that is shown now
+	Since    time.Time   `json:"since"`
+	SignedBy string      `json:"signed_by"`
+	Trusted  bool        `json:"trusted"`             // the key, or one that named it, was given
+	Gaps     int         `json:"gaps,omitempty"`      // places where heads between two that are kept were dropped
+	Accepted []PeerBreak `json:"accepted,omitempty"`  // breaks that an operator has accepted
+	Now      bool        `json:"now"`                 // the server has just shown that it continues the newest head
+	Asked    string      `json:"not_asked,omitempty"` // why it has not; "" where it cannot be asked
 }
 
 // String says what was proved, a sentence a line.

@@ -33,24 +33,24 @@ type Verification struct {
 
 // Verdict states what a verification proved.
 type Verdict struct {
-	Origin   string
-	Size     uint64 // entries
-	SignedBy string // name and hash of the key; "" for a file, which has no signature
-	Trusted  bool   // the key, or one that named it, was given
-	KeptSize uint64 // of the kept checkpoint; 0: none
-	Entries  bool   // every entry was read and hashed
-	Live     uint64 // versions that were added and not removed
-	Removed  uint64
-	File     string      // set for a file
-	Named    string      // the agreement that the first entry's terms name; "" if they could not be read
-	Cosigned *Cosignings // nil: no witness was asked for
+	Origin   string      `json:"origin"`
+	Size     uint64      `json:"entries"`
+	SignedBy string      `json:"signed_by,omitempty"`    // name and hash of the key; "" for a file, which has no signature
+	Trusted  bool        `json:"trusted"`                // the key, or one that named it, was given
+	KeptSize uint64      `json:"kept_entries,omitempty"` // of the kept checkpoint; 0: none
+	Entries  bool        `json:"entries_read"`           // every entry was read and hashed
+	Live     uint64      `json:"versions"`               // versions that were added and not removed
+	Removed  uint64      `json:"removed"`
+	File     string      `json:"file,omitempty"`      // set for a file
+	Named    string      `json:"agreement,omitempty"` // the agreement that the first entry's terms name; "" if they could not be read
+	Cosigned *Cosignings `json:"cosigned,omitempty"`  // nil: no witness was asked for
 }
 
 // Cosignings is what witnesses state about a journal.
 type Cosignings struct {
-	Witnesses []string
-	Oldest    time.Time // of their cosignatures
-	Size      uint64    // entries of the agreement's journal that the cosigned head covers
+	Witnesses []string  `json:"witnesses"`
+	Oldest    time.Time `json:"oldest"`  // of their cosignatures
+	Size      uint64    `json:"entries"` // entries of the agreement's journal that the cosigned head covers
 }
 
 // String says what was proved, a sentence a line.
