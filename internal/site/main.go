@@ -50,7 +50,7 @@ var chapters = []chapter{
 	{"Concepts", []string{"doc/agreements.md", "doc/history.md", "doc/design.md"}},
 	{"How to", []string{"doc/search.md", "doc/live.md", "doc/webhooks.md", "doc/mirror.md", "doc/push.md", "doc/federation.md", "doc/console/", "doc/clients/"}},
 	{"Operations", []string{"doc/operations.md", "doc/packages.md", "doc/upgrades.md", "doc/reliability.md"}},
-	{"Reference", []string{"doc/rules.md", "doc/errors.md"}},
+	{"Reference", []string{"doc/apply-file.md", "doc/http.md", "doc/rules.md", "doc/errors.md", "doc/metrics.md"}},
 	{"Security", []string{"doc/threats.md"}},
 	{"Performance", []string{"doc/performance.md", "doc/performance/"}},
 	{"Decisions", []string{"doc/decisions/"}},
