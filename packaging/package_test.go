@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPackageKeepsItsData installs the deb, makes an exchange in the data folder, upgrades, removes and purges: what is in the data
-// folder stays as it is. It builds the program and nfpm, so it runs for make packages-test alone.
+// TestPackageKeepsItsData installs the deb, makes an exchange in the data folder, goes through the drill with the installed program,
+// upgrades it on the way, removes and purges it: what is in the data folder stays as it is. It builds the program and nfpm, so it runs for make packages-test alone.
 func TestPackageKeepsItsData(t *testing.T) {
 	if os.Getenv("ACCORD_PACKAGES") == "" {
 		t.Skip("SKIPPED: it builds packages; make packages-test runs it")
@@ -93,8 +93,11 @@ func TestPackageKeepsItsData(t *testing.T) {
 			t.Errorf("%s the data folder is another:\n%s\nwas:\n%s", when, now, before)
 		}
 	}
-	dpkg("--force-confdef", "--force-confold", "-i", two)
+	runDrill(t, program, func() { dpkg("--force-confdef", "--force-confold", "-i", two) })
 	same("after the upgrade")
+	if out := do("dpkg", "--root="+root, "-s", "accord"); !strings.Contains(out, "Version: 0.0.2") {
+		t.Errorf("the drill did not upgrade the package: %s", out)
+	}
 	if text, err := os.ReadFile(configured); err != nil || !strings.Contains(string(text), ":7443") {
 		t.Errorf("the configuration after the upgrade: %s, %v", text, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/auth"
 	"github.com/accord-taxii/accord/internal/oidc"
@@ -125,5 +127,39 @@ func TestWithoutAnIssuerThereIsNoSuchLogin(t *testing.T) {
 		if a := b.get(path); a.Status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, a.Status)
 		}
+	}
+}
+
+// The whole way in a real browser: from the login page to the issuer and back, with a code and its verifier. The cookie of the attempt
+// is sent with the request that another site causes, and the session's is set so that the page that follows has it.
+func TestInABrowserLoggingInAtAnotherIssuer(t *testing.T) {
+	started := startChromium(t)
+	s, issuer := elsewhere(t)
+	a, _ := s.Store.Registry().Account(accordtest.Agency)
+	a.OIDC = &auth.Identity{Issuer: issuer.URL, Subject: "ann"}
+	change(t, s, a)
+	issuer.Person(map[string]any{"sub": "ann"})
+	w := open(t, started, s.URL)
+	w.visit("/console/login/?next=%2Fconsole%2Fagreements%2F")
+	w.clean("the login page with an issuer")
+	w.run(chromedp.Click(`a[href^="/console/login/oidc/"]`), chromedp.WaitReady("header.top"))
+	if at := eval[string](w, "location.pathname"); !strings.HasPrefix(at, "/console/") || strings.HasPrefix(at, "/console/login/") {
+		t.Errorf("after coming back the browser shows %s", at)
+	}
+	if text := eval[string](w, "document.querySelector('header.top').innerText"); !strings.Contains(text, accordtest.Agency) {
+		t.Errorf("the page says %q, want the account", text)
+	}
+	w.clean("the page after coming back")
+	w.visit("/console/agreements/")
+	if text := eval[string](w, "document.body.innerText"); !strings.Contains(text, accordtest.Programme) {
+		t.Errorf("the agreements: %q", text)
+	}
+
+	stranger := open(t, started, s.URL)
+	issuer.Person(map[string]any{"sub": "bob"})
+	stranger.visit("/console/login/")
+	stranger.run(chromedp.Click(`a[href^="/console/login/oidc/"]`), chromedp.WaitReady(".note.bad"))
+	if text := eval[string](stranger, "document.body.innerText"); !strings.Contains(text, "no account is for who logged in") {
+		t.Errorf("a stranger is shown %q", text)
 	}
 }
