@@ -107,7 +107,7 @@ var reference = []referenceRow{
 	{"agreements[].accept.corrections", "`refuse` or `accept`", "whether an owner may add other content under a version that is there; refused, if left out", "accept: {corrections: accept}"},
 	{"agreements[].accept.consent", "`everyone`, `members` or `none`", "who may learn the author of an object that does not say; everyone, if left out", "accept: {consent: members}"},
 
-	{"agreements[].release", "list", "what is passed on, and to where ([releases](agreements.md#passing-on))", ""},
+	{"agreements[].release", "list", "what is passed on, and to where ([releases](agreements.md#how-a-release-decides))", ""},
 	{"agreements[].release[].to", "name, or mapping", "the agreement that it goes to, or a collection of another server ([push](push.md)); needed", "release: [{to: members}]"},
 	{"agreements[].release[].to.url", "URL", "the collection; https, or http on this machine", `release: [{to: {url: "https://hub.example/r/collections/c/"}}]`},
 	{"agreements[].release[].to.user", "text", "for HTTP Basic", `release: [{to: {url: "https://hub.example/r/collections/c/", user: us, password_env: HUB_PW}}]`},
@@ -209,7 +209,9 @@ func wholeOf(t *testing.T, path, example string) string {
 // Every example of the reference is read without a fault.
 func TestEveryExampleOfTheReferenceIsRead(t *testing.T) {
 	for _, r := range reference {
-		below := slices.ContainsFunc(reference, func(o referenceRow) bool { return strings.HasPrefix(o.path, r.path+".") || strings.HasPrefix(o.path, r.path+"[].") })
+		below := slices.ContainsFunc(reference, func(o referenceRow) bool {
+			return strings.HasPrefix(o.path, r.path+".") || strings.HasPrefix(o.path, r.path+"[].")
+		})
 		if r.example == "" && !below || r.example != "" && (r.takes == "mapping" || r.takes == "list" && below) {
 			t.Errorf("%s: it has the example %q", r.path, r.example)
 		}
