@@ -150,7 +150,7 @@ func (x *Index) options() *pebble.Options {
 		Logger:                remarks{x},
 		DisableWAL:            true, // what a crash loses is read from the journals again
 		MemTableSize:          16 << 20,
-		Cache:                 pebble.NewCache(32 << 20),
+		Cache:                 pebble.NewCache(64 << 20), // two memtables are taken from it: the rest holds the blocks of half a million objects
 		MaxOpenFiles:          200,
 		L0CompactionThreshold: 4,
 		L0StopWritesThreshold: 24,

@@ -3,6 +3,7 @@ package index_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -47,6 +48,13 @@ func BenchmarkSearch(b *testing.B) {
 	for i := range many {
 		many[i] = fmt.Sprintf("host-%d.example", 2*i*scale/len(many))
 	}
+	b.Run("a domain of many", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := x.Search(ctx, scope, index.Query{Values: []string{fmt.Sprintf("host-%d.example", rand.IntN(scale))}, Limit: 10, Facets: true}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	for _, q := range []struct {
 		name  string
 		query index.Query
