@@ -57,6 +57,21 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	}
 }
 
+// A newcomer finds each package, and what it holds, in one table.
+func TestTheDesignNamesEachPackage(t *testing.T) {
+	text, err := os.ReadFile("doc/design.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Packages")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, p := range packages {
+		if p.folder != "." && p.folder != "deploy" && !strings.Contains(table, "`"+p.folder+"`") {
+			t.Errorf("the table of doc/design.md does not name %s", p.folder)
+		}
+	}
+}
+
 func TestDecisionsAreNumberedOnce(t *testing.T) {
 	names, err := filepath.Glob("doc/decisions/*.md")
 	if err != nil {
