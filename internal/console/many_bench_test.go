@@ -36,8 +36,26 @@ func manyAgreements(t testing.TB, s *accordtest.Server, n int) {
 	}
 }
 
-// BenchmarkPagesOfManyAgreements loads every page with as many agreements as ACCORD_AGREEMENTS says: a page may take 200 ms of
-// an idle machine with 1,000.
+// manyObjects adds objects to the programme, and waits until the index has them.
+func manyObjects(t testing.TB, s *accordtest.Server, n int) {
+	t.Helper()
+	const each = 500
+	for from := 10; from < n; from += each {
+		if a := s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicators(from, from+each)...); a.Status != http.StatusAccepted {
+			t.Fatalf("add objects: %d %.300s", a.Status, a.Body)
+		}
+	}
+	for behind := uint64(1); behind > 0; {
+		var found struct{ Behind uint64 }
+		if a := s.Get(accordtest.Operator, "/accord/v1/search/?limit=1"); a.Status == http.StatusOK {
+			s.JSON(a, &found)
+			behind = found.Behind
+		}
+	}
+}
+
+// BenchmarkPagesOfManyAgreements loads every page with as many agreements as ACCORD_AGREEMENTS says, and ACCORD_OBJECTS objects
+// in one of them: a page may take 200 ms of an idle machine with 1,000 and a million.
 func BenchmarkPagesOfManyAgreements(b *testing.B) {
 	n, err := strconv.Atoi(os.Getenv("ACCORD_AGREEMENTS"))
 	if err != nil {
@@ -45,6 +63,9 @@ func BenchmarkPagesOfManyAgreements(b *testing.B) {
 	}
 	s := exchange(b)
 	manyAgreements(b, s, n)
+	if objects, err := strconv.Atoi(os.Getenv("ACCORD_OBJECTS")); err == nil {
+		manyObjects(b, s, objects)
+	}
 	pages := as(b, s, accordtest.Operator)
 	all := screens()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
