@@ -63,7 +63,7 @@ func (s *Service) agreements(view func(*store.Collection) (Agreement, error)) ([
 	return list, nil
 }
 
-// AgreementNamed finds one agreement.
+// Agreement finds one agreement.
 func (s *Service) Agreement(name agreement.Name) (Agreement, error) {
 	if col, ok := s.store.Collection(name); ok {
 		return s.viewOf(col)

@@ -16,7 +16,11 @@ type reportPage struct {
 	admin.Report
 	Since, Until string // the days that it is on, as they were asked
 	HTML, JSON   string // addresses of the signed files
+	Entries      uint64 // of a journal that is long: the report is made when it is asked for
 }
+
+// mostUnasked is how many entries a journal has whose report is shown before days were chosen.
+const mostUnasked = 10_000
 
 // showReport answers: the arrangement as NIS2 Article 29 and DORA Article 45 ask for it.
 func showReport(p *page) error {
@@ -40,6 +44,20 @@ func showReport(p *page) error {
 	if format != "" && format != "html" && format != "json" {
 		return errNoPage
 	}
+	path := agreementPath(agreement.Name(name)) + "report/"
+	if asked := p.r.URL.Query(); !asked.Has("since") && !asked.Has("until") && format == "" {
+		a, err := ask[admin.Agreement](p, apiAgreement(name))
+		if err != nil {
+			return err
+		}
+		if a.Figures != nil && a.Figures.Entries > mostUnasked {
+			v.Entries, v.Agreement, v.Title = a.Figures.Entries, a.Name, a.Title
+			v.Since = p.Now().UTC().AddDate(0, 0, -30).Format(time.DateOnly)
+			v.HTML, v.JSON = path+query("format", "html"), path+query("format", "json")
+			return p.show(http.StatusOK, "report", "Report on "+name, v,
+				command{"The report on all of it, signed, to print and to keep:", "accord agreement report " + quote(name) + " --out report.html " + p.atServer()})
+		}
+	}
 	asked := "json"
 	if format != "" {
 		asked = format
@@ -60,7 +78,6 @@ func showReport(p *page) error {
 	if err := json.Unmarshal(signed, &file); err != nil {
 		return fmt.Errorf("read the report: %w", err)
 	}
-	path := agreementPath(agreement.Name(name)) + "report/"
 	v.HTML = path + query("since", v.Since, "until", v.Until, "format", "html")
 	v.JSON = path + query("since", v.Since, "until", v.Until, "format", "json")
 	line := "accord agreement report " + quote(name)
