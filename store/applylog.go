@@ -228,6 +228,7 @@ func (q *commitQueue) transactLog(groups []*loggedGroup) (*terms, error) {
 		}
 	}
 	tx.DB().AllocSize = growth(tx.Size())
+	q.c.shown.Store(groups[len(groups)-1].place)
 	if err := tx.Commit(); err != nil {
 		q.examine(before, err)
 		return nil, &commitError{err}
@@ -264,6 +265,10 @@ func (c *Collection) InCluster() bool { return c.opts.Log != nil }
 
 // Place is the place of the last message about this collection that is in the file; 0 without a cluster.
 func (c *Collection) Place() uint64 { return c.placed.get() }
+
+// Shown is a place that whatever a reader has seen of this collection by now does not exceed: between the end of a transaction and
+// Place there is a moment in which readers see more than Place says.
+func (c *Collection) Shown() uint64 { return c.shown.Load() }
 
 // Newest is when the newest version was added; nothing is added at that time or before it any more.
 func (c *Collection) Newest() time.Time { return time.UnixMicro(int64(c.newest.Load())).UTC() }

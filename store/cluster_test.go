@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -564,4 +565,46 @@ func TestARestoredNodeIsAlone(t *testing.T) {
 	if len(s.Collections()) != 2 {
 		t.Errorf("got %d agreements, want 2", len(s.Collections()))
 	}
+}
+
+// C-5: a reader is told a place that what it has seen does not exceed, however soon after a transaction it asks: another node that has
+// that place shows no less.
+func TestWhatAReaderSeesIsNotBehindThePlaceThatItIsTold(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	alone(t, dir)
+	l := newMemoryLog(0)
+	n := openNode(t, dir, l, Options{}, nil)
+	col, _ := n.Collection("gsp")
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				var seen uint64
+				err := col.view(func(tx *bolt.Tx) error {
+					state, err := readLogState(tx)
+					if err == nil {
+						seen = state.place
+					}
+					return err
+				})
+				if told := col.Shown(); err != nil || told < seen {
+					t.Errorf("told place %d, %v, and has seen %d", told, err, seen)
+					return
+				}
+			}
+		})
+	}
+	for i := range 50 {
+		add(t, col, address(testID("url", 10+i), "b"))
+	}
+	close(stop)
+	readers.Wait()
+	l.end()
+	n.settle(t)
 }

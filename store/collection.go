@@ -67,6 +67,7 @@ type Collection struct {
 	doubt     atomic.Pointer[error] // why nothing more is written; nil: it is
 
 	placed   placeMark     // of the last message in the file, in a cluster
+	shown    atomic.Uint64 // what readers see is of this place or an earlier one; it moves before they see it
 	logClock atomic.Uint64 // latest clock reading of those, in microseconds
 }
 
@@ -228,6 +229,7 @@ func (c *Collection) enterCluster() error {
 		l, err := readLogState(tx)
 		if err == nil {
 			c.placed.set(l.place)
+			c.shown.Store(l.place)
 			c.logClock.Store(l.clock)
 		}
 		return err

@@ -81,7 +81,7 @@ func (s *Server) seen(col *store.Collection) uint64 {
 	if s.cluster == nil {
 		return 0
 	}
-	return max(s.cluster.Applied(), col.Place())
+	return max(s.cluster.Applied(), col.Shown())
 }
 
 // caughtUp waits until a collection has what a client has seen of it elsewhere, as its next says.
