@@ -89,6 +89,7 @@ func (t *torture) tortureCluster(c clusterTorture) (err error) {
 		} else {
 			f = drawn(table, t.random)
 		}
+		log.Printf("%d: %s", i+1, f.name)
 		if err := f.do(h, ctx); err != nil {
 			cancel(fmt.Errorf("%s: %w", f.name, err))
 		}
