@@ -7,6 +7,10 @@
 // anything at or before its position. At the end of each folder's life the target must hold the same versions as its
 // source.
 //
+// With -nodes it does so to a cluster: one fault after the other, from the table in fault.go, while clients send each request to any of
+// the nodes. Partitions are made by proxies (network.go); for clocks and power cuts the program is built with two packages of other
+// origin changed (instrument.go). What clients saw must have an order that explains it (history.go).
+//
 // It relies only on what a client or an operator can see: the program, its commands and TAXII. Start reading at round
-// in round.go.
+// in round.go, or at tortureCluster in cluster.go.
 package main

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,6 +25,7 @@ type member struct {
 	address    string // what the other nodes are told: a proxy before it
 	disk       string // a file system of its own that data is on; "": none
 
+	pid atomic.Int64 // of the server, which opens connections before it listens; 0: there was none
 	mu  sync.Mutex
 	now *process // guarded by mu; nil: it is dead
 }
@@ -80,8 +82,8 @@ func (h *herd) others(m *member) (list []*member) {
 func (h *herd) owner(port int) string {
 	processes := map[string]int{}
 	for _, m := range h.nodes() {
-		if p := m.process(); p != nil {
-			processes[m.name] = p.Cmd.Process.Pid
+		if pid := m.pid.Load(); pid != 0 {
+			processes[m.name] = int(pid)
 		}
 	}
 	return portOwner(port, processes)
@@ -188,6 +190,7 @@ func (h *herd) revive(m *member) error {
 	if err != nil {
 		return err
 	}
+	m.pid.Store(int64(cmd.Process.Pid))
 	p := &process{started, newClient()}
 	if err := p.Listening(); err != nil {
 		p.kill()
