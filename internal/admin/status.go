@@ -133,7 +133,7 @@ func StoppedStatus(dir string, opening error, now time.Time) (Status, error) {
 	case errors.As(opening, &lost):
 		st.find(Finding{File: lost.Part, Message: "it is missing, or empty, beside files of agreements", Command: fmt.Sprintf("accord restore --from BACKUP --data %s --registry", dir)})
 	case errors.Is(opening, store.ErrRegistryDamaged):
-		st.find(Finding{File: "accord.db", Message: opening.Error(), Command: fmt.Sprintf("accord restore --from BACKUP --data %s --registry", dir)})
+		st.find(Finding{File: "accord.db", Message: "it is damaged: agreements, parties and accounts cannot be read", Command: fmt.Sprintf("accord restore --from BACKUP --data %s --registry", dir)})
 	default:
 		return Status{}, opening
 	}
@@ -192,7 +192,7 @@ func (s *Service) keyStatus(st *Status) {
 	var lost *store.LostError
 	switch {
 	case errors.As(err, &lost):
-		st.find(Finding{File: "keys", Message: "the signing key is missing", Command: fmt.Sprintf("cp -a BACKUP/keys %s/", st.Data)})
+		st.find(Finding{File: "keys", Message: "the signing key is missing; if no backup has it, accord audit key --replace-lost makes another, of which auditors must be told", Command: fmt.Sprintf("cp -a BACKUP/keys %s/", st.Data)})
 	case err != nil:
 		st.find(Finding{File: "keys/key", Message: err.Error(), Command: fmt.Sprintf("cp -a BACKUP/keys %s/", st.Data)})
 	case keys != nil:

@@ -46,7 +46,7 @@ type chapter struct {
 
 // chapters are the order in which the pages are read. Documents that no chapter names come last.
 var chapters = []chapter{
-	{"Start", []string{"README.md", "CHANGELOG.md"}},
+	{"Start", []string{"README.md", "doc/start.md", "CHANGELOG.md"}},
 	{"Concepts", []string{"doc/agreements.md", "doc/history.md", "doc/design.md"}},
 	{"How to", []string{"doc/search.md", "doc/live.md", "doc/webhooks.md", "doc/mirror.md", "doc/push.md", "doc/federation.md", "doc/console/", "doc/clients/"}},
 	{"Operations", []string{"doc/operations.md", "doc/packages.md", "doc/upgrades.md", "doc/reliability.md"}},

@@ -98,7 +98,7 @@ func namedIndicator(s *subject) {
 		case description:
 			what = "name"
 		}
-		s.report(s.root, "the indicator has no %s, which tell a reader what it is for", what)
+		s.report(s.root, "the indicator has no %s: a reader cannot tell what it is for", what)
 	}
 }
 
