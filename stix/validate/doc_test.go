@@ -134,3 +134,33 @@ func TestTheTableIsInOrderAndComplete(t *testing.T) {
 		}
 	}
 }
+
+// For each rule there is a case that breaks it and no other, and one beside it that breaks nothing: the same object as it would be
+// right.
+func TestEachRuleIsBrokenAloneAndKept(t *testing.T) {
+	for _, r := range Rules() {
+		if withoutExample[r.ID] {
+			continue
+		}
+		alone, kept := false, false
+		for _, c := range readCases(t, "testdata/rules/"+r.ID+".txt") {
+			others := slices.ContainsFunc(c.expect, func(e string) bool { return !strings.HasPrefix(e, r.ID+" ") })
+			alone = alone || len(c.expect) > 0 && !others
+			kept = kept || len(c.expect) == 0
+		}
+		if alone == (brokenWithOthers[r.ID] != "") || !kept {
+			t.Errorf("%s: broken alone: %t, kept: %t", r.ID, alone, kept)
+		}
+	}
+}
+
+// brokenWithOthers are the rules that cannot be broken alone, and why.
+var brokenWithOthers = map[string]string{
+	"S-010": "a type that is no name makes the identifier that repeats it none, too",
+	"S-043": "a value that is spelt wrong is outside its vocabulary, too",
+	"S-069": "an extension whose name is spelt wrong is a custom one", "S-070": "it is about custom extensions", "S-071": "it is about custom extensions",
+	"S-076": "it is about custom properties", "S-078": "it is about custom types",
+	"S-113": "it says that a pattern breaks a rule of patterns",
+	"S-124": "it is about objects of a deprecated form", "S-125": "it is about objects of a deprecated form", "S-126": "it is about objects of a deprecated form",
+	"S-127": "it says where a reference breaks S-197", "S-180": "it says where a reference breaks S-197",
+}
