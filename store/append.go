@@ -23,7 +23,7 @@ const MaxVersionText = 256
 // error is that of ctx; afterwards Append waits for the outcome. Objects given in b must not change until Append returns.
 func (c *Collection) Append(ctx context.Context, b Batch) (Result, error) {
 	if c.queue == nil {
-		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, ErrReadOnly)
+		return Result{}, fmt.Errorf("append to collection %s: %w", c.id, c.readOnly())
 	}
 	prepared, err := c.prepare(b)
 	if err != nil {

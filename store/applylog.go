@@ -263,6 +263,14 @@ func treeRoot(tx *bolt.Tx, length, entries uint64) (root tlog.Hash, err error) {
 // then applied side by side: a follower's may have what its source's has not yet.
 func (c *Collection) InCluster() bool { return c.opts.Log != nil }
 
+// readOnly is why a collection that is open for reading is not changed.
+func (c *Collection) readOnly() error {
+	if c.format >= loggedCollectionFormat {
+		return fmt.Errorf("%w: %w", ErrReadOnly, ErrInCluster)
+	}
+	return ErrReadOnly
+}
+
 // Place is the place of the last message about this collection that is in the file; 0 without a cluster.
 func (c *Collection) Place() uint64 { return c.placed.get() }
 

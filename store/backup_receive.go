@@ -35,8 +35,8 @@ func ReceiveBackup(ctx context.Context, r io.Reader, dir string, progress Progre
 }
 
 // ReceiveFolder is ReceiveBackup, but makes a data folder of what comes, as Restore would of the backup.
-func ReceiveFolder(ctx context.Context, r io.Reader, dir string, progress Progress) error {
-	_, err := newFolder(dir, func(fresh string) (*BackupManifest, error) {
+func ReceiveFolder(ctx context.Context, r io.Reader, dir string, progress Progress) (*BackupManifest, error) {
+	m, err := newFolder(dir, func(fresh string) (*BackupManifest, error) {
 		in := &receiving{ctx: ctx, dir: fresh, progress: progress, got: map[string]BackupFile{}}
 		m, err := in.all(tar.NewReader(r))
 		if err != nil {
@@ -50,9 +50,9 @@ func ReceiveFolder(ctx context.Context, r io.Reader, dir string, progress Progre
 		return m, os.MkdirAll(filepath.Join(fresh, agreementsName), 0o700)
 	})
 	if err != nil {
-		return fmt.Errorf("write the data folder %s: %w", dir, err)
+		return nil, fmt.Errorf("write the data folder %s: %w", dir, err)
 	}
-	return nil
+	return m, nil
 }
 
 // newFolder fills a folder. A folder that does not exist appears under its name once it is complete. An existing empty

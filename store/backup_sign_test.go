@@ -67,7 +67,7 @@ func TestARestoreSaysWhoSignedTheBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := keys.Rotate(); err != nil {
+	if err := keys.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	later := received(t, s, nil)

@@ -19,6 +19,7 @@ import (
 // clusterState is what a Store has in a cluster.
 type clusterState struct {
 	entering bool // the folder is opened with a log for the first time
+	member   bool // the folder belongs to a cluster
 	life     context.Context
 	end      context.CancelFunc
 
@@ -56,7 +57,8 @@ func (s *Store) checkCluster() error {
 		}
 		return err
 	})
-	switch in := format == loggedRegistryFormat; {
+	s.cluster.member = format == loggedRegistryFormat
+	switch in := s.cluster.member; {
 	case err != nil:
 		return err
 	case s.opts.ReadOnly:
@@ -273,6 +275,9 @@ func (s *Store) proposeAgreement(ctx context.Context, by Actor, a *agreement.Agr
 	}
 	return col, nil
 }
+
+// InCluster reports whether the folder is open as a node of a cluster.
+func (s *Store) InCluster() bool { return s.opts.Log != nil }
 
 // CollectionOf finds a collection by its id.
 func (s *Store) CollectionOf(id uuid.UUID) (*Collection, bool) {

@@ -85,6 +85,7 @@ type collectionOptions struct {
 	// Of a cluster: see Options. raise says that the folder enters it now, noted is how far it has come as a whole.
 	Log          Log
 	HeadDiffers  func(HeadDifference)
+	Damaged      func(uuid.UUID, error)
 	ApplyTimeout time.Duration
 	raise        bool
 	noted        *placeMark

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -41,8 +42,10 @@ var ErrNoKeys = errors.New("the data folder has no signing key yet; a server mak
 
 // Keyring holds the key that signs heads and the succession of retired keys. It is safe for concurrent use.
 type Keyring struct {
-	dir string
-	now func() time.Time
+	dir      string
+	now      func() time.Time
+	readOnly bool
+	order    func(context.Context, KeySuccession) error // see Options.Succeed; nil: alone
 
 	mu     sync.RWMutex
 	signer note.Signer
@@ -68,6 +71,7 @@ func (s *Store) Keys(name string) (*Keyring, error) {
 		if err := s.markSigned(); err != nil {
 			return nil, err
 		}
+		k.order = s.opts.Succeed
 		s.keyring.open = k
 	}
 	if k := s.keyring.open; name != "" && name != k.Name() {
@@ -89,7 +93,7 @@ func (s *Store) HasKey() bool {
 }
 
 func openKeyring(dir, name string, readOnly bool, now func() time.Time) (*Keyring, error) {
-	k := &Keyring{dir: dir, now: now}
+	k := &Keyring{dir: dir, now: now, readOnly: readOnly}
 	text, err := os.ReadFile(filepath.Join(dir, keyFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && readOnly:
@@ -267,43 +271,6 @@ func (k *Keyring) finish() error {
 		}
 	}
 	return os.Remove(next)
-}
-
-// Rotate retires the current key: the key signs a note that names its successor, and signs beside it for Overlap. A key that was
-// retired before signs no longer.
-func (k *Keyring) Rotate() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	text, err := newKey(k.signer.Name())
-	if err != nil {
-		return err
-	}
-	public := strings.Split(text, "\n")[1]
-	signed, err := journal.SignSuccession(k.signer, k.public, public)
-	if err != nil {
-		return err
-	}
-	// After a crash that follows the note, finish puts the new key in place.
-	if err := k.write(keyFileNext, text); err != nil {
-		return fmt.Errorf("rotate the signing key: %w", err)
-	}
-	until := k.now().Add(Overlap).UTC().Truncate(time.Second)
-	current, err := os.ReadFile(filepath.Join(k.dir, keyFile))
-	if err != nil {
-		return fmt.Errorf("rotate the signing key: %w", err)
-	}
-	if err := k.write(keyFileOld, strings.TrimRight(string(current), "\n")+"\n"+until.Format(time.RFC3339)+"\n"); err != nil {
-		return fmt.Errorf("rotate the signing key: %w", err)
-	}
-	if err := k.write(fmt.Sprintf("%04d%s", len(k.notes)+1, noteSuffix), string(signed)); err != nil {
-		return fmt.Errorf("rotate the signing key: %w", err)
-	}
-	if err := k.rename(keyFileNext, keyFile); err != nil {
-		return fmt.Errorf("rotate the signing key: %w", err)
-	}
-	k.notes = append(slices.Clone(k.notes), signed)
-	k.old, k.until = k.signer, until
-	return k.use(text)
 }
 
 // write makes a file. The file and its name are durable when write returns.

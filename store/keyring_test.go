@@ -74,7 +74,7 @@ func TestRotationKeepsTrust(t *testing.T) {
 	k := keysOf(t, s, "")
 	first := k.Key()
 	for range 3 {
-		if err := k.Rotate(); err != nil {
+		if err := k.Rotate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestARetiredKeySignsBesideItsSuccessorForAWhile(t *testing.T) {
 	}
 	add()
 	signedBy(0)
-	if err := k.Rotate(); err != nil {
+	if err := k.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	add()
@@ -154,7 +154,7 @@ func TestARetiredKeySignsBesideItsSuccessorForAWhile(t *testing.T) {
 	now = now.Add(Overlap - time.Second)
 	reopen()
 	signedBy(0, 1)
-	if err := k.Rotate(); err != nil { // the one before last signs no longer
+	if err := k.Rotate(t.Context()); err != nil { // the one before last signs no longer
 		t.Fatal(err)
 	}
 	add()
@@ -167,7 +167,7 @@ func TestARetiredKeySignsBesideItsSuccessorForAWhile(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "keys", keyFileOld)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the retired key is still there: %v", err)
 	}
-	if err := k.Rotate(); err != nil {
+	if err := k.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	add()

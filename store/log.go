@@ -35,7 +35,7 @@ var ErrNotProposed = errors.New("the cluster takes no writes here now; nothing w
 var ErrUndecided = errors.New("nobody knows yet whether it is kept; sending it again is harmless")
 
 // ErrInCluster is the error of opening a data folder for writing by itself that belongs to a cluster, or one of its files.
-var ErrInCluster = errors.New("it belongs to a cluster, whose log alone changes it: start the server with --cluster-listen, or see accord cluster leave")
+var ErrInCluster = errors.New("it belongs to a cluster, whose log alone changes it: work at a node that runs, or start this one with accord serve --cluster-listen; accord cluster leave takes it out of the cluster")
 
 // ErrNotInCluster is the error of ApplyLog without Options.Log.
 var ErrNotInCluster = errors.New("the data folder is in no cluster")

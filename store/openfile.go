@@ -67,7 +67,11 @@ func (c *Collection) begin() (*bolt.Tx, error) {
 func (c *Collection) view(fn func(*bolt.Tx) error) error {
 	f := c.use()
 	defer f.leave()
-	return closedError(f.db.View(fn))
+	err := closedError(f.db.View(fn))
+	if err != nil && c.opts.Damaged != nil && DiskErrorOf(err) == Damaged {
+		c.opts.Damaged(c.id, err)
+	}
+	return err
 }
 
 // update runs fn in a transaction that writes.

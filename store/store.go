@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -49,8 +50,9 @@ type Store struct {
 	stopSweeper context.CancelFunc
 	swept       chan struct{} // closed when the sweeper has ended
 
-	waking sync.Mutex
-	newer  chan struct{} // guarded by waking; closed and replaced when accord.db changes
+	waking  sync.Mutex
+	newer   chan struct{} // guarded by waking; closed and replaced when what is shown changes
+	version uint64        // guarded by waking; see Version
 
 	cluster clusterState
 }
@@ -88,6 +90,13 @@ type Options struct {
 	// HeadDiffers, when set, is told of a journal that differs from that of the node that wrote a message, on the goroutine
 	// that applies it and after it is applied. It must not wait for that goroutine.
 	HeadDiffers func(HeadDifference)
+
+	// Succeed, when set, has the log order a rotation of the signing key. It returns when Store.Succeed was called with it here.
+	Succeed func(context.Context, KeySuccession) error
+
+	// Damaged, when set, is told of an agreement whose file is not as it was left, by the goroutine that has read it. It must
+	// not wait.
+	Damaged func(collection uuid.UUID, err error)
 
 	// Settle, when set, has the one that calls ApplyLog pause: it returns when all files have come to the same place, and goes on
 	// after resume. A backup needs that, since a follower's file must not be ahead of its source's.
@@ -231,7 +240,7 @@ func (s *Store) collectionPath(l Listed) string {
 func (s *Store) collectionOptions() collectionOptions {
 	return collectionOptions{
 		ReadOnly: s.opts.ReadOnly, Now: s.opts.Now, Authorize: s.authorize, Identities: s.identityOf,
-		Log: s.opts.Log, HeadDiffers: s.opts.HeadDiffers, ApplyTimeout: s.opts.ApplyTimeout,
+		Log: s.opts.Log, HeadDiffers: s.opts.HeadDiffers, ApplyTimeout: s.opts.ApplyTimeout, Damaged: s.opts.Damaged,
 		raise: s.cluster.entering, noted: &s.cluster.noted,
 	}
 }
@@ -388,17 +397,26 @@ func (s *Store) show(c *contents) {
 	s.waking.Lock()
 	defer s.waking.Unlock()
 	s.now.Store(c)
+	s.version++
 	close(s.newer)
 	s.newer = make(chan struct{})
 }
 
-// Wait returns when accord.db has another revision than the one given, or ctx ends.
-func (s *Store) Wait(ctx context.Context, revision uint64) error {
+// Version is a number that grows whenever accord.db changes, or the list of open files: what Wait waits for. It is this process's.
+func (s *Store) Version() uint64 {
+	s.waking.Lock()
+	defer s.waking.Unlock()
+	return s.version
+}
+
+// Wait returns when the version is another than the one given, or ctx ends. An agreement may have another Collection then: its file
+// was replaced.
+func (s *Store) Wait(ctx context.Context, version uint64) error {
 	for {
 		s.waking.Lock()
-		now, newer := s.Registry().Revision, s.newer
+		now, newer := s.version, s.newer
 		s.waking.Unlock()
-		if now != revision {
+		if now != version {
 			return nil
 		}
 		select {
@@ -430,6 +448,8 @@ func (s *Store) writable(ctx context.Context) error {
 	switch {
 	case s.closed:
 		return errStoreClosed
+	case s.opts.ReadOnly && s.cluster.member:
+		return fmt.Errorf("%w: %w", ErrReadOnly, ErrInCluster)
 	case s.opts.ReadOnly:
 		return ErrReadOnly
 	}

@@ -82,7 +82,7 @@ var auditRoutes = []route{
 	},
 	{
 		method: http.MethodGet, path: "agreements/{name}/deliveries/", reach: accounts, do: (*Service).serveDeliveries, memory: largeAnswer, long: true,
-		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. With since or until, a date or a time: which versions were given to whom in between, of one party if it is named. Without: who reads, since when, how far behind. In pages: next, as the page before gave it.",
+		summary: "Get deliveries", note: "With object: who was given which of its versions, when first and last, how often. With since or until, a date or a time: which versions were given to whom in between, of one party if it is named. Without: who reads, since when, how far behind. In pages: next, as the page before gave it. In a cluster all nodes are asked; lost.silent names those that did not answer.",
 		query: []string{"object", "since", "until", "party", "limit", "next"}, answer: oneOf{audit.DeliveryList{}, audit.GivenList{}, audit.ConsumerList{}},
 	},
 	{
@@ -147,7 +147,7 @@ func (s *Service) serveRotateKey(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.audit.RotateKey()
+	list, err := s.audit.RotateKey(c.Context())
 	if err != nil {
 		return nil, err
 	}

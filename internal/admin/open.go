@@ -21,7 +21,7 @@ import (
 const startTime = 3 * time.Second
 
 // Open returns a client for a data folder: through the socket when a server has it open, else by opening the files, which
-// makes the folder when there is none.
+// makes the folder when there is none. Those of a node of a cluster are opened for reading.
 func Open(dir string) (*Client, error) {
 	deadline := time.NewTimer(startTime)
 	defer deadline.Stop()
@@ -38,6 +38,11 @@ func Open(dir string) (*Client, error) {
 		s, err := store.Open(dir, store.Options{})
 		if err == nil {
 			return owning(s), nil
+		}
+		if errors.Is(err, store.ErrInCluster) { // its log alone changes it; to read it needs no log
+			if s, err = store.Open(dir, store.Options{ReadOnly: true}); err == nil {
+				return owning(s), nil
+			}
 		}
 		var inUse *store.InUseError
 		if !errors.As(err, &inUse) {

@@ -249,7 +249,7 @@ func TestForgersAreCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := rotated.Rotate(); err != nil {
+		if err := rotated.Rotate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := honest.Verify(ctx, verification(false)); err != nil {

@@ -159,7 +159,7 @@ func TestARetiredKeySignsNoHeadOfToday(t *testing.T) {
 	}
 	k, err := s.Store.Keys("")
 	if err == nil {
-		err = k.Rotate()
+		err = k.Rotate(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)

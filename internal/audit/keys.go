@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/accord-taxii/accord/store/journal"
+import (
+	"context"
+
+	"github.com/accord-taxii/accord/store/journal"
+)
 
 // KeyList lists the keys with which a server signs heads, and signed them earlier.
 type KeyList struct {
@@ -41,10 +45,10 @@ func (s Source) NamedKeys(name string) (KeyList, error) {
 }
 
 // RotateKey retires the key and makes its successor.
-func (s Source) RotateKey() (KeyList, error) {
+func (s Source) RotateKey(ctx context.Context) (KeyList, error) {
 	k, err := s.Store.Keys("")
 	if err == nil {
-		err = k.Rotate()
+		err = k.Rotate(ctx)
 	}
 	if err != nil {
 		return KeyList{}, err

@@ -56,6 +56,9 @@ func openStopped(dir string, now func() time.Time) (*Identity, *raftlog.Log, *Me
 	} else if err != nil {
 		return nil, nil, nil, err
 	}
+	if err := useFetched(dir, id, now); err != nil {
+		return nil, nil, nil, err
+	}
 	log, err := raftlog.Open(LogPath(dir), id.logIdentity(), now)
 	if err != nil {
 		return nil, nil, nil, err
@@ -100,6 +103,11 @@ func applyRest(dir string, id *Identity, log *raftlog.Log) error {
 			cmd, err := decodeCommand(e)
 			if err != nil {
 				return err
+			}
+			if cmd.kind == kindKeys {
+				if err := cmd.keys.make(id, f); err != nil {
+					return fmt.Errorf("apply place %d of the log: %w", e.GetIndex(), err)
+				}
 			}
 			if cmd.kind != kindMessage {
 				continue

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,10 +24,13 @@ type applier struct {
 	machine Machine
 	marked  func(place uint64)     // everything up to a place is in the files
 	noted   func(n *Note)          // a note came by
+	rotate  func(*rotation) error  // a rotation of the signing key came by
 	closed  func(uuid.UUID, error) // an agreement was closed
 	failed  func(error)            // accord.db cannot be changed: the node stops
 	stop    <-chan struct{}        // closed when the node stops
 	ended   sync.WaitGroup         // of the goroutines
+
+	handing chan struct{} // has one while a command is handed out, or while nothing is to be: see settle
 
 	mu    sync.Mutex
 	wake  chan struct{}           // has one when queue is not empty
@@ -36,6 +40,8 @@ type applier struct {
 	shut  map[uuid.UUID]error     // guarded by mu; agreements that are closed here
 	later chan struct{}           // guarded by mu; closed and replaced when the mark moves
 	last  uint64                  // guarded by mu; the last place that was put into a line
+
+	mending int // guarded by mu; files that get what was passed over
 }
 
 // fileLine is what waits for the file of an agreement. What is to be applied again counts as done already.
@@ -45,7 +51,7 @@ type fileLine struct{ again, waiting []placed }
 var errLineBusy = errors.New("messages of this agreement are being passed over")
 
 func newApplier(machine Machine, mark uint64) *applier {
-	a := &applier{machine: machine, marks: newMarks(mark), wake: make(chan struct{}, 1), lines: map[uuid.UUID]*fileLine{}, shut: map[uuid.UUID]error{}, later: make(chan struct{})}
+	a := &applier{machine: machine, marks: newMarks(mark), wake: make(chan struct{}, 1), handing: make(chan struct{}, 1), lines: map[uuid.UUID]*fileLine{}, shut: map[uuid.UUID]error{}, later: make(chan struct{})}
 	for _, about := range machine.Closed() {
 		a.shut[about] = fmt.Errorf("its file is to be fetched anew")
 	}
@@ -80,10 +86,48 @@ func (a *applier) run() {
 		a.queue = nil
 		a.mu.Unlock()
 		for _, p := range list {
-			if !a.one(p) {
+			select {
+			case a.handing <- struct{}{}:
+			case <-a.stop:
+				return
+			}
+			on := a.one(p)
+			<-a.handing
+			if !on {
 				return
 			}
 		}
+	}
+}
+
+// settle has all files come to one place and rest there: what was handed out is applied, and nothing more is handed out until
+// resume is called.
+func (a *applier) settle(ctx context.Context) (resume func(), err error) {
+	select {
+	case a.handing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-a.stop:
+		return nil, errStopped
+	}
+	resume = func() { <-a.handing }
+	for {
+		a.mu.Lock()
+		settled, changed := a.marks.mark >= a.last && a.mending == 0, a.later
+		a.mu.Unlock()
+		if settled {
+			return resume, nil
+		}
+		select {
+		case <-changed:
+			continue
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-a.stop:
+			err = errStopped
+		}
+		resume()
+		return nil, err
 	}
 }
 
@@ -97,6 +141,13 @@ func (a *applier) one(p placed) bool {
 			return false
 		} else if err != nil {
 			a.failed(fmt.Errorf("apply place %d of the log to accord.db: %w", p.place, err))
+			return false
+		}
+	case p.kind == kindKeys:
+		if err := a.again(func() error { return a.rotate(p.keys) }); err != nil && a.machine.Judge(err) == Ended {
+			return false
+		} else if err != nil {
+			a.failed(fmt.Errorf("rotate the signing key at place %d of the log: %w", p.place, err))
 			return false
 		}
 	case p.kind == kindMessage:
@@ -131,11 +182,14 @@ func (a *applier) work(about uuid.UUID, line *fileLine) {
 		}
 		shut := a.shut[about] != nil
 		a.mu.Unlock()
-		if !shut && len(again) > 0 {
-			if err := a.apply(about, again); err != nil && !a.after(about, err) {
-				return
+		if again != nil {
+			if !shut {
+				if err := a.apply(about, again); err != nil && !a.after(about, err) {
+					return
+				}
+				shut = a.isShut(about)
 			}
-			shut = a.isShut(about)
+			a.mended()
 		}
 		if !shut {
 			if err := a.apply(about, list); err != nil && !a.after(about, err) {
@@ -152,8 +206,13 @@ func (a *applier) apply(about uuid.UUID, list []placed) error {
 	for i, p := range list {
 		messages[i] = store.Logged{Place: p.place, Message: p.message}
 	}
+	return a.again(func() error { return a.machine.Apply(about, messages) })
+}
+
+// again calls do, again and again while the error says so.
+func (a *applier) again(do func() error) error {
 	for {
-		err := a.machine.Apply(about, messages)
+		err := do()
 		if err == nil || a.machine.Judge(err) != Again {
 			return err
 		}
@@ -173,6 +232,8 @@ func (a *applier) after(about uuid.UUID, err error) bool {
 		return a.close(about, err)
 	case Stop:
 		a.failed(fmt.Errorf("apply the log to collection %s: %w", about, err))
+	case Ended:
+		return a.isShut(about) // it was closed meanwhile, for another reason
 	}
 	return false
 }
@@ -226,12 +287,22 @@ func (a *applier) reopen(about uuid.UUID, read func(last uint64) ([]placed, erro
 	defer a.mu.Unlock()
 	if err != nil {
 		a.shut[about] = reason
-		missed = nil
+	} else if len(missed) > 0 {
+		line.again = missed
+		a.mending++
 	}
-	line.again = missed
 	a.ended.Add(1)
 	go a.work(about, line)
 	return err
+}
+
+// mended notes that a file has what was passed over.
+func (a *applier) mended() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mending--
+	close(a.later)
+	a.later = make(chan struct{})
 }
 
 func (a *applier) done(list []placed) {

@@ -10,11 +10,12 @@ const beatTime = 500 * time.Millisecond
 
 // Beat is what a node tells each other node.
 type Beat struct {
-	Version   string `json:"version"`   // of the program
-	Format    int    `json:"format"`    // the newest format of messages that it reads
-	Applied   uint64 `json:"applied"`   // how far its files are
-	Committed uint64 `json:"committed"` // how far it knows that the log is committed
-	Closed    int    `json:"closed"`    // agreements whose files differ, and which it does not serve
+	Version   string    `json:"version"`       // of the program
+	Format    int       `json:"format"`        // the newest format of messages that it reads
+	Applied   uint64    `json:"applied"`       // how far its files are
+	Committed uint64    `json:"committed"`     // how far it knows that the log is committed
+	Ends      time.Time `json:"ends,omitzero"` // of its certificate
+	Closed    int       `json:"closed"`        // agreements whose files differ, and which it does not serve
 
 	// MembersPlace is the place of the last change of members that the sender has heard of, Members are those, if the receiver
 	// has said that it has older ones.

@@ -89,8 +89,9 @@ type core struct {
 	commits  []uint64             // how far the log was committed at each of the last ticks, the oldest first
 	promoted map[uint64]time.Time // when a promotion was last proposed
 
-	gathering bool  // process is called later
-	lost      error // the log no longer has what this node lacks
+	gathering bool   // process is called later
+	lost      error  // the log no longer has what this node lacks
+	lostAt    uint64 // the entry before the first that the leader's log has
 }
 
 func newCore(id uint64, disk Disk, out outside) (*core, error) {
@@ -212,7 +213,8 @@ func (c *core) behindLog(m *pb.Message) error {
 		if err != nil {
 			return err
 		}
-		c.lost = fmt.Errorf("the others' log begins at %d and this node's ends at %d: it was away for too long and must fetch its files anew", index+1, last)
+		c.lost = fmt.Errorf("the others' log begins at %d and this node's ends at %d: it was away for too long and fetches its files anew", index+1, last)
+		c.lostAt = index
 		c.out.warn(c.lost.Error())
 	}
 	return nil

@@ -15,6 +15,7 @@ const (
 	kindMessage = 1 // about 16, group 16, the message
 	kindNote    = 2 // id 16, a note in JSON
 	kindMembers = 3 // a change of the members in JSON
+	kindKeys    = 4 // id 16, a rotation of the signing key: see rotation
 )
 
 const messageHead = 1 + 16 + 16
@@ -26,6 +27,7 @@ type command struct {
 	about   uuid.UUID // of a message
 	message []byte    // of a message
 	note    *Note
+	keys    *rotation
 	change  *change
 	raft    *pb.ConfChangeV2 // of a change that Raft knows of
 }
@@ -93,6 +95,13 @@ func decodeCommand(e *pb.Entry) (c command, err error) {
 			return c, err
 		}
 		c.id = c.change.ID
+	case kindKeys:
+		if len(data) < 17 {
+			return c, fmt.Errorf("a rotation of %d bytes", len(data))
+		}
+		copy(c.id[:], data[1:])
+		c.keys = &rotation{}
+		return c, json.Unmarshal(data[17:], c.keys)
 	default:
 		return c, fmt.Errorf("its kind %d is unknown", c.kind)
 	}

@@ -32,6 +32,9 @@ func (f Folder) Apply(about uuid.UUID, messages []store.Logged) error {
 	return nil
 }
 
+// Succeed implements Machine.
+func (f Folder) Succeed(planned store.KeySuccession) error { return f.Store.Succeed(planned) }
+
 // Judge implements Machine.
 func (f Folder) Judge(err error) Verdict {
 	var format *store.FormatError
@@ -70,18 +73,44 @@ func (f Folder) Closed() (list []uuid.UUID) {
 	return list
 }
 
+// Send implements Machine.
+func (f Folder) Send(ctx context.Context, about uuid.UUID, w io.Writer) error {
+	col, err := f.collection(about)
+	if err != nil {
+		return err
+	}
+	return col.SendFile(ctx, w)
+}
+
+func (f Folder) collection(about uuid.UUID) (*store.Collection, error) {
+	col, ok := f.Store.CollectionOf(about)
+	if !ok {
+		return nil, fmt.Errorf("the collection %s is not in use", about)
+	}
+	return col, nil
+}
+
+// Scrub implements Machine.
+func (f Folder) Scrub(ctx context.Context, about uuid.UUID, from uint64, most int) (uint64, int, error) {
+	col, err := f.collection(about)
+	if err != nil {
+		return 1, 0, err
+	}
+	return col.Scrub(ctx, from, most)
+}
+
 // Replace implements Machine.
-func (f Folder) Replace(ctx context.Context, about uuid.UUID, backup io.Reader) error {
+func (f Folder) Replace(ctx context.Context, about uuid.UUID, file io.Reader) error {
 	fresh, err := os.MkdirTemp(f.Store.Dir(), ".fetched.")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(fresh)
-	to := filepath.Join(fresh, "backup")
-	if _, err := store.ReceiveBackup(ctx, backup, to, nil); err != nil {
+	to := filepath.Join(fresh, about.String()+".db")
+	if err := store.ReceiveFile(ctx, file, to); err != nil {
 		return err
 	}
-	_, err = f.Store.Readmit(about, filepath.Join(to, filepath.Base(f.Store.AgreementsDir()), about.String()+".db"))
+	_, err = f.Store.Readmit(about, to)
 	return err
 }
 
@@ -98,9 +127,9 @@ func (f Folder) Files() (list []uuid.UUID) {
 
 // Head implements Machine.
 func (f Folder) Head(about uuid.UUID) (uint64, []byte, error) {
-	col, ok := f.Store.CollectionOf(about)
-	if !ok {
-		return 0, nil, fmt.Errorf("the collection %s is not in use", about)
+	col, err := f.collection(about)
+	if err != nil {
+		return 0, nil, err
 	}
 	entries, root, err := col.Head()
 	return uint64(entries), root[:], err
@@ -108,9 +137,9 @@ func (f Folder) Head(about uuid.UUID) (uint64, []byte, error) {
 
 // HeadAt implements Machine.
 func (f Folder) HeadAt(about uuid.UUID, entries uint64) ([]byte, error) {
-	col, ok := f.Store.CollectionOf(about)
-	if !ok {
-		return nil, fmt.Errorf("the collection %s is not in use", about)
+	col, err := f.collection(about)
+	if err != nil {
+		return nil, err
 	}
 	root, err := col.HeadAt(entries)
 	if errors.Is(err, store.ErrNoEntry) {

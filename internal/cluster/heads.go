@@ -27,6 +27,7 @@ type suspicion struct {
 	about   uuid.UUID
 	entries uint64
 	root    []byte // nil: it is known to differ
+	damage  error  // not nil: the file is not as it was left, whatever its head is
 }
 
 // note notes the heads of this node's files in the log, those that have changed.
@@ -62,12 +63,15 @@ func (n *Node) noteHeads(ctx context.Context, noted map[uuid.UUID]uint64) {
 // compare takes a note that came by in the log.
 func (n *Node) compare(note *Note) {
 	if note.Node != n.identity.Node {
-		n.suspect(suspicion{note.About, note.Entries, note.Root})
+		n.suspect(suspicion{about: note.About, entries: note.Entries, root: note.Root})
 	}
 }
 
 // Differs tells that a message named another head than this node's file has: see store.Options.HeadDiffers. It does not wait.
-func (n *Node) Differs(about uuid.UUID, entries uint64) { n.suspect(suspicion{about, entries, nil}) }
+func (n *Node) Differs(about uuid.UUID, entries uint64) { n.suspect(suspicion{about: about, entries: entries}) }
+
+// Damaged tells that a file is not as it was left: see store.Options.Damaged. It does not wait.
+func (n *Node) Damaged(about uuid.UUID, err error) { n.suspect(suspicion{about: about, damage: err}) }
 
 func (n *Node) suspect(s suspicion) {
 	select {
@@ -92,6 +96,10 @@ func (n *Node) judge() {
 
 func (n *Node) judgeOne(ctx context.Context, s suspicion) {
 	if n.applier.isShut(s.about) {
+		return
+	}
+	if s.damage != nil {
+		n.judgeDamage(ctx, s)
 		return
 	}
 	own, err := n.headAt(ctx, s.about, s.entries)
@@ -142,7 +150,10 @@ func (n *Node) askHeads(ctx context.Context, about uuid.UUID, entries uint64, ow
 		}
 		root, err := own, error(nil)
 		if m.ID != n.identity.Node {
-			root, err = n.askHead(ctx, m, about, entries)
+			var a headAnswer
+			if a, err = n.askHead(ctx, m, about, entries); err == nil {
+				root, err = hex.DecodeString(a.Root)
+			}
 		}
 		if err == nil {
 			votes[hex.EncodeToString(root)]++
@@ -193,11 +204,12 @@ func (n *Node) mend() {
 
 // mendOne fetches the file of an agreement from another node, and applies what it misses.
 func (n *Node) mendOne(ctx context.Context, about uuid.UUID) error {
-	failed := errors.New("no other node has answered")
-	for _, m := range n.members.Load().Nodes {
-		if m.ID == n.identity.Node {
-			continue
-		}
+	from, err := n.sources(ctx, about)
+	failed := errors.New("no other node has it at this moment")
+	if err != nil {
+		return err
+	}
+	for _, m := range from {
 		place, err := n.fetch(ctx, m, about)
 		if err != nil {
 			failed = fmt.Errorf("from %s: %w", m.Name, err)

@@ -45,16 +45,31 @@ type admitRequest struct {
 
 // joinAnswer is what it gets, before the backup.
 type joinAnswer struct {
-	Cluster      uuid.UUID       `json:"cluster"`
-	Node         uint64          `json:"node"`
-	Name         string          `json:"name"`
-	Secret       []byte          `json:"secret"`
-	Authority    []byte          `json:"authority"`
-	AuthorityKey []byte          `json:"authority_key"`
-	Certificate  []byte          `json:"certificate"`
-	Place        uint64          `json:"place"`
-	Term         uint64          `json:"term"`
-	Members      json.RawMessage `json:"members"`
+	Cluster      uuid.UUID `json:"cluster"`
+	Node         uint64    `json:"node"`
+	Name         string    `json:"name"`
+	Secret       []byte    `json:"secret"`
+	Authority    []byte    `json:"authority"`
+	AuthorityKey []byte    `json:"authority_key"`
+	Certificate  []byte    `json:"certificate"`
+	position
+}
+
+// position is where the log of a node begins that gets the files of another one: behind what these have.
+type position struct {
+	Place   uint64          `json:"place"`
+	Term    uint64          `json:"term"`
+	Members json.RawMessage `json:"members"`
+}
+
+// position returns where the files of this node are. It is called before a backup of them is made.
+func (n *Node) position() (p position, err error) {
+	p.Members = n.members.Load().encode()
+	p.Place = n.applier.mark()
+	if p.Term, err = n.log.Term(p.Place); err != nil {
+		return p, fmt.Errorf("the log at %d: %w", p.Place, err)
+	}
+	return p, nil
 }
 
 // serveJoin gives a node with a token its certificate and the files.
@@ -69,7 +84,12 @@ func (n *Node) serveJoin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
-	text, err := json.Marshal(a)
+	n.sendFolder(w, r, a)
+}
+
+// sendFolder writes a head in JSON, and a backup of the folder.
+func (n *Node) sendFolder(w http.ResponseWriter, r *http.Request, head any) {
+	text, err := json.Marshal(head)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -81,6 +101,22 @@ func (n *Node) serveJoin(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the answer must not look whole
 	}
+}
+
+// readFolder reads the head that sendFolder has written. The backup follows.
+func readFolder(body io.Reader, head any) (backup io.Reader, err error) {
+	r := bufio.NewReader(body)
+	text, err := readFrame(r)
+	if err == nil && len(text) > maxJoinHead {
+		err = fmt.Errorf("a head of %d bytes", len(text))
+	}
+	if err == nil {
+		err = json.Unmarshal(text, head)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return r, nil
 }
 
 func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (*joinAnswer, error) {
@@ -112,15 +148,14 @@ func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (*joinAnswer, err
 	if err != nil {
 		return nil, err
 	}
-	place := n.applier.mark() // before the backup is made
-	term, err := n.log.Term(place)
+	at, err := n.position()
 	if err != nil {
-		return nil, fmt.Errorf("the log at %d: %w", place, err)
+		return nil, err
 	}
 	return &joinAnswer{
 		Cluster: id.Cluster, Node: inv.ID, Name: inv.Name, Secret: id.Secret,
 		Authority: id.authority.Raw, AuthorityKey: authorityKey, Certificate: certificate.Raw,
-		Place: place, Term: term, Members: m.encode(),
+		position: at,
 	}, nil
 }
 
@@ -225,19 +260,15 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 		return nil, refused("the folder %s is not empty: a node joins into an empty one", j.Dir)
 	}
 	err = j.each(ctx, t, "/join", joinRequest{t.Secret, public, j.Version, j.Format}, func(answer *http.Response) error {
-		body := bufio.NewReader(answer.Body)
-		text, err := readFrame(body)
-		if err != nil || len(text) > maxJoinHead {
-			return fmt.Errorf("read the answer: %w", errors.Join(err))
-		}
 		var a joinAnswer
-		if err := json.Unmarshal(text, &a); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
+		body, err := readFolder(answer.Body, &a)
+		if err != nil {
+			return err
 		}
 		if id, err = a.identity(key, t); err != nil {
 			return err
 		}
-		if err := store.ReceiveFolder(ctx, body, j.Dir, j.Progress); err != nil { // each file is verified as it comes
+		if _, err := store.ReceiveFolder(ctx, body, j.Dir, j.Progress); err != nil { // each file is verified as it comes
 			return err
 		}
 		err = raftlog.Create(LogPath(j.Dir), raftlog.Beginning{Identity: id.logIdentity(), Index: a.Place, Term: a.Term, Members: a.Members})

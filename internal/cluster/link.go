@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	pb "go.etcd.io/raft/v3/raftpb"
 )
 
 const (
@@ -14,7 +16,8 @@ const (
 	linkTimeout = 5 * time.Second // to connect, and to write
 	linkPause   = 100 * time.Millisecond
 	linkRest    = time.Second      // the longest pause between two attempts
-	linkSilence = 10 * time.Second // a connection on which nothing comes for so long is closed: a beat comes twice a second
+	linkSilence = 10 * time.Second // a connection on which nothing comes for so long is closed
+	linkSign    = 3 * time.Second  // an empty packet is sent when nothing else was for so long
 )
 
 // link sends packets to one member, over a connection of its own. What comes from that member comes over another one.
@@ -89,12 +92,16 @@ func (l *link) connect(ctx context.Context) {
 		conn.Read(make([]byte, 1))
 	}()
 	w := bufio.NewWriterSize(conn, 64<<10)
+	sign := time.NewTicker(linkSign)
+	defer sign.Stop()
 	for {
 		var p *packet
 		select {
 		case <-ended.Done():
 			return
 		case p = <-l.queue:
+		case <-sign.C:
+			p = &packet{}
 		}
 		for p != nil {
 			content, err := encodePacket(p)
@@ -117,6 +124,17 @@ func (l *link) connect(ctx context.Context) {
 	}
 }
 
+// linkPair are the two connections to a member. Entries of the log have one of their own: a message of tens of megabytes must not
+// keep heartbeats and votes waiting, or the others would elect another leader.
+type linkPair struct{ log, rest *link }
+
+func (p linkPair) of(packet *packet) *link {
+	if m := packet.raft; m != nil && (m.GetType() == pb.MsgApp || m.GetType() == pb.MsgProp || m.GetType() == pb.MsgSnap) {
+		return p.log
+	}
+	return p.rest
+}
+
 // links are the connections to all other members.
 type links struct {
 	own   uint64
@@ -124,8 +142,8 @@ type links struct {
 	lost  func(uint64)
 
 	mu    sync.Mutex
-	ended bool             // guarded by mu
-	to    map[uint64]*link // guarded by mu
+	ended bool                // guarded by mu
+	to    map[uint64]linkPair // guarded by mu
 	wait  sync.WaitGroup
 }
 
@@ -137,29 +155,35 @@ func (ls *links) follow(m *Members) {
 		return
 	}
 	for id, l := range ls.to {
-		if now, ok := m.Node(id); !ok || now.Address != l.address {
-			l.cancel()
+		if now, ok := m.Node(id); !ok || now.Address != l.rest.address {
+			l.log.cancel()
+			l.rest.cancel()
 			delete(ls.to, id)
 		}
 	}
 	for _, one := range m.Nodes {
-		if one.ID == ls.own || ls.to[one.ID] != nil || one.Address == "" {
+		if _, there := ls.to[one.ID]; there || one.ID == ls.own || one.Address == "" {
 			continue
 		}
-		l := newLink(one, ls.creds, ls.lost)
-		ctx, cancel := context.WithCancel(context.Background())
-		l.cancel = cancel
-		ls.to[one.ID] = l
-		ls.wait.Go(func() { l.run(ctx) })
+		ls.to[one.ID] = linkPair{ls.begin(one), ls.begin(one)}
 	}
+}
+
+// begin begins a connection to a member. The caller holds ls.mu.
+func (ls *links) begin(m Member) *link {
+	l := newLink(m, ls.creds, ls.lost)
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	ls.wait.Go(func() { l.run(ctx) })
+	return l
 }
 
 func (ls *links) send(to uint64, p *packet) {
 	ls.mu.Lock()
-	l := ls.to[to]
+	l, ok := ls.to[to]
 	ls.mu.Unlock()
-	if l != nil {
-		l.send(p)
+	if ok {
+		l.of(p).send(p)
 	}
 }
 
@@ -173,7 +197,8 @@ func (ls *links) close() {
 	ls.mu.Lock()
 	ls.ended = true
 	for _, l := range ls.to {
-		l.cancel()
+		l.log.cancel()
+		l.rest.cancel()
 	}
 	ls.mu.Unlock()
 	ls.wait.Wait()

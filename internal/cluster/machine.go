@@ -17,6 +17,9 @@ type Machine interface {
 	Apply(about uuid.UUID, messages []store.Logged) error
 	Judge(error) Verdict
 
+	// Succeed makes a rotation of the signing key; one that was made already changes nothing.
+	Succeed(store.KeySuccession) error
+
 	// Applied tells that all files have everything up to a place.
 	Applied(place uint64)
 
@@ -26,8 +29,14 @@ type Machine interface {
 	// Closed lists agreements that are not in use and are to be fetched anew.
 	Closed() []uuid.UUID
 
-	// Replace brings an agreement's file from a backup into the place of one that was closed.
-	Replace(ctx context.Context, about uuid.UUID, backup io.Reader) error
+	// Send writes an agreement's file, and Replace reads it and brings it into the place of one that was closed. The file has
+	// everything up to the last place given to Applied before Send was called, and its own place.
+	Send(ctx context.Context, about uuid.UUID, w io.Writer) error
+	Replace(ctx context.Context, about uuid.UUID, file io.Reader) error
+
+	// Scrub reads a part of an agreement's file and compares it with what was stored, from an entry on; see
+	// store.Collection.Scrub. The error, if any, is one for Judge.
+	Scrub(ctx context.Context, about uuid.UUID, from uint64, most int) (next uint64, read int, err error)
 
 	// Backup writes a backup of the folder, in which every file has everything up to the last place given to Applied.
 	Backup(ctx context.Context, w io.Writer) error

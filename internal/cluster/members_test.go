@@ -100,7 +100,7 @@ func TestCommandsAreReadAsTheyWereWritten(t *testing.T) {
 	if c, err = decodeCommand(entryOf(data)); err != nil || c.note == nil || c.note.Entries != 5 || c.id != group {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	for _, unknown := range [][]byte{{99}, {kindMessage, 1}, {kindNote}, {kindMembers, '{'}} {
+	for _, unknown := range [][]byte{{99}, {kindMessage, 1}, {kindNote}, {kindMembers, '{'}, {kindKeys}, append([]byte{kindKeys}, make([]byte, 17)...)} {
 		if c, err := decodeCommand(entryOf(unknown)); err == nil || !strings.Contains(err.Error(), "newer version") || c.kind != 0 {
 			t.Errorf("%x: got %+v, %v, want that a newer version is needed", unknown, c, err)
 		}

@@ -40,10 +40,13 @@ func newMemberServer(n *Node) *memberServer {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /join", n.serveJoin)
 	mux.HandleFunc("POST /admit", n.serveAdmit)
+	mux.HandleFunc("GET /member", n.serveMember)
 	mux.HandleFunc("GET /head", m.members(n.serveHead))
-	mux.HandleFunc("GET /files", m.members(n.serveFiles))
+	mux.HandleFunc("GET /file", m.members(n.serveFile))
+	mux.HandleFunc("GET /folder", m.members(n.serveFolder))
 	mux.HandleFunc("POST /remove", m.members(n.serveRemove))
 	mux.HandleFunc("POST /tell", m.members(n.serveTell))
+	mux.HandleFunc("POST /ask/{topic}", m.members(n.serveAsk))
 	m.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: handshakeTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -187,9 +190,8 @@ func (n *Node) serveConn(c *tls.Conn) {
 	if err != nil {
 		return
 	}
-	r := bufio.NewReaderSize(c, 64<<10)
+	r := bufio.NewReaderSize(patient{c}, 64<<10)
 	for {
-		c.SetReadDeadline(time.Now().Add(linkSilence))
 		content, err := readFrame(r)
 		if err != nil {
 			return
@@ -208,6 +210,15 @@ func (n *Node) serveConn(c *tls.Conn) {
 			return
 		}
 	}
+}
+
+// patient is a connection on which something has to come within linkSilence, however long it is in all.
+type patient struct{ net.Conn }
+
+// Read implements io.Reader.
+func (c patient) Read(b []byte) (int, error) {
+	c.SetReadDeadline(time.Now().Add(linkSilence))
+	return c.Conn.Read(b)
 }
 
 // client returns a client for the routes of a member.
@@ -255,65 +266,82 @@ func trimSpace(b []byte) []byte {
 
 // headAnswer is the answer to a question for a head.
 type headAnswer struct {
-	Root string `json:"root"`
+	Root    string `json:"root"`
+	Entries uint64 `json:"entries"`
 }
 
-// serveHead serves the root of an agreement's journal at a size.
+// serveHead serves the root of an agreement's journal at a size, or as it is.
 func (n *Node) serveHead(w http.ResponseWriter, r *http.Request) {
 	about, err := uuid.Parse(r.FormValue("about"))
-	entries, err2 := strconv.ParseUint(r.FormValue("entries"), 10, 64)
-	if err := errors.Join(err, err2); err != nil {
+	entries, now := uint64(0), r.FormValue("entries") == ""
+	if err == nil && !now {
+		entries, err = strconv.ParseUint(r.FormValue("entries"), 10, 64)
+	}
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	if n.applier.isShut(about) {
-		http.Error(w, "the agreement is closed on this node", http.StatusConflict)
+		http.Error(w, errShut.Error(), http.StatusConflict)
 		return
 	}
-	root, err := n.headAt(r.Context(), about, entries)
+	var root []byte
+	if now {
+		entries, root, err = n.machine.Head(about)
+	} else {
+		root, err = n.headAt(r.Context(), about, entries)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
-	json.NewEncoder(w).Encode(headAnswer{hex.EncodeToString(root)})
+	json.NewEncoder(w).Encode(headAnswer{hex.EncodeToString(root), entries})
 }
 
-func (n *Node) askHead(ctx context.Context, to Member, about uuid.UUID, entries uint64) ([]byte, error) {
+// askHead asks a member for the root of an agreement's journal at a size; 0: as it is.
+func (n *Node) askHead(ctx context.Context, to Member, about uuid.UUID, entries uint64) (a headAnswer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, headWait)
 	defer cancel()
-	body, err := n.ask(ctx, to, "/head", url.Values{"about": {about.String()}, "entries": {strconv.FormatUint(entries, 10)}})
+	q := url.Values{"about": {about.String()}}
+	if entries > 0 {
+		q.Set("entries", strconv.FormatUint(entries, 10))
+	}
+	body, err := n.ask(ctx, to, "/head", q)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	defer body.Close()
-	var a headAnswer
-	if err := json.NewDecoder(io.LimitReader(body, 4<<10)).Decode(&a); err != nil {
-		return nil, err
-	}
-	return hex.DecodeString(a.Root)
+	return a, json.NewDecoder(io.LimitReader(body, 4<<10)).Decode(&a)
 }
 
-// placeHeader names the place up to which the files of a backup have everything, termHeader the term of the log there.
-const (
-	placeHeader = "Accord-Place"
-	termHeader  = "Accord-Term"
-)
+// placeHeader names the place up to which a file has everything.
+const placeHeader = "Accord-Place"
 
-// serveFiles serves a backup of the data folder.
-func (n *Node) serveFiles(w http.ResponseWriter, r *http.Request) {
-	if err := n.usable(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+// serveFile serves the file of an agreement.
+func (n *Node) serveFile(w http.ResponseWriter, r *http.Request) {
+	about, err := uuid.Parse(r.FormValue("about"))
+	if err == nil {
+		err = n.usable()
+	}
+	if err == nil && n.applier.isShut(about) {
+		err = errShut
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
-	w.Header().Set(placeHeader, strconv.FormatUint(n.applier.mark(), 10)) // before the backup is made
-	if err := n.machine.Backup(r.Context(), w); err != nil {
+	w.Header().Set(placeHeader, strconv.FormatUint(n.applier.mark(), 10)) // before it is read
+	if err := n.machine.Send(r.Context(), about, w); err != nil {
 		panic(http.ErrAbortHandler) // the answer must not look whole
 	}
 }
 
+// errShut is the answer to questions about an agreement that is closed here.
+var errShut = errors.New("the agreement is closed on this node")
+
 // fetch fetches the file of an agreement from another node. It returns up to which place it has everything.
 func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) (place uint64, err error) {
-	u := url.URL{Scheme: "https", Host: from.Address, Path: "/files"}
+	u := url.URL{Scheme: "https", Host: from.Address, Path: "/file", RawQuery: url.Values{"about": {about.String()}}.Encode()}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return 0, err

@@ -66,10 +66,15 @@ type Node struct {
 	peers   map[uint64]*peer // guarded by mu
 	leading chan struct{}    // guarded by mu; closed and replaced when another node leads
 
-	unsettled map[uuid.UUID]bool // guarded by mu; closed agreements of which no history is that of most nodes
+	unsettled map[uuid.UUID]bool      // guarded by mu; closed agreements of which no history is that of most nodes
+	damaged   map[uuid.UUID]time.Time // guarded by mu; when an agreement was last closed because its file was damaged
+
+	topics map[string]func(context.Context, []byte) ([]byte, error) // guarded by mu; see Answer
 
 	checks  chan suspicion // heads to compare
 	repairs chan struct{}  // has one when an agreement is to be fetched anew
+	outrun  chan struct{}  // closed when the log no longer has what this node lacks
+	fetched chan struct{}  // see Fetched
 	counts  counters
 }
 
@@ -81,6 +86,7 @@ type view struct {
 	contact   time.Time
 	behind    []sample // the oldest first
 	lost      error
+	lostAt    uint64
 }
 
 // sample is how far the log was committed at a time.
@@ -107,6 +113,9 @@ func Open(config Config) (*Node, error) {
 	if id.Joining != nil {
 		return nil, errors.New("this node has not joined completely: run accord cluster join again, with the same token")
 	}
+	if err := useFetched(config.Dir, id, config.Now); err != nil {
+		return nil, err
+	}
 	if renewed, err := id.renew(config.Dir, config.Now()); err != nil {
 		return nil, fmt.Errorf("renew the node's certificate: %w", err)
 	} else if renewed {
@@ -118,7 +127,8 @@ func Open(config Config) (*Node, error) {
 	}
 	n := &Node{
 		config: config, identity: id, log: log, calls: make(chan func() error, 1024), stop: make(chan struct{}),
-		peers: map[uint64]*peer{}, unsettled: map[uuid.UUID]bool{}, leading: make(chan struct{}), checks: make(chan suspicion, 64), repairs: make(chan struct{}, 1),
+		peers: map[uint64]*peer{}, unsettled: map[uuid.UUID]bool{}, damaged: map[uuid.UUID]time.Time{}, topics: map[string]func(context.Context, []byte) ([]byte, error){}, leading: make(chan struct{}),
+		checks: make(chan suspicion, 64), repairs: make(chan struct{}, 1), outrun: make(chan struct{}), fetched: make(chan struct{}),
 	}
 	text, err := log.Members()
 	if err == nil {
@@ -132,7 +142,7 @@ func Open(config Config) (*Node, error) {
 	}
 	n.now.Store(&view{})
 	n.creds = newCredentials(id, n.members.Load)
-	n.links = &links{own: id.Node, creds: n.creds, to: map[uint64]*link{}, lost: n.unreachable}
+	n.links = &links{own: id.Node, creds: n.creds, to: map[uint64]linkPair{}, lost: n.unreachable}
 	return n, nil
 }
 
@@ -143,6 +153,7 @@ func (n *Node) Start(machine Machine, l net.Listener) (err error) {
 	n.applier = newApplier(machine, n.log.Applied())
 	n.applier.stop, n.applier.failed = n.stop, n.fail
 	n.applier.marked = func(place uint64) { n.call(func() error { return n.core.applied(place) }) }
+	n.applier.rotate = func(r *rotation) error { return r.make(n.identity, machine) }
 	n.applier.noted, n.applier.closed = n.compare, func(uuid.UUID, error) { n.repair() }
 	n.core, err = newCore(n.identity.Node, n.log, outside{
 		now: n.config.Now, newID: uuid.New, send: n.links.send, apply: n.applier.hand,
@@ -165,10 +176,11 @@ func (n *Node) Start(machine Machine, l net.Listener) (err error) {
 		l.Close()
 		return errors.Join(err, n.Close())
 	}
+	n.answerHeads()
 	n.http = newMemberServer(n)
 	n.applier.ended.Add(1)
 	go n.applier.run()
-	for _, do := range []func(){n.run, func() { n.accept(l) }, n.beat, n.catchUp, n.dropOld, n.note, n.judge, n.mend, n.lead} {
+	for _, do := range []func(){n.run, func() { n.accept(l) }, n.beat, n.catchUp, n.dropOld, n.note, n.scrub, n.judge, n.mend, n.lead, n.fetchFolder} {
 		n.ended.Go(do)
 	}
 	if len(machine.Closed()) > 0 {
@@ -286,7 +298,7 @@ func (n *Node) runCore() (err error) {
 		for len(samples) > 0 && samples[0].place <= n.core.mark || len(samples) > 6000 {
 			samples = samples[1:]
 		}
-		n.publish(&view{n.core.leader, n.core.term, n.core.committed(), n.core.contact(), samples, n.core.lost})
+		n.publish(&view{n.core.leader, n.core.term, n.core.committed(), n.core.contact(), samples, n.core.lost, n.core.lostAt})
 	}
 }
 
@@ -314,6 +326,9 @@ func (n *Node) publish(v *view) {
 	before := n.now.Swap(v)
 	if before.leader != v.leader {
 		n.leadingChanged()
+	}
+	if before.lost == nil && v.lost != nil {
+		close(n.outrun)
 	}
 }
 
@@ -393,6 +408,19 @@ func (n *Node) Committed(ctx context.Context) (uint64, error) {
 	case <-n.stop:
 		return 0, errStopped
 	}
+}
+
+// settleTime bounds how long files may take to come to rest.
+const settleTime = 30 * time.Second
+
+// Settle has all files come to one place and rest there until resume is called: see store.Options.Settle.
+func (n *Node) Settle(ctx context.Context) (resume func(), err error) {
+	if n.applier == nil {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, settleTime, errors.New("the files do not come to rest at one place in the log"))
+	defer cancel()
+	return n.applier.settle(ctx)
 }
 
 // Applied returns up to where the files have everything.

@@ -24,6 +24,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/store"
+	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
 )
@@ -93,14 +94,26 @@ func (f *fakeMachine) Backup(_ context.Context, w io.Writer) error {
 	return json.NewEncoder(w).Encode(f.files)
 }
 
+func (f *fakeMachine) Send(_ context.Context, about uuid.UUID, w io.Writer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return json.NewEncoder(w).Encode(f.files[about])
+}
+
+func (f *fakeMachine) Succeed(store.KeySuccession) error { return nil }
+
+func (f *fakeMachine) Scrub(context.Context, uuid.UUID, uint64, int) (uint64, int, error) {
+	return 1, 0, nil
+}
+
 func (f *fakeMachine) Replace(_ context.Context, about uuid.UUID, r io.Reader) error {
-	files := map[uuid.UUID][]store.Logged{}
-	if err := json.NewDecoder(r).Decode(&files); err != nil {
+	var file []store.Logged
+	if err := json.NewDecoder(r).Decode(&file); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.files[about] = files[about]
+	f.files[about] = file
 	delete(f.closed, about)
 	return nil
 }
@@ -499,4 +512,31 @@ func TestANodeStopsAtAFormatThatItDoesNotRead(t *testing.T) {
 	if !errors.As(err, &not) || !strings.Contains(err.Error(), "does not read") {
 		t.Errorf("an old program joins: got %v, want that it does not read the log", err)
 	}
+}
+
+// The largest message goes through, and no election comes of it: it has a connection of its own.
+func TestALargeMessageKeepsTheLeader(t *testing.T) {
+	t.Parallel()
+	c := newTestCluster(t, 3)
+	c.start(0, 1, 2)
+	c.writable(0, 1, 2)
+	leader := c.leader()
+	pair := c.nodes[leader].links.to[c.nodes[(leader+1)%3].identity.Node]
+	entries, heartbeat := &packet{raft: &pb.Message{Type: pb.MsgApp.Enum()}}, &packet{raft: &pb.Message{Type: pb.MsgHeartbeat.Enum()}}
+	if pair.of(entries) == pair.of(heartbeat) || pair.of(heartbeat) != pair.of(&packet{beat: &Beat{}}) {
+		t.Error("entries and heartbeats share a connection")
+	}
+	about := uuid.New()
+	text := strings.Repeat("0123456789abcdef", maxProposal/64)
+	if err := c.propose((leader+1)%3, about, text); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all have it", func() bool {
+		for _, m := range c.machines {
+			if got := m.texts(about); len(got) != 1 || len(got[0]) != len(text) {
+				return false
+			}
+		}
+		return true
+	})
 }

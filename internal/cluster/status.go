@@ -34,7 +34,9 @@ type MemberStatus struct {
 	Version string        `json:"version"`
 	Format  int           `json:"format"`
 	Closed  int           `json:"closed,omitempty"`
-	Wrong   string        `json:"wrong,omitempty"` // "": nothing
+	Last    time.Time     `json:"last_heard,omitzero"`
+	Ends    time.Time     `json:"certificate_until,omitzero"` // of the node's own certificate, which it renews by itself
+	Wrong   string        `json:"wrong,omitempty"`            // "": nothing
 }
 
 // memberBehind is how many places a member may be behind before it is said to be.
@@ -64,9 +66,11 @@ func (n *Node) Status() *Status {
 		if one.ID == n.identity.Node {
 			w.Heard, w.Place, w.Closed = true, s.Applied, len(s.Closed)
 			w.Clock, w.Wrong = s.Clock, s.Writes
+			w.Last, w.Ends = now, n.creds.own.Load().Leaf.NotAfter
 		} else if p := n.peers[one.ID]; p != nil {
 			w.Heard, w.Place, w.Closed = now.Sub(p.at) < 4*beatTime, p.beat.Applied, p.beat.Closed
 			w.Clock, w.Version, w.Format = p.difference, p.beat.Version, p.beat.Format
+			w.Last, w.Ends = p.at, p.beat.Ends
 		}
 		w.Behind = max(v.committed, w.Place) - w.Place
 		switch {
@@ -79,6 +83,8 @@ func (n *Node) Status() *Status {
 			w.Wrong = "it is behind"
 		case w.Clock.Abs() > n.config.MaxClockDifference:
 			w.Wrong = "its clock is off"
+		case !w.Ends.IsZero() && w.Ends.Sub(now) < certificateRenewal/2:
+			w.Wrong = "its certificate ends on " + w.Ends.UTC().Format(time.DateOnly) + ", and it has not renewed it"
 		}
 		s.Members = append(s.Members, w)
 	}

@@ -137,7 +137,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 	c.writable(0)
 	digest := c.nodes[0].identity.authorityDigest()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(digest), DisableKeepAlives: true}}
-	for _, path := range []string{"/files", "/head?about=" + uuid.NewString() + "&entries=1"} {
+	for _, path := range []string{"/folder", "/file?about=" + uuid.NewString(), "/head?about=" + uuid.NewString() + "&entries=1"} {
 		answer, err := client.Get("https://" + c.address[0] + path)
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 			t.Errorf("%s: got %s without a certificate, want 403", path, answer.Status)
 		}
 	}
-	for _, path := range []string{"/remove", "/tell"} {
+	for _, path := range []string{"/remove", "/tell", "/ask/heads"} {
 		answer, err := client.Post("https://"+c.address[0]+path, "application/json", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 	wrong := digest
 	wrong[0] ^= 1
 	client = &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(wrong), DisableKeepAlives: true}}
-	if _, err := client.Get("https://" + c.address[0] + "/files"); err == nil {
+	if _, err := client.Get("https://" + c.address[0] + "/folder"); err == nil {
 		t.Error("a token of another cluster was taken there")
 	}
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
@@ -19,7 +20,7 @@ func (n *Node) beat() {
 		now, v, m := n.config.Now(), n.now.Load(), n.members.Load()
 		for _, to := range n.links.all() {
 			b := &Beat{Version: n.config.Version, Format: n.config.Format, Applied: n.applier.mark(), Committed: v.committed,
-				Closed: n.applier.closedCount(), Sent: now.UnixNano(), MembersPlace: m.Place}
+				Closed: n.applier.closedCount(), Ends: n.creds.own.Load().Leaf.NotAfter, Sent: now.UnixNano(), MembersPlace: m.Place}
 			n.mu.Lock()
 			if p := n.peers[to]; p != nil {
 				b.Echo, b.Held = p.beat.Sent, now.Sub(p.at)
@@ -54,7 +55,7 @@ func (n *Node) heardBeat(from uint64, b *Beat) {
 
 // lead does what a leader does besides, and has every node's address and version in the log.
 func (n *Node) lead() {
-	told := time.Time{}
+	var told, asked time.Time
 	for n.pause(promoteTime) {
 		n.call(func() error {
 			if id, ok := n.core.promotable(); ok {
@@ -65,6 +66,12 @@ func (n *Node) lead() {
 		})
 		if err := n.log.Failed(); err != nil {
 			n.fail(err)
+		}
+		if v := n.now.Load(); n.Failed() == nil && time.Since(asked) > tellTime && n.config.Now().Sub(v.contact) > writeContact {
+			asked = time.Now()
+			if n.gone() {
+				n.fail(errors.New("it was removed from the cluster, and its folder is not needed any more: join under another name into an empty one"))
+			}
 		}
 		me, ok := n.members.Load().Node(n.identity.Node)
 		if ok && (me.Address != n.config.Address || me.Version != n.config.Version) && time.Since(told) > tellTime {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/google/uuid"
-
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
@@ -97,7 +95,7 @@ type chunkCache struct {
 }
 
 type keptChunk struct {
-	source uuid.UUID
+	source *store.Collection
 	ready  chan struct{} // closed when chunk and err are set
 	chunk  *chunk
 	err    error
@@ -116,7 +114,7 @@ func (c *chunkCache) read(source *store.Collection, from journal.Position, entri
 		return tail{}, err
 	}
 	length := journal.Position(stats.Entries)
-	for _, k := range c.of(source.ID()) {
+	for _, k := range c.of(source) {
 		if k.chunk == nil && k.from == from { // another target is reading it
 			<-k.ready
 			k = c.find(k.ready)
@@ -130,7 +128,7 @@ func (c *chunkCache) read(source *store.Collection, from journal.Position, entri
 	if len(c.kept) == mostChunks {
 		c.kept = append(c.kept[:0], c.kept[1:]...)
 	}
-	c.kept = append(c.kept, keptChunk{source: source.ID(), ready: ready, from: from, length: length})
+	c.kept = append(c.kept, keptChunk{source: source, ready: ready, from: from, length: length})
 	c.mu.Unlock()
 	got, err := readChunk(source, from, entries, size)
 	c.mu.Lock()
@@ -158,7 +156,7 @@ func (k *keptChunk) has(from, length journal.Position) bool {
 }
 
 // of lists the chunks kept of a source.
-func (c *chunkCache) of(source uuid.UUID) (list []keptChunk) {
+func (c *chunkCache) of(source *store.Collection) (list []keptChunk) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.kept {

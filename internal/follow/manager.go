@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -128,6 +130,16 @@ func (m *Manager) takeLost(r route) []lost {
 	list := m.lost[r.key()]
 	delete(m.lost, r.key())
 	return list
+}
+
+// forgetTarget forgets how far a target's own journal was examined: its file was replaced by another node's.
+func (m *Manager) forgetTarget(target uuid.UUID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	into := func(key string) bool { return strings.HasPrefix(key, target.String()) }
+	maps.DeleteFunc(m.places, func(key string, _ []byte) bool { return into(key) })
+	maps.DeleteFunc(m.seen, func(key string, _ journal.Position) bool { return into(key) })
+	maps.DeleteFunc(m.lost, func(key string, _ []lost) bool { return into(key) })
 }
 
 func (m *Manager) setSeen(r route, p journal.Position) {

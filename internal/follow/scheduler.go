@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -26,25 +27,46 @@ func (b wakeChannel) notify() {
 func (m *Manager) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
-	known := make(map[uuid.UUID]bool)
+	works := make(map[uuid.UUID]*targetWork)
 	for {
-		revision := m.store.Registry().Revision
+		version := m.store.Version()
 		for _, col := range m.store.Collections() {
-			if known[col.ID()] {
-				continue
+			before := works[col.ID()]
+			if before != nil {
+				if before.col == col {
+					continue
+				}
+				before.end() // its file was replaced
+				m.forgetTarget(col.ID())
 			}
-			known[col.ID()] = true
+			of, cancel := context.WithCancel(ctx)
+			now := &targetWork{col: col, cancel: cancel}
+			works[col.ID()] = now
 			b := m.wakeOf(col.ID())
 			b.notify()
-			group.Go(func() { m.serve(ctx, col, b) })
-			group.Go(func() { m.watchJournal(ctx, col) })
+			now.group.Go(func() { m.serve(of, col, b) })
+			now.group.Go(func() { m.watchJournal(of, col) })
+			group.Go(now.group.Wait)
 		}
 		// A new agreement may be the target of an old one whose journal does not grow.
-		if err := m.store.Wait(ctx, revision); err != nil {
+		if err := m.store.Wait(ctx, version); err != nil {
 			return nil
 		}
 		m.notifyAll()
 	}
+}
+
+// targetWork is a collection, with the goroutines that work for it.
+type targetWork struct {
+	col    *store.Collection
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+// end ends the goroutines. Two for one target would take each other's wake-ups.
+func (w *targetWork) end() {
+	w.cancel()
+	w.group.Wait()
 }
 
 func (m *Manager) wakeOf(target uuid.UUID) wakeChannel {
@@ -130,8 +152,12 @@ func (m *Manager) serve(ctx context.Context, col *store.Collection, b wakeChanne
 			m.sleep(timer, col)
 			continue
 		}
-		if ended(ctx, err) {
+		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, store.ErrClosed) { // the server stops, or the file of one of the agreements is being replaced
+			timer.Reset(firstRest)
+			continue
 		}
 		m.log.Error().Str("target", string(col.Agreement().Name)).Err(err).Dur("again_in", rest).Msg("release failed")
 		timer.Reset(rest)

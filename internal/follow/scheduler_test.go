@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/stix"
@@ -281,4 +282,24 @@ func pages(b *testing.B, x *exchange, n int, stop <-chan struct{}) []time.Durati
 	}
 	slices.Sort(took)
 	return took
+}
+
+// Releases go on when the files of their source and of their target were replaced, as a node of a cluster does with damaged ones.
+func TestReleasesGoOnWithReplacedFiles(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	x := open(t, t.TempDir())
+	x.agreement("two", nil)
+	x.agreement("one", releaseTo("two", 0))
+	x.running(follow.Config{})
+	x.add("one", object("campaign", "a", 1, ""))
+	x.until(ctx, "two", 1)
+	accordtest.ReplaceFile(t, x.store, x.col("two"))
+	x.add("one", object("campaign", "b", 1, ""))
+	x.until(ctx, "two", 2)
+	accordtest.ReplaceFile(t, x.store, x.col("one"))
+	x.add("one", object("campaign", "c", 1, ""))
+	x.until(ctx, "two", 3)
+	x.remove("one", idOf("campaign", "a"), store.Versions{})
+	x.until(ctx, "two", 2)
 }

@@ -36,18 +36,25 @@ const retry = 5 * time.Second
 func (x *Index) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
-	w := &work{index: x, wake: make(chan struct{}, 1), batches: make(map[uuid.UUID]uint64)}
+	w := &work{index: x, wake: make(chan struct{}, 1), batches: make(map[uuid.UUID]uint64), anew: make(map[uuid.UUID]bool)}
 	group.Go(func() { w.run(ctx) })
-	known := make(map[uuid.UUID]bool)
+	known := make(map[uuid.UUID]*store.Collection)
 	for {
-		revision := x.store.Registry().Revision
+		version := x.store.Version()
 		for _, col := range x.store.Collections() {
-			if !known[col.ID()] {
-				known[col.ID()] = true
-				group.Go(func() { w.watch(ctx, col) })
+			before := known[col.ID()]
+			if before == col {
+				continue
 			}
+			known[col.ID()] = col
+			if before != nil { // its file was replaced: what was read may have been wrong
+				w.mu.Lock()
+				w.anew[col.ID()] = true
+				w.mu.Unlock()
+			}
+			group.Go(func() { w.watch(ctx, col) })
 		}
-		if err := x.store.Wait(ctx, revision); err != nil {
+		if err := x.store.Wait(ctx, version); err != nil {
 			return nil
 		}
 	}
@@ -64,6 +71,7 @@ type work struct {
 
 	mu     sync.Mutex
 	behind map[uuid.UUID]*store.Collection // guarded by mu: their journals have grown
+	anew   map[uuid.UUID]bool              // guarded by mu: agreements that are to be read from the beginning
 }
 
 // watch tells the worker when a collection's journal has grown.
@@ -158,6 +166,9 @@ func idBytes(c *store.Collection) []byte { id := c.ID(); return id[:] }
 func (w *work) done(col *store.Collection) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.behind[col.ID()] != col {
+		return // its file was replaced
+	}
 	stats, err := col.Stats()
 	if s, ok := w.index.stateOf(col.ID()); err != nil || ok && s.cursor >= stats.Entries {
 		delete(w.behind, col.ID())
@@ -191,6 +202,9 @@ func (w *work) sleep(ctx context.Context, soonest time.Time) bool {
 func (w *work) step(ctx context.Context, col *store.Collection) (more bool, err error) {
 	start := time.Now()
 	err = w.index.use(func(db *pebble.DB) error {
+		if err := w.beginAnew(db, col.ID()); err != nil {
+			return err
+		}
 		more, err = w.index.advance(db, col, &w.reader)
 		return err
 	})
@@ -209,6 +223,26 @@ func (w *work) step(ctx context.Context, col *store.Collection) (more bool, err 
 		}
 	}
 	return more, nil
+}
+
+// beginAnew forgets what the index has of an agreement, if its file was replaced.
+func (w *work) beginAnew(db *pebble.DB, id uuid.UUID) error {
+	w.mu.Lock()
+	anew := w.anew[id]
+	w.mu.Unlock()
+	if !anew {
+		return nil
+	}
+	if s, ok := w.index.stateOf(id); ok {
+		if err := forget(db, s.number); err != nil {
+			return err
+		}
+		w.index.dropState(id)
+	}
+	w.mu.Lock()
+	delete(w.anew, id)
+	w.mu.Unlock()
+	return nil
 }
 
 // load is the state of an agreement, as it is kept. An agreement that the index does not know, or whose journal is not

@@ -329,6 +329,12 @@ func (x *Index) setState(id uuid.UUID, s state) {
 	x.states.moved = make(chan struct{})
 }
 
+func (x *Index) dropState(id uuid.UUID) {
+	x.states.Lock()
+	defer x.states.Unlock()
+	delete(x.states.of, id)
+}
+
 // wait returns when the index has read so many entries of a collection, or ctx has ended.
 func (x *Index) wait(ctx context.Context, id uuid.UUID, entries uint64) {
 	for {

@@ -592,3 +592,21 @@ func TestAPageOfResultsEndsByItsBytes(t *testing.T) {
 		t.Errorf("got %d of %d objects in %d pages", len(seen), objects, pages+1)
 	}
 }
+
+// When the file of an agreement was replaced, the index forgets what it has read and reads the new one.
+func TestAReplacedFileIsReadAnew(t *testing.T) {
+	s := accordtest.New(t)
+	x, _ := running(t, s)
+	post(t, s, accordtest.Programme, object("campaign", 1, `"name":"before"`))
+	found := func(name string) int {
+		return len(ids(search(t, x, scopeOf(s, accordtest.Programme), index.Query{Values: []string{name}})))
+	}
+	if n := found("before"); n != 1 {
+		t.Fatalf("found %d, want 1", n)
+	}
+	accordtest.ReplaceFile(t, s.Store, s.Collection(accordtest.Programme))
+	post(t, s, accordtest.Programme, object("campaign", 2, `"name":"after"`))
+	if before, after := found("before"), found("after"); before != 1 || after != 1 {
+		t.Errorf("found %d and %d, want 1 and 1", before, after)
+	}
+}

@@ -36,7 +36,7 @@ func (s *Service) join(col *store.Collection) (h *hub, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h = s.hubs[col.ID()]
-	if h == nil {
+	if h == nil || h.col != col { // none has a stream, or those that have are about to end: the file was replaced
 		ctx, cancel := context.WithCancel(context.Background())
 		h = &hub{col: col, store: s.config.Store, now: s.config.Now, cancel: cancel, changed: make(chan struct{})}
 		h.group.Go(func() { h.followJournal(ctx) })
@@ -52,7 +52,7 @@ func (s *Service) join(col *store.Collection) (h *hub, leave func()) {
 func (s *Service) leave(id uuid.UUID, h *hub) {
 	s.mu.Lock()
 	last := h.users.Add(-1) == 0
-	if last {
+	if last && s.hubs[id] == h {
 		delete(s.hubs, id)
 	}
 	s.mu.Unlock()
@@ -102,16 +102,17 @@ func (h *hub) followJournal(ctx context.Context) {
 		stats, err := h.col.Stats()
 		h.wake()
 		if err != nil || h.col.Wait(ctx, journal.Position(stats.Entries)) != nil {
-			return // the stream that reads on finds the same error
+			h.wake() // the streams read on, and find the same error
+			return
 		}
 	}
 }
 
 func (h *hub) followRegistry(ctx context.Context) {
 	for {
-		revision := h.store.Registry().Revision
+		version := h.store.Version()
 		h.wake()
-		if h.store.Wait(ctx, revision) != nil {
+		if h.store.Wait(ctx, version) != nil {
 			return
 		}
 	}

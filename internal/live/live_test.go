@@ -395,3 +395,16 @@ func TestTheRemovalOfWhatNobodySawIsNotTold(t *testing.T) {
 		l.want(live.EventDeleted, accordtest.ToolID(1), accordtest.Modified(2))
 	}
 }
+
+// When a node of a cluster replaces the file of an agreement, streams end, and those that begin then follow the new file.
+func TestAStreamBeginsAnewWhenAFileIsReplaced(t *testing.T) {
+	s := accordtest.New(t)
+	old := listen(t, s, accordtest.Agency, accordtest.Programme, "")
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicator(1, 0))
+	old.want(live.EventAdded, accordtest.IndicatorID(1), accordtest.Modified(0))
+	accordtest.ReplaceFile(t, s.Store, s.Collection(accordtest.Programme))
+	fresh := listen(t, s, accordtest.Agency, accordtest.Programme, "")
+	s.Post(accordtest.Vendor, accordtest.Path(accordtest.Programme), accordtest.Indicator(2, 0))
+	fresh.want(live.EventAdded, accordtest.IndicatorID(2), accordtest.Modified(0))
+	old.ends(live.Stopping)
+}

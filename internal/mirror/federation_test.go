@@ -334,7 +334,7 @@ func TestServersKeepEachOthersHeads(t *testing.T) {
 		t.Errorf("here are %d versions, want 9: %v", stats.Versions, err)
 	}
 	// A rotated key is named by the one before, which is no contradiction.
-	if _, err := (audit.Source{Store: vendor.Store, Now: time.Now}).RotateKey(); err != nil {
+	if _, err := (audit.Source{Store: vendor.Store, Now: time.Now}).RotateKey(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	vendor.Post(accordtest.Vendor, path, accordtest.Indicator(20, 0))

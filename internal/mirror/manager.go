@@ -72,6 +72,7 @@ type Outcome struct {
 type runner struct {
 	manager *Manager
 	col     *store.Collection
+	cancel  context.CancelFunc
 	wake    chan struct{} // capacity 1
 	asked   chan chan error
 	again   atomic.Bool // visit at once
@@ -101,21 +102,25 @@ func (m *Manager) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {
-		revision := m.config.Store.Registry().Revision
+		version := m.config.Store.Version()
 		m.mu.Lock()
 		for _, col := range m.config.Store.Collections() {
 			name := col.Agreement().Name
 			r := m.runners[name]
-			if r == nil {
-				r = &runner{manager: m, col: col, wake: make(chan struct{}, 1), asked: make(chan chan error)}
+			if r == nil || r.col != col { // it is new, or its file was replaced
+				if r != nil {
+					r.cancel()
+				}
+				of, cancel := context.WithCancel(ctx)
+				r = &runner{manager: m, col: col, cancel: cancel, wake: make(chan struct{}, 1), asked: make(chan chan error)}
 				m.runners[name] = r
-				group.Go(func() { r.run(ctx) })
-				group.Go(func() { r.followJournal(ctx) })
+				group.Go(func() { r.run(of) })
+				group.Go(func() { r.followJournal(of) })
 			}
 			r.notify()
 		}
 		m.mu.Unlock()
-		if err := m.config.Store.Wait(ctx, revision); err != nil {
+		if err := m.config.Store.Wait(ctx, version); err != nil {
 			return
 		}
 	}

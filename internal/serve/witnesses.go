@@ -39,10 +39,10 @@ func (s *srv) runWitnesses(context.Context) (stop, error) {
 	c.srv = s
 	return s.byTurns(func(ctx context.Context) {
 		for ctx.Err() == nil {
-			revision := c.store.Registry().Revision
+			version := c.store.Version()
 			c.step(ctx)
 			waiting, end := context.WithTimeout(ctx, recordEvery)
-			c.store.Wait(waiting, revision) // a witness that was added is asked at once
+			c.store.Wait(waiting, version) // a witness that was added is asked at once
 			end()
 		}
 	}), nil

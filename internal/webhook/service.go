@@ -76,6 +76,7 @@ func (s *Service) Counts() (sent, failed uint64) { return s.sent.Load(), s.faile
 type runner struct {
 	service *Service
 	id      string
+	col     *store.Collection
 	cancel  context.CancelFunc
 	wake    chan struct{} // capacity 1
 
@@ -102,12 +103,20 @@ func (s *Service) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {
+		version := s.config.Store.Version()
 		registry := s.config.Store.Registry()
 		s.mu.Lock()
 		for _, w := range registry.Webhooks {
-			if s.runners[w.ID] == nil {
+			col, ok := s.config.Store.Collection(w.Agreement)
+			if !ok {
+				continue // its file cannot be opened now
+			}
+			if r := s.runners[w.ID]; r == nil || r.col != col { // it is new, or the file was replaced
+				if r != nil {
+					r.cancel()
+				}
 				of, cancel := context.WithCancel(ctx)
-				r := &runner{service: s, id: w.ID, cancel: cancel, wake: make(chan struct{}, 1)}
+				r = &runner{service: s, id: w.ID, col: col, cancel: cancel, wake: make(chan struct{}, 1)}
 				s.runners[w.ID] = r
 				group.Go(func() { r.run(of) })
 			}
@@ -120,7 +129,7 @@ func (s *Service) Run(ctx context.Context) {
 			r.notify() // accounts may have changed
 		}
 		s.mu.Unlock()
-		if err := s.config.Store.Wait(ctx, registry.Revision); err != nil {
+		if err := s.config.Store.Wait(ctx, version); err != nil {
 			return
 		}
 	}
@@ -128,14 +137,7 @@ func (s *Service) Run(ctx context.Context) {
 
 func (r *runner) run(ctx context.Context) {
 	defer r.cancel()
-	w, ok := r.service.config.Store.Registry().Webhook(r.id)
-	if !ok {
-		return
-	}
-	col, ok := r.service.config.Store.Collection(w.Agreement)
-	if !ok {
-		return // its file cannot be opened, until the server is started again
-	}
+	col := r.col
 	var group sync.WaitGroup
 	defer group.Wait()
 	group.Go(func() {

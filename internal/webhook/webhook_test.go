@@ -496,3 +496,17 @@ func TestAReceiverInAnotherLanguage(t *testing.T) {
 		t.Errorf("got %v\n%s\nwant\n%s", err, out, want)
 	}
 }
+
+func TestAWebhookGoesOnWithAReplacedFile(t *testing.T) {
+	x := newExchange(t)
+	r := newReceiver(t, taken)
+	x.hook(r.URL, false)
+	x.running(webhook.Config{Allow: []string{"127.0.0.1"}, Roots: r.roots})
+	x.add(1)
+	r.next(t)
+	x.col = accordtest.ReplaceFile(t, x.store, x.col)
+	x.add(2)
+	if m := r.next(t); m.Data.Count != 2 || m.Data.To != x.length() {
+		t.Errorf("got %s, want the two objects that came after", m.body)
+	}
+}

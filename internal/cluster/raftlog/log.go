@@ -42,6 +42,8 @@ type Beginning struct {
 	Identity    []byte // of the cluster and the node; Open compares it
 	Index, Term uint64 // the last entry that the node's files have already
 	Members     []byte
+
+	hard *pb.HardState // of the log that this one replaces; nil: of none
 }
 
 // DamagedError reports a log that is not as it was saved.
@@ -71,6 +73,28 @@ func Create(path string, b Beginning) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the log: %w", err)
 	}
+	return install(path, b)
+}
+
+// Replace puts a log that begins later in the place of one that lacks entries which no log has any more. The term and the vote stay:
+// a node without them could vote twice. A log that is damaged is not replaced. It happens as a whole, or not at all.
+func Replace(path string, b Beginning, now func() time.Time) error {
+	old, err := Open(path, b.Identity, now)
+	if err != nil {
+		return err
+	}
+	b.hard = old.HardState()
+	if applied := old.Applied(); b.Index < applied {
+		return errors.Join(fmt.Errorf("replace the log %s: it has been applied up to %d, and the files that came have only up to %d", path, applied, b.Index), old.Close())
+	}
+	if err := old.Close(); err != nil {
+		return err
+	}
+	return install(path, b)
+}
+
+// install makes a log under another name and gives it its own.
+func install(path string, b Beginning) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("make the log: %w", err)
@@ -98,6 +122,9 @@ func fill(path string, b Beginning) error {
 			return err
 		}
 		s := state{before: b.Index, beforeTerm: b.Term, last: b.Index, lastTerm: b.Term, applied: b.Index, term: b.Term, commit: b.Index}
+		if b.hard.GetTerm() >= s.term { // a vote that was given stays given
+			s.term, s.vote = b.hard.GetTerm(), b.hard.GetVote()
+		}
 		return errors.Join(put(about, keyIdentity, b.Identity), put(about, keyMembers, b.Members), put(about, keyState, s.encode()))
 	})
 	return errors.Join(err, db.Close())
