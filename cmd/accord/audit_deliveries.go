@@ -28,7 +28,8 @@ first, when last, how often, and how often that was begun and not finished.
 
 A delivery is noted before its first byte leaves, and written within a second. A
 crash loses at most the last second of them, unless the server runs with
---durable-deliveries.
+--durable-deliveries. In a cluster each node has an account of its own: all of
+them are asked, and those that do not answer are named.
 
 ` + sourceHelp,
 		Example: `  accord audit deliveries --agreement gsp --data /var/lib/accord
@@ -133,8 +134,14 @@ func receiptText(r delivery.Receipt) string {
 }
 
 func writeLost(w io.Writer, l *delivery.Lost) {
-	if l != nil {
+	if l == nil {
+		return
+	}
+	if l.Polls > 0 {
 		fmt.Fprintf(w, "%d polls between %s and %s could not be written down.\n", l.Polls, moment(l.First), moment(l.Last))
+	}
+	for _, node := range l.Silent {
+		fmt.Fprintf(w, "The node %s of the cluster did not answer: what it gave is missing here.\n", oneLine(node))
 	}
 }
 

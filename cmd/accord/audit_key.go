@@ -30,7 +30,8 @@ otherwise it is the host of --public-url, or "accord") and stays.
 For 30 days heads bear the signatures of both, so that witnesses and auditors
 who know the old one alone go on; then its private part is deleted. Heads that
 it signed stay verifiable, and who trusts it is led to the new one. A head of
-today that it alone has signed counts for nothing.
+today that it alone has signed counts for nothing. In a cluster all nodes rotate
+the key, at one place of the log.
 
 --replace-lost makes a key in the folder of a stopped server whose DIR/keys is
 missing, when no backup has it. Nothing connects the new key with the lost one:

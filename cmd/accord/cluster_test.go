@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/cluster"
 	"github.com/accord-taxii/accord/taxii"
 )
@@ -155,6 +156,28 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 	}
 	did(t, "party", "add", "later", "--title", "Later", "--data", b.data) // administration at any node
 
+	// What each has given is one account, and one key signs at all of them.
+	for _, n := range all {
+		var page taxii.Envelope
+		n.get("agency-siem", gsp+"objects/", &page)
+	}
+	deliveries := func(n *clusterNode) (list audit.ConsumerList) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(did(t, "audit", "deliveries", "--agreement", "gsp", "--format", "json", "--data", n.data)), &list); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	for _, n := range all {
+		if list := deliveries(n); len(list.Consumers) != 1 || list.Consumers[0].Polls != 3 || list.Lost != nil {
+			t.Errorf("the deliveries of all nodes are %+v", list)
+		}
+	}
+	key := did(t, "audit", "key", "--rotate", "--data", b.data)
+	for _, n := range all {
+		eventually(t, "all have the new key", func() bool { return did(t, "audit", "key", "--data", n.data) == key })
+	}
+
 	// One is killed: the others go on, and it has everything when it comes back.
 	s, _ := a.status(t)
 	names := []string{"a", "b", "c"}
@@ -163,6 +186,10 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 	all[leader].Kill()
 	left[0].add(t, 6)
 	left[1].add(t, 7)
+	eventually(t, "the killed node is said to be silent", func() bool {
+		list := deliveries(left[0])
+		return list.Lost != nil && slices.Equal(list.Lost.Silent, []string{names[leader]}) && list.Consumers[0].Polls == 2
+	})
 	all[leader].start(t)
 	place := left[0].add(t, 8)
 	eventually(t, "the killed node has everything", func() bool { return all[leader].seen(t, place) == 9 })
@@ -185,6 +212,28 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 	for _, n := range []*clusterNode{left[0], all[leader]} {
 		if out := once(t, nil, "check", "--data", n.data); out.code != 0 {
 			t.Errorf("check: %s%s", out.stdout, out.stderr)
+		}
+	}
+
+	// Of a node that is stopped everything can be read, and nothing changed.
+	const object = "campaign--4d6a0c1e-7b52-4f0e-9a37-5c1f0e2b0003"
+	for _, row := range []struct {
+		says string // "": it is refused
+		args []string
+	}{
+		{"gsp", []string{"agreement", "list"}}, {"gsp", []string{"agreement", "show", "gsp"}}, {object, []string{"history", object, "--agreement", "gsp"}},
+		{object, []string{"find", object}}, {"accord", []string{"audit", "checkpoint", "--agreement", "gsp"}}, {key, []string{"audit", "key"}},
+		{object, []string{"audit", "prove", object, "--agreement", "gsp"}}, {"later", []string{"party", "list"}}, {"vendor-push", []string{"account", "list"}},
+		{"stopped", []string{"status"}}, {"agency-siem", []string{"audit", "deliveries", "--agreement", "gsp"}},
+		{"", []string{"party", "add", "no", "--title", "No"}}, {"", []string{"agreement", "suspend", "gsp", "--reason", "no"}},
+		{"", []string{"audit", "key", "--rotate"}}, {"", []string{"apply", "-f", file, "--yes"}},
+	} {
+		out := once(t, exchangeVars, append(row.args, "--data", left[0].data)...)
+		switch {
+		case row.says != "" && !strings.Contains(out.stdout, row.says):
+			t.Errorf("%v of a stopped node: exit code %d, %s%s", row.args, out.code, out.stdout, out.stderr)
+		case row.says == "" && (out.code == 0 || !strings.Contains(out.stderr, "work at a node that runs")):
+			t.Errorf("%v of a stopped node: exit code %d, %s%s", row.args, out.code, out.stdout, out.stderr)
 		}
 	}
 

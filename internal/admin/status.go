@@ -218,8 +218,13 @@ func (s *Service) agreementStatus(st *Status, now time.Time) error {
 	for _, a := range list {
 		use := AgreementUse{Name: a.Name, State: a.State, Refused: refused[a.Name]}
 		if a.Unavailable != "" {
-			st.find(Finding{Agreement: a.Name, File: "agreements/" + a.Collection.ID.String() + ".db", Message: "not available: " + a.Unavailable,
-				Command: fmt.Sprintf("stop the server; accord check --data %s --agreement %s --rebuild, or accord restore --from BACKUP --data %s --agreement %s", st.Data, a.Name, st.Data, a.Name)})
+			lost := Finding{Agreement: a.Name, File: "agreements/" + a.Collection.ID.String() + ".db", Message: "not available: " + a.Unavailable,
+				Command: fmt.Sprintf("stop the server; accord check --data %s --agreement %s --rebuild, or accord restore --from BACKUP --data %s --agreement %s", st.Data, a.Name, st.Data, a.Name)}
+			if s.store.InCluster() {
+				lost.Message += "; it is fetched anew from another node of the cluster"
+				lost.Command = "accord cluster list --data " + st.Data
+			}
+			st.find(lost)
 			st.Agreements = append(st.Agreements, use)
 			continue
 		}

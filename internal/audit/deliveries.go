@@ -137,7 +137,7 @@ func (v *View) consumers() ([]delivery.Consumer, *delivery.Lost, error) {
 }
 
 func someLost(l delivery.Lost) *delivery.Lost {
-	if l.Polls == 0 {
+	if l.Polls == 0 && len(l.Silent) == 0 {
 		return nil
 	}
 	return &l
@@ -177,8 +177,8 @@ func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 	if err != nil {
 		return DeliveryList{}, err
 	}
-	if v.only != "" {
-		lost = nil // it counts what others did
+	if v.only != "" && lost != nil {
+		lost = someLost(delivery.Lost{Silent: lost.Silent}) // the rest counts what others did
 	}
 	h := &telling{View: v}
 	entries, err := h.entriesOf(stix.ID(id))

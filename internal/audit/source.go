@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -30,6 +31,9 @@ type View struct {
 	caller agreement.Caller
 	only   agreement.PartyName // restricts the view to what this party added; "" for all
 	given  bool                // restricts it further: heads, and the entries of versions that this party received
+
+	elsewhere []delivery.Given // what other nodes gave this party, once it was asked for
+	asked     bool
 }
 
 // View returns the view of a caller. An agreement that the caller must not know of is ErrNotFound. Every party of the agreement
@@ -97,13 +101,17 @@ func (v *View) received(p journal.Position, e journal.Entry) (bool, error) {
 	} else if e.Kind != journal.Added {
 		return false, nil
 	}
-	receipts, err := v.Source.Deliveries.Received(v.col.ID(), []journal.Position{p})
+	receipts, err := v.Source.Deliveries.ReceivedHere(v.col.ID(), []journal.Position{p})
 	for _, r := range receipts {
 		if r.Party == string(v.only) {
 			return true, err
 		}
 	}
-	return false, err
+	if !v.asked {
+		v.asked = true
+		v.Source.Deliveries.EachGivenElsewhere(v.col.ID(), string(v.only), func(g delivery.Given) { v.elsewhere = append(v.elsewhere, g) })
+	}
+	return slices.ContainsFunc(v.elsewhere, func(g delivery.Given) bool { return p >= g.First && p < g.First+journal.Position(g.Count) }), err
 }
 
 // named reports whether the caller may know who made an entry.

@@ -56,6 +56,9 @@ type Config struct {
 	// Health, if set, says how the server has done lately.
 	Health func() Health
 
+	// Servers, if set, says how the nodes of the cluster are.
+	Servers func(context.Context) Servers
+
 	// Limits, if set, says who reached which limit since the start.
 	Limits func() []LimitHit
 

@@ -105,6 +105,7 @@ var auditorRoutes = []route{
 var operatorRoutes = []route{
 	{method: get, path: "status/", reach: operators, do: showStatus},
 	{method: get, path: "health/", reach: operators, do: showHealth},
+	{method: get, path: "servers/", reach: operators, do: showServers},
 	{method: get, path: "limits/", reach: operators, do: showLimits},
 	{method: get, path: "readers/", reach: operators, do: showReaders},
 	{method: get, path: "accounts/", reach: operators, do: showAccounts},
@@ -153,7 +154,7 @@ func (p *page) navigation() (groups []navGroup) {
 	add("Share", navItem{Title: "Agreements", Path: "agreements/"}, navItem{Title: "Flows", Path: "flows/"}, navItem{Title: "Renewals", Path: "renewals/"},
 		only(p.caller.Operator, "Queue", "queue/"), only(p.caller.Operator, "Partners", "partners/"), only(has(agreement.Producer), "Try an object", "try/"),
 		only(!p.caller.Operator && has(agreement.Consumer), "Webhooks", "jobs/"))
-	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Health", "health/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Limits", "limits/"), only(p.caller.Operator, "Queues and jobs", "jobs/"), only(p.caller.Operator, "Accounts", "accounts/"),
+	add("Run", only(p.caller.Operator, "Status", "status/"), only(p.caller.Operator, "Health", "health/"), only(p.caller.Operator && p.Servers != nil, "Servers", "servers/"), only(p.caller.Operator, "Readers", "readers/"), only(p.caller.Operator, "Limits", "limits/"), only(p.caller.Operator, "Queues and jobs", "jobs/"), only(p.caller.Operator, "Accounts", "accounts/"),
 		only(p.caller.Operator, "Journal", "journal/"))
 	return groups
 }

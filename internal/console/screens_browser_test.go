@@ -18,7 +18,7 @@ func TestEveryScreenInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of a browser")
 	}
-	s := hostileExchange(t)
+	s := hostileExchange(t, clustered(t))
 	factor := enrol(t, s, accordtest.Operator)
 	w := open(t, startChromium(t), s.URL)
 	axe := axeSource(t)
@@ -34,6 +34,7 @@ func TestEveryScreenInABrowser(t *testing.T) {
 	w.clean("login")
 
 	all := screens()
+	all["servers"] = "/console/servers/"
 	all["hostile"] = "/console/objects/" + hostileID + "/"
 	all["hostile search"] = "/console/search/?type=malware"
 	all["hostile graph"] = "/console/objects/" + hostileID + "/graph/"

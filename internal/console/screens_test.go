@@ -1,10 +1,15 @@
 package console_test
 
 import (
+	"net"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/cluster"
+	"github.com/accord-taxii/accord/internal/serve"
 )
 
 // screens are all pages, as an operator or an auditor sees them in the tests' exchange.
@@ -25,9 +30,45 @@ func screens() map[string]string {
 func TestEveryScreenIsShownToAnOperator(t *testing.T) {
 	s := exchange(t)
 	b := as(t, s, accordtest.Operator)
+	if a := b.get("/console/servers/"); a.Status != http.StatusNotFound {
+		t.Errorf("a server that is alone shows the nodes of a cluster: %d", a.Status)
+	}
 	for name, path := range screens() {
 		if a := b.get(path); a.Status != http.StatusOK {
 			t.Errorf("%s (%s): %d %s", name, path, a.Status, a.Body)
+		}
+	}
+}
+
+// clustered makes the server the only node of a cluster.
+func clustered(t testing.TB) accordtest.Option {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return accordtest.WithServe(func(c *serve.Config) {
+		if err := cluster.Init(c.DataDir, "n0", "test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		c.Cluster = serve.Cluster{Listen: l.Addr().String(), MaxStaleness: serve.DefaultMaxStaleness, MaxClockDifference: serve.DefaultMaxClockDifference,
+			LogKeep: serve.DefaultLogKeep, LogKeepBytes: serve.DefaultLogKeepBytes, Version: "test"}
+	})
+}
+
+func TestServersOfACluster(t *testing.T) {
+	s := exchange(t, clustered(t))
+	if a := as(t, s, accordtest.Agency).get("/console/servers/"); a.Status != http.StatusNotFound {
+		t.Errorf("the nodes are shown to an account that is no operator's: %d", a.Status)
+	}
+	a := as(t, s, accordtest.Operator).get("/console/servers/")
+	if a.Status != http.StatusOK {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	for _, want := range []string{"n0 leads", "voter, leads", "● well", "3 agreements have the same history", ">364<"} {
+		if !strings.Contains(a.Body, want) {
+			t.Errorf("the page does not say %q: %s", want, a.Body)
 		}
 	}
 }

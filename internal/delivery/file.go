@@ -78,6 +78,9 @@ type Lost struct {
 	Polls uint64    `json:"polls"`
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
+
+	// Silent are the nodes of the cluster that did not answer: what they gave is not in the answer. It is kept in no file.
+	Silent []string `json:"silent,omitempty"`
 }
 
 func (r *record) key() reader { return reader{r.Account, r.Party, r.Way, r.Filter, r.Unfinished} }

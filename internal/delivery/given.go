@@ -50,7 +50,12 @@ func (s *Span) holds(g Given) bool {
 }
 
 // Given returns what was given in a span of time, in order, and whether there is more than the limit.
-func (l *Log) Given(collection uuid.UUID, s Span) (list []Given, more bool, err error) {
+func (l *Log) Given(collection uuid.UUID, s Span) ([]Given, bool, error) {
+	a, err := l.everywhere(Question{Kind: askGiven, Collection: collection, Span: s})
+	return a.Given, a.More, err
+}
+
+func (l *Log) given(collection uuid.UUID, s Span) (list []Given, more bool, err error) {
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -66,6 +71,24 @@ func (l *Log) Given(collection uuid.UUID, s Span) (list []Given, more bool, err 
 
 // EachGiven visits everything that a party's readers were given, in no order.
 func (l *Log) EachGiven(collection uuid.UUID, party string, visit func(Given)) error {
+	if err := l.eachGiven(collection, party, visit); err != nil {
+		return err
+	}
+	l.EachGivenElsewhere(collection, party, visit)
+	return nil
+}
+
+// EachGivenElsewhere visits what other nodes gave a party's readers, as far as they answer.
+func (l *Log) EachGivenElsewhere(collection uuid.UUID, party string, visit func(Given)) {
+	answers, _ := l.others(Question{Kind: askAllGiven, Collection: collection, Span: Span{Party: party}})
+	for _, a := range answers {
+		for _, g := range a.Given {
+			visit(g)
+		}
+	}
+}
+
+func (l *Log) eachGiven(collection uuid.UUID, party string, visit func(Given)) error {
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -80,17 +103,24 @@ func (l *Log) EachGiven(collection uuid.UUID, party string, visit func(Given)) e
 	return nil
 }
 
+// firstGiven sorts runs and cuts them after so many versions.
+func firstGiven(list []Given, limit int) (first []Given, more bool) {
+	slices.SortFunc(list, Given.Compare)
+	versions := uint64(0)
+	for i, g := range list {
+		if versions >= uint64(limit) {
+			return list[:i], true
+		}
+		versions += g.Count
+	}
+	return list, false
+}
+
 func (f *file) given(s Span) (list []Given, more bool, err error) {
 	cut := func() {
-		slices.SortFunc(list, Given.Compare)
-		versions := uint64(0)
-		for i, g := range list {
-			if versions >= uint64(s.Limit) {
-				list, more = list[:i], true
-				return
-			}
-			versions += g.Count
-		}
+		var cut bool
+		list, cut = firstGiven(list, s.Limit)
+		more = more || cut
 	}
 	enough := max(2*s.Limit, 1000)
 	err = f.eachGiven(&s, func(g Given) {

@@ -88,6 +88,10 @@ type Options struct {
 	ReadOnly bool
 	Durable  bool        // what is begun is on disk before Begin returns
 	Failed   func(error) // called with what could not be written; nil: nothing
+
+	// Others, when set, asks the other nodes of the cluster, each of which has an account of its own: see Ask. silent are the
+	// names of those that did not answer.
+	Others func(Question) (answers []Answer, silent []string)
 }
 
 // pendingFile is what waits to be written into one file.
@@ -392,7 +396,13 @@ func fileName(id uuid.UUID) string { return id.String() + ".deliveries.db" }
 
 // Received returns who was given which of some versions, by their positions in ascending order: one receipt for each
 // reader and position.
-func (l *Log) Received(collection uuid.UUID, positions []journal.Position) (list []Receipt, err error) {
+func (l *Log) Received(collection uuid.UUID, positions []journal.Position) ([]Receipt, error) {
+	a, err := l.everywhere(Question{Kind: askReceived, Collection: collection, Positions: positions})
+	return a.Receipts, err
+}
+
+// ReceivedHere is Received by this node's own account.
+func (l *Log) ReceivedHere(collection uuid.UUID, positions []journal.Position) (list []Receipt, err error) {
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -406,8 +416,13 @@ func (l *Log) Received(collection uuid.UUID, positions []journal.Position) (list
 	return list, nil
 }
 
-// Consumers lists who reads a collection, and what could not be noted.
-func (l *Log) Consumers(collection uuid.UUID) (list []Consumer, lost Lost, err error) {
+// Consumers lists who reads a collection, and what could not be noted, or is not known now.
+func (l *Log) Consumers(collection uuid.UUID) ([]Consumer, Lost, error) {
+	a, err := l.everywhere(Question{Kind: askConsumers, Collection: collection})
+	return a.Consumers, a.Lost, err
+}
+
+func (l *Log) consumers(collection uuid.UUID) (list []Consumer, lost Lost, err error) {
 	l.write()
 	l.writing.Lock()
 	defer l.writing.Unlock()

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/accord-taxii/accord/internal/cluster"
+	"github.com/accord-taxii/accord/internal/console"
 	"github.com/accord-taxii/accord/store"
 )
 
@@ -24,6 +25,8 @@ type Cluster struct {
 	LogKeepBytes       int64
 
 	Version string // of the program, in a word
+
+	fetched <-chan struct{} // for tests: see srv.fetched
 }
 
 // Defaults of Cluster.
@@ -91,6 +94,7 @@ func (s *srv) startNode(ctx context.Context) (stop, error) {
 	if err := s.node.Start(cluster.Folder{Store: s.store}, l); err != nil {
 		return nil, err
 	}
+	s.fetched = s.node.Fetched()
 	s.config.Log.Info().Str("node", s.node.Name()).Str("cluster", s.node.ClusterID()).Str("address", s.config.Cluster.Address).Msg("node of a cluster")
 	return func(context.Context) error { return s.node.Close() }, nil
 }
@@ -102,6 +106,7 @@ func (s *srv) storeOptions() store.Options {
 	}}
 	if s.node != nil {
 		o.Log, o.Cluster, o.Node = s.node, s.node.ClusterID(), s.node.Name()
+		o.Settle, o.Damaged, o.Succeed = s.node.Settle, s.node.Damaged, s.node.RotateKey
 		o.HeadDiffers = func(d store.HeadDifference) { s.node.Differs(d.Collection, d.Entries) }
 	}
 	return o
@@ -125,6 +130,8 @@ func (s *srv) awaitWrites(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return err
+		case <-s.fetched:
+			return errFetched
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -165,6 +172,46 @@ func (s *srv) notReadable() error {
 		return nil
 	}
 	return s.node.Readable()
+}
+
+// closedHere counts agreements that are closed on this node.
+func (s *srv) closedHere() int {
+	if s.node == nil {
+		return 0
+	}
+	return len(s.store.Unavailable())
+}
+
+// clusterServers says how the nodes are, for the console; nil: the server is alone.
+func (s *srv) clusterServers() func(context.Context) console.Servers {
+	if s.node == nil {
+		return nil
+	}
+	return func(ctx context.Context) console.Servers {
+		st := s.node.Status()
+		v := console.Servers{Cluster: st.Cluster, Node: st.Node, Leader: st.Leader, Committed: st.Committed, Applied: st.Applied, Writes: st.Writes, Log: uint64(st.LogBytes)}
+		for _, m := range st.Members {
+			v.Nodes = append(v.Nodes, console.ServerNode{Name: m.Name, Address: m.Address, Role: m.Role, Leads: m.Leads, Place: m.Place, Behind: m.Behind,
+				Heard: m.Last, Clock: m.Clock, Version: m.Version, Certificate: m.Ends, Wrong: m.Wrong})
+		}
+		heads, silent := s.node.Heads(ctx)
+		v.Silent = silent
+		for _, h := range heads {
+			if len(h.Differs)+len(h.Closed) == 0 {
+				v.Same++
+				continue
+			}
+			row := console.ServerHead{Collection: h.Collection.String(), Entries: h.Entries, Differs: h.Differs, Closed: h.Closed}
+			if col, ok := s.store.CollectionOf(h.Collection); ok {
+				row.Agreement = string(col.Agreement().Name)
+			}
+			v.Heads = append(v.Heads, row)
+		}
+		for _, u := range s.store.Unavailable() {
+			v.Heads = append(v.Heads, console.ServerHead{Agreement: string(u.Name), Collection: u.Collection.String(), Closed: []string{st.Node}})
+		}
+		return v
+	}
 }
 
 // clusterMetrics collects how the cluster is.

@@ -150,8 +150,8 @@ func (s *srv) makeConsole(context.Context) (stop, error) {
 		Idle:     s.config.Console.Idle, Longest: s.config.Console.Longest, FactorOptional: s.config.Console.FactorOptional,
 		TLS: s.certificate != nil || s.config.Transport.BehindProxy, PublicURL: s.config.PublicURL, Data: s.config.DataDir,
 		Health: func() console.Health { return s.health.lately(s.takeSample) },
-		Limits: s.health.limitHits,
-		Now:    s.config.Now, Failed: s.requestFailed,
+		Limits: s.health.limitHits, Servers: s.clusterServers(),
+		Now: s.config.Now, Failed: s.requestFailed,
 	})
 	if err != nil {
 		return nil, err

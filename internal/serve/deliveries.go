@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -36,10 +37,61 @@ func (s *srv) openDeliveries(context.Context) (stop, error) {
 			s.config.Log.Error().Err(err).Msg("a retired key could not be deleted")
 		}
 	})
-	s.deliveries = delivery.Open(s.store.AgreementsDir(), delivery.Options{Durable: s.config.DurableDeliveries, Failed: func(err error) {
+	s.deliveries = delivery.Open(s.store.AgreementsDir(), delivery.Options{Durable: s.config.DurableDeliveries, Others: s.otherDeliveries(), Failed: func(err error) {
 		s.config.Log.Error().Err(err).Msg("deliveries could not be written")
 	}})
-	return func(ctx context.Context) error { return errors.Join(stopDropping(ctx), s.deliveries.Close()) }, nil
+	s.answerDeliveries()
+	return func(ctx context.Context) error {
+		if s.node != nil {
+			s.node.Answer(deliveryTopic, nil)
+		}
+		return errors.Join(stopDropping(ctx), s.deliveries.Close())
+	}, nil
+}
+
+// deliveryTopic is how nodes of a cluster ask each other for their accounts of deliveries.
+const deliveryTopic = "deliveries"
+
+// answerDeliveries answers other nodes.
+func (s *srv) answerDeliveries() {
+	if s.node == nil {
+		return
+	}
+	s.node.Answer(deliveryTopic, func(_ context.Context, text []byte) ([]byte, error) {
+		var q delivery.Question
+		if err := json.Unmarshal(text, &q); err != nil {
+			return nil, err
+		}
+		a, err := s.deliveries.Ask(q)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(a)
+	})
+}
+
+// otherDeliveries asks other nodes; nil: there are none.
+func (s *srv) otherDeliveries() func(delivery.Question) ([]delivery.Answer, []string) {
+	if s.node == nil {
+		return nil
+	}
+	return func(q delivery.Question) (answers []delivery.Answer, silent []string) {
+		text, err := json.Marshal(q)
+		if err != nil {
+			return nil, nil
+		}
+		said, silent := s.node.AskAll(context.Background(), deliveryTopic, text)
+		for name, text := range said {
+			var a delivery.Answer
+			if json.Unmarshal(text, &a) != nil {
+				silent = append(silent, name)
+				continue
+			}
+			answers = append(answers, a)
+		}
+		slices.Sort(silent)
+		return answers, silent
+	}
 }
 
 // retiredInterval is how often it is looked whether a retired key's time to sign beside its successor is over.

@@ -27,6 +27,7 @@ type operations struct {
 	refusals  *prometheus.CounterVec
 	unknown   prometheus.Counter
 	expired   func() (c admin.NamedCertificate, past bool)
+	closed    func() int   // agreements that this node does not serve until their files are fetched anew
 	cluster   func() error // why the cluster keeps the server from answering; nil: alone
 
 	counted *refusedObjects
@@ -56,7 +57,7 @@ func (r *refusedObjects) counts() map[agreement.Name]int {
 // makeOperations makes the metrics. They name agreements unless strangers may read them.
 func (s *srv) makeOperations() {
 	o := &operations{registry: prometheus.NewRegistry(), requests: requestMetrics(), refusals: refusalMetrics(), unknown: unknownMetrics(),
-		expired: s.expired, cluster: s.notReadable, counted: &s.refused}
+		expired: s.expired, cluster: s.notReadable, closed: s.closedHere, counted: &s.refused}
 	if host, _, err := net.SplitHostPort(s.config.OperationsListen); err == nil {
 		o.anonymous = !isLoopback(host) && !s.config.OperationsNames
 	}
@@ -91,6 +92,9 @@ func (o *operations) handler() http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "ready")
+		if n := o.closed(); n > 0 {
+			fmt.Fprintf(w, "%d agreements are not served here: their files are damaged or differ from the other nodes'\n", n)
+		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}))
 	return mux

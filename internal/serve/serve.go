@@ -123,7 +123,8 @@ type Running struct {
 type srv struct {
 	config Config
 
-	node       *cluster.Node // nil: the server is alone
+	node       *cluster.Node   // nil: the server is alone
+	fetched    <-chan struct{} // closed when the node has the files of another one, and the server must begin anew; nil: never
 	store      *store.Store
 	deliveries *delivery.Log
 
@@ -205,12 +206,26 @@ var parts = []part{
 	{"validation tables", (*srv).warmUp},
 }
 
-// Run serves until ctx ends or a listener fails, and stops in order. What is in flight then has Limits.DrainTime to end.
+// Run serves until ctx ends or a listener fails, and stops in order. What is in flight then has Limits.DrainTime to end. A node
+// of a cluster that has fetched the files of another one stops in order, and serves again with these.
 func Run(ctx context.Context, c Config) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	s := &srv{config: c, cosigner: newCosigner(), clockJumps: newClockJumps(), failed: make(chan error, 3)}
+	for {
+		err := run(ctx, c)
+		if !errors.Is(err, errFetched) || ctx.Err() != nil {
+			return err
+		}
+		c.Prepare = nil // it was done
+	}
+}
+
+// errFetched ends a server that is to begin anew with the files that its node has fetched.
+var errFetched = errors.New("the files of another node take the place of this node's")
+
+func run(ctx context.Context, c Config) error {
+	s := &srv{config: c, fetched: c.Cluster.fetched, cosigner: newCosigner(), clockJumps: newClockJumps(), failed: make(chan error, 3)}
 	var stops []stop
 	var failed error
 	for _, p := range parts {
@@ -227,6 +242,9 @@ func Run(ctx context.Context, c Config) error {
 		case <-ctx.Done():
 			c.Log.Info().Msg("stopping")
 		case failed = <-s.failed:
+		case <-s.fetched:
+			c.Log.Info().Msg("stopping, to begin anew with the files that were fetched")
+			failed = errFetched
 		}
 	}
 	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Limits.DrainTime)
