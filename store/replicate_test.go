@@ -151,7 +151,7 @@ func (w *replicating) prepare(t *testing.T) {
 	for _, n := range w.nodes {
 		for _, id := range replicated {
 			for _, ok := n.CollectionOf(id); !ok; _, ok = n.CollectionOf(id) {
-				revision := n.Registry().Revision
+				revision := n.Version()
 				if _, ok := n.CollectionOf(id); ok {
 					break
 				}

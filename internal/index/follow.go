@@ -202,7 +202,7 @@ func (w *work) sleep(ctx context.Context, soonest time.Time) bool {
 func (w *work) step(ctx context.Context, col *store.Collection) (more bool, err error) {
 	start := time.Now()
 	err = w.index.use(func(db *pebble.DB) error {
-		if err := w.beginAnew(db, col.ID()); err != nil {
+		if err := w.beginAnew(db, col); err != nil {
 			return err
 		}
 		more, err = w.index.advance(db, col, &w.reader)
@@ -226,7 +226,8 @@ func (w *work) step(ctx context.Context, col *store.Collection) (more bool, err 
 }
 
 // beginAnew forgets what the index has of an agreement, if its file was replaced.
-func (w *work) beginAnew(db *pebble.DB, id uuid.UUID) error {
+func (w *work) beginAnew(db *pebble.DB, col *store.Collection) error {
+	id := col.ID()
 	w.mu.Lock()
 	anew := w.anew[id]
 	w.mu.Unlock()
@@ -235,6 +236,9 @@ func (w *work) beginAnew(db *pebble.DB, id uuid.UUID) error {
 	}
 	if s, ok := w.index.stateOf(id); ok {
 		if err := forget(db, s.number); err != nil {
+			return err
+		}
+		if _, err := w.index.begin(db, col); err != nil {
 			return err
 		}
 		w.index.dropState(id)
