@@ -151,11 +151,11 @@ func (w *replicating) prepare(t *testing.T) {
 	for _, n := range w.nodes {
 		for _, id := range replicated {
 			for _, ok := n.CollectionOf(id); !ok; _, ok = n.CollectionOf(id) {
-				revision := n.Version()
+				version := n.Version()
 				if _, ok := n.CollectionOf(id); ok {
 					break
 				}
-				if err := n.Wait(t.Context(), revision); err != nil {
+				if err := n.Wait(t.Context(), version); err != nil {
 					t.Fatal(err)
 				}
 			}

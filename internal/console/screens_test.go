@@ -66,7 +66,7 @@ func TestServersOfACluster(t *testing.T) {
 	if a.Status != http.StatusOK {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	for _, want := range []string{"n0 leads", "voter, leads", "● well", "3 agreements have the same history", ">364<"} {
+	for _, want := range []string{"<bdi>n0</bdi> leads", "voter, leads", "● well", "5 agreements have the same history", ">364<"} {
 		if !strings.Contains(a.Body, want) {
 			t.Errorf("the page does not say %q: %s", want, a.Body)
 		}
