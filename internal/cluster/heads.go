@@ -68,7 +68,9 @@ func (n *Node) compare(note *Note) {
 }
 
 // Differs tells that a message named another head than this node's file has: see store.Options.HeadDiffers. It does not wait.
-func (n *Node) Differs(about uuid.UUID, entries uint64) { n.suspect(suspicion{about: about, entries: entries}) }
+func (n *Node) Differs(about uuid.UUID, entries uint64) {
+	n.suspect(suspicion{about: about, entries: entries})
+}
 
 // Damaged tells that a file is not as it was left: see store.Options.Damaged. It does not wait.
 func (n *Node) Damaged(about uuid.UUID, err error) { n.suspect(suspicion{about: about, damage: err}) }
