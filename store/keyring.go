@@ -44,7 +44,7 @@ var ErrNoKeys = errors.New("the data folder has no signing key yet; a server mak
 type Keyring struct {
 	dir      string
 	now      func() time.Time
-	readOnly bool
+	fixed    error // why the key cannot be rotated; nil: it can
 	order    func(context.Context, KeySuccession) error // see Options.Succeed; nil: alone
 
 	mu     sync.RWMutex
@@ -71,7 +71,9 @@ func (s *Store) Keys(name string) (*Keyring, error) {
 		if err := s.markSigned(); err != nil {
 			return nil, err
 		}
-		k.order = s.opts.Succeed
+		if k.order = s.opts.Succeed; s.opts.ReadOnly {
+			k.fixed = s.readOnly()
+		}
 		s.keyring.open = k
 	}
 	if k := s.keyring.open; name != "" && name != k.Name() {
@@ -93,7 +95,7 @@ func (s *Store) HasKey() bool {
 }
 
 func openKeyring(dir, name string, readOnly bool, now func() time.Time) (*Keyring, error) {
-	k := &Keyring{dir: dir, now: now, readOnly: readOnly}
+	k := &Keyring{dir: dir, now: now}
 	text, err := os.ReadFile(filepath.Join(dir, keyFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && readOnly:

@@ -26,8 +26,8 @@ type KeySuccession struct {
 // retired before signs no longer. In a cluster all nodes do so, at one place of the log; ErrStale says that another rotation was
 // first.
 func (k *Keyring) Rotate(ctx context.Context) error {
-	if k.readOnly {
-		return fmt.Errorf("rotate the signing key: %w", ErrReadOnly)
+	if k.fixed != nil {
+		return fmt.Errorf("rotate the signing key: %w", k.fixed)
 	}
 	planned, err := k.plan()
 	if err == nil && k.order == nil {

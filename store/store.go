@@ -448,12 +448,18 @@ func (s *Store) writable(ctx context.Context) error {
 	switch {
 	case s.closed:
 		return errStoreClosed
-	case s.opts.ReadOnly && s.cluster.member:
-		return fmt.Errorf("%w: %w", ErrReadOnly, ErrInCluster)
 	case s.opts.ReadOnly:
-		return ErrReadOnly
+		return s.readOnly()
 	}
 	return context.Cause(ctx)
+}
+
+// readOnly is why a folder that is open for reading is not changed.
+func (s *Store) readOnly() error {
+	if s.cluster.member {
+		return fmt.Errorf("%w: %w", ErrReadOnly, ErrInCluster)
+	}
+	return ErrReadOnly
 }
 
 // syncFolder makes the names in a folder durable: a new file's content alone would survive a power cut nameless.

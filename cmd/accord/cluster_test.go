@@ -221,12 +221,12 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 		says string // "": it is refused
 		args []string
 	}{
-		{"gsp", []string{"agreement", "list"}}, {"gsp", []string{"agreement", "show", "gsp"}}, {object, []string{"history", object, "--agreement", "gsp"}},
+		{"gsp", []string{"agreement", "list"}}, {"gsp", []string{"agreement", "show", "gsp"}}, {"added version", []string{"history", object, "--agreement", "gsp"}},
 		{object, []string{"find", object}}, {"accord", []string{"audit", "checkpoint", "--agreement", "gsp"}}, {key, []string{"audit", "key"}},
 		{object, []string{"audit", "prove", object, "--agreement", "gsp"}}, {"later", []string{"party", "list"}}, {"vendor-push", []string{"account", "list"}},
 		{"stopped", []string{"status"}}, {"agency-siem", []string{"audit", "deliveries", "--agreement", "gsp"}},
 		{"", []string{"party", "add", "no", "--title", "No"}}, {"", []string{"agreement", "suspend", "gsp", "--reason", "no"}},
-		{"", []string{"audit", "key", "--rotate"}}, {"", []string{"apply", "-f", file, "--yes"}},
+		{"", []string{"audit", "key", "--rotate"}},
 	} {
 		out := once(t, exchangeVars, append(row.args, "--data", left[0].data)...)
 		switch {
