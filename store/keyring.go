@@ -42,10 +42,10 @@ var ErrNoKeys = errors.New("the data folder has no signing key yet; a server mak
 
 // Keyring holds the key that signs heads and the succession of retired keys. It is safe for concurrent use.
 type Keyring struct {
-	dir      string
-	now      func() time.Time
-	fixed    error // why the key cannot be rotated; nil: it can
-	order    func(context.Context, KeySuccession) error // see Options.Succeed; nil: alone
+	dir   string
+	now   func() time.Time
+	fixed error                                      // why the key cannot be rotated; nil: it can
+	order func(context.Context, KeySuccession) error // see Options.Succeed; nil: alone
 
 	mu     sync.RWMutex
 	signer note.Signer
