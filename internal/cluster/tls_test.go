@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	pb "go.etcd.io/raft/v3/raftpb"
 )
 
 // dial connects to a node as an identity says, and reports whether the node has accepted the connection: with TLS 1.3 a client
@@ -118,6 +119,51 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 	}
 	if err := c.propose(0, uuid.New(), "still there"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A peer that lies: what a member says in another's name, or to another, is not listened to.
+func TestAMemberSpeaksForItselfOnly(t *testing.T) {
+	t.Parallel()
+	c := newTestCluster(t, 3)
+	c.start(0, 1, 2)
+	c.writable(0, 1, 2)
+	ids := []uint64{c.nodes[0].identity.Node, c.nodes[1].identity.Node, c.nodes[2].identity.Node}
+	conn, err := dial(c.address[0], newCredentials(c.nodes[1].identity, c.nodes[0].members.Load).client(ids[0], protocolLog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const term = 1 << 40
+	for _, m := range []*pb.Message{
+		{Type: pb.MsgVote.Enum(), Term: new(uint64(term)), From: new(ids[2]), To: new(ids[0]), Index: new(uint64(term)), LogTerm: new(uint64(term))},
+		{Type: pb.MsgHeartbeat.Enum(), Term: new(uint64(term)), From: new(ids[2]), To: new(ids[0])},
+		{Type: pb.MsgApp.Enum(), Term: new(uint64(term)), From: new(ids[1]), To: new(ids[2])},
+	} {
+		content, err := encodePacket(&packet{raft: m})
+		if err == nil {
+			err = writeFrame(conn, content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A proposal of its own behind them is taken: they were read, and nothing followed from them.
+	about, id := uuid.New(), uuid.New()
+	proposal := proposalMessage(ids[1], pb.EntryNormal, encodeMessage(about, id, []byte("its own")))
+	proposal.To = new(ids[0])
+	content, err := encodePacket(&packet{raft: proposal})
+	if err == nil {
+		err = writeFrame(conn, content)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.level(about, 1, 0, 1, 2)
+	for i, n := range c.nodes {
+		if got := n.now.Load().term; got >= term {
+			t.Errorf("n%d is in term %d, which only the liar has named", i, got)
+		}
 	}
 }
 

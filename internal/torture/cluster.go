@@ -206,7 +206,7 @@ func (h *herd) compare() (operations int, err error) {
 	}
 	for _, m := range h.nodes() {
 		p := m.process()
-		if err := h.look(p); err != nil {
+		if err := errors.Join(h.look(p), texts(p)); err != nil {
 			return 0, fmt.Errorf("on %s: %w", m.name, err)
 		}
 		for _, o := range h.pollers {

@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -114,7 +117,11 @@ func (h *herd) flipAgreement(ctx context.Context) error {
 	if refused != nil {
 		return fmt.Errorf("a file of an agreement is damaged, and %s does not start: %w", m.name, refused)
 	}
-	wait(ctx, 2*time.Second+h.upTo(2*time.Second))
+	for until := time.Now().Add(2*time.Second + h.upTo(2*time.Second)); time.Now().Before(until) && ctx.Err() == nil; wait(ctx, 100*time.Millisecond) {
+		if err := texts(m.process()); err != nil && !unready(err) {
+			return fmt.Errorf("%s, with a damaged %s: %w", m.name, file, err)
+		}
+	}
 	mended := strings.Contains(m.process().Log.String(), "is in use again")
 	h.kill(m)
 	if found := command(h.t.program, "check", "--data", m.data); found == nil {
@@ -136,6 +143,50 @@ func (h *herd) flipAgreement(ctx context.Context) error {
 		return fmt.Errorf("after %s was fetched anew: %w", file, err)
 	}
 	return h.revive(m)
+}
+
+// texts reads every object that a node serves: each is as it was sent.
+func texts(p *process) error {
+	for _, collection := range []string{source, target, alone} {
+		for next := ""; ; {
+			status, _, body, err := p.ask(context.Background(), http.MethodGet, collection+"objects/?match[version]=all&limit=2000"+next, nil)
+			if err != nil {
+				return err
+			}
+			var got struct {
+				More    bool
+				Next    string
+				Objects []json.RawMessage
+			}
+			if status != http.StatusOK || json.Unmarshal(body, &got) != nil {
+				return fmt.Errorf("the objects of %s: got %d %.300s", collection, status, body)
+			}
+			for _, served := range got.Objects {
+				if sent, err := sentAs(served); err != nil || sent != string(served) {
+					return fmt.Errorf("SERVED DAMAGED: of %s: %s, which was sent as %s (%v)", collection, served, sent, err)
+				}
+			}
+			if !got.More {
+				break
+			}
+			next = "&next=" + got.Next
+		}
+	}
+	return nil
+}
+
+// sentAs returns the text that an object was sent with.
+func sentAs(served []byte) (string, error) {
+	var o struct {
+		ID       string
+		Modified time.Time
+	}
+	if err := json.Unmarshal(served, &o); err != nil {
+		return "", err
+	}
+	n, err := strconv.ParseUint(o.ID[max(0, len(o.ID)-12):], 16, 64)
+	_, _, text := object(int(n), o.Modified)
+	return text, err
 }
 
 // count counts what became of damage, unless there is an error.

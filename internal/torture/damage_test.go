@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -82,5 +83,17 @@ func TestOneBitIsFlipped(t *testing.T) {
 	}
 	if bytes.Equal(got, text) || at < int64(3*os.Getpagesize()) || at >= int64(3*os.Getpagesize()+len("content")) {
 		t.Errorf("flipped at %d, want a bit of the content", at)
+	}
+}
+
+func TestATextIsKnownByItsObject(t *testing.T) {
+	for _, n := range []int{0, 77, contendedFrom + 9} {
+		_, _, text := object(n, contendedVersion(3))
+		if got, err := sentAs([]byte(text)); err != nil || got != text {
+			t.Errorf("%s: got %s, %v", text, got, err)
+		}
+		if got, err := sentAs([]byte(strings.Replace(text, "Beacon", "Beacom", 1))); err != nil || got != text {
+			t.Errorf("damaged: got %s, %v, want what was sent", got, err)
+		}
 	}
 }
