@@ -48,8 +48,8 @@ func (h *herd) contend(ctx context.Context, client int, p *process, r *rand.Rand
 	wait(ctx, time.Duration(r.IntN(10))*time.Millisecond)
 	asking, cancel := context.WithTimeout(ctx, contendPatience)
 	defer cancel()
-	before := h.place.Load() // a read sees what was answered before
 	call := h.history.now()
+	before := h.place.Load() // a read sees what was answered before it was called: in this order, and the other one below
 	var status int
 	var header http.Header
 	var body []byte
@@ -70,11 +70,11 @@ func (h *herd) contend(ctx context.Context, client int, p *process, r *rand.Rand
 	if refused {
 		return errGone // nothing was changed, and what follows would not be explained if it had been
 	}
+	h.seen(header)
 	h.history.add(client, id, call, in, out)
 	if out.unknown {
 		return errGone
 	}
-	h.seen(header)
 	if in.op == opAdd && r.IntN(4) == 0 {
 		return h.statusElsewhere(ctx, r, body)
 	}
