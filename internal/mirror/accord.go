@@ -175,9 +175,7 @@ func (r *runner) exchange(ctx context.Context) {
 	r.mu.Unlock()
 	var contradiction *audit.HistoryError
 	if errors.As(err, &contradiction) {
-		r.manager.mu.Lock()
-		r.manager.faults[FaultHistory]++
-		r.manager.mu.Unlock()
+		r.manager.count(FaultHistory)
 	}
 }
 

@@ -22,6 +22,8 @@ type cursor struct {
 	Form  timeForm  `json:"form,omitempty"`  // of added_after that the server takes
 	Plain bool      `json:"plain,omitempty"` // the server does not take match[version]
 	Old   bool      `json:"old,omitempty"`   // the server speaks TAXII 2.0
+	Clock time.Time `json:"clock,omitzero"`  // what the server's clock said; kept with the rest
+	Back  bool      `json:"back,omitempty"`  // that clock went back, and has yet to pass Last
 
 	Counts
 }

@@ -30,6 +30,11 @@ func (v *Visit) Withdraw(ctx context.Context, missing map[journal.Position]bool)
 // Bound bounds an answer.
 func (v *Visit) Bound(most int64) { v.v.remote.most = most }
 
+// Back reports whether the remote server's clock was found to have gone back.
+func (v *Visit) Back() bool { return v.v.back }
+
+func (v *Visit) Notice() string { return v.v.notice() }
+
 func (v *Visit) Close() { v.v.remote.close() }
 
 func FaultOf(err error) *Fault { return faultOf(err) }

@@ -32,10 +32,11 @@ const (
 	FaultVersion     = "version"     // it speaks another version of TAXII
 	FaultSetup       = "setup"       // this side lacks what it needs, such as a password
 	FaultHistory     = "history"     // it contradicts what it signed before; visits go on
+	FaultClock       = "clock"       // its clock went back; visits go on
 )
 
 // Faults lists all names.
-var Faults = []string{FaultUnreachable, FaultCertificate, FaultLogin, FaultMissing, FaultBusy, FaultStatus, FaultNotTAXII, FaultTooLarge, FaultLoop, FaultDates, FaultVersion, FaultSetup, FaultHistory}
+var Faults = []string{FaultUnreachable, FaultCertificate, FaultLogin, FaultMissing, FaultBusy, FaultStatus, FaultNotTAXII, FaultTooLarge, FaultLoop, FaultDates, FaultVersion, FaultSetup, FaultHistory, FaultClock}
 
 func fault(name, advice, format string, args ...any) *Fault {
 	return &Fault{Name: name, Advice: advice, err: fmt.Errorf(format, args...)}

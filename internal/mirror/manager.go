@@ -65,6 +65,7 @@ type Outcome struct {
 	Fault    string    // name of the last fault
 	Error    string
 	Advice   string
+	Notice   string    // what is odd about the remote server, while visits succeed
 	Next     time.Time // when the next one is due
 }
 
@@ -90,6 +91,7 @@ type runner struct {
 	accord  *accord                   // nil: the remote server is none, as far as is known
 	unasked time.Time                 // when it may be asked again whether it is
 	heads   time.Time                 // when heads are exchanged again
+	notice  string                    // of the last visit
 }
 
 // Run visits until ctx ends, with a goroutine for each agreement. It may be called again after it has returned.
@@ -237,6 +239,10 @@ func (r *runner) visit(ctx context.Context, asked bool) error {
 	r.identify(ctx)
 	v := &visit{remote: r.remote, accord: r.accord, col: r.col, terms: r.terms, now: m.config.Now, limits: m.config.Limits, step: func(string) {}}
 	err := v.run(ctx)
+	r.notice = v.notice()
+	if v.back {
+		m.count(FaultClock)
+	}
 	if asked || v.came {
 		r.heads = time.Time{}
 	}
@@ -264,7 +270,7 @@ func (r *runner) finished(err error) time.Duration {
 	o := &r.outcome
 	o.Visited = now
 	if err == nil || errors.Is(err, errPaused) || errors.Is(err, store.ErrStale) {
-		*o = Outcome{Visited: now, Complete: o.Complete}
+		*o = Outcome{Visited: now, Complete: o.Complete, Notice: r.notice}
 		if err == nil {
 			o.Complete = now
 		}
@@ -299,6 +305,13 @@ func (r *runner) finished(err error) time.Duration {
 		m.config.Failed(fmt.Errorf("mirror of %s: %w", r.col.Agreement().Name, err))
 	}
 	return wait
+}
+
+// count counts a fault that ends no visit.
+func (m *Manager) count(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults[name]++
 }
 
 // Counts returns how many visits succeeded and failed, and the faults by name.

@@ -49,6 +49,7 @@ type faults struct {
 	noHeaders   bool // without X-TAXII-Date-Added-Last
 	header      func(time.Time) string
 	noDate      bool                              // without Date
+	date        time.Time                         // in Date; zero: now
 	lastOnly    bool                              // does not know match[version]
 	strict      bool                              // refuses match[version]
 	refuse      func(q url.Values) int            // a status instead of an answer; 0: none
@@ -111,6 +112,9 @@ func (p *peer) serve(w http.ResponseWriter, r *http.Request) {
 	if p.noDate {
 		w.Header()["Date"] = nil
 	}
+	if !p.date.IsZero() {
+		w.Header().Set("Date", p.date.UTC().Format(http.TimeFormat))
+	}
 	resource := strings.TrimPrefix(r.URL.Path, "/root/collections/"+testCollection+"/")
 	q := r.URL.Query()
 	status := 0
@@ -152,6 +156,9 @@ func (p *peer) list(w http.ResponseWriter, q url.Values, manifest bool) {
 		default:
 			found = append(found, i)
 		}
+	}
+	if p.noNext { // its pages lead on by date
+		slices.SortStableFunc(found, func(a, b item) int { return a.added.Compare(b.added) })
 	}
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	if limit == 0 || limit > p.page {

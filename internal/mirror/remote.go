@@ -190,11 +190,11 @@ func connectionFault(ctx context.Context, err error) error {
 	var invalid x509.CertificateInvalidError
 	var host x509.HostnameError
 	var verify *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var op *net.OpError
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &verify):
 		return fault(FaultCertificate, "if it is a new certificate that you trust, give its issuer as ca", "the remote server's certificate: %w", err)
-	case errors.As(err, &alert):
+	case errors.As(err, &op) && op.Op == "remote error": // an alert of TLS
 		return fault(FaultCertificate, "check certificate and key", "the remote server refuses the connection: %w", err)
 	}
 	return fault(FaultUnreachable, "", "the remote server cannot be reached: %w", err)

@@ -75,6 +75,7 @@ type visit struct {
 	pages  map[[8]byte]bool
 	dated  bool         // the date of the last page's end is known
 	came   bool         // something was added
+	back   bool         // the remote server's clock was found to have gone back
 	step   func(string) // tests kill between steps
 }
 
@@ -88,6 +89,9 @@ func (v *visit) run(ctx context.Context) error {
 		return err
 	}
 	v.kept, v.remote.old = v.cursor, v.cursor.Old
+	if v.cursor.Back {
+		v.cursor.Last = time.Time{} // the dates that are ahead of the clock come again
+	}
 	v.items, v.pages = pageItems, map[[8]byte]bool{}
 	for page, empty := 0, 0; page < mostPages; page++ {
 		if err := ctx.Err(); err != nil {
@@ -132,6 +136,9 @@ func (v *visit) page(ctx context.Context) (more bool, objects int, err error) {
 	if err != nil {
 		return false, 0, err
 	}
+	if v.turnBack(h) {
+		return true, 0, nil
+	}
 	e.More = e.More || h.more
 	next, before := nextText(e.Next), v.cursor
 	if len(e.Objects) > 0 {
@@ -169,7 +176,11 @@ func (v *visit) page(ctx context.Context) (more bool, objects int, err error) {
 		if clock := v.clock(h); clock.Sub(at) < settled {
 			at = at.Add(-time.Microsecond)
 		}
-		v.forward(at)
+		if v.cursor.Back = v.cursor.Back && h.date.Before(at); v.cursor.Back {
+			v.cursor.After = h.date.Add(-settled)
+		} else {
+			v.forward(at)
+		}
 	}
 	return more, len(e.Objects), v.take(ctx, before, e.Objects)
 }
@@ -352,7 +363,7 @@ func (v *visit) take(ctx context.Context, before cursor, objects []json.RawMessa
 func (v *visit) keep(ctx context.Context, c cursor) error {
 	c.Counts = v.cursor.Counts
 	same := c
-	same.Counts = v.kept.Counts
+	same.Counts, same.Clock = v.kept.Counts, v.kept.Clock
 	if c.Next != "" { // of a page that brought nothing new: after a crash it is asked for again
 		same.Next, same.Last = v.kept.Next, v.kept.Last
 	}
