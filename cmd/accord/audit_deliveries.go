@@ -24,7 +24,8 @@ func newAuditDeliveries(e *env) *cobra.Command {
 		Long: `Without --object: every consumer of an agreement, by account and by what it asks
 for; when it polled last, how much it was given, and how many versions were
 added since. With --object: who was given which version of the object, when
-first, when last, how often, and how often that was begun and not finished.
+first, when last, how often, and how often that was begun and not finished; of an
+outbox, also what the other server answered, with the id of its status resource.
 
 A delivery is noted before its first byte leaves, and written within a second. A
 crash loses at most the last second of them, unless the server runs with
@@ -103,6 +104,9 @@ func objectDeliveries(ctx context.Context, e *env, a *audit.Client, from source,
 		if len(v.Received) == 0 {
 			fmt.Fprintln(e.stdout, "  no deliveries")
 		}
+		for _, a := range v.Acknowledged {
+			fmt.Fprintf(e.stdout, "  %s\n", acknowledgementText(a))
+		}
 	}
 	writeLost(e.stdout, list.Lost)
 	return nil
@@ -131,6 +135,18 @@ func receiptText(r delivery.Receipt) string {
 		fmt.Fprintf(&b, ", %d times begun and not finished", r.Unfinished)
 	}
 	return b.String()
+}
+
+// acknowledgementText says what another server said about a version that was posted to it.
+func acknowledgementText(a audit.Acknowledgement) string {
+	text := fmt.Sprintf("taken by %s %s, by its status %s", oneLine(a.URL), moment(a.At), printable(a.Status))
+	if a.Refused != "" {
+		text = fmt.Sprintf("refused by %s %s, by its status %s: %s", oneLine(a.URL), moment(a.At), printable(a.Status), oneLine(a.Refused))
+	}
+	if a.Requested != "" {
+		text += fmt.Sprintf(" (asked for %s)", printable(a.Requested))
+	}
+	return text
 }
 
 func writeLost(w io.Writer, l *delivery.Lost) {

@@ -36,7 +36,7 @@ there; where the remote server does not delete, a revoked version is posted.`,
 		}, writeOutboxes),
 		reports(e, t, &cobra.Command{
 			Use: "show OUTBOX", Short: "Show what a remote server did not take, and its receipts", Args: exactArgs("OUTBOX"),
-			Long:    "Shows an outbox, each version that the remote server did not take or did not let go with its reason, and the ids of its latest status resources.",
+			Long:    "Shows an outbox, each version that the remote server did not take or did not let go with its reason, and the ids of its latest status resources; accord audit deliveries has that of each version.",
 			Example: "  accord outbox show gsp-to-taxii-example-1f2e3d --data /var/lib/accord",
 		}, func(ctx context.Context, ad *admin.Client, args []string) (admin.OutboxDetails, error) {
 			return ad.Outbox(ctx, agreement.Name(args[0]))

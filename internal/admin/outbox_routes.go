@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/audit"
 	"github.com/accord-taxii/accord/internal/mirror"
 	"github.com/accord-taxii/accord/internal/push"
 	"github.com/accord-taxii/accord/store"
+	"github.com/accord-taxii/accord/store/journal"
 )
 
 // outboxRoutes are the paths of outboxes: what releases pass on to collections of other servers.
@@ -79,6 +81,19 @@ func (s *Service) outboxView(col *store.Collection, details bool) (d OutboxDetai
 		d.Status = MirrorActive
 	}
 	return d, nil
+}
+
+// acknowledged returns what the remote server of an outbox said about versions in it.
+func acknowledged(col *store.Collection, added []journal.Position) (map[journal.Position][]audit.Acknowledgement, error) {
+	if col.Agreement().Push == nil {
+		return nil, nil
+	}
+	list, err := push.Acknowledgements(col, added)
+	said := make(map[journal.Position][]audit.Acknowledgement, len(list))
+	for _, a := range list {
+		said[a.Position] = append(said[a.Position], audit.Acknowledgement{URL: a.URL, Status: a.Status, Requested: a.Requested, At: a.At, Refused: a.Refused})
+	}
+	return said, err
 }
 
 // outbox returns the collection of the outbox in the path.

@@ -124,7 +124,7 @@ func New(c Config) *Service {
 		c.Logins = auth.NewLogins()
 	}
 	s := &Service{store: c.Store, now: c.Now, logins: c.Logins, running: c.Running, failed: c.Failed, tell: c.Acted, index: theIndex(c.Index), live: c.Live, webhooks: c.Webhooks, mirrors: c.Mirrors, pushes: c.Pushes, limits: c.Limits,
-		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned, Upstream: upstream(c.Mirrors)},
+		audit:   audit.Source{Store: c.Store, Deliveries: c.Deliveries, Now: c.Now, Cosigned: c.Cosigned, Upstream: upstream(c.Mirrors), Acknowledged: acknowledged},
 		openAPI: sync.OnceValues(func() ([]byte, error) { return openAPIText(routes) })}
 	s.asked = sync.OnceValue(s.askable)
 	return s

@@ -28,6 +28,18 @@ type DeliveredVersion struct {
 	Version   string             `json:"version,omitempty"`
 	DateAdded time.Time          `json:"date_added"`
 	Received  []delivery.Receipt `json:"received"`
+
+	// Acknowledged is what other servers said about the version, where it was posted to them.
+	Acknowledged []Acknowledgement `json:"acknowledged,omitempty"`
+}
+
+// Acknowledgement is what another server said about a version that was posted to it: its status resource, in short.
+type Acknowledgement struct {
+	URL       string    `json:"url,omitempty"`
+	Status    string    `json:"status"`              // id of the status resource there
+	Requested string    `json:"requested,omitempty"` // its request_timestamp
+	At        time.Time `json:"at"`                  // when it was received
+	Refused   string    `json:"refused,omitempty"`   // why that server did not take the version
 }
 
 // ConsumerList lists the readers of an agreement, and how far each has come.
@@ -190,7 +202,7 @@ func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 	for _, one := range entries {
 		if one.e.Kind == journal.Added {
 			added = append(added, one.p)
-			versions = append(versions, DeliveredVersion{one.p, one.e.Version, one.e.At, []delivery.Receipt{}})
+			versions = append(versions, DeliveredVersion{Position: one.p, Version: one.e.Version, DateAdded: one.e.At, Received: []delivery.Receipt{}})
 		}
 	}
 	if len(added) == 0 {
@@ -200,9 +212,26 @@ func (v *View) Deliveries(id, next string, limit int) (DeliveryList, error) {
 	if err != nil {
 		return DeliveryList{}, err
 	}
+	if v.only == "" {
+		if err := v.acknowledge(versions, added); err != nil {
+			return DeliveryList{}, err
+		}
+	}
 	answer := DeliveryList{Agreement: string(v.Agreement()), Object: id, Lost: lost}
 	answer.page(versions, v.receipts(receipts), after, limit)
 	return answer, nil
+}
+
+// acknowledge adds what other servers said about versions that were posted to them.
+func (v *View) acknowledge(versions []DeliveredVersion, added []journal.Position) error {
+	if v.Source.Acknowledged == nil {
+		return nil
+	}
+	said, err := v.Source.Acknowledged(v.col, added)
+	for i := range versions {
+		versions[i].Acknowledged = said[versions[i].Position]
+	}
+	return err
 }
 
 // page fills the list with the rows that come after a cursor: the receipts, and versions without one. Both are in the order

@@ -20,6 +20,9 @@ type Source struct {
 	// Cosigned, when set, returns the newest head of the server's own journal that witnesses have cosigned; nil: none.
 	Cosigned func() []byte
 
+	// Acknowledged, when set, returns what other servers said about versions of a collection that were posted to them.
+	Acknowledged func(col *store.Collection, added []journal.Position) (map[journal.Position][]Acknowledgement, error)
+
 	// Upstream, when set, asks another server where it has an object from; nil: traces end with this one.
 	Upstream Upstream
 }

@@ -235,6 +235,10 @@ func TestObjectsArePosted(t *testing.T) {
 			if failures[0].Object != accordtest.ToolID(13) || failures[0].Message == "" || !strings.Contains(failures[1].Message, "bytes") {
 				t.Errorf("got %+v", failures)
 			}
+			said, err := push.Acknowledgements(o.col, []journal.Position{2, 15, 32})
+			if err != nil || len(said) != 2 || said[0].Position != 2 || said[0].Refused != "" || said[0].URL != r.URL+collection || said[0].Status == "" || said[1].Refused != failures[0].Message {
+				t.Errorf("what the server said is %+v %v", said, err)
+			}
 			posts := 0
 			for _, n := range r.posts {
 				posts += n

@@ -3,6 +3,7 @@ package push
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,10 +45,11 @@ type pusher struct {
 
 // version is a version that is to be sent.
 type version struct {
-	at     journal.Position
-	entry  journal.Entry
-	text   []byte
-	failed string // what the remote server said
+	at      journal.Position
+	entry   journal.Entry
+	text    []byte
+	failed  string // what the remote server said
+	receipt uint64 // number of the receipt that speaks of it; 0: none does
 }
 
 // work is what follows the cursor: versions to send, or one to withdraw.
@@ -176,6 +178,9 @@ func (p *pusher) send(ctx context.Context, w *work) error {
 	now := p.now().UTC().Truncate(time.Millisecond)
 	for i := range w.versions {
 		v := &w.versions[i]
+		if v.receipt > 0 {
+			u.Set = append(u.Set, store.KeyValue{Key: positionKey(prefixOf, v.at), Value: binary.BigEndian.AppendUint64(nil, v.receipt)})
+		}
 		if v.failed == "" {
 			m.Sent++
 			u.Set = append(u.Set, store.KeyValue{Key: positionKey(prefixSent, v.at), Value: []byte{taken}})
@@ -260,9 +265,9 @@ func (p *pusher) envelope(ctx context.Context, list []version, u *store.Follower
 	}
 	m.Receipts++
 	u.Set = append(u.Set, store.KeyValue{Key: positionKey(prefixReceipt, journal.Position(m.Receipts)), Value: mustJSON(Receipt{
-		At: p.now().UTC().Truncate(time.Millisecond), Status: short(status.ID), From: list[0].at, To: list[len(list)-1].at, Successes: len(list) - failures, Failures: failures})})
-	if m.Receipts > mostReceipts {
-		u.Unset = append(u.Unset, positionKey(prefixReceipt, journal.Position(m.Receipts-mostReceipts)))
+		At: p.now().UTC().Truncate(time.Millisecond), URL: p.terms.URL, Status: short(status.ID), Requested: short(status.RequestTimestamp), From: list[0].at, To: list[len(list)-1].at, Successes: len(list) - failures, Failures: failures})})
+	for i := range list {
+		list[i].receipt = m.Receipts
 	}
 	return nil
 }

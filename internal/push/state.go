@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/mirror"
@@ -17,11 +16,12 @@ import (
 // follower is the name under which a push keeps its state in the file of its outbox.
 const follower = "push"
 
-// Keys of that state: what became of the version at a position, receipts by number, and the rest.
+// Keys of that state: what became of the version at a position, receipts by number, which of them a version has, and the rest.
 const (
 	prefixSent    = "sent:"
 	prefixFailed  = "failed:"
 	prefixReceipt = "receipt:"
+	prefixOf      = "of:"
 	keyMeta       = "meta"
 	keyPaused     = "paused"
 )
@@ -53,17 +53,19 @@ const (
 	WithdrewRemaining = "remaining" // it does neither
 )
 
-// Receipt is what the remote server said about an envelope.
+// Receipt is what the remote server said about an envelope. It is kept for as long as the outbox is.
 type Receipt struct {
 	At        time.Time        `json:"at"`
-	Status    string           `json:"status"` // id of the status resource there
-	From      journal.Position `json:"from"`   // of the outbox
+	URL       string           `json:"url,omitempty"`       // of the remote collection
+	Status    string           `json:"status"`              // id of the status resource there
+	Requested string           `json:"requested,omitempty"` // its request_timestamp
+	From      journal.Position `json:"from"`                // of the outbox
 	To        journal.Position `json:"to"`
 	Successes int              `json:"successes"`
 	Failures  int              `json:"failures"`
 }
 
-// mostReceipts is how many are kept.
+// mostReceipts is how many are shown with an outbox.
 const mostReceipts = 500
 
 // Failure is a version that the remote server did not take, or did not let go.
@@ -127,15 +129,65 @@ func Read(col *store.Collection, details bool) (st State, failures []Failure, re
 			err = errors.Join(err, json.Unmarshal(value, &f))
 			failures = append(failures, f)
 		})
-		s.EachState(follower, []byte(prefixReceipt), func(_, value []byte) {
+		for n := p.Receipts; n > 0 && p.Receipts-n < mostReceipts && err == nil; n-- {
 			var r Receipt
-			err = errors.Join(err, json.Unmarshal(value, &r))
-			receipts = append(receipts, r)
-		})
-		slices.Reverse(receipts)
+			var found bool
+			if r, found, err = readReceipt(s, n); found {
+				receipts = append(receipts, r)
+			}
+		}
 		return err
 	})
 	return st, failures, receipts, err
+}
+
+// readReceipt reads a receipt by its number.
+func readReceipt(s *store.Snapshot, number uint64) (r Receipt, found bool, err error) {
+	text := s.State(follower, string(positionKey(prefixReceipt, journal.Position(number))))
+	if text == nil {
+		return r, false, nil
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, false, fmt.Errorf("read receipt %d of the push: %w", number, err)
+	}
+	return r, true, nil
+}
+
+// Acknowledgement is what the remote server said about one version.
+type Acknowledgement struct {
+	Position journal.Position
+	Receipt
+	Refused string // why it did not take the version; "": it did
+}
+
+// Acknowledgements returns what remote servers said about the versions at some positions of an outbox, as far as they were posted.
+func Acknowledgements(col *store.Collection, positions []journal.Position) (list []Acknowledgement, err error) {
+	err = col.Snapshot(func(s *store.Snapshot) error {
+		for _, at := range positions {
+			number := s.State(follower, string(positionKey(prefixOf, at)))
+			if len(number) != 8 {
+				continue
+			}
+			r, found, err := readReceipt(s, binary.BigEndian.Uint64(number))
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			a := Acknowledgement{Position: at, Receipt: r}
+			if text := s.State(follower, string(positionKey(prefixFailed, at))); text != nil {
+				var f Failure
+				if err := json.Unmarshal(text, &f); err != nil {
+					return fmt.Errorf("read what a push could not send: %w", err)
+				}
+				a.Refused = f.Message
+			}
+			list = append(list, a)
+		}
+		return nil
+	})
+	return list, err
 }
 
 func mustJSON(v any) []byte {
