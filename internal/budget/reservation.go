@@ -100,6 +100,16 @@ func (r *Reservation) Adjust(bytes int) {
 	r.held = int64(bytes)
 }
 
+// Move returns a reservation that holds what this one held, which is empty then: of work that outlives its request.
+func (r *Reservation) Move() *Reservation {
+	if r == nil {
+		return nil
+	}
+	moved := *r
+	r.taken, r.held = [mostBudgets]int64{}, 0
+	return &moved
+}
+
 // Release returns everything, including what a failed Grow took.
 func (r *Reservation) Release() {
 	if r == nil {

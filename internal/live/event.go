@@ -49,6 +49,7 @@ const (
 	Busy      Cause = "busy"      // the server lacks memory for the next step
 	Stopping  Cause = "stopping"  // the server stops
 	Failed    Cause = "failed"    // the journal could not be read
+	Gone      Cause = "gone"      // the reader has gone: it is not told
 )
 
 // End is the data of the last event.

@@ -21,6 +21,7 @@ type hub struct {
 	col    *store.Collection
 	store  *store.Store
 	now    func() time.Time
+	pace   *pace
 	users  atomic.Int64 // changed under Service.mu
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -38,7 +39,7 @@ func (s *Service) join(col *store.Collection) (h *hub, leave func()) {
 	h = s.hubs[col.ID()]
 	if h == nil || h.col != col { // none has a stream, or those that have are about to end: the file was replaced
 		ctx, cancel := context.WithCancel(context.Background())
-		h = &hub{col: col, store: s.config.Store, now: s.config.Now, cancel: cancel, changed: make(chan struct{})}
+		h = &hub{col: col, store: s.config.Store, now: s.config.Now, pace: s.pace, cancel: cancel, changed: make(chan struct{})}
 		h.group.Go(func() { h.followJournal(ctx) })
 		h.group.Go(func() { h.followRegistry(ctx) })
 		h.group.Go(func() { h.followTerm(ctx) })
@@ -100,6 +101,7 @@ func (h *hub) expired(now time.Time) bool {
 func (h *hub) followJournal(ctx context.Context) {
 	for {
 		stats, err := h.col.Stats()
+		h.pace.grew()
 		h.wake()
 		if err != nil || h.col.Wait(ctx, journal.Position(stats.Entries)) != nil {
 			h.wake() // the streams read on, and find the same error

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,19 @@ type Config struct {
 	Heartbeat time.Duration // between two signs of life; default 15 s
 	WriteTime time.Duration // for a piece to be written; then the connection is closed; default 10 s
 	Failed    func(error)   // called with what ended a stream and its reader is not told
+
+	Closed func(net.Conn) // called when a connection that a stream has taken over is closed
+	Ended  func(Ending)   // called when a stream has ended
+}
+
+// Ending is a stream that has ended.
+type Ending struct {
+	Caller    agreement.Caller
+	Agreement agreement.Name
+	Remote    string // address of the reader
+	Cause     Cause
+	Bytes     uint64 // of events
+	Took      time.Duration
 }
 
 // Limits bound the streams that are open at once.
@@ -53,6 +67,8 @@ type Service struct {
 	stopping chan struct{}      // closed by Stop
 	stopped  bool               // guarded by mu
 	streams  sync.WaitGroup     // added to under mu while not stopped
+
+	pace *pace
 }
 
 // counted is one thing whose streams are bounded: the server, a party, an account or a connection.
@@ -66,10 +82,16 @@ func New(c Config) *Service {
 	if c.Failed == nil {
 		c.Failed = func(error) {}
 	}
+	if c.Closed == nil {
+		c.Closed = func(net.Conn) {}
+	}
+	if c.Ended == nil {
+		c.Ended = func(Ending) {}
+	}
 	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
 	c.WriteTime = cmp.Or(c.WriteTime, 10*time.Second)
 	c.Limits = c.Limits.withDefaults()
-	return &Service{config: c, hubs: map[uuid.UUID]*hub{}, open: map[counted]int{}, stopping: make(chan struct{})}
+	return &Service{config: c, hubs: map[uuid.UUID]*hub{}, open: map[counted]int{}, stopping: make(chan struct{}), pace: newPace()}
 }
 
 // Stop ends all streams, each with its last event, and waits for them. Later ones are refused.

@@ -21,11 +21,17 @@ type stepKey struct {
 type sharedStep struct {
 	once   sync.Once
 	plain  bool // nothing was removed: it is the same for every stream
-	events []event
+	told   []toldPiece
 	hides  []journal.Position // versions that were not shown when their turn came
 	end    journal.Position
 	length journal.Position // of the journal when it was read
 	err    error
+}
+
+// toldPiece is a piece of a step, and the position that its readers have reached with it.
+type toldPiece struct {
+	piece
+	last journal.Position
 }
 
 // mostShared bounds the steps that a hub keeps. Those of streams that have caught up are asked for within a moment.
@@ -52,9 +58,12 @@ func (h *hub) forget() { h.steps = nil }
 // Pauses between two steps of a stream that has caught up, while the journal grows all the time: with more streams each is told of
 // more at once, and less often.
 const (
-	pauseEach = 100 * time.Microsecond // for each stream of the agreement
-	pauseMost = 100 * time.Millisecond
+	pauseEach  = 100 * time.Microsecond // for each stream of the agreement
+	pauseLeast = 10 * time.Millisecond
+	pauseMost  = 100 * time.Millisecond
 )
 
 // pause is how long a stream waits from one step to the next.
-func (h *hub) pause() time.Duration { return min(time.Duration(h.users.Load())*pauseEach, pauseMost) }
+func (h *hub) pause() time.Duration {
+	return min(max(time.Duration(h.users.Load())*pauseEach, pauseLeast), pauseMost)
+}

@@ -64,19 +64,29 @@ func (r *reading) begin() error {
 	})
 }
 
-// step reads on and returns the events; end is how far it came. All is read in one transaction, perhaps of another stream.
-func (r *reading) step(h *hub, now time.Time) (events []event, end journal.Position, err error) {
-	if h != nil && !r.query.content && r.cursor >= r.quiet {
-		s := h.sharedStep(stepKey{r.cursor, r.query.match})
-		s.once.Do(func() { s.read(r, now) })
-		if s.err == nil && s.plain && s.end > r.cursor {
-			for _, p := range s.hides {
-				r.hide(p)
-			}
-			r.pass(s.end, s.length)
-			return s.events, s.end, nil
-		}
+// shared returns the next step if it is the same for every stream that asks for the same: nil if it is not. It is taken by take.
+func (r *reading) shared(h *hub, now time.Time) *sharedStep {
+	if r.query.content || r.cursor < r.quiet {
+		return nil
 	}
+	s := h.sharedStep(stepKey{r.cursor, r.query.match})
+	s.once.Do(func() { s.read(r, now) })
+	if s.err != nil || !s.plain || s.end <= r.cursor {
+		return nil
+	}
+	return s
+}
+
+// take notes what a shared step has read.
+func (r *reading) take(s *sharedStep) {
+	for _, p := range s.hides {
+		r.hide(p)
+	}
+	r.pass(s.end, s.length)
+}
+
+// step reads on and returns the events; end is how far it came. All is read in one transaction.
+func (r *reading) step(now time.Time) (events []event, end journal.Position, err error) {
 	end = r.cursor
 	err = r.col.Snapshot(func(s *store.Snapshot) error {
 		length, err := s.Length()
@@ -92,6 +102,7 @@ func (r *reading) step(h *hub, now time.Time) (events []event, end journal.Posit
 // read reads a step that begins where a stream is, without anything that depends on what that was told before.
 func (s *sharedStep) read(r *reading, now time.Time) {
 	alone := &reading{col: r.col, query: r.query, start: r.start, cursor: r.cursor, quiet: r.quiet}
+	var events []event
 	s.err = r.col.Snapshot(func(sn *store.Snapshot) (err error) {
 		if s.length, err = sn.Length(); err != nil || s.length <= r.cursor {
 			return err
@@ -107,10 +118,26 @@ func (s *sharedStep) read(r *reading, now time.Time) {
 			}
 		}
 		s.plain = true
-		s.events, s.end, err = alone.read(sn, s.length, to, now)
+		events, s.end, err = alone.read(sn, s.length, to, now)
 		s.hides = alone.hidden
 		return err
 	})
+	s.told = piecesOf(events, r.cursor)
+}
+
+// piecesOf writes events as they are sent, in pieces.
+func piecesOf(events []event, from journal.Position) (list []toldPiece) {
+	var pending []byte
+	last := from
+	for i := range events {
+		pending = events[i].appendTo(pending)
+		last = max(last, events[i].id)
+		if len(pending) >= pieceBytes || i == len(events)-1 {
+			list = append(list, toldPiece{newPiece(pending), last})
+			pending = pending[:0]
+		}
+	}
+	return list
 }
 
 // read reads the entries up to to.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -24,8 +25,8 @@ const (
 
 // How a reader must read.
 const (
-	piece    = 16 << 10        // bytes that are written at once
-	slowTime = 3 * time.Second // for a piece; then the stream ends with its last event
+	pieceBytes = 16 << 10        // that are written at once
+	slowTime   = 3 * time.Second // for a piece; then the stream ends with its last event
 )
 
 // Reader describes the caller that a stream is for.
@@ -41,7 +42,7 @@ type Reader struct {
 	Noted bool
 
 	// Began is called when the stream begins: until then the request is one like any other. It returns what is called when
-	// the stream has ended. nil: nothing.
+	// the stream has ended, or goes on after the request has. nil: nothing.
 	Began func() (ended func())
 }
 
@@ -51,22 +52,25 @@ type stream struct {
 	service  *Service
 	reader   Reader
 	request  *http.Request
-	w        http.ResponseWriter
-	rc       *http.ResponseController
+	ctx      context.Context // ends when the reader has gone
+	out      output
 	memory   *budget.Reservation
 	hub      *hub
 	revision uint64    // of the registry, when the caller was last identified
 	until    time.Time // when its credentials may end; zero: never
 	slow     bool      // a piece took long
 
-	told journal.Position // the id of the last event
+	told  journal.Position // the id of the last event
+	sent  uint64           // bytes
+	began time.Time
 }
 
 // errGone says that the reader cannot be written to.
 var errGone = errors.New("the reader is gone")
 
 // Serve answers a request with the events of a collection, until the reader goes, its rights end, or the service stops. An
-// error means that nothing was written. Whether the caller may read is judged by agreement.Permit, as for a page of TAXII.
+// error means that nothing was written. Whether the caller may read is judged by agreement.Permit, as for a page of TAXII. A stream
+// that takes its connection over goes on after Serve has returned.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, reader Reader) error {
 	revision, until := s.config.Store.Registry().Revision, time.Time{}
 	if reader.Again != nil { // what changed since the request was identified counts
@@ -85,8 +89,8 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, reader Reader) e
 	if err != nil {
 		return err
 	}
-	t := &stream{reading: reading{col: reader.Collection, query: q}, service: s, reader: reader, request: r, w: w,
-		rc: http.NewResponseController(w), memory: budget.From(r.Context()), revision: revision, until: until}
+	t := &stream{reading: reading{col: reader.Collection, query: q}, service: s, reader: reader, request: r, ctx: r.Context(),
+		out: &answer{w, http.NewResponseController(w)}, memory: budget.From(r.Context()), revision: revision, until: until, began: time.Now()}
 	if err := t.memory.Grow(r.Context(), idleMemory); err != nil {
 		return err
 	}
@@ -97,40 +101,86 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, reader Reader) e
 	if err != nil {
 		return err
 	}
-	defer leave()
 	if reader.Began != nil {
 		defer reader.Began()()
 	}
+	canTake := canTakeOver(w, r)
+	t.head(w, canTake)
+	if r.Method == http.MethodHead {
+		leave()
+		return nil
+	}
+	if canTake {
+		if err := t.takeOver(w, r, leave); err != nil {
+			s.config.Failed(fmt.Errorf("events of the agreement %s: %w", t.col.Agreement().Name, err))
+			leave()
+		}
+		return nil
+	}
+	defer leave()
 	t.answer()
 	return nil
 }
 
-// answer writes the stream, and its end where the reader can still be told.
-func (t *stream) answer() {
-	h := t.w.Header()
+// head writes the head of the answer.
+func (t *stream) head(w http.ResponseWriter, last bool) {
+	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx hands each event on as it comes
-	t.w.WriteHeader(http.StatusOK)
+	if last {
+		h.Set("Connection", "close")
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// takeOver has the stream go on without its request. leave is called when it has ended.
+func (t *stream) takeOver(w http.ResponseWriter, r *http.Request, leave func()) error {
+	out, err := takeOver(w, r, t.service.config.Closed)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errTaken, err)
+	}
+	ctx, gone := context.WithCancel(context.Background())
+	t.out, t.ctx, t.request, t.memory = out, ctx, detached(ctx, r), t.memory.Move()
+	go out.watch(gone)
+	go t.run(gone, leave)
+	return nil
+}
+
+// run answers a stream whose request has ended.
+func (t *stream) run(gone context.CancelFunc, leave func()) {
+	defer leave()
+	defer t.memory.Release()
+	defer gone()
+	defer t.out.close()
+	defer func() {
+		if cause := recover(); cause != nil {
+			t.service.config.Failed(fmt.Errorf("events of the agreement %s: %v\n%s", t.col.Agreement().Name, cause, debug.Stack()))
+		}
+	}()
+	t.answer()
+}
+
+// answer writes the stream, and its end where the reader can still be told.
+func (t *stream) answer() {
 	hub, leave := t.service.join(t.col)
 	defer leave()
 	t.hub = hub
 	hub.expire(t.until)
-	if t.request.Method == http.MethodHead {
-		return
-	}
-	err := t.write(append([]byte("retry: 2000\n\n"), t.heartbeat()...))
+	err := t.write(newPiece(append([]byte("retry: 2000\n\n"), t.heartbeat()...)))
 	if err == nil {
 		err = t.follow()
 	}
+	cause := Gone
 	var end *End
-	if !errors.As(err, &end) {
-		return
+	if errors.As(err, &end) {
+		end.After, cause = t.cursor, end.Cause
+		last := event{id: t.cursor, name: EventEnd, data: encode(end)}
+		if t.write(newPiece(last.appendTo(nil))) == nil {
+			t.out.finish(t.service.config.WriteTime)
+		}
 	}
-	end.After = t.cursor
-	last := event{id: t.cursor, name: EventEnd, data: encode(end)}
-	t.write(last.appendTo(nil))
-	t.rc.SetWriteDeadline(time.Now().Add(t.service.config.WriteTime)) // for the end of the answer itself
+	t.service.config.Ended(Ending{Caller: t.reader.Caller, Agreement: t.col.Agreement().Name, Remote: t.request.RemoteAddr, Cause: cause, Bytes: t.sent, Took: time.Since(t.began)})
 }
 
 // follow writes what happens until it must not, and says why: an *End, or errGone.
@@ -138,33 +188,32 @@ func (t *stream) follow() error {
 	beat := time.NewTicker(t.service.config.Heartbeat)
 	defer beat.Stop()
 	var stepped time.Time // when something was told last
+	var rest time.Duration
 	for caughtUp := false; ; {
 		changed := t.hub.change() // before anything is read: what comes later wakes the stream
 		if err := t.judge(false); err != nil {
 			return err
 		}
+		began := time.Now()
 		more, err := t.advance()
 		if err != nil {
 			return err
 		}
 		if more {
 			stepped = time.Now()
+			rest = t.service.pace.spent(stepped.Sub(began))
 		}
 		if t.slow {
-			return &End{Cause: Slow, Reason: fmt.Sprintf("the reader took longer than %v for %d bytes; it can go on after the last position", slowTime, piece)}
+			return &End{Cause: Slow, Reason: fmt.Sprintf("the reader took longer than %v for %d bytes; it can go on after the last position", slowTime, pieceBytes)}
 		}
 		if more {
-			select {
-			case <-t.service.stopping:
-				return stopping()
-			case <-t.request.Context().Done():
-				return errGone
-			default:
+			if err := t.pause(rest); err != nil {
+				return err
 			}
 			continue
 		}
 		if !caughtUp && t.told < t.cursor { // so that a reader knows, and need not read all that again
-			if err := t.write(t.heartbeat()); err != nil {
+			if err := t.write(newPiece(t.heartbeat())); err != nil {
 				return err
 			}
 		}
@@ -178,12 +227,12 @@ func (t *stream) follow() error {
 			if err := t.judge(true); err != nil {
 				return err
 			}
-			if err := t.write(t.heartbeat()); err != nil {
+			if err := t.write(newPiece(t.heartbeat())); err != nil {
 				return err
 			}
 		case <-t.service.stopping:
 			return stopping()
-		case <-t.request.Context().Done():
+		case <-t.ctx.Done():
 			return errGone
 		}
 	}
@@ -191,18 +240,32 @@ func (t *stream) follow() error {
 
 // rest waits from one step to the next, where the journal grows all the time and many streams are told of it.
 func (t *stream) rest(stepped time.Time) error {
-	left := t.hub.pause() - time.Since(stepped)
-	if stepped.IsZero() || left <= 0 {
-		return nil
+	if left := t.hub.pause() - time.Since(stepped); !stepped.IsZero() && left > 0 {
+		return t.pause(left)
 	}
-	timer := time.NewTimer(left)
+	return nil
+}
+
+// pause waits, unless the stream is to end.
+func (t *stream) pause(d time.Duration) error {
+	if d <= 0 {
+		select {
+		case <-t.service.stopping:
+			return stopping()
+		case <-t.ctx.Done():
+			return errGone
+		default:
+			return nil
+		}
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-t.service.stopping:
 		return stopping()
-	case <-t.request.Context().Done():
+	case <-t.ctx.Done():
 		return errGone
 	}
 }
@@ -252,15 +315,18 @@ func (t *stream) advance() (more bool, err error) {
 	if length, err := t.length(); err == nil && length <= t.cursor {
 		return false, nil
 	}
+	if s := t.shared(t.hub, t.service.config.Now()); s != nil {
+		return true, t.advanceBy(s)
+	}
 	memory := stepMemory
 	if t.query.content {
 		memory = contentMemory
 	}
-	if err := t.memory.Grow(t.request.Context(), memory); err != nil {
+	if err := t.memory.Grow(t.ctx, memory); err != nil {
 		return false, &End{Cause: Busy, Reason: err.Error()}
 	}
 	defer t.memory.Adjust(idleMemory)
-	events, end, err := t.step(t.hub, t.service.config.Now())
+	events, end, err := t.step(t.service.config.Now())
 	if errors.Is(err, store.ErrClosed) {
 		return false, stopping()
 	}
@@ -276,6 +342,24 @@ func (t *stream) advance() (more bool, err error) {
 	}
 	t.cursor = end
 	return true, nil
+}
+
+// advanceBy writes what another stream may have read: the same bytes.
+func (t *stream) advanceBy(s *sharedStep) error {
+	from := t.cursor
+	for _, p := range s.told {
+		if err := t.judge(false); err != nil {
+			return err
+		}
+		if err := t.write(p.piece); err != nil {
+			return err
+		}
+		t.cursor, t.told = p.last, p.last
+	}
+	t.cursor = from
+	t.take(s)
+	t.cursor = s.end
+	return nil
 }
 
 func (t *stream) length() (journal.Position, error) {
@@ -299,7 +383,7 @@ func (t *stream) deliver(events []event) error {
 	whole := false
 	if len(positions) > 0 && t.reader.Noted && t.service.config.Deliveries != nil {
 		slices.Sort(positions)
-		begun, err := t.service.config.Deliveries.Begin(t.request.Context(), delivery.Delivery{Collection: t.col.ID(), Account: string(t.reader.Caller.Account),
+		begun, err := t.service.config.Deliveries.Begin(t.ctx, delivery.Delivery{Collection: t.col.ID(), Account: string(t.reader.Caller.Account),
 			Party: string(t.reader.Caller.Party), Way: delivery.Stream, Positions: slices.Compact(positions), At: t.service.config.Now()})
 		if errors.Is(err, context.Canceled) {
 			return errGone
@@ -310,42 +394,34 @@ func (t *stream) deliver(events []event) error {
 		}
 		defer func() { begun.End(whole) }()
 	}
-	var pending []byte
-	last := t.cursor
-	for i := range events {
-		pending = events[i].appendTo(pending)
-		last = max(last, events[i].id)
-		if len(pending) < piece && i < len(events)-1 {
-			continue
-		}
+	for _, p := range piecesOf(events, t.cursor) {
 		if err := t.judge(false); err != nil {
 			return err
 		}
-		if err := t.write(pending); err != nil {
+		if err := t.write(p.piece); err != nil {
 			return err
 		}
-		pending, t.cursor, t.told = pending[:0], last, last
+		t.cursor, t.told = p.last, p.last
 	}
 	whole = true
 	return nil
 }
 
-// write writes in pieces and sends them off. Each has its own time, whatever else the server bounds an answer by.
-func (t *stream) write(b []byte) error {
+// write writes a piece, in parts where it is large, and sends it off.
+func (t *stream) write(p piece) error {
+	b := p.events()
 	for len(b) > 0 {
-		n := min(len(b), piece)
+		part := p
+		if n := min(len(b), pieceBytes); n < len(p.events()) {
+			part = newPiece(b[:n])
+		}
 		began := time.Now()
-		t.rc.SetWriteDeadline(began.Add(t.service.config.WriteTime)) // an answer within the process has none
-		if _, err := t.w.Write(b[:n]); err != nil {
+		if t.out.write(part, t.service.config.WriteTime) != nil {
 			return errGone
 		}
-		if b = b[n:]; len(b) == 0 {
-			if err := t.rc.Flush(); err != nil {
-				return errGone
-			}
-		}
+		n := len(part.events())
+		b, t.sent = b[n:], t.sent+uint64(n)
 		t.slow = t.slow || time.Since(began) > slowTime
 	}
-	t.rc.SetWriteDeadline(time.Time{}) // HTTP/2 ends a stream whose deadline passes while nothing is written
 	return nil
 }

@@ -54,7 +54,7 @@ func (c Config) addressConnections() int {
 	return c.Limits.AddressConnections
 }
 
-// changed is the http.Server's ConnState.
+// changed is the http.Server's ConnState. A connection that a stream of events takes over counts until closed is called.
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	var drop net.Conn
 	c.mu.Lock()
@@ -69,13 +69,20 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 		if at := c.open[conn]; at != nil && at.all != nil {
 			c.work(at)
 		}
-	case http.StateClosed, http.StateHijacked:
+	case http.StateClosed:
 		c.forget(conn)
 	}
 	c.mu.Unlock()
 	if drop != nil {
 		cut(drop)
 	}
+}
+
+// closed is called when a connection is closed that was taken over.
+func (c *connections) closed(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(conn)
 }
 
 // add counts a new connection and returns the one to close for it, if any: the new one itself if no other is idle. mu is

@@ -276,7 +276,7 @@ func (s *srv) openStore(context.Context) (stop, error) {
 // serveAdministration serves the socket in the data folder.
 func (s *srv) serveAdministration(context.Context) (stop, error) {
 	s.live = live.New(live.Config{Store: s.store, Deliveries: s.deliveries, Now: s.config.Now, Limits: live.Limits{Streams: max(1, s.config.Limits.Connections/2)},
-		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a stream of events ended") }})
+		Closed: s.streamClosed, Ended: s.streamEnded, Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a stream of events failed") }})
 	s.webhooks = webhook.New(webhook.Config{Store: s.store, Now: s.config.Now, Allow: s.config.WebhookAllow,
 		Failed: func(err error) { s.config.Log.Error().Err(err).Msg("a webhook could not go on") }})
 	s.mirrors = mirror.New(mirror.Config{Store: s.store, Now: s.config.Now, Limits: s.config.Limits.objectLimits(),
@@ -290,6 +290,19 @@ func (s *srv) serveAdministration(context.Context) (stop, error) {
 		return nil, err
 	}
 	return socket.Close, nil
+}
+
+// streamClosed counts a connection no longer that a stream of events had taken over. Those of the socket are not counted.
+func (s *srv) streamClosed(conn net.Conn) {
+	if s.connections != nil {
+		s.connections.closed(conn)
+	}
+}
+
+// streamEnded logs what became of a stream: its request was logged when it began.
+func (s *srv) streamEnded(e live.Ending) {
+	s.config.Log.Info().Str("agreement", string(e.Agreement)).Str("account", string(e.Caller.Account)).Str("remote", e.Remote).Str("cause", string(e.Cause)).
+		Uint64("bytes", e.Bytes).Dur("took", e.Took).Msg("a stream of events ended")
 }
 
 // endStreams is there to be stopped: each stream of events gets its last one.
