@@ -46,7 +46,7 @@ type batch struct {
 	removedHere map[string]bool           // versions that the batch removes from the target, by id and versionKey
 	aided       map[stix.ID]bool          // known to be needed by a released object
 	referred    map[journal.Position]bool // versions with many references whose references are recorded
-	judged      judged                    // cached judgements of the batch's entries
+	judging     string                    // see judgingOf
 
 	returns      *bool               // see returnExists
 	ids          *renamer            // nil: objects keep their identifiers
@@ -159,7 +159,11 @@ func (b *batch) added(e *entry) error {
 	_, aid := b.state.about(prefixAid, id)
 	if why, err := b.passedOver(e); why != "" || err != nil {
 		b.report(e, Refused, []agreement.Refusal{{Term: "release.feedback", Message: why}}, "")
-		return err
+		if err != nil || b.route.forward == nil {
+			return err
+		}
+		b.stopWaiting(e) // feedback whose subject has left goes with it
+		return b.withdraw(id, withdrawal{pick: func(v *targetVersion) bool { return v.of(e) }, reason: why, by: e.position, mayReturn: true})
 	}
 	b.dependOnAuthor(e)
 	d := b.judge(e, aid)
@@ -407,7 +411,7 @@ func (b *batch) arrived(id stix.ID, h *targetObject) {
 
 // level returns the TLP level that a released version counts as in the target.
 func (b *batch) level(e *entry) stix.TLP {
-	if level, known := b.judged.level(e); known {
+	if level, known := e.under(b.judging).known(); known {
 		return level
 	}
 	return b.judge(e, true).Level
