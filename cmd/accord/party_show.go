@@ -19,8 +19,8 @@ func newPartyShow(e *env, t *target) *cobra.Command {
 		Use:   "show NAME",
 		Short: "Show what a party takes part in",
 		Long: `Shows a party: its agreements with roles, state and end, the versions that it
-added and was given in each, and its accounts with their last login. It reads
-the journals of all agreements.`,
+added and was given in each, in all and by month, and its accounts with their last
+login. It reads the journals of all agreements.`,
 		Example: "  accord party show vendor --data /var/lib/accord",
 		Args:    exactArgs("NAME"),
 	}, func(ctx context.Context, ad *admin.Client, args []string) (admin.PartyStanding, error) {
@@ -54,7 +54,7 @@ func writeStanding(w io.Writer, p admin.PartyStanding) error {
 	}
 	for _, a := range p.Agreements {
 		for _, m := range a.Months {
-			fmt.Fprintf(w, "%s in %s: %s added\n", a.Agreement, m.Month, count(m.Added, "version"))
+			fmt.Fprintf(w, "%s in %s: %s added (%s), %s received\n", a.Agreement, m.Month, count(m.Added, "version"), count(m.Bytes, "byte"), count(m.Received, "version"))
 		}
 	}
 	for _, a := range p.Accounts {

@@ -202,28 +202,39 @@ func (f *forecast) released(ctx context.Context, source, target *store.Collectio
 	from, to := source.Agreement().Name, target.Agreement().Name
 	if i := slices.IndexFunc(f.list, func(e applyfile.Effect) bool { return e.Agreement == from && e.To == to }); i >= 0 {
 		f.list[i].Withdrawn += effect.Withdrawn
+		f.list[i].Onward += effect.Goes
 		f.list[i].ByTerm = append(f.list[i].ByTerm, byTerm(effect)...)
-	} else if way == 0 || effect.Withdrawn > 0 {
+	} else if way == 0 || effect.Withdrawn+effect.Goes > 0 {
 		f.list = append(f.list, applyfile.Effect{
 			Agreement: from, To: to, Onward: effect.Goes, Withdrawn: effect.Withdrawn,
 			Sampled: effect.Sampled, Of: effect.Of, ByTerm: byTerm(effect),
 		})
 	}
-	if effect.Withdrawn == 0 || way == longestWay {
+	if effect.Withdrawn+effect.Goes == 0 || way == longestWay {
 		return nil
 	}
-	f.needYes("%d objects that %s released to %s would be withdrawn there", effect.Withdrawn, from, to)
+	if effect.Withdrawn > 0 {
+		f.needYes("%d objects that %s released to %s would be withdrawn there", effect.Withdrawn, from, to)
+	}
 	for _, r := range f.terms(target.Agreement()).Release {
 		next, ok := f.service.store.Collection(r.To)
 		if !ok {
 			continue
 		}
-		onward, err := follow.Onward(ctx, effect, target, next)
-		if err == nil {
-			err = f.released(ctx, target, next, onward, way+1)
-		}
-		if err != nil {
-			return err
+		for _, passes := range []func() (follow.Effect, error){
+			func() (follow.Effect, error) { return follow.Onward(ctx, effect, target, next) },
+			func() (follow.Effect, error) {
+				return follow.Further(ctx, f.service.store, effect, follow.Proposal{Source: target, Target: next, Rule: r, Ruled: true,
+					Terms: f.terms(next.Agreement()), From: f.terms(target.Agreement())})
+			},
+		} {
+			effect, err := passes()
+			if err == nil && effect.Withdrawn+effect.Goes > 0 {
+				err = f.released(ctx, target, next, effect, way+1)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

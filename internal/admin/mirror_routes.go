@@ -94,7 +94,7 @@ func (s *Service) mirrorView(col *store.Collection) (v MirrorState, err error) {
 		case o.Failures > 0:
 			v.Status, v.Reason = MirrorFailing, o.Error
 		case !o.Complete.IsZero():
-			v.Status = MirrorActive
+			v.Status, v.Reason = MirrorActive, o.Notice
 		}
 	} else {
 		v.Reason = "no server is running"

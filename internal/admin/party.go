@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/store/journal"
 )
@@ -33,13 +34,15 @@ type PartyAgreement struct {
 	LastRead  time.Time        `json:"last_read,omitzero"`
 	LastAdded time.Time        `json:"last_added,omitzero"`
 
-	Months []PartyMonth `json:"months,omitempty"` // in which it added something, the oldest first
+	Months []PartyMonth `json:"months,omitempty"` // in which it added or was given something, the oldest first
 }
 
-// PartyMonth counts what a party added in a month.
+// PartyMonth counts what a party added, and was given, in a month.
 type PartyMonth struct {
-	Month string `json:"month"` // such as 2026-03
-	Added uint64 `json:"added"`
+	Month    string `json:"month"` // such as 2026-03
+	Added    uint64 `json:"added"`
+	Bytes    uint64 `json:"bytes"`    // of what it added
+	Received uint64 `json:"received"` // versions, each time that it was given them
 }
 
 // PartyStanding says what a party takes part in. It reads the journals of all agreements.
@@ -67,24 +70,26 @@ func (s *Service) PartyStanding(ctx context.Context, name agreement.PartyName) (
 }
 
 // partyIn says what a party, or one account of it, has done in an agreement.
-func (s *Service) partyIn(ctx context.Context, col *store.Collection, party, account string) (PartyAgreement, error) {
+func (s *Service) partyIn(ctx context.Context, col *store.Collection, party, account string) (one PartyAgreement, err error) {
 	a := col.Agreement()
-	one := PartyAgreement{Agreement: a.Name, State: a.State(s.now()), Until: a.Term.Until}
+	one = PartyAgreement{Agreement: a.Name, State: a.State(s.now()), Until: a.Term.Until}
 	if m, ok := a.Member(agreement.PartyName(party)); ok {
 		one.Roles = m.Roles
 	}
-	own := make(map[journal.Position]bool)
-	err := col.Entries(1, math.MaxInt, func(p journal.Position, e journal.Entry, _ []byte) bool {
+	own, used := make(map[journal.Position]bool), make(usages)
+	defer func() {
+		for _, u := range used.list() {
+			one.Months = append(one.Months, PartyMonth{u.Month, u.Added, u.Bytes, u.Received})
+		}
+	}()
+	err = col.Entries(1, math.MaxInt, func(p journal.Position, e journal.Entry, _ []byte) bool {
 		switch e.Kind {
 		case journal.Added:
 			if e.Source.IsZero() && e.Party == party && (account == "" || e.Account == account) {
 				own[p] = true
 				one.Added++
 				one.LastAdded = e.At
-				if month := e.At.UTC().Format("2006-01"); len(one.Months) == 0 || one.Months[len(one.Months)-1].Month != month {
-					one.Months = append(one.Months, PartyMonth{Month: month})
-				}
-				one.Months[len(one.Months)-1].Added++
+				used.added(e)
 			}
 		case journal.Deleted, journal.Withdrawn:
 			delete(own, e.Of)
@@ -97,6 +102,13 @@ func (s *Service) partyIn(ctx context.Context, col *store.Collection, party, acc
 	one.Present = uint64(len(own))
 	if s.audit.Deliveries == nil {
 		return one, nil
+	}
+	if err := s.audit.Deliveries.EachGiven(col.ID(), party, func(g delivery.Given) {
+		if account == "" || g.Account == account {
+			used.given(g)
+		}
+	}); err != nil {
+		return one, err
 	}
 	list, _, err := s.audit.Deliveries.Consumers(col.ID())
 	for _, c := range list {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/audit"
+	"github.com/accord-taxii/accord/internal/delivery"
 	"github.com/accord-taxii/accord/internal/follow"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store"
@@ -39,6 +40,7 @@ type Report struct {
 	Shared      []ReportShared   `json:"shared"`
 	Samples     []ReportSample   `json:"samples"`
 	Received    []ReportReceived `json:"received"`
+	Usage       []Usage          `json:"usage"` // by party and month
 	Released    []ReportReleased `json:"released"`
 	Withdrawals []ReportRemoval  `json:"withdrawals"`
 	Omitted     uint64           `json:"withdrawals_omitted,omitempty"` // further ones, counted only
@@ -157,7 +159,7 @@ func (s *Service) Report(ctx context.Context, name agreement.Name, from, to time
 		return Report{}, journal.Checkpoint{}, err
 	}
 	a, now := col.Agreement(), s.now()
-	r := reporting{service: s, col: col, size: journal.Position(head.Size), shared: make(map[[2]string]*ReportShared), Report: Report{
+	r := reporting{service: s, col: col, size: journal.Position(head.Size), shared: make(map[[2]string]*ReportShared), used: make(usages), Report: Report{
 		Format: reportFormat, Server: keys.Name(), Agreement: name, Title: a.Title, Description: a.Description, Collection: col.ID(),
 		State: a.State(now), Made: now.UTC().Truncate(time.Second), From: from, To: to, Checkpoint: string(signed), Controls: reportControls,
 		Parties: []ReportParty{}, Terms: []ReportTerms{}, Shared: []ReportShared{}, Samples: []ReportSample{}, Received: []ReportReceived{},
@@ -184,6 +186,7 @@ type reporting struct {
 	col     *store.Collection
 	size    journal.Position
 	shared  map[[2]string]*ReportShared
+	used    usages
 	removed []journal.Position // versions that were removed, of Withdrawals
 	before  []byte             // the document of terms before the entry at hand
 }
@@ -242,6 +245,7 @@ func (r *reporting) entry(p journal.Position, e journal.Entry) error {
 		}
 		r.shared[key].Versions++
 		r.shared[key].Bytes += e.Size
+		r.used.added(e)
 		if len(r.Samples) < reportSamples {
 			r.Samples = append(r.Samples, ReportSample{p, e.At, e.Object, e.Version, hex.EncodeToString(e.Digest[:])})
 		}
@@ -357,6 +361,13 @@ func (r *reporting) receivers(ctx context.Context) error {
 	if r.service.audit.Deliveries == nil {
 		return nil
 	}
+	if err := r.service.audit.Deliveries.EachGiven(r.col.ID(), "", func(g delivery.Given) {
+		if r.within(g.At) {
+			r.used.given(g)
+		}
+	}); err != nil {
+		return err
+	}
 	if !r.From.IsZero() || !r.To.IsZero() {
 		return r.receivedWithin(ctx)
 	}
@@ -467,6 +478,7 @@ func (r *reporting) sum() {
 	slices.SortFunc(r.Shared, func(a, b ReportShared) int {
 		return cmp.Or(cmp.Compare(a.Party, b.Party), cmp.Compare(a.Type, b.Type))
 	})
+	r.Usage = r.used.list()
 	slices.SortFunc(r.Received, func(a, b ReportReceived) int {
 		return cmp.Or(cmp.Compare(a.Party, b.Party), cmp.Compare(a.Account, b.Account))
 	})

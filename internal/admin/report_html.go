@@ -94,6 +94,13 @@ pre, code { font: 8.5pt/1.35 Menlo, Consolas, monospace; overflow-wrap: anywhere
 {{else}}<tr><td colspan="5">nothing was given out</td></tr>
 {{end}}</table>
 
+<h2>Usage</h2>
+<p>By party and month. Versions given out are counted each time.</p>
+<table><thead><tr><th>Party</th><th>Month</th><th>Versions added</th><th>Bytes</th><th>Versions given out</th></tr></thead>
+{{range .Usage}}<tr><td>{{clean .Party}}</td><td>{{.Month}}</td><td>{{.Added}}</td><td>{{.Bytes}}</td><td>{{.Received}}</td></tr>
+{{else}}<tr><td colspan="5">nothing in this time</td></tr>
+{{end}}</table>
+
 <h2>Released and withheld</h2>
 <table><thead><tr><th>To</th><th>There</th><th>Waiting</th><th>Withheld, by term</th></tr></thead>
 {{range .Released}}<tr><td>{{.To}}</td>{{if .NotJudged}}<td colspan="3">not judged here: the journal is long, or the agreement is not available</td>{{else}}<td>{{.There}}</td><td>{{.Waiting}}</td><td>{{range .Withheld}}{{.Versions}} by {{clean .Term}}{{range $i, $e := .Examples}}{{if $i}}, {{else}}, such as {{end}}{{$e}}{{end}}<br>{{end}}</td>{{end}}</tr>

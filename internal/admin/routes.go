@@ -70,7 +70,7 @@ type plain struct {
 }
 
 // routes lists all paths, below where the API is mounted. A path without its trailing slash is the same.
-var routes = slices.Concat(agreementRoutes, objectRoutes, releaseRoutes, placeRoutes, auditRoutes, witnessRoutes, liveRoutes, webhookRoutes, mirrorRoutes, outboxRoutes, federationRoutes, searchRoutes, accountRoutes, receivedRoutes, refusedRoutes, tryRoutes, statusRoutes)
+var routes = slices.Concat(agreementRoutes, objectRoutes, releaseRoutes, placeRoutes, auditRoutes, witnessRoutes, liveRoutes, webhookRoutes, mirrorRoutes, outboxRoutes, federationRoutes, searchRoutes, accountRoutes, receivedRoutes, refusedRoutes, tryRoutes, statusRoutes, wayRoutes)
 
 // handler serves the routes below prefix, which ends in a slash. The context of each request carries its caller; see
 // withCaller. Callers at the machine reach the local routes, and are told all about an error.

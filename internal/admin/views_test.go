@@ -157,6 +157,7 @@ func questions(t *testing.T) []string {
 		path = strings.ReplaceAll(path, "parties/{name}", "parties/prod")
 		path = strings.ReplaceAll(path, "graph/{id}", "graph/"+accordtest.IndicatorID(1))
 		path = strings.ReplaceAll(path, "objects/{id}", "objects/"+accordtest.IndicatorID(1))
+		path = strings.ReplaceAll(path, "ways/{id}", "ways/"+accordtest.IndicatorID(1))
 		path = strings.ReplaceAll(path, "outboxes/{name}", "outboxes/middle")
 		path = strings.ReplaceAll(path, "webhooks/{id}", "webhooks/"+viewedWebhook)
 		path = strings.ReplaceAll(path, "refused/{id}", "refused/"+strings.Repeat("0", 32))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
+	"github.com/accord-taxii/accord/stix/validate"
 )
 
 // Where lists conditions that an object must meet, all of them, to be released.
@@ -146,6 +147,10 @@ func (c *checker) changes(field string, r Release) {
 			c.fault(at, "%q is no property, want its name or a JSON pointer such as /external_references", word)
 		case slices.Contains(fixed, path[0]):
 			c.fault(at, "%s is no property that a release removes: objects would be invalid, or be taken for what they are not", path[0])
+		case len(path) == 1:
+			if types := r.requiring(path[0]); len(types) > 0 {
+				c.fault(at, "%s is required in objects of type %s: without it they would be invalid, so none would go; leave it, or name other types in release.types", path[0], strings.Join(types, ", "))
+			}
 		}
 	}
 	if ch.Markings != nil {
@@ -156,6 +161,11 @@ func (c *checker) changes(field string, r Release) {
 			c.fault(field+".change.markings.raise_to", "TLP:clear is the lowest level, want a higher one")
 		}
 	}
+}
+
+// requiring returns the types that the release passes on and that require a property.
+func (r Release) requiring(property string) []string {
+	return slices.DeleteFunc(validate.TypesRequiring(property), func(typ string) bool { return len(r.Types) > 0 && !slices.Contains(r.Types, typ) })
 }
 
 // RemovedPath returns the names of the properties that lead to one that is removed.

@@ -39,9 +39,9 @@ func (b *batch) base(e *entry) (*changedCopy, error) {
 	if c := b.copies[e.position]; c != nil && c.stamp == stamp {
 		return c, nil
 	}
-	slot := b.judged.copy(e)
-	if slot != nil {
-		if c := slot.Load(); c != nil && c.stamp == stamp {
+	cached := e.under(b.judging)
+	if cached != nil {
+		if c := cached.copy.Load(); c != nil && c.stamp == stamp {
 			return c, nil
 		}
 	}
@@ -51,8 +51,8 @@ func (b *batch) base(e *entry) (*changedCopy, error) {
 	}
 	c.stamp = stamp
 	b.copies[e.position] = c
-	if slot != nil {
-		slot.Store(c)
+	if cached != nil {
+		cached.copy.Store(c)
 	}
 	return c, nil
 }

@@ -40,6 +40,9 @@ type Effect struct {
 	Reasons         []Reason
 
 	taken []takenVersion
+	going []goingObject // as far as they go on from the target; see Further
+	from  Proposal      // that the objects come by
+	hops  []hop         // that follow it
 }
 
 // Reason is how many objects one term takes from a target, with a few of them.
@@ -76,7 +79,7 @@ const mostExamples = 3
 // than most entries, that many are drawn at random and judged with what they refer to. It changes nothing.
 func EffectOf(ctx context.Context, s *store.Store, p Proposal, most int) (Effect, error) {
 	f := forecast{
-		proposal: p, most: most, goes: make(map[stix.ID]bool), withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string),
+		proposal: p, most: most, goes: make(map[stix.ID]journal.Position), withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string),
 		route: route{source: p.Source, target: p.Target, rule: p.Rule, ruled: true, name: store.ReleaseFollower(p.Source.ID())},
 	}
 	stats, err := p.Source.Stats()
@@ -96,6 +99,7 @@ func EffectOf(ctx context.Context, s *store.Store, p Proposal, most int) (Effect
 	if err != nil {
 		return Effect{}, fmt.Errorf("effect of other terms on the release from %s to %s: %w", p.Source.Agreement().Name, p.Target.Agreement().Name, err)
 	}
+	f.effect.from = p
 	return f.effect, nil
 }
 
@@ -106,10 +110,11 @@ type forecast struct {
 	most     int
 	effect   Effect
 
-	goes, withdrawn map[stix.ID]bool
-	left            map[takenVersion]string // that have left, by which term
-	last            []string                // reasons of the refusal reported last, and
-	lastOf          stix.ID                 // of which object
+	goes      map[stix.ID]journal.Position // where each was added
+	withdrawn map[stix.ID]bool
+	left      map[takenVersion]string // that have left, by which term
+	last      []string                // reasons of the refusal reported last, and
+	lastOf    stix.ID                 // of which object
 }
 
 // batch returns a batch that judges everything again under the proposed terms, and changes nothing.
@@ -232,7 +237,7 @@ func (f *forecast) watch(b *batch) {
 			delete(replaced, p)
 		case f.back(id, versionKey(*e)):
 		default:
-			f.goes[id] = true
+			f.goes[id] = p
 		}
 	}
 }
@@ -259,6 +264,9 @@ func (f *forecast) sum() {
 		}
 		return !left
 	})
+	for id, at := range f.goes {
+		f.effect.going = append(f.effect.going, goingObject{id, at})
+	}
 	f.effect.Goes, f.effect.Withdrawn = uint64(len(f.goes)), uint64(len(f.withdrawn))
 }
 
@@ -302,13 +310,13 @@ func (f *forecast) renamed(ctx context.Context, s *store.Store, stats store.Stat
 	if err := f.end(ctx, byNames); err != nil {
 		return err
 	}
-	g := forecast{proposal: f.proposal, most: f.most, route: f.route, goes: make(map[stix.ID]bool), withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string)}
+	g := forecast{proposal: f.proposal, most: f.most, route: f.route, goes: make(map[stix.ID]journal.Position), withdrawn: make(map[stix.ID]bool), left: make(map[takenVersion]string)}
 	do := g.all
 	if stats.Entries > uint64(f.most) {
 		do = func(ctx context.Context, s *store.Store) error { return g.sample(ctx, s, stats) }
 	}
 	err := do(ctx, s)
-	f.effect.Goes = g.effect.Goes
+	f.effect.Goes, f.effect.going = g.effect.Goes, g.effect.going
 	f.effect.Sampled, f.effect.Of = max(f.effect.Sampled, g.effect.Sampled), max(f.effect.Of, g.effect.Of)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 const (
 	sampleReferences = 100 // of one version
 	sampleDepth      = 6
+	sampleEntries    = 200 // about one object
 	sampleChunk      = 200 // objects in one read transaction
 	sampleCost       = 5   // of an entry that is drawn, in entries that are read in order
 )
@@ -76,13 +77,13 @@ func (p *sampler) judgeWithReferences(id stix.ID, depth int) error {
 		return err
 	}
 	p.before[id] = append([]targetVersion{}, h.versions...)
-	versions, err := p.batch.source.Versions(id)
+	positions, err := p.positions(id)
 	if err != nil {
 		return err
 	}
-	entries := make([]*entry, 0, len(versions))
-	for _, v := range versions {
-		e, err := readEntry(p.batch.source, v.Position)
+	entries := make([]*entry, 0, len(positions))
+	for _, at := range positions {
+		e, err := readEntry(p.batch.source, at)
 		if err != nil {
 			return err
 		}
@@ -106,6 +107,21 @@ func (p *sampler) judgeWithReferences(id stix.ID, depth int) error {
 		}
 	}
 	return nil
+}
+
+// positions returns the entries about an object, or where its versions were added if there are many.
+func (p *sampler) positions(id stix.ID) ([]journal.Position, error) {
+	all, err := p.batch.source.EntriesOf(id)
+	if err != nil || len(all) <= sampleEntries {
+		return all, err
+	}
+	versions, err := p.batch.source.Versions(id)
+	all = all[:0]
+	for _, v := range versions {
+		all = append(all, v.Position)
+	}
+	slices.Sort(all)
+	return all, err
 }
 
 // compare counts what becomes of a drawn version.
@@ -139,6 +155,7 @@ func (f *forecast) compare(p sampler, e *entry) error {
 		f.reason(term, e.id())
 	case was == nil && stays && !lacking:
 		f.effect.Goes++
+		f.effect.going = append(f.effect.going, goingObject{e.id(), e.position})
 	}
 	return nil
 }

@@ -71,6 +71,51 @@ func TestTheEffectOfOtherTermsIsWhatHappens(t *testing.T) {
 	}
 }
 
+// What is said to go further, from agreement to agreement, goes, whatever its names are on the way.
+func TestWhatIsSaidToGoFurtherGoes(t *testing.T) {
+	for name, first := range map[string]func(*agreement.Release){"as it is": func(*agreement.Release) {}, "without authors": nameless} {
+		t.Run(name, func(t *testing.T) {
+			x := open(t, t.TempDir())
+			x.agreement("last", func(a *agreement.Agreement) { a.Accept.Types = []string{"campaign", "relationship", "malware"} })
+			x.agreement("next", releaseTo("last", stix.Green))
+			x.agreement("target", releaseTo("next", stix.Green, "campaign", "relationship", "sighting", "malware"))
+			x.agreement("source", func(a *agreement.Agreement) {
+				releaseTo("target", stix.Clear, "campaign", "relationship", "sighting", "malware")(a)
+				first(&a.Release[0])
+			})
+			x.settle()
+			history(x, 4, 60)
+			x.settle()
+			higher := func(a *agreement.Agreement) { a.Release[0].MaxTLP = stix.Green }
+			names := []agreement.Name{"target", "next", "last"}
+			said := map[agreement.Name]uint64{}
+			before := map[agreement.Name]map[[2]string]bool{}
+			effect, err := follow.EffectOf(t.Context(), x.store, x.proposal(higher, nil), 1<<20)
+			must(t, err)
+			said["target"] = effect.Goes
+			for i, name := range names[1:] {
+				from := x.col(names[i])
+				p := follow.Proposal{Source: from, Target: x.col(name), Terms: x.col(name).Agreement(), Ruled: true}
+				p.Rule, _ = from.Agreement().ReleaseTo(name)
+				effect, err = follow.Further(t.Context(), x.store, effect, p)
+				must(t, err)
+				said[name] = effect.Goes
+			}
+			for _, name := range names {
+				before[name] = x.versions(name)
+			}
+			x.terms("source", "change", higher)
+			x.settle()
+			for _, name := range names {
+				came := lacking(before[name], x.versions(name))
+				if len(came) == 0 || said[name] != uint64(len(came)) {
+					t.Errorf("%s: said %d, came %d", name, said[name], len(came))
+				}
+			}
+		})
+	}
+}
+
 // Of a long journal a part is judged, and the numbers are near enough.
 func TestTheEffectOnManyObjectsIsEstimated(t *testing.T) {
 	x := open(t, t.TempDir())

@@ -24,6 +24,8 @@ type entry struct {
 	facts      *store.Facts
 	needs      []stix.ID // see needs
 	references []stix.ID // see references
+
+	judged entryJudgements
 }
 
 // id returns the object that the entry is about.
@@ -75,9 +77,6 @@ type chunk struct {
 	entries []*entry
 	bytes   int
 	whole   bool // it ends because it is full, not because the journal ends
-
-	mu     sync.Mutex
-	judged map[string]judged // guarded by mu; see passedUnder
 }
 
 // tail is a chunk from some position on.
@@ -88,7 +87,8 @@ type tail struct {
 
 func (c *chunk) after(from journal.Position) tail { return tail{c, c.entries[from-c.from:]} }
 
-// chunkCache keeps the chunks read last, so that forty targets that read one source parse it once.
+// chunkCache keeps the chunks read last, so that forty targets that read one source parse it once. Chunks that overlap share entries:
+// targets that are apart, or that follow a journal while it grows, share what they have in common.
 type chunkCache struct {
 	mu   sync.Mutex
 	kept []keptChunk
@@ -103,8 +103,11 @@ type keptChunk struct {
 	length journal.Position // of the journal when it was read
 }
 
-// mostChunks bounds the cache: a chunk holds a few megabytes.
-const mostChunks = 6
+// The cache is bounded by the bytes of the texts in it, as if none were shared, and keeps one chunk at least.
+const (
+	mostChunks     = 48
+	mostChunkBytes = 12 << 20
+)
 
 // read returns the entries of a source from a position on: as many as fit in a batch of that many entries and bytes, or
 // what the cache has.
@@ -114,7 +117,8 @@ func (c *chunkCache) read(source *store.Collection, from journal.Position, entri
 		return tail{}, err
 	}
 	length := journal.Position(stats.Entries)
-	for _, k := range c.of(source) {
+	kept := c.of(source)
+	for _, k := range kept {
 		if k.chunk == nil && k.from == from { // another target is reading it
 			<-k.ready
 			k = c.find(k.ready)
@@ -125,12 +129,10 @@ func (c *chunkCache) read(source *store.Collection, from journal.Position, entri
 	}
 	ready := make(chan struct{})
 	c.mu.Lock()
-	if len(c.kept) == mostChunks {
-		c.kept = append(c.kept[:0], c.kept[1:]...)
-	}
+	c.makeRoom()
 	c.kept = append(c.kept, keptChunk{source: source, ready: ready, from: from, length: length})
 	c.mu.Unlock()
-	got, err := readChunk(source, from, entries, size)
+	got, err := readChunkWith(source, from, entries, size, func(p journal.Position) *entry { return entryIn(kept, p) })
 	c.mu.Lock()
 	for i := range c.kept {
 		if c.kept[i].ready == ready {
@@ -143,6 +145,34 @@ func (c *chunkCache) read(source *store.Collection, from journal.Position, entri
 		return tail{}, err
 	}
 	return got.after(from), nil
+}
+
+// makeRoom drops the oldest chunks until there is room for another; mu is held.
+func (c *chunkCache) makeRoom() {
+	bytes := 0
+	for i := range c.kept {
+		if k := &c.kept[i]; k.chunk != nil {
+			bytes += k.chunk.bytes
+		}
+	}
+	drop := 0
+	for drop < len(c.kept) && (len(c.kept)-drop >= mostChunks || bytes > mostChunkBytes) {
+		if k := &c.kept[drop]; k.chunk != nil {
+			bytes -= k.chunk.bytes
+		}
+		drop++
+	}
+	c.kept = append(c.kept[:0], c.kept[drop:]...)
+}
+
+// entryIn returns an entry that some chunk has; nil if none does.
+func entryIn(kept []keptChunk, p journal.Position) *entry {
+	for i := len(kept) - 1; i >= 0; i-- {
+		if k := &kept[i]; k.chunk != nil && p >= k.chunk.from && p < k.chunk.from+journal.Position(len(k.chunk.entries)) {
+			return k.chunk.entries[p-k.chunk.from]
+		}
+	}
+	return nil
 }
 
 // has reports whether a chunk answers a read from a position on in a journal of a length: a full chunk with some entries
@@ -186,6 +216,11 @@ func (c *chunkCache) forget() {
 }
 
 func readChunk(source *store.Collection, from journal.Position, entries, size int) (*chunk, error) {
+	return readChunkWith(source, from, entries, size, func(journal.Position) *entry { return nil })
+}
+
+// readChunkWith is like readChunk where some entries have been read before.
+func readChunkWith(source *store.Collection, from journal.Position, entries, size int, known func(journal.Position) *entry) (*chunk, error) {
 	c := &chunk{from: from}
 	err := source.Snapshot(func(l *store.Snapshot) error {
 		length, err := l.Length()
@@ -197,9 +232,20 @@ func readChunk(source *store.Collection, from journal.Position, entries, size in
 				c.whole = true
 				return nil
 			}
-			e, err := readEntry(l, p)
-			if err != nil {
-				return err
+			e := known(p)
+			if e != nil && e.present { // it may have been deleted since
+				text, err := l.Text(p, e.recorded)
+				if err != nil {
+					return err
+				}
+				if text == nil {
+					e = nil
+				}
+			}
+			if e == nil {
+				if e, err = readEntry(l, p); err != nil {
+					return err
+				}
 			}
 			if e.present {
 				c.bytes += len(e.object.Raw())

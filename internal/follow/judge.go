@@ -3,14 +3,12 @@ package follow
 import (
 	"bytes"
 	"slices"
-	"sync/atomic"
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/ingest"
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/stix/ijson"
 	"github.com/accord-taxii/accord/store"
-	"github.com/accord-taxii/accord/store/journal"
 )
 
 // Verdict is a release's decision about a version.
@@ -37,81 +35,15 @@ func (b *batch) judge(e *entry, aid bool) agreement.Decision {
 	if !e.present {
 		return agreement.Decision{Refusals: b.route.rule.RefusesUnseen(e.id().Type(), stix.TLP(e.recorded.TLP), e.recorded.Warnings)}
 	}
-	if level, known := b.judged.level(e); known && !aid {
+	cached := e.under(b.judging)
+	if level, known := cached.known(); known && !aid {
 		return agreement.Decision{Level: level}
 	}
 	d := b.route.rule.Judge(b.terms, b.candidate(e), aid)
 	if len(d.Refusals) == 0 && len(d.Depends) == 0 && !aid {
-		b.judged.set(e, d.Level)
+		cached.keep(d.Level)
 	}
 	return d
-}
-
-// judged caches which entries of a chunk a rule and terms allow, and the level they count as in the target. Most targets of
-// a source have the same terms, so each entry is judged once for all of them. The zero judged caches nothing.
-type judged struct {
-	from   journal.Position
-	levels []atomic.Uint32 // of the entries from there on: 0 if unknown, else 1 + level
-
-	copies []atomic.Pointer[changedCopy] // of the entries from there on; none if the rule changes nothing
-}
-
-// copy returns where the changed copy of an entry is cached, nil if it is not.
-func (p judged) copy(e *entry) *atomic.Pointer[changedCopy] {
-	if i := e.position - p.from; e.position >= p.from && i < journal.Position(len(p.copies)) {
-		return &p.copies[i]
-	}
-	return nil
-}
-
-func (p judged) slot(e *entry) *atomic.Uint32 {
-	if i := e.position - p.from; e.position >= p.from && i < journal.Position(len(p.levels)) {
-		return &p.levels[i]
-	}
-	return nil
-}
-
-func (p judged) level(e *entry) (level stix.TLP, known bool) {
-	if l := p.slot(e); l != nil {
-		n := l.Load()
-		return stix.TLP(n - 1), n > 0
-	}
-	return 0, false
-}
-
-func (p judged) set(e *entry, level stix.TLP) {
-	if l := p.slot(e); l != nil {
-		l.Store(1 + uint32(level))
-	}
-}
-
-// judgedUnder returns the cache of a chunk for the rule and terms of a route. It is empty where a term depends on more than
-// the entry (on the party that created it), and where the chunk is too short to be worth it.
-func (c *chunk) judgedUnder(r route) (judged, error) {
-	accept := r.target.Agreement().Accept
-	if len(c.entries) < few || r.forward != nil || accept.CreatedBy == agreement.CreatedByParty {
-		return judged{}, nil
-	}
-	rule := r.rule
-	rule.To = "" // the same for all targets
-	print, err := fingerprint(rule, r.target.Agreement(), r.source.Agreement())
-	if err != nil {
-		return judged{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p, known := c.judged[string(print)]
-	if !known {
-		p = judged{from: c.from, levels: make([]atomic.Uint32, len(c.entries))}
-		if rule.Change != nil {
-			p.copies = make([]atomic.Pointer[changedCopy], len(c.entries))
-		}
-		if c.judged == nil {
-			c.judged = make(map[string]judged)
-		}
-		c.judged[string(print)] = p
-	}
-	return p, nil
 }
 
 func (b *batch) candidate(e *entry) agreement.Candidate {

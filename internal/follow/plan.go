@@ -145,7 +145,7 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 	if err != nil {
 		return plan{}, err
 	}
-	judged, err := next.judgedUnder(r)
+	judging, err := judgingOf(r)
 	if err != nil {
 		return plan{}, err
 	}
@@ -170,7 +170,7 @@ func (m *Manager) planRelease(r route) (p plan, err error) {
 				return nil
 			}
 			b := newBatch(m.store, r, source, target, m.now())
-			b.judged, b.most = judged, entries
+			b.judging, b.most = judging, entries
 			b.setKey(key)
 			p, err = m.planEntries(b, journal.Position(position), next, print)
 			return err

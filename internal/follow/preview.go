@@ -1,10 +1,8 @@
 package follow
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -27,13 +25,22 @@ type Decision struct {
 	// Original and Copy are the texts of a version that the release changes. A few of each preview have them, as examples.
 	Original string `json:"original,omitempty"`
 	Copy     string `json:"copy,omitempty"`
+
+	Sampled *Sample `json:"sampled,omitempty"` // nil: all versions were judged
+}
+
+// Sample says that a part of a journal was judged: so many versions, drawn at random, of so many.
+type Sample struct {
+	Judged uint64 `json:"judged"`
+	Of     uint64 `json:"of"`
 }
 
 // mostCopies is how many decisions of a preview have the texts of a changed version.
 const mostCopies = 3
 
 // Preview returns what a release that started now would decide about every version of a source, in the order of the
-// source's journal. It changes nothing. If object is set, only its versions are returned.
+// source's journal. It changes nothing. If object is set, only its versions are returned. Of a journal with more than a hundred and
+// fifty thousand entries a part is drawn, and each decision says so.
 func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, object stix.ID) (_ []Decision, err error) {
 	source, ok := s.Collection(from)
 	if !ok {
@@ -48,34 +55,27 @@ func Preview(ctx context.Context, s *store.Store, from, to agreement.Name, objec
 		return nil, fmt.Errorf("preview of a release: the agreement %s does not release to %s", from, to)
 	}
 	r := route{source: source, target: target, rule: rule, ruled: true, name: store.ReleaseFollower(source.ID())}
-	made := make(map[journal.Position]*Decision)
-	b := newBatch(s, r, nil, nil, time.Now())
-	b.state, b.reset = newState(nil, r.name), true
-	key, err := previewKey(r)
+	p, err := newPreviewing(s, r, object, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("preview of a release: %w", err)
 	}
-	b.setKey(key)
-	b.observe = func(p journal.Position, e *journal.Entry, v Verdict, reasons []string, missing stix.ID) {
-		d := made[p]
-		if d == nil {
-			if e == nil || object != "" && e.Object != string(object) {
-				return
-			}
-			d = &Decision{Source: from, Target: to, Position: p, Object: stix.ID(e.Object), Version: e.Version}
-			made[p] = d
-		}
-		d.Verdict, d.Reasons, d.Missing = v, reasons, missing
+	stats, err := source.Stats()
+	switch {
+	case err != nil:
+	case object != "":
+		err = target.Snapshot(func(target *store.Snapshot) error {
+			return source.Snapshot(func(source *store.Snapshot) error { return p.one(source, target) })
+		})
+	case stats.Entries > previewEntries:
+		err = p.sample(ctx, stats)
+	default:
+		err = previewAll(ctx, p.batch)
 	}
-	if err := previewAll(ctx, b); err != nil {
-		return nil, fmt.Errorf("preview of the release from %s to %s: %w", from, to, err)
+	list := p.decisions()
+	if err == nil {
+		err = p.exemplify(list)
 	}
-	list := make([]Decision, 0, len(made))
-	for _, d := range made {
-		list = append(list, *d)
-	}
-	slices.SortFunc(list, func(a, b Decision) int { return cmp.Compare(a.Position, b.Position) })
-	if err := b.exemplify(list); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("preview of the release from %s to %s: %w", from, to, err)
 	}
 	return list, nil
@@ -89,31 +89,39 @@ func (b *batch) exemplify(list []Decision) error {
 	return b.route.target.Snapshot(func(target *store.Snapshot) error {
 		return b.route.source.Snapshot(func(source *store.Snapshot) error {
 			b.read(source, target)
-			found := 0
-			for i := range list {
-				d := &list[i]
-				if found == mostCopies {
-					break
-				}
-				if d.Verdict != Goes && d.Verdict != There {
-					continue
-				}
-				e, err := readEntry(source, d.Position)
-				if err != nil {
-					return err
-				}
-				c, err := b.base(e)
-				if err != nil {
-					return err
-				}
-				if c.out != nil && c.out.original != (journal.Digest{}) {
-					d.Original, d.Copy = string(e.object.Raw()), string(c.out.object.Raw())
-					found++
-				}
-			}
-			return nil
+			return b.exemplifyIn(list)
 		})
 	})
+}
+
+// exemplifyIn is exemplify in the transactions that the batch reads.
+func (b *batch) exemplifyIn(list []Decision) error {
+	if b.route.rule.Change == nil {
+		return nil
+	}
+	found := 0
+	for i := range list {
+		d := &list[i]
+		if found == mostCopies {
+			break
+		}
+		if d.Verdict != Goes && d.Verdict != There {
+			continue
+		}
+		e, err := readEntry(b.source, d.Position)
+		if err != nil {
+			return err
+		}
+		c, err := b.base(e)
+		if err != nil {
+			return err
+		}
+		if c.out != nil && c.out.original != (journal.Digest{}) {
+			d.Original, d.Copy = string(e.object.Raw()), string(c.out.object.Raw())
+			found++
+		}
+	}
+	return nil
 }
 
 // previewAll applies every entry of the source, a bounded number at a time.

@@ -96,6 +96,7 @@ var apiRows = map[string][5]int{
 	"POST outboxes/{name}/retry/":                 {403, 403, 403, 403, 404},
 	"POST outboxes/{name}/pause/":                 {403, 403, 403, 403, 404},
 	"POST outboxes/{name}/resume/":                {403, 403, 403, 403, 404},
+	"GET ways/{id}/":                              {403, 403, 403, 403, 404},
 	"GET witnesses/":                              {403, 403, 403, 403, 200},
 }
 
