@@ -36,9 +36,16 @@ type Way struct {
 // further by the terms alone.
 func Ways(ctx context.Context, s *store.Store, id stix.ID, now time.Time) (places []Place, ways []Way, err error) {
 	w := walk{store: s, now: now, seen: make(map[walked]bool)}
-	for _, col := range s.Collections() {
-		if err := w.visit(ctx, col, id); err != nil {
-			return nil, nil, err
+	for _, origin := range []bool{true, false} { // those that it came from first
+		for _, col := range s.Collections() {
+			if p, there, err := w.place(col, id); err != nil {
+				return nil, nil, err
+			} else if !there || origin && p.Source != "" {
+				continue
+			}
+			if err := w.visit(ctx, col, id); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	return w.places, w.ways, nil
