@@ -15,6 +15,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -244,16 +245,22 @@ func (s *Store) AdminHead() (size uint64, root tlog.Hash, err error) {
 }
 
 // AdminEntries calls visit for the entries of accord.db's own journal in order, starting at position from, until visit
-// returns false or limit entries were visited. visit runs inside a transaction and must not block.
+// returns false or limit entries were visited. visit runs inside a transaction and must not block. Positions have no gaps: a key that
+// is not the next one is damage, or a caller that goes on behind the last position would never end.
 func (s *Store) AdminEntries(from journal.Position, limit int, visit func(journal.Position, journal.Entry, []byte) bool) error {
 	return s.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketAdminJournal).Cursor()
-		for k, v := c.Seek(positionKey(max(from, 1))); k != nil && limit > 0; k, v = c.Next() {
+		next := max(from, 1)
+		for k, v := c.Seek(positionKey(next)); k != nil && limit > 0; k, v = c.Next() {
+			if adminPosition(k) != next {
+				return fmt.Errorf("%w: entry %d of accord.db is missing, %x stands in its place", verifiedbolt.ErrDamaged, next, k)
+			}
+			next++
 			e, err := journal.ParseEntry(v)
 			if err != nil {
 				return fmt.Errorf("read entry %x of accord.db: %w", k, err)
 			}
-			if !visit(adminPosition(k), e, bytes.Clone(v)) {
+			if !visit(next-1, e, bytes.Clone(v)) {
 				return nil
 			}
 			limit--

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/accord-taxii/accord/internal/agreement"
 	"github.com/accord-taxii/accord/internal/auth"
+	"github.com/accord-taxii/accord/internal/verifiedbolt"
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -327,5 +329,45 @@ func TestANewerFormatIsRefused(t *testing.T) {
 	}
 	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "format 9") {
 		t.Errorf("open: got %v, want a refusal that names format 9", err)
+	}
+}
+
+// A key of the server's journal that a wrong bit has made another one is found, wherever it stands then: reading on behind the last
+// position once never ended.
+func TestAServersJournalWithAKeyThatDoesNotFit(t *testing.T) {
+	for name, key := range map[string][]byte{"shorter": {0}, "longer": append(positionKey(2), 0), "far behind": positionKey(2 | 1<<40), "after itself": append(positionKey(1), 7)} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			s := openFolder(t, dir, Options{})
+			everyRecord(t, s)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			db, err := bolt.Open(filepath.Join(dir, registryName), 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bolt.Tx) error {
+				b := tx.Bucket(bucketAdminJournal)
+				entry := bytes.Clone(b.Get(positionKey(2)))
+				return errors.Join(b.Delete(positionKey(2)), b.Put(key, entry))
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			s, err = Open(dir, Options{ReadOnly: true})
+			if err != nil {
+				return // it is refused as a whole
+			}
+			defer s.Close()
+			_, sealed := s.Sealed()
+			_, recorded := new(recordedHeads).read(s)
+			if !errors.Is(sealed, verifiedbolt.ErrDamaged) {
+				t.Errorf("seals: got %v, want damage", sealed)
+			}
+			if !errors.Is(recorded, verifiedbolt.ErrDamaged) {
+				t.Errorf("heads: got %v, want damage", recorded)
+			}
+		})
 	}
 }
