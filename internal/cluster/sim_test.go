@@ -397,6 +397,7 @@ func (n *simNode) refetch() error {
 		return err
 	}
 	n.sim.note("node %d fetches the files of node %d, at %d", n.id, peer.id, place)
+	n.abandon()
 	n.sim.refetched++
 	n.files = copyFiles(peer.files)
 	hard := n.disk.hard
@@ -435,13 +436,18 @@ func (n *simNode) survive(err error) error {
 	return nil
 }
 
-func (n *simNode) kill() {
-	n.sim.crashes++
+// abandon tells those who wait for a change of the members that its outcome is unknown: the node that proposed it forgets it.
+func (n *simNode) abandon() {
 	for _, p := range n.core.proposalsInOrder() {
 		if p.kind == pb.EntryConfChangeV2 {
 			p.done(ErrUnknown)
 		}
 	}
+}
+
+func (n *simNode) kill() {
+	n.sim.crashes++
+	n.abandon()
 	n.core = nil
 	n.sim.note("node %d is killed", n.id)
 	n.sim.after(n.sim.between(50*time.Millisecond, 6*time.Second), func() error {
