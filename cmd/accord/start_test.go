@@ -28,6 +28,9 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	l.Close()
 	page := strings.ReplaceAll(string(text), "127.0.0.1:6100", address)
 	d := &typed{t: t, vars: map[string]string{}}
+	if _, err := build(); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	blocks := regexp.MustCompile("(?ms)^```(\\w+) ?(\\S*)\n(.*?)^```").FindAllStringSubmatch(page, -1)
 	if len(blocks) < 8 {
