@@ -214,9 +214,14 @@ func TestNginxServesAccord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := clientOf(t, pem)
+	wantThrough(t, s, clientOf(t, pem), "https://"+at)
+}
+
+// wantThrough sends requests through a proxy that has just been started: they come through, and so does the caller's address.
+func wantThrough(t *testing.T, s *accordtest.Server, client *http.Client, url string) {
+	t.Helper()
 	get := func(account, path string) (int, string) {
-		r, err := http.NewRequest(http.MethodGet, "https://"+at+path, nil)
+		r, err := http.NewRequest(http.MethodGet, url+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +230,7 @@ func TestNginxServesAccord(t *testing.T) {
 		r.SetBasicAuth(account, accordtest.Password(account))
 		resp, err := client.Do(r)
 		for until := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(until); resp, err = client.Do(r) {
-			time.Sleep(20 * time.Millisecond) // nginx says nothing when it is ready
+			time.Sleep(20 * time.Millisecond) // a proxy says nothing when it is ready
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -235,12 +240,45 @@ func TestNginxServesAccord(t *testing.T) {
 		return resp.StatusCode, string(body)
 	}
 	if status, body := get(accordtest.Agency, "/taxii2/"); status != http.StatusOK || !strings.Contains(body, "https://taxii.example/") {
-		t.Errorf("discovery through nginx: %d %s", status, body)
+		t.Errorf("discovery through the proxy: %d %s", status, body)
 	}
 	if status, _ := get("nobody", "/taxii2/"); status != http.StatusUnauthorized {
-		t.Errorf("a stranger through nginx: %d", status)
+		t.Errorf("a stranger through the proxy: %d", status)
 	}
 	if !strings.Contains(s.Log.String(), `"address":"127.0.0.1"`) {
 		t.Error("the log does not have the caller's address")
 	}
+}
+
+// The real Caddy with the file of this folder in front of the real server, over plain HTTP: it gets no certificate here.
+func TestCaddyServesAccord(t *testing.T) {
+	caddy := program(t, "caddy")
+	s := accordtest.New(t, accordtest.WithServe(func(c *serve.Config) {
+		c.Transport.BehindProxy, c.PublicURL = true, "https://taxii.example"
+	}))
+	dir := t.TempDir()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	l.Close()
+	_, port, _ := net.SplitHostPort(at)
+	text, err := os.ReadFile("caddy/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := strings.NewReplacer("127.0.0.1:6100", strings.TrimPrefix(s.URL, "http://"), "taxii.example {", "http://taxii.example:"+port+" {", "console.example {", "http://console.example:"+port+" {").Replace(string(text))
+	name := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(name, []byte("{\n\tadmin off\n\tdefault_bind 127.0.0.1\n}\n"+conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proxy := exec.Command(caddy, "run", "--config", name, "--adapter", "caddyfile")
+	proxy.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "HOME="+dir)
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { proxy.Process.Signal(os.Interrupt); proxy.Wait() })
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	wantThrough(t, s, client, "http://"+at)
 }
