@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -74,6 +75,7 @@ type Collection struct {
 type collectionOptions struct {
 	ReadOnly bool
 	Now      func() time.Time // nil: time.Now
+	Mapped   int              // how much of the file is mapped from the start; 0: mappedSize
 
 	// Authorize says why the author of a batch may not make it, as accord.db knows; nil: everyone may. It is asked right
 	// before the batch goes into a transaction, and must not wait for anything.
@@ -251,7 +253,7 @@ func boltOptions(opts collectionOptions) *bolt.Options {
 		ReadOnly:        opts.ReadOnly,
 		Timeout:         time.Second, // another holder of the file is not an Accord of this folder: see lockFolder
 		FreelistType:    bolt.FreelistMapType,
-		InitialMmapSize: mappedSize,
+		InitialMmapSize: cmp.Or(opts.Mapped, mappedSize),
 		PageSize:        pageSize,
 	}
 }

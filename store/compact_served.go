@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -59,24 +60,11 @@ func (s *Store) Compact(ctx context.Context, name agreement.Name) (done Compacte
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.cluster.life, func() { cancel(errStoreClosed) })()
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		select {
-		case <-col.closing:
-			cancel(ErrClosed)
-		case <-ended:
-		}
-	}()
 	step := s.compactStep
 	if step == nil {
 		step = func(string) {}
 	}
-	done, err = col.compact(ctx, path, step)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause // it was told to end
-	}
-	if err != nil {
+	if done, err = col.compactServed(ctx, path, step); err != nil {
 		return fail(err)
 	}
 	done.Name = name
@@ -97,6 +85,65 @@ func (s *Store) roomFor(path string) error {
 		return fmt.Errorf("the disk has %d MiB free; a copy of the file and a twentieth of the disk for what comes in meanwhile are %d MiB", disk.Free>>20, need>>20)
 	}
 	return nil
+}
+
+// A file that outgrows what is mapped of it, which is a whole number of GiB, makes its writer wait for all that read it, and what
+// begins to read waits for that writer. So a compaction looks whether reading still begins, and gives way if not.
+const (
+	compactLook     = 200 * time.Millisecond
+	compactPatience = 2 * time.Second
+	compactTries    = 3
+)
+
+// errGrows says that a compaction gave way to a writer.
+var errGrows = errors.New("the file had to be mapped anew while it was compacted, as it must be at each GiB; try again")
+
+// compactServed is compact that ends with the collection, and begins again after it gave way to a file that grows.
+func (c *Collection) compactServed(ctx context.Context, path string, step func(string)) (done Compacted, err error) {
+	for try := 1; ; try++ {
+		ctx, cancel := context.WithCancelCause(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() { c.watchCompaction(ctx, cancel) })
+		done, err = c.compact(ctx, path, step)
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			err = cause // it was told to end
+		}
+		cancel(nil)
+		watch.Wait()
+		if !errors.Is(err, errGrows) || try == compactTries {
+			return done, err
+		}
+	}
+}
+
+// watchCompaction cancels a compaction when the collection is closed, or when reading does not begin any more. It returns when the
+// compaction has ended.
+func (c *Collection) watchCompaction(ctx context.Context, cancel context.CancelCauseFunc) {
+	look := time.NewTicker(compactLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.closing:
+			cancel(ErrClosed)
+			return
+		case <-look.C:
+		}
+		began := make(chan struct{})
+		go func() {
+			defer close(began)
+			_ = c.view(func(*bolt.Tx) error { return nil })
+		}()
+		patience := time.NewTimer(compactPatience)
+		select {
+		case <-began:
+		case <-patience.C:
+			cancel(errGrows)
+			<-began
+		}
+		patience.Stop()
+	}
 }
 
 // compact compacts the file at path, which is the collection's.
@@ -172,7 +219,7 @@ var errOtherJournal = errors.New("the copy has another journal than the file; th
 
 // replace brings the last changes to a copy and puts it in the place of the file. Nobody writes meanwhile.
 func (c *Collection) replace(ctx context.Context, old *openFile, copying *verifiedbolt.Copy, db *verifiedbolt.DB, path string, step func(string)) (done Compacted, err error) {
-	tx, err := old.db.Begin()
+	tx, err := beginUnless(ctx, old.db, copying)
 	if err != nil {
 		return done, err
 	}
@@ -217,6 +264,29 @@ func (c *Collection) replace(ctx context.Context, old *openFile, copying *verifi
 		return done, *doubt
 	}
 	return done, nil
+}
+
+// beginUnless begins a transaction that writes, unless its context ends first: a writer that has the file may wait for the copy.
+func beginUnless(ctx context.Context, db *verifiedbolt.DB, copying *verifiedbolt.Copy) (*bolt.Tx, error) {
+	type begun struct {
+		tx  *bolt.Tx
+		err error
+	}
+	began := make(chan begun, 1)
+	go func() {
+		tx, err := db.Begin()
+		began <- begun{tx, err}
+	}()
+	select {
+	case b := <-began:
+		return b.tx, b.err
+	case <-ctx.Done():
+	}
+	copying.Close()
+	if b := <-began; b.err == nil {
+		b.tx.Rollback()
+	}
+	return nil, context.Cause(ctx)
 }
 
 // sameHead returns an error unless a copy has the head of the file.

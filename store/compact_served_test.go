@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/accord-taxii/accord/store/journal"
 )
 
@@ -250,5 +252,47 @@ func TestCompactingRefusesWhatIsUnknown(t *testing.T) {
 	s, _, _ := servedFolder(t)
 	if _, err := s.Compact(t.Context(), "other"); err == nil || !strings.Contains(err.Error(), "compact agreement other") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A file that outgrows what is mapped of it while it is compacted does not wait for that: the compaction gives way, and begins again.
+func TestAFileThatGrowsIsNotHeldUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a compaction waits two seconds before it gives way")
+	}
+	path := filepath.Join(t.TempDir(), "agreement.db")
+	id := uuid.New()
+	col, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{Mapped: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer col.close()
+	deleteSome(t, col)
+	var once sync.Once
+	grown := make(chan error, 1)
+	_, err = col.compactServed(t.Context(), path, func(step string) {
+		if step == "copied" {
+			once.Do(func() {
+				go func() {
+					var err error
+					for n := range 40 {
+						if _, failed := col.Append(context.Background(), Batch{Actor: vendor, Changes: additions(t, address(testID("url", 8_000_000+n), strings.Repeat("y", 1<<20)))}); failed != nil {
+							err = failed
+						}
+					}
+					grown <- err
+				}()
+			})
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := <-grown; err != nil {
+		t.Error(err)
+	}
+	mustBeSound(t, col)
+	if s, err := col.Stats(); err != nil || s.Objects < 40 {
+		t.Errorf("got %+v, %v", s, err)
 	}
 }

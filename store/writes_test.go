@@ -34,6 +34,7 @@ var writes = map[string]string{
 	"salvageInto":    "offline: a new file, which has no place in a log and so is refused by a node",
 	"copyBucket":     "offline, for salvageInto",
 	"replace":        "node-local: a copy of the file takes its place, with the same content; the old one's transaction is rolled back",
+	"beginUnless":    "for replace",
 	"begin":          "for the functions of this table",
 	"update":         "for the functions of this table",
 }

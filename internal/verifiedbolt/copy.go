@@ -26,7 +26,7 @@ const copyAtOnce = 4 << 20
 // NewCopy returns a copy of from into to, an empty file that nothing else writes to.
 func NewCopy(from, to *DB) *Copy { return &Copy{from: from, to: to} }
 
-// Close ends the copy. Both files stay open.
+// Close ends the copy. Both files stay open. It may be called twice.
 func (c *Copy) Close() {
 	if c.seen != nil {
 		c.seen.Close()
@@ -41,7 +41,7 @@ func (c *Copy) Follow(ctx context.Context) (pages int, err error) { return c.fol
 func (c *Copy) Finish(ctx context.Context) (pages int, err error) { return c.follow(ctx, false) }
 
 func (c *Copy) follow(ctx context.Context, rests bool) (pages int, err error) {
-	now, err := c.from.Snapshot()
+	now, err := c.snapshot(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -63,6 +63,33 @@ func (c *Copy) follow(ctx context.Context, rests bool) (pages int, err error) {
 	c.Close()
 	c.seen = now
 	return pages, nil
+}
+
+// snapshot begins to read the file as it is now, unless its context ends first. A writer that must map more of the file waits for all
+// that read it, the snapshot before among them, and what begins to read waits for that writer: only closing that snapshot ends this.
+func (c *Copy) snapshot(ctx context.Context) (*Snapshot, error) {
+	if c.seen == nil {
+		return c.from.Snapshot()
+	}
+	type taken struct {
+		s   *Snapshot
+		err error
+	}
+	took := make(chan taken, 1)
+	go func() {
+		s, err := c.from.Snapshot()
+		took <- taken{s, err}
+	}()
+	select {
+	case t := <-took:
+		return t.s, t.err
+	case <-ctx.Done():
+	}
+	c.Close()
+	if t := <-took; t.err == nil {
+		t.s.Close()
+	}
+	return nil, context.Cause(ctx)
 }
 
 // bring writes what a snapshot holds and the one before did not, and deletes the rest.

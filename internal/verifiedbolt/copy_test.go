@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -14,9 +15,9 @@ import (
 // A copy that follows a file while it changes has what the file has, in every bucket: many keys and few, long values and empty
 // ones, buckets that go and come again.
 func TestACopyFollowsItsFile(t *testing.T) {
-	seeds := uint64(20)
+	seeds := uint64(8)
 	if testing.Short() {
-		seeds = 5
+		seeds = 3
 	}
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 63))
@@ -81,6 +82,39 @@ func TestACopyEndsWithItsContext(t *testing.T) {
 	defer c.Close()
 	if _, err := c.Follow(ctx); err == nil || !errors.Is(err, context.Cause(ctx)) {
 		t.Errorf("got %v, want the reason", err)
+	}
+}
+
+// A writer that must map more of the file waits for the copy, and the copy for the writer, until the copy is told to end.
+func TestACopyLetsAFileGrow(t *testing.T) {
+	from, err := Open(filepath.Join(t.TempDir(), "f.db"), &bolt.Options{PageSize: 4096, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to := openNew(t)
+	change(t, from, rand.New(rand.NewPCG(1, 63)), 100)
+	c := NewCopy(from, to)
+	defer c.Close()
+	if _, err := c.Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	grown := make(chan error, 1)
+	go func() {
+		grown <- from.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte("b0")).Put([]byte("long"), make([]byte, 64<<20)) })
+	}()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	enough := errors.New("enough")
+	for following := true; following; { // until the writer is there
+		stop := time.AfterFunc(100*time.Millisecond, func() { cancel(enough) })
+		_, err := c.Follow(ctx)
+		stop.Stop()
+		following = err == nil && ctx.Err() == nil
+	}
+	c.Close()
+	if err := <-grown; err != nil {
+		t.Error(err)
 	}
 }
 
