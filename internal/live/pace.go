@@ -13,7 +13,7 @@ const (
 	paceShare = 0.12                   // of all processors
 	paceBurst = 300 * time.Millisecond // of a processor's time, which is there when little was told lately
 	paceBusy  = 100 * time.Millisecond // since a journal has grown
-	paceMost  = 2 * time.Second        // of one rest
+	paceMost  = 700 * time.Millisecond // of one rest: a stream ends within a second of losing its rights
 )
 
 // pace keeps what streams take of the processors to their share.
