@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,5 +106,27 @@ func (k *Keyring) adopt(planned KeySuccession) (done bool, err error) {
 	}
 	k.notes = append(slices.Clone(k.notes), planned.Note)
 	k.old, k.until = k.signer, planned.Until
-	return true, errors.Join(k.use(planned.Key))
+	return true, k.use(planned.Key)
+}
+
+// RetiredKey returns the file of the key that was retired last, which signs beside its successor for a while; nil: there is none. No
+// backup has it: only a node of the same cluster is to get it, see KeepRetiredKey.
+func RetiredKey(dir string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(dir, keysName, keyFileOld))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
+// KeepRetiredKey gives a folder that no process has open what RetiredKey returned in another one of the cluster.
+func KeepRetiredKey(dir string, text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	k := Keyring{dir: filepath.Join(dir, keysName)}
+	if err := k.write(keyFileOld, string(text)); err != nil {
+		return fmt.Errorf("keep the retired signing key: %w", err)
+	}
+	return nil
 }

@@ -142,6 +142,9 @@ func useFetched(dir string, id *Identity, now func() time.Time) error {
 		err = store.ReplaceFolder(dir, folder, done.Files)
 	}
 	if err == nil {
+		err = store.KeepRetiredKey(dir, done.Retired)
+	}
+	if err == nil {
 		err = raftlog.Replace(LogPath(dir), raftlog.Beginning{Identity: id.logIdentity(), Index: done.Place, Term: done.Term, Members: done.Members}, now)
 	}
 	if err == nil {

@@ -39,18 +39,10 @@ type folders struct {
 // newFolders makes a cluster of n nodes with one agreement, by init, invite and join.
 func newFolders(t *testing.T, n int) *folders {
 	t.Helper()
-	c := &folders{t: t, stores: make([]*store.Store, n), nodes: make([]*Node, n), about: uuid.New()}
-	for i := range n {
-		c.dirs = append(c.dirs, filepath.Join(t.TempDir(), fmt.Sprint("n", i)))
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.address = append(c.address, l.Addr().String())
-		l.Close()
-	}
+	c := &folders{t: t, about: uuid.New()}
+	c.place("n0")
 	t.Cleanup(func() {
-		for i := range n {
+		for i := range c.nodes {
 			c.stop(i)
 		}
 	})
@@ -73,17 +65,32 @@ func newFolders(t *testing.T, n int) *folders {
 	}
 	c.start(0)
 	for i := 1; i < n; i++ {
-		token, err := c.nodes[0].Invite(t.Context(), fmt.Sprint("n", i), false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Join(t.Context(), Joining{Dir: c.dirs[i], Token: token, Version: "test", Format: 1, Now: time.Now}); err != nil {
-			t.Fatal(err)
-		}
-		c.start(i)
+		c.join(fmt.Sprint("n", i))
 	}
 	eventually(t, "all nodes vote", func() bool { return c.nodes[0].members.Load().Voters() == n })
 	return c
+}
+
+// place gives a further node a folder and an address.
+func (c *folders) place(name string) {
+	c.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	c.must(err)
+	defer l.Close()
+	c.dirs, c.address = append(c.dirs, filepath.Join(c.t.TempDir(), name)), append(c.address, l.Addr().String())
+	c.stores, c.nodes = append(c.stores, nil), append(c.nodes, nil)
+}
+
+// join has a further node join, and starts it.
+func (c *folders) join(name string) {
+	c.t.Helper()
+	token, err := c.nodes[0].Invite(c.t.Context(), name, false)
+	c.must(err)
+	c.place(name)
+	i := len(c.dirs) - 1
+	_, err = Join(c.t.Context(), Joining{Dir: c.dirs[i], Token: token, Version: "test", Format: 1, Now: time.Now})
+	c.must(err)
+	c.start(i)
 }
 
 func (c *folders) start(i int) {
@@ -477,6 +484,11 @@ func TestAKeyIsRotatedOnAllNodes(t *testing.T) {
 	c.start(0)
 	if keys(0).Key() != third {
 		t.Error("after a restart a node has another key")
+	}
+	c.join("late")
+	col, _ := c.stores[3].CollectionOf(c.about)
+	if head, err := keys(3).Checkpoint(col); err != nil || bytes.Count(head, []byte("\n— ")) != 2 || keys(3).Key() != third {
+		t.Errorf("a node that joined later signs %q, %v, want two signatures", head, err)
 	}
 }
 

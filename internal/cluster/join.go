@@ -60,6 +60,7 @@ type position struct {
 	Place   uint64          `json:"place"`
 	Term    uint64          `json:"term"`
 	Members json.RawMessage `json:"members"`
+	Retired []byte          `json:"retired,omitempty"` // the signing key that was retired lately: secret, and in no backup
 }
 
 // position returns where the files of this node are. It is called before a backup of them is made.
@@ -69,7 +70,8 @@ func (n *Node) position() (p position, err error) {
 	if p.Term, err = n.log.Term(p.Place); err != nil {
 		return p, fmt.Errorf("the log at %d: %w", p.Place, err)
 	}
-	return p, nil
+	p.Retired, err = store.RetiredKey(n.config.Dir)
+	return p, err
 }
 
 // serveJoin gives a node with a token its certificate and the files.
@@ -269,6 +271,9 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 			return err
 		}
 		if _, err := store.ReceiveFolder(ctx, body, j.Dir, j.Progress); err != nil { // each file is verified as it comes
+			return err
+		}
+		if err := store.KeepRetiredKey(j.Dir, a.Retired); err != nil {
 			return err
 		}
 		err = raftlog.Create(LogPath(j.Dir), raftlog.Beginning{Identity: id.logIdentity(), Index: a.Place, Term: a.Term, Members: a.Members})
