@@ -23,6 +23,7 @@ import (
 type clusterNode struct {
 	*child
 	data, address string
+	listen        string // for clients; "": any port
 }
 
 func freeAddress(t *testing.T) string {
@@ -255,6 +256,60 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 		t.Error("a folder without a cluster has a log")
 	}
 	alone.terminate()
+}
+
+// A server that was stopped for longer than the log is kept fetches the files of another one, and begins anew with them by itself.
+func TestAServerFetchesWhatTheLogNoLongerHas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three processes, and a log that is dropped")
+	}
+	t.Parallel()
+	file, data := exchange(t)
+	all := []*clusterNode{{data: data}, {data: filepath.Join(t.TempDir(), "b")}, {data: filepath.Join(t.TempDir(), "c")}}
+	did(t, "apply", "-f", file, "--data", data)
+	did(t, "cluster", "init", "--node", "n0", "--data", data)
+	began := func(n *clusterNode) {
+		n.child = start(t, exchangeVars, serveArgs(n.data, "--plain-http", "--no-index", "--listen", n.listen, "--cluster-listen", n.address, "--log-keep", "1s")...).serving()
+	}
+	for i, n := range all {
+		n.address, n.listen = freeAddress(t), freeAddress(t)
+		if i > 0 {
+			did(t, "cluster", "join", did(t, "cluster", "invite", "--node", fmt.Sprint("n", i), "--data", data), "--data", n.data)
+		}
+		began(n)
+	}
+	eventually(t, "three voters", func() bool {
+		s, code := all[0].status(t)
+		return code == 0 && !slices.ContainsFunc(s.Members, func(m cluster.MemberStatus) bool { return m.Role != "voter" })
+	})
+	all[0].add(t, 0)
+	all[2].terminate()
+	place := ""
+	for i := range 8 {
+		place = all[i%2].add(t, i+1)
+	}
+	for _, n := range all[:2] {
+		before, _ := n.status(t)
+		eventually(t, "the log is dropped", func() bool {
+			s, _ := n.status(t)
+			return s.LogBytes < before.LogBytes/2 || s.LogBytes < 1000
+		})
+	}
+	began(all[2])
+	if _, err := all[2].Said("stopping, to begin anew with the files that were fetched"); err != nil {
+		t.Fatal(err)
+	}
+	if got := all[2].seen(t, place); got != 9 {
+		t.Errorf("it has %d versions, want 9", got)
+	}
+	all[2].add(t, 9)
+	eventually(t, "nothing is wrong", func() bool { _, code := all[2].status(t); return code == 0 })
+	for _, n := range all {
+		n.terminate()
+		if out := once(t, nil, "check", "--data", n.data); out.code != 0 {
+			t.Errorf("check: %s%s", out.stdout, out.stderr)
+		}
+	}
 }
 
 // seen returns how many versions a node shows, once it has a place.

@@ -16,6 +16,8 @@ const (
 	// damageRest is how soon an agreement may be closed for damage a second time: what every node takes for damage is none that
 	// another copy mends.
 	damageRest = 10 * time.Minute
+
+	sourceRest = 10 * time.Second // how soon other nodes are asked again when none has had it
 )
 
 // scrub reads the agreements' files through, a part each minute, and has those closed that are not as they were left.
@@ -58,19 +60,27 @@ func (s *scrubber) some(ctx context.Context, most int) {
 func (n *Node) judgeDamage(ctx context.Context, s suspicion) {
 	now := n.config.Now()
 	n.mu.Lock()
-	last, again := n.damaged[s.about]
+	rests := now.Before(n.damaged[s.about])
+	n.damaged[s.about] = later(n.damaged[s.about], now.Add(sourceRest))
 	n.mu.Unlock()
-	if again && now.Sub(last) < damageRest {
+	if rests {
 		return
 	}
 	if from, err := n.sources(ctx, s.about); err != nil || len(from) == 0 {
 		return
 	}
 	n.mu.Lock()
-	n.damaged[s.about] = now
+	n.damaged[s.about] = now.Add(damageRest)
 	n.mu.Unlock()
 	n.config.Warn(fmt.Sprintf("collection %s is closed on this node and fetched anew: %v", s.about, s.damage))
 	n.applier.close(s.about, fmt.Errorf("its file is damaged: %w", s.damage))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // errContradict says that other nodes have different histories of an agreement, and none is that of most.

@@ -67,7 +67,7 @@ type Node struct {
 	leading chan struct{}    // guarded by mu; closed and replaced when another node leads
 
 	unsettled map[uuid.UUID]bool      // guarded by mu; closed agreements of which no history is that of most nodes
-	damaged   map[uuid.UUID]time.Time // guarded by mu; when an agreement was last closed because its file was damaged
+	damaged   map[uuid.UUID]time.Time // guarded by mu; until when it does not matter that the file of an agreement is damaged
 
 	topics map[string]func(context.Context, []byte) ([]byte, error) // guarded by mu; see Answer
 

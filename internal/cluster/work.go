@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	dropTime    = time.Minute // how often old entries are dropped
+	dropTime    = time.Minute // how often old entries are dropped; more often if they are kept for less
 	promoteTime = 500 * time.Millisecond
 	tellTime    = 5 * time.Second
 )
@@ -88,7 +88,8 @@ func (n *Node) lead() {
 func (n *Node) dropOld() {
 	ctx, cancel := n.untilStop()
 	defer cancel()
-	for n.pause(dropTime) {
+	every := min(dropTime, max(time.Second, n.config.Keep.For))
+	for n.pause(every) {
 		if err := n.dropNow(ctx, n.config.Keep); err != nil && ctx.Err() == nil {
 			n.config.Warn("old parts of the log were not dropped: " + err.Error())
 		}

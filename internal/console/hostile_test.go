@@ -18,9 +18,9 @@ import (
 const hostileLine = `=<script>alert(1)</script>"' onmouseover="alert(1)" <img src=x onerror=alert(1)> {{.}} ${alert(1)} javascript:alert(1) Z` + "\u0301\u0301\u0301\u0301" + ` AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA`
 
 // hostileExchange has a hostile text in every field that a stranger, a partner or an operator fills.
-func hostileExchange(t testing.TB, options ...accordtest.Option) *accordtest.Server {
+func hostileExchange(t testing.TB) *accordtest.Server {
 	t.Helper()
-	s := exchange(t, options...)
+	s := exchange(t)
 	by := store.Actor{Account: accordtest.Operator}
 	s.Change(accordtest.Programme, "change", func(a *agreement.Agreement) {
 		a.Title, a.Description = hostileLine, hostileLine

@@ -18,9 +18,10 @@ func TestEveryScreenInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of a browser")
 	}
-	s := hostileExchange(t, clustered(t))
+	s := hostileExchange(t)
 	factor := enrol(t, s, accordtest.Operator)
-	w := open(t, startChromium(t), s.URL)
+	started := startChromium(t)
+	w := open(t, started, s.URL)
 	axe := axeSource(t)
 
 	// With the keyboard alone: the form has the focus, Enter sends it.
@@ -34,7 +35,6 @@ func TestEveryScreenInABrowser(t *testing.T) {
 	w.clean("login")
 
 	all := screens()
-	all["servers"] = "/console/servers/"
 	all["hostile"] = "/console/objects/" + hostileID + "/"
 	all["hostile search"] = "/console/search/?type=malware"
 	all["hostile graph"] = "/console/objects/" + hostileID + "/graph/"
@@ -57,6 +57,23 @@ func TestEveryScreenInABrowser(t *testing.T) {
 		w.visit(all[name])
 		w.accessible(name+" in the dark", axe)
 	}
+
+	// The screen that a cluster alone has.
+	nodes := exchange(t, clustered(t))
+	factor = enrol(t, nodes, accordtest.Operator)
+	w = open(t, started, nodes.URL)
+	w.visit("/console/login/")
+	w.keys(accordtest.Operator + "\t" + accordtest.Password(accordtest.Operator) + "\r")
+	w.run(chromedp.WaitReady("#code"))
+	w.keys(code(t, nodes, factor) + "\r")
+	w.run(chromedp.WaitReady("header.top"))
+	w.size(1440, 900)
+	w.visit("/console/servers/")
+	w.accessible("servers", axe)
+	w.fits("servers", 1440)
+	w.fits("servers", 375)
+	w.clean("servers")
+	w.operable("servers")
 }
 
 // What people do with the keyboard alone, and what script adds.
