@@ -217,6 +217,40 @@ func (s *script) keep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], m[1])
 }
 
+// The commands of the programme in doc/agreements.md are those of its script.
+func TestTheDocumentedProgrammeIsTheOneThatIsTested(t *testing.T) {
+	script, err := os.ReadFile("testdata/programme.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../doc/agreements.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(doc), "\n## A programme, from beginning to end\n")
+	chapter, _, ended := strings.Cut(chapter, "\n## ")
+	plain := strings.NewReplacer("$WORK/", "", "--data data", "--data /var/lib/accord", "'", `"`).Replace(string(script))
+	commands := 0
+	for line := range strings.Lines(chapter) {
+		command, is := strings.CutPrefix(line, "    accord ")
+		if !is {
+			continue
+		}
+		if commands++; !strings.Contains(plain, "\naccord "+command) {
+			t.Errorf("the script has no %s", line)
+		}
+	}
+	if !ended || commands < 12 {
+		t.Errorf("the chapter has %d commands", commands)
+	}
+	for _, block := range strings.Split(chapter, "```yaml\n")[1:] {
+		terms, _, _ := strings.Cut(block, "```")
+		if !strings.Contains(string(script), terms) {
+			t.Errorf("programme.yaml does not have these terms:\n%s", terms)
+		}
+	}
+}
+
 // The apply file explained in doc/agreements.md is the one that its script applies.
 func TestTheDocumentedExampleIsTheOneThatIsTested(t *testing.T) {
 	script, err := os.ReadFile("testdata/agreements.txtar")

@@ -26,13 +26,21 @@ type Server struct {
 	Log    *Log // what the server logged, as JSON lines
 	Client *http.Client
 
-	dir  string
-	stop func()
-	t    testing.TB
+	dir    string
+	config serve.Config
+	stop   func()
+	t      testing.TB
 }
 
 // Stop stops the server, which the end of the test does otherwise.
 func (s *Server) Stop() { s.stop() }
+
+// Restart stops the server and serves its folder again, at another address.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.stop()
+	s.Running, s.stop = Serve(s.t, s.config)
+}
 
 // Option changes how a Server is made.
 type Option func(*setup)
@@ -114,6 +122,8 @@ func New(t testing.TB, options ...Option) *Server {
 		change(&config)
 	}
 	s.Running, s.stop = Serve(t, config)
+	config.Prepare = nil
+	s.config = config
 	for prefix, h := range set.mounts {
 		s.TAXII.Mount(prefix, h)
 	}

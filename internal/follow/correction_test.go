@@ -170,3 +170,62 @@ func added(t *testing.T, col *store.Collection, id stix.ID) (at time.Time) {
 	}))
 	return at
 }
+
+// Targets of one source share what the release makes of a version. That it corrects what one of them has is that one's affair.
+func TestASharedCopyCorrectsWhereItIsACorrectionAlone(t *testing.T) {
+	x := open(t, t.TempDir())
+	const targets = 10
+	name := func(n int) agreement.Name { return agreement.Name(fmt.Sprint("t", n)) }
+	release := func(n int) func(*agreement.Agreement) {
+		return func(a *agreement.Agreement) {
+			a.Release = nil
+			for n := range n {
+				a.Release = append(a.Release, agreement.Release{To: name(n), Change: &agreement.Change{Author: agreement.AuthorKeep, Remove: []string{"x_none"}}})
+			}
+		}
+	}
+	x.agreement("source", func(a *agreement.Agreement) {
+		a.Accept.Corrections = agreement.CorrectionsAccept
+		release(targets / 2)(a)
+	})
+	for n := range targets {
+		x.agreement(name(n), nil)
+	}
+	const objects = 30
+	texts := func(more string) (list []string) {
+		for n := range objects {
+			list = append(list, with(more, object("campaign", fmt.Sprint("n", n), 1, "")))
+		}
+		return list
+	}
+	x.add("source", texts(`"description":"old"`)...)
+	x.settle()
+	x.terms("source", "change", release(targets))
+	x.add("source", texts(`"description":"new"`)...)
+	stop := x.running(follow.Config{AtOnce: 4})
+	for n := targets / 2; n < targets; n++ {
+		x.until(t.Context(), name(n), objects)
+	}
+	stop()
+	x.settle()
+	for n := range targets {
+		corrected, had := 0, 0
+		for _, e := range x.entries(name(n)) {
+			if e.Kind == journal.Added && e.Act == journal.ActCorrect {
+				corrected++
+			}
+		}
+		for _, text := range x.texts(name(n)) {
+			if strings.Contains(text, `"description":"new"`) {
+				had++
+			}
+		}
+		want := 0
+		if n < targets/2 {
+			want = objects
+		}
+		if had != objects || corrected != want {
+			t.Errorf("%s has %d of the new texts and %d corrections, want %d and %d", name(n), had, corrected, objects, want)
+		}
+	}
+}

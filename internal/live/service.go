@@ -68,7 +68,8 @@ type Service struct {
 	stopped  bool               // guarded by mu
 	streams  sync.WaitGroup     // added to under mu while not stopped
 
-	pace *pace
+	pace    *pace
+	workers workers
 }
 
 // counted is one thing whose streams are bounded: the server, a party, an account or a connection.
@@ -103,6 +104,7 @@ func (s *Service) Stop() {
 	}
 	s.mu.Unlock()
 	s.streams.Wait()
+	s.workers.stop()
 }
 
 // Open is how many streams are open.

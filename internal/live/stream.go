@@ -60,9 +60,11 @@ type stream struct {
 	until    time.Time // when its credentials may end; zero: never
 	slow     bool      // a piece took long
 
-	told  journal.Position // the id of the last event
-	sent  uint64           // bytes
-	began time.Time
+	told     journal.Position // the id of the last event
+	sent     uint64           // bytes
+	began    time.Time
+	stepped  time.Time // when something was told last; zero: nothing was
+	caughtUp bool      // all that was there has been told
 }
 
 // errGone says that the reader cannot be written to.
@@ -161,16 +163,22 @@ func (t *stream) run(gone context.CancelFunc, leave func()) {
 	t.answer()
 }
 
-// answer writes the stream, and its end where the reader can still be told.
+// answer writes the stream, and its end where the reader can still be told. What needs a deep stack is done by workers: the goroutine of
+// a stream waits, most of its time.
 func (t *stream) answer() {
 	hub, leave := t.service.join(t.col)
 	defer leave()
 	t.hub = hub
 	hub.expire(t.until)
-	err := t.write(newPiece(append([]byte("retry: 2000\n\n"), t.heartbeat()...)))
+	err := t.do(func() error { return t.write(newPiece(append([]byte("retry: 2000\n\n"), t.heartbeat()...))) })
 	if err == nil {
 		err = t.follow()
 	}
+	t.do(func() error { return t.end(err) })
+}
+
+// end writes the last event, if the reader can be told.
+func (t *stream) end(err error) error {
 	cause := Gone
 	var end *End
 	if errors.As(err, &end) {
@@ -181,53 +189,36 @@ func (t *stream) answer() {
 		}
 	}
 	t.service.config.Ended(Ending{Caller: t.reader.Caller, Agreement: t.col.Agreement().Name, Remote: t.request.RemoteAddr, Cause: cause, Bytes: t.sent, Took: time.Since(t.began)})
+	return nil
 }
+
+func (t *stream) do(f func() error) error { return t.service.workers.do(f) }
 
 // follow writes what happens until it must not, and says why: an *End, or errGone.
 func (t *stream) follow() error {
 	beat := time.NewTicker(t.service.config.Heartbeat)
 	defer beat.Stop()
-	var stepped time.Time // when something was told last
-	var rest time.Duration
-	for caughtUp := false; ; {
+	for {
 		changed := t.hub.change() // before anything is read: what comes later wakes the stream
-		if err := t.judge(false); err != nil {
+		var more bool
+		var rest time.Duration
+		err := t.do(func() (err error) {
+			more, rest, err = t.turn()
 			return err
+		})
+		if err == nil {
+			err = t.pause(rest)
 		}
-		began := time.Now()
-		more, err := t.advance()
 		if err != nil {
 			return err
 		}
 		if more {
-			stepped = time.Now()
-			rest = t.service.pace.spent(stepped.Sub(began))
-		}
-		if t.slow {
-			return &End{Cause: Slow, Reason: fmt.Sprintf("the reader took longer than %v for %d bytes; it can go on after the last position", slowTime, pieceBytes)}
-		}
-		if more {
-			if err := t.pause(rest); err != nil {
-				return err
-			}
 			continue
-		}
-		if !caughtUp && t.told < t.cursor { // so that a reader knows, and need not read all that again
-			if err := t.write(newPiece(t.heartbeat())); err != nil {
-				return err
-			}
-		}
-		caughtUp = true
-		if err := t.rest(stepped); err != nil {
-			return err
 		}
 		select {
 		case <-changed:
 		case <-beat.C:
-			if err := t.judge(true); err != nil {
-				return err
-			}
-			if err := t.write(newPiece(t.heartbeat())); err != nil {
+			if err := t.do(t.beat); err != nil {
 				return err
 			}
 		case <-t.service.stopping:
@@ -238,12 +229,40 @@ func (t *stream) follow() error {
 	}
 }
 
-// rest waits from one step to the next, where the journal grows all the time and many streams are told of it.
-func (t *stream) rest(stepped time.Time) error {
-	if left := t.hub.pause() - time.Since(stepped); !stepped.IsZero() && left > 0 {
-		return t.pause(left)
+// turn writes what a step reads, and says how long to rest then; more is false when there was nothing to read.
+func (t *stream) turn() (more bool, rest time.Duration, err error) {
+	if err := t.judge(false); err != nil {
+		return false, 0, err
 	}
-	return nil
+	began := time.Now()
+	if more, err = t.advance(); err != nil {
+		return false, 0, err
+	}
+	if t.slow {
+		return false, 0, &End{Cause: Slow, Reason: fmt.Sprintf("the reader took longer than %v for %d bytes; it can go on after the last position", slowTime, pieceBytes)}
+	}
+	if more {
+		t.stepped = time.Now()
+		return true, t.service.pace.spent(t.stepped.Sub(began)), nil
+	}
+	if !t.caughtUp && t.told < t.cursor { // so that a reader knows, and need not read all that again
+		if err := t.write(newPiece(t.heartbeat())); err != nil {
+			return false, 0, err
+		}
+	}
+	t.caughtUp = true
+	if !t.stepped.IsZero() {
+		rest = max(t.hub.pause()-time.Since(t.stepped), 0)
+	}
+	return false, rest, nil
+}
+
+// beat says that nothing has happened.
+func (t *stream) beat() error {
+	if err := t.judge(true); err != nil {
+		return err
+	}
+	return t.write(newPiece(t.heartbeat()))
 }
 
 // pause waits, unless the stream is to end.
