@@ -293,11 +293,21 @@ func (d *secrecy) judgeCopies(when string, from, to agreement.Name) {
 	}))
 }
 
-// originals are the identifiers of the objects that an agreement ever had, but for those that came back to it from another one.
+// originals are the identifiers of the objects that an agreement ever had, but for those that came back to it from another one, and those
+// of copies there, which members may have sent here.
 func (d *secrecy) originals(name, back agreement.Name) (list []string) {
 	from := d.col(back).ID()
+	copies := map[string]bool{}
+	for _, e := range d.entries(back) {
+		if e.Kind != journal.Added || e.Source.Collection != d.col(name).ID() {
+			continue
+		}
+		original, _, err := d.col(name).Entry(e.Source.Position)
+		d.must(err)
+		copies[e.Object] = copies[e.Object] || original.Object != e.Object
+	}
 	d.must(d.col(name).Entries(1, 1<<30, func(_ journal.Position, e journal.Entry, _ []byte) bool {
-		if id := stix.ID(e.Object); e.Kind == journal.Added && e.Source.Collection != from && id.Type() != "marking-definition" && !slices.Contains(list, id.UUID()) {
+		if id := stix.ID(e.Object); e.Kind == journal.Added && e.Source.Collection != from && !copies[e.Object] && id.Type() != "marking-definition" && !slices.Contains(list, id.UUID()) {
 			list = append(list, id.UUID())
 		}
 		return true
