@@ -164,7 +164,7 @@ func (f *fakeMachine) texts(about uuid.UUID) []string {
 
 // testCluster are nodes of one cluster in this process, with connections over loopback.
 type testCluster struct {
-	t        *testing.T
+	t        testing.TB
 	dirs     []string
 	address  []string
 	machines []*fakeMachine
@@ -173,7 +173,7 @@ type testCluster struct {
 }
 
 // newTestCluster makes n voters, as init and joins would have.
-func newTestCluster(t *testing.T, n int) *testCluster {
+func newTestCluster(t testing.TB, n int) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, stale: 15 * time.Second}
 	first, err := newIdentity("n0", time.Now())
@@ -215,7 +215,7 @@ func newTestCluster(t *testing.T, n int) *testCluster {
 }
 
 // another is a further node of a cluster.
-func another(t *testing.T, first *Identity, name string) *Identity {
+func another(t testing.TB, first *Identity, name string) *Identity {
 	t.Helper()
 	id := *first
 	id.Name, id.Node = name, newNodeID()
@@ -258,7 +258,7 @@ func (c *testCluster) stop(i int) {
 }
 
 // eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for until := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
