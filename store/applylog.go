@@ -75,8 +75,9 @@ func (g *loggedGroup) finish(err error) {
 }
 
 // How much of messages, which are compressed, one transaction applies, and how much is read meanwhile. A single message may be larger.
+// Larger transactions cost more for each object: bbolt keeps what is new in a page as one sorted list until the end.
 const (
-	appliedAtOnce = 2 << 20
+	appliedAtOnce = 512 << 10
 	readAhead     = 2 << 20
 )
 
