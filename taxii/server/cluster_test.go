@@ -120,3 +120,29 @@ func TestANodeOfACluster(t *testing.T) {
 		t.Errorf("again ready: got %d", a.Status)
 	}
 }
+
+// C-4: a poller that got a whole millisecond from one node gets all that follows it from another one, which has given the account
+// a header within that millisecond. A server alone knows both, and takes such a time for a header that a client has cut.
+func TestANodeTakesATimeAsItIs(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		cluster server.Cluster
+		want    int
+	}{{"alone", nil, 1}, {"a node", &nodeState{applied: 41}, 3}} {
+		s := accordtest.New(t, accordtest.WithConfig(func(c *server.Config) { c.Cluster = row.cluster }))
+		collection := accordtest.Path(accordtest.Intake)
+		if a := s.Post(accordtest.Agency, collection, accordtest.Indicators(0, 3)...); a.Status != http.StatusAccepted {
+			t.Fatalf("%s: got %d %s", row.name, a.Status, a.Body)
+		}
+		first := s.Get(accordtest.Agency, collection+"manifest/?limit=2")
+		last, err := time.Parse(time.RFC3339Nano, first.Header.Get(taxii.HeaderLast))
+		if err != nil || last.Equal(last.Truncate(time.Millisecond)) {
+			t.Fatalf("%s: the page ends at %v, %v, want within a millisecond: %s", row.name, last, err, first.Body)
+		}
+		a := s.Get(accordtest.Agency, collection+"manifest/?added_after="+last.Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z"))
+		var m taxii.Manifest
+		if err := json.Unmarshal(a.Body, &m); err != nil || len(m.Objects) != row.want {
+			t.Errorf("%s: got %d objects, %v, want %d", row.name, len(m.Objects), err, row.want)
+		}
+	}
+}

@@ -18,7 +18,8 @@ import (
 // a batch, and the cut time lies before others that the client has. truncations remembers the headers that each account
 // was given, by filter. A poll whose added_after is what cutting a header gives is answered as if it had the header,
 // unless the account was also given exactly that time, so that it may be a header that was not cut. What is forgotten,
-// after a restart for instance, comes once more. See doc/clients.
+// after a restart for instance, comes once more. See doc/clients. A node of a cluster does not know which headers the others gave, so it
+// takes every time as it is: a time that another node gave exactly would pass over what follows it.
 type truncations struct {
 	headers  *lru.Cache[truncationKey, header]
 	accounts sync.Map    // agreement.AccountName -> struct{}: those that were given a header that can be cut
