@@ -14,6 +14,10 @@ const (
 	paceBurst = 300 * time.Millisecond // of a processor's time, which is there when little was told lately
 	paceBusy  = 100 * time.Millisecond // since a journal has grown
 	paceMost  = 700 * time.Millisecond // of one rest: a stream ends within a second of losing its rights
+
+	// What a stream takes is not measured: with many of them at once, a clock would count how they wait for each other.
+	paceStep = 20 * time.Microsecond // of a processor, for a step
+	paceByte = time.Nanosecond       // for each byte that it sends
 )
 
 // pace keeps what streams take of the processors to their share.
@@ -38,8 +42,8 @@ func (p *pace) grew() {
 	p.grown = p.now()
 }
 
-// spent notes what a stream has taken, and returns how long it rests.
-func (p *pace) spent(d time.Duration) time.Duration {
+// sent notes that a stream has sent bytes in a step, and returns how long it rests.
+func (p *pace) sent(bytes uint64) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
@@ -50,7 +54,7 @@ func (p *pace) spent(d time.Duration) time.Duration {
 	if now.Sub(p.grown) > paceBusy {
 		return 0 // nobody writes: they may take all
 	}
-	if p.left -= d; p.left >= 0 {
+	if p.left -= paceStep + time.Duration(bytes)*paceByte; p.left >= 0 {
 		return 0
 	}
 	return min(time.Duration(float64(-p.left)/p.share), paceMost)

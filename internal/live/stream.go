@@ -234,7 +234,7 @@ func (t *stream) turn() (more bool, rest time.Duration, err error) {
 	if err := t.judge(false); err != nil {
 		return false, 0, err
 	}
-	began := time.Now()
+	before := t.sent
 	if more, err = t.advance(); err != nil {
 		return false, 0, err
 	}
@@ -243,7 +243,7 @@ func (t *stream) turn() (more bool, rest time.Duration, err error) {
 	}
 	if more {
 		t.stepped = time.Now()
-		return true, t.service.pace.spent(t.stepped.Sub(began)), nil
+		return true, t.service.pace.sent(t.sent - before), nil
 	}
 	if !t.caughtUp && t.told < t.cursor { // so that a reader knows, and need not read all that again
 		if err := t.write(newPiece(t.heartbeat())); err != nil {
