@@ -42,7 +42,7 @@ func runDrill(t *testing.T, program string, upgrade func()) {
 			return d.makeAuthority()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"accord": d.accord, "serve": d.serve, "stop": d.stop, "http": d.http, "await": d.await, "certificate": d.certificate,
+			"accord": d.accord, "serve": d.serve, "shutdown": d.stop, "http": d.http, "await": d.await, "certificate": d.certificate,
 			"upgrade": func(*testscript.TestScript, bool, []string) { d.upgrade() },
 			"clock":   func(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("the clock of a program cannot be set") },
 		},
@@ -140,7 +140,7 @@ func (d *drill) serve(ts *testscript.TestScript, _ bool, _ []string) {
 	for lines.Scan() {
 		var line struct{ Message, URL string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "listening" {
-			d.url = line.URL
+			d.url = strings.TrimSuffix(line.URL, "/taxii2/")
 			break
 		}
 	}

@@ -93,7 +93,9 @@ func TestPackageKeepsItsData(t *testing.T) {
 			t.Errorf("%s the data folder is another:\n%s\nwas:\n%s", when, now, before)
 		}
 	}
-	runDrill(t, program, func() { dpkg("--force-confdef", "--force-confold", "-i", two) })
+	t.Run("installed", func(t *testing.T) { // scripts run side by side, and end with the group that they are in
+		runDrill(t, program, func() { dpkg("--force-confdef", "--force-confold", "-i", two) })
+	})
 	same("after the upgrade")
 	if out := do("dpkg", "--root="+root, "-s", "accord"); !strings.Contains(out, "Version: 0.0.2") {
 		t.Errorf("the drill did not upgrade the package: %s", out)

@@ -71,7 +71,7 @@ func argumentsOf(cmd *cobra.Command) (list []names) {
 	}
 	found := false
 	for _, word := range strings.Fields(cmd.Use)[1:] {
-		word = strings.TrimRight(word, ".")
+		word = strings.Trim(strings.TrimRight(word, "."), "[]")
 		if strings.ContainsAny(word, "-[({|") && word != "OBJECT-ID" && word != "TOKEN-ID" {
 			break // flags follow
 		}

@@ -28,7 +28,7 @@ import (
 //	accord ...                       runs the command; its password variables are the password of every account
 //	serve                            begins to serve the folder data, until the script ends
 //	http METHOD PATH [as=ACCOUNT] [accept=TYPE] [content-type=TYPE] [FILE]  sends a request; ! in front wants a refusal
-//	stop                             stops it
+//	shutdown                        stops it (stop is testscript's own: it ends the script)
 //	clock DATE                       sets the clock of the server
 //	await AGREEMENT N                waits until the agreement holds N versions
 //	settled AGREEMENT                waits until the releases from the agreement are up to date
@@ -59,7 +59,7 @@ func runScripts(t *testing.T, pattern string, begin func(*testing.T) *script) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			s := begin(t)
 			testscript.Run(t, testscript.Params{Files: []string{file}, Condition: inThisProcess, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"accord": s.accord, "serve": s.serve, "stop": s.stopServer, "http": s.http, "clock": s.setClock, "await": s.await, "settled": s.settled, "keep": s.keep,
+				"accord": s.accord, "serve": s.serve, "shutdown": s.stopServer, "http": s.http, "clock": s.setClock, "await": s.await, "settled": s.settled, "keep": s.keep,
 			}})
 		})
 	}
