@@ -72,6 +72,10 @@ func argumentsOf(cmd *cobra.Command) (list []names) {
 	found := false
 	for _, word := range strings.Fields(cmd.Use)[1:] {
 		word = strings.Trim(strings.TrimRight(word, "."), "[]")
+		if word == "|" && !found {
+			list = nil // the other way to call it has names
+			continue
+		}
 		if strings.ContainsAny(word, "-[({|") && word != "OBJECT-ID" && word != "TOKEN-ID" {
 			break // flags follow
 		}
