@@ -140,7 +140,14 @@ func (c *folders) warned(text string) bool {
 func (c *folders) add(i, k int) {
 	c.t.Helper()
 	c.writable(i)
-	c.must(appendObject(c.t.Context(), c.stores[i], c.about, k))
+	eventually(c.t, fmt.Sprintf("n%d takes object %d", i, k), func() bool { // leadership may move just now: nothing was changed then
+		err := appendObject(c.t.Context(), c.stores[i], c.about, k)
+		if errors.Is(err, store.ErrNotProposed) {
+			return false
+		}
+		c.must(err)
+		return true
+	})
 }
 
 func (c *folders) must(err error) {
