@@ -20,9 +20,9 @@ var wayRoutes = []route{{
 
 // ObjectWays says which agreements have an object, and how each release stands to it.
 type ObjectWays struct {
-	Object     stix.ID        `json:"object"`
-	Agreements []follow.Place `json:"agreements"`
-	Releases   []follow.Way   `json:"releases"`
+	Object     stix.ID         `json:"object"`
+	Agreements []follow.Holder `json:"agreements"`
+	Releases   []follow.Way    `json:"releases"`
 }
 
 // ObjectWays follows an object through all agreements.

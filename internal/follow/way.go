@@ -12,8 +12,8 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// Place is an agreement that has an object, or a copy of it.
-type Place struct {
+// Holder is an agreement that has an object, or a copy of it.
+type Holder struct {
 	Agreement agreement.Name `json:"agreement"`
 	Object    stix.ID        `json:"object"` // as it is there
 	Versions  int            `json:"versions"`
@@ -34,7 +34,7 @@ type Way struct {
 // Ways returns the agreements that have an object, in the order in which it reaches them, and how each release from there stands to
 // it, as far as it could go. Where it goes under another identifier, it is followed under that. What is still on its way is judged
 // further by the terms alone.
-func Ways(ctx context.Context, s *store.Store, id stix.ID, now time.Time) (places []Place, ways []Way, err error) {
+func Ways(ctx context.Context, s *store.Store, id stix.ID, now time.Time) (places []Holder, ways []Way, err error) {
 	w := walk{store: s, now: now, seen: make(map[walked]bool)}
 	for _, origin := range []bool{true, false} { // those that it came from first
 		for _, col := range s.Collections() {
@@ -56,7 +56,7 @@ type walk struct {
 	store  *store.Store
 	now    time.Time
 	seen   map[walked]bool
-	places []Place
+	places []Holder
 	ways   []Way
 }
 
@@ -95,14 +95,14 @@ func (w *walk) visit(ctx context.Context, col *store.Collection, id stix.ID) err
 }
 
 // place says what an agreement has of an object.
-func (w *walk) place(col *store.Collection, id stix.ID) (p Place, there bool, err error) {
+func (w *walk) place(col *store.Collection, id stix.ID) (p Holder, there bool, err error) {
 	err = col.Snapshot(func(l *store.Snapshot) error {
 		versions, err := l.Versions(id)
 		if err != nil || len(versions) == 0 {
 			return err
 		}
 		last := versions[len(versions)-1]
-		p, there = Place{Agreement: col.Agreement().Name, Object: id, Versions: len(versions), Added: last.Added, Account: last.Entry.Account}, true
+		p, there = Holder{Agreement: col.Agreement().Name, Object: id, Versions: len(versions), Added: last.Added, Account: last.Entry.Account}, true
 		for _, from := range w.store.Collections() {
 			if from.ID() == last.Entry.Source.Collection {
 				p.Source = from.Agreement().Name
