@@ -63,13 +63,14 @@ func (s apiSchema) called() string {
 }
 
 func contentCalled(content map[string]apiContent) string {
-	for _, kind := range slices.Sorted(maps.Keys(content)) {
-		if kind != "application/json" {
-			return "`" + kind + "`"
-		}
-		return content[kind].Schema.called()
+	kinds := slices.Sorted(maps.Keys(content))
+	switch {
+	case len(kinds) == 0:
+		return ""
+	case kinds[0] != "application/json":
+		return "`" + kinds[0] + "`"
 	}
-	return ""
+	return content[kinds[0]].Schema.called()
 }
 
 // doc/http.md is made of the OpenAPI document, which is made of the routes: go test ./internal/admin -run HTTPReference -update-http.

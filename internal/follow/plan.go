@@ -435,8 +435,3 @@ func fingerprint(rule agreement.Release, target, source *agreement.Agreement) ([
 	sum := sha256.Sum256(text)
 	return sum[:], nil
 }
-
-// ended reports whether an error only says that the server stops.
-func ended(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, store.ErrClosed)
-}

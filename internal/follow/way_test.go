@@ -99,7 +99,8 @@ func TestOneObjectIsJudgedAsAmongAll(t *testing.T) {
 	}
 }
 
-// Of a long journal a part is drawn, which each decision says, and each is what the preview of everything says.
+// Of a long journal a part is drawn, which each decision says. What is drawn goes where the preview of everything lets it go; of
+// what stays, the reasons may differ where objects wait for each other.
 func TestAPreviewOfALongJournalIsASample(t *testing.T) {
 	x := random(t, t.TempDir())
 	history(x, 5, 120)
@@ -125,8 +126,13 @@ func TestAPreviewOfALongJournalIsASample(t *testing.T) {
 		if d.Sampled == nil || d.Sampled.Judged != uint64(len(drawn)) || d.Sampled.Of != stats.Versions {
 			t.Errorf("the sample is %+v, want %d of %d", d.Sampled, len(drawn), stats.Versions)
 		}
-		if want := verdicts[fmt.Sprint(d.Position)]; d.Verdict != want {
+		if want := verdicts[fmt.Sprint(d.Position)]; d.Verdict != want && (stays(d.Verdict) != stays(want) || !stays(want)) {
 			t.Errorf("%s at %d: %s, want %s", d.Object, d.Position, d.Verdict, want)
 		}
 	}
+}
+
+// stays reports whether a version with a verdict is kept in the source.
+func stays(v follow.Verdict) bool {
+	return v == follow.Refused || v == follow.Blocked || v == follow.Waits
 }

@@ -24,7 +24,7 @@ func TestACertificateThatHasEndedIsSaid(t *testing.T) {
 	if s.certificate, err = tlsconf.NewCurrent(files); err != nil {
 		t.Fatal(err)
 	}
-	o := &operations{registry: prometheus.NewRegistry(), expired: s.expired}
+	o := &operations{registry: prometheus.NewRegistry(), expired: s.expired, closed: func() int { return 0 }}
 	o.registry.MustRegister(certificateMetrics{s.certificates, s.config.Now})
 	o.ready.Store(true)
 	ask := func(path string) (int, string) {

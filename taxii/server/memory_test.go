@@ -52,15 +52,19 @@ func TestEveryRouteTakesFromTheBudget(t *testing.T) {
 		"POST of empty objects": "POST " + gsp + "objects/",
 		"POST that stalls":      "POST " + gsp + "objects/ stall",
 	}
-	for _, path := range []string{
-		"/taxii2/", "/nicp/", "/nicp/collections/", gsp, gsp + "objects/", gsp + "objects/?limit=10000", gsp + "manifest/?limit=10000",
-		gsp + "objects/" + accordtest.IndicatorID(9999) + "/", gsp + "objects/" + accordtest.IndicatorID(1) + "/versions/",
-		"/nicp/status/2b6e8d10-94c7-4f3a-8e21-000000000001/",
-		"/accord/v1/openapi.json", "/accord/v1/agreements/", "/accord/v1/agreements/gsp/", "/accord/v1/agreements/gsp/content/?entry=2",
-		"/accord/v1/agreements/gsp/history/?limit=10000", "/accord/v1/agreements/gsp/deliveries/", "/accord/v1/agreements/gsp/entries/?limit=10000",
-		"/accord/v1/agreements/gsp/checkpoint/", "/accord/v1/keys/",
-		"/accord/v1/search/?limit=1000", "/accord/v1/search/?limit=1000&content", "/accord/v1/graph/" + accordtest.IndicatorID(1) + "/", "/accord/v1/stats/",
-	} {
+	paths := []string{
+		gsp + "objects/?limit=10000", gsp + "objects/" + accordtest.IndicatorID(9999) + "/",
+		"/accord/v1/agreements/gsp/content/?entry=2", "/accord/v1/agreements/gsp/entries/?limit=10000", "/accord/v1/search/?limit=1000&content",
+	}
+	if os.Getenv("ACCORD_LONG") != "" { // make check: the others, whose answers are smaller
+		paths = append(paths, "/taxii2/", "/nicp/", "/nicp/collections/", gsp, gsp+"objects/", gsp+"manifest/?limit=10000",
+			gsp+"objects/"+accordtest.IndicatorID(1)+"/versions/", "/nicp/status/2b6e8d10-94c7-4f3a-8e21-000000000001/",
+			"/accord/v1/openapi.json", "/accord/v1/agreements/", "/accord/v1/agreements/gsp/",
+			"/accord/v1/agreements/gsp/history/?limit=10000", "/accord/v1/agreements/gsp/deliveries/",
+			"/accord/v1/agreements/gsp/checkpoint/", "/accord/v1/keys/",
+			"/accord/v1/search/?limit=1000", "/accord/v1/graph/"+accordtest.IndicatorID(1)+"/", "/accord/v1/stats/")
+	}
+	for _, path := range paths {
 		requests["GET "+path] = "GET " + path
 	}
 	empties := `{"objects":[` + strings.TrimSuffix(strings.Repeat("{},", 50_000), ",") + `]}`

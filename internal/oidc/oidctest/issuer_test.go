@@ -55,7 +55,7 @@ func TestACodeIsGivenForItsVerifierOnce(t *testing.T) {
 	if status != http.StatusOK || token == "" {
 		t.Fatalf("the code gives %d %v", status, answer)
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
