@@ -73,8 +73,7 @@ site: build
 packages-test:
 	ACCORD_PACKAGES=1 $(GO) test -count=1 -timeout 20m -v -run Package ./packaging
 
-# Everything that must pass.
-# Compiled as the program is, so that the tests which build it compile nothing again.
+# Everything that must pass, compiled as the program is: the tests that build it compile nothing again.
 test:
 	CGO_ENABLED=0 $(GO) vet -trimpath $(PACKAGES)
 	CGO_ENABLED=0 $(GO) test -trimpath $(PACKAGES)

@@ -45,7 +45,7 @@ type Store struct {
 	now       atomic.Pointer[contents]
 
 	compacting  chan struct{} // has one element while a file is compacted
-	compactStep func(string)  // told after each step of that, by tests; nil: nobody
+	compactStep func(string)  // called after each step of that, by tests; may be nil
 
 	stopSweeper context.CancelFunc
 	swept       chan struct{} // closed when the sweeper has ended

@@ -78,9 +78,9 @@ func TestLoggingInAtAnotherIssuer(t *testing.T) {
 	if out := stranger.get(back); out.Status != http.StatusUnauthorized {
 		t.Errorf("a stranger: %d", out.Status)
 	} else {
-		out.has(t, "no account is for who logged in", `type="password"`)
+		out.has(t, "no account names the person who logged in", `type="password"`)
 	}
-	if !strings.Contains(s.Log.String(), "no account is for who logged in") {
+	if !strings.Contains(s.Log.String(), "no account names the person who logged in") {
 		t.Error("the refusal is not logged")
 	}
 }
@@ -159,7 +159,7 @@ func TestInABrowserLoggingInAtAnotherIssuer(t *testing.T) {
 	issuer.Person(map[string]any{"sub": "bob"})
 	stranger.visit("/console/login/")
 	stranger.run(chromedp.Click(`a[href^="/console/login/oidc/"]`), chromedp.WaitReady(".note.bad"))
-	if text := eval[string](stranger, "document.body.innerText"); !strings.Contains(text, "no account is for who logged in") {
+	if text := eval[string](stranger, "document.body.innerText"); !strings.Contains(text, "no account names the person who logged in") {
 		t.Errorf("a stranger is shown %q", text)
 	}
 }

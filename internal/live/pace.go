@@ -52,7 +52,7 @@ func (p *pace) sent(bytes uint64) time.Duration {
 	}
 	p.at = now
 	if now.Sub(p.grown) > paceBusy {
-		return 0 // nobody writes: they may take all
+		return 0 // no journal grows: they may take all
 	}
 	if p.left -= paceStep + time.Duration(bytes)*paceByte; p.left >= 0 {
 		return 0

@@ -94,7 +94,7 @@ const (
 	reasonAttempt = "the login at the other issuer was not begun in this browser"
 	reasonDenied  = "the other issuer refused the login"
 	reasonCode    = "the other issuer's answer could not be verified"
-	reasonNobody  = "no account is for who logged in at the other issuer"
+	reasonNobody  = "no account names the person who logged in at the other issuer"
 	reasonSeveral = "several accounts are for who logged in at the other issuer"
 )
 
