@@ -180,7 +180,7 @@ func (d *secrecy) tell(name agreement.Name) {
 	case 0:
 		text = by(creator, text)
 	case 1:
-		text = with(`"x_by":"desk@vendor.example"`, text)
+		text = with(`"x_by":"`+string(observer)+`"`, text)
 	}
 	d.offer(name, reader, text) // which the terms, or who owns what, may refuse
 }
@@ -246,7 +246,7 @@ func (d *secrecy) judgeCopies(when string, from, to agreement.Name) {
 			return true
 		})
 	}))
-	originals, secrets := d.originals(from, to), slices.Clone(traces)
+	originals, secrets := d.originals(from, to), append(slices.Clone(traces), observer.UUID())
 	d.must(target.Entries(1, 1<<30, func(p journal.Position, e journal.Entry, _ []byte) bool {
 		if e.Source.Collection != source.ID() || e.Kind != journal.Added {
 			if e.Kind == journal.Withdrawn && e.Source.Collection == source.ID() {
