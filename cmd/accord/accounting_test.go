@@ -17,6 +17,7 @@ import (
 // A durable delivery is still recorded after the server was killed at the moment of the answer; an orderly end loses
 // nothing in either mode.
 func TestDeliveriesSurviveTheServersEnd(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name       string
 		args       []string

@@ -84,6 +84,7 @@ func writePair(t *testing.T, cert, key string, c tls.Certificate) {
 // A mirror and a push log in at another Accord by client certificate, as the apply file says. With a certificate of another
 // authority both say what is wrong, and lose nothing.
 func TestAMirrorAndAPushLogInByCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	ours, stranger := newAuthority(t, at("issuer.pem")), newAuthority(t, at("stranger.pem"))

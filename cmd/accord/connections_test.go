@@ -14,6 +14,7 @@ import (
 
 // An address with all its connections busy does not keep other addresses out.
 func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		args []string
 		from string

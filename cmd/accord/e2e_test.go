@@ -76,6 +76,7 @@ func serveArgs(data string, more ...string) []string {
 }
 
 func TestWhatWasServedIsThereAfterAnOrderlyEnd(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 	objects := demo.Generate(11, 100)
@@ -171,6 +172,7 @@ func TestSIGTERMFinishesWhatIsInFlight(t *testing.T) {
 }
 
 func TestAKillLosesNothingThatWasAnsweredWithSuccess(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	const rounds, writers, perEnvelope = 3, 4, 10
 	supply := demo.Generate(13, 20_000)
@@ -307,6 +309,7 @@ func TestADataFolderInUseSaysWhichProcessHasIt(t *testing.T) {
 }
 
 func TestCommandsReachARunningServerAndStoppedFiles(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	want := func(o outcome, code int, texts ...string) {
 		t.Helper()

@@ -63,6 +63,7 @@ func TestSizesAreWrittenAsPeopleWriteThem(t *testing.T) {
 }
 
 func TestLimitsOfTheCommandLineHold(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--ops-listen", "127.0.0.1:0", "--max-objects", "5", "--max-object-bytes", "4KiB",
 		"--max-depth", "6", "--max-string-bytes", "1KiB", "--max-filter-values", "2", "--max-filter-bytes", "200", "--max-header-bytes", "4KiB", "--max-page-objects", "3")...)
@@ -111,6 +112,7 @@ func TestLimitsOfTheCommandLineHold(t *testing.T) {
 }
 
 func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--header-time", "200ms", "--idle-time", "300ms", "--body-time", "300ms")...).serving()
 	dial := func() net.Conn {
@@ -147,6 +149,7 @@ func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 }
 
 func TestIdleConnectionsMakeRoomForNewOnes(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file, "--max-connections", "20")...).serving()
 	for range 60 {

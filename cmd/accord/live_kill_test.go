@@ -101,6 +101,7 @@ func kills(t *testing.T) int {
 // A server that mirrors, pushes and tells a receiver is killed at any moment, again and again. In the end it has what the remote
 // collection has, the other server has it too, each version came once, and the receiver was told of every position, in order.
 func TestAServerThatMirrorsPushesAndTellsIsKilled(t *testing.T) {
+	t.Parallel()
 	const seed = 5
 	random := rand.New(rand.NewPCG(seed, 0))
 	from, to := accordtest.New(t), accordtest.New(t)

@@ -27,6 +27,7 @@ func wantOutcome(t *testing.T, o outcome, code int, texts ...string) {
 const gspFile = "agreements/91a7b528-80eb-42ed-a74d-c6fbd5a26116.db"
 
 func TestABackupOfARunningServerCanBeRestored(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 	post := func(seed uint64) {
@@ -66,6 +67,7 @@ func TestABackupOfARunningServerCanBeRestored(t *testing.T) {
 }
 
 func TestADamagedAgreementDoesNotTakeTheOthersWithIt(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()
 	a, err := c.ask("vendor-push", http.MethodPost, gsp+"objects/", bytes.NewReader(envelope(demo.Generate(23, 100)...)))

@@ -36,6 +36,7 @@ type secretive struct {
 // Secrets, right and wrong ones, are sent to a server in every possible way. Then its log at all levels, its metrics,
 // its command line, its answers and the files of its data folder are searched for each of them.
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	hash, err := auth.HashPassword("hashed-account-password")
 	if err != nil {

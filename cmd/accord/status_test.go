@@ -37,6 +37,7 @@ func wantFinding(t *testing.T, st admin.Status, matches func(admin.Finding) bool
 }
 
 func TestStatusOfAServerThatRunsAndOfOneThatDoesNot(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	wantOutcome(t, once(t, nil, "status", "--data", data), 2, "accord:")
 	c := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()

@@ -39,6 +39,7 @@ func (a *authority) revoke(t *testing.T, path string, certificates ...tls.Certif
 // What is trusted ends for open connections, too: a certificate with the list that revokes it, a party's authority with the apply
 // file that removes it.
 func TestTrustInCertificatesEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	dir := filepath.Dir(file)
 	issuers, crl := filepath.Join(dir, "issuers.pem"), filepath.Join(dir, "revoked.pem")
@@ -100,6 +101,7 @@ func TestTrustInCertificatesEndsAtOnce(t *testing.T) {
 
 // The address of a login is the one that a trusted proxy adds; what the client wrote before it does not count.
 func TestAccountShowSaysWhereLoginsCameFrom(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	for _, row := range []struct{ name, proxy, forwarded, want string }{
 		{"no proxy", "", "203.0.113.9", "127.0.0.1"},

@@ -14,6 +14,7 @@ import (
 // A partner runs a witness, the server asks it, and an auditor demands its cosignature. A server whose data folder went back in
 // time gets none.
 func TestAPartnersWitnessIsDemanded(t *testing.T) {
+	t.Parallel()
 	file, data := exchange(t)
 	dir := t.TempDir()
 	server := start(t, exchangeVars, serveArgs(data, "--plain-http", "--apply", file)...).serving()

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/agreement"
@@ -196,6 +197,9 @@ func connectionFault(ctx context.Context, err error) error {
 		return fault(FaultCertificate, "if it is a new certificate that you trust, give its issuer as ca", "the remote server's certificate: %w", err)
 	case errors.As(err, &op) && op.Op == "remote error": // an alert of TLS
 		return fault(FaultCertificate, "check certificate and key", "the remote server refuses the connection: %w", err)
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		// A server that refuses a certificate says so after its part of the handshake, which a request may not live to read.
+		return fault(FaultUnreachable, "if it asks for a certificate, check certificate and key", "the remote server closed the connection: %w", err)
 	}
 	return fault(FaultUnreachable, "", "the remote server cannot be reached: %w", err)
 }

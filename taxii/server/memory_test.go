@@ -114,7 +114,7 @@ func ask(s *accordtest.Server, parts []string, account, body string, slowly bool
 	r := http.Request{Header: http.Header{}}
 	r.SetBasicAuth(account, accordtest.Password(account))
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: %s\r\n", parts[0], parts[1], r.Header.Get("Authorization"))
-	conn.SetDeadline(time.Now().Add(3 * time.Second))
+	conn.SetDeadline(time.Now().Add(1500 * time.Millisecond)) // the server gives up after one
 	switch {
 	case parts[0] == "GET":
 		io.WriteString(conn, "\r\n")
