@@ -90,7 +90,37 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 	case m.ID == n.identity.Node:
 		return refused("%s is this node: use accord cluster leave", name)
 	}
-	return n.change(ctx, change{Remove: m.ID})
+	return n.remove(ctx, m)
+}
+
+// remove removes a member, unless the others could not go on without it.
+func (n *Node) remove(ctx context.Context, m Member) error {
+	for until := time.Now().Add(removalPatience); ; {
+		err := error(refused("without %s, too few of the nodes that vote are in contact and up to date: nothing could be written any more. Start the others first, or remove those that are lost; accord cluster list shows them", m.Name))
+		if n.canLose(m.ID) {
+			err = n.change(ctx, change{Remove: m.ID})
+			if !errors.Is(err, errLeads) && !errors.Is(err, ErrBusy) {
+				return err
+			}
+		}
+		if ctx.Err() != nil || time.Now().After(until) || !n.pause(50*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// removalPatience is how long a removal waits for the nodes that are left.
+const removalPatience = 5 * time.Second
+
+// canLose reports whether the cluster goes on without a node, as far as this one knows.
+func (n *Node) canLose(id uint64) bool {
+	m, now := n.members.Load(), n.config.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return m.canLose(id, func(one Member) bool {
+		p := n.peers[one.ID]
+		return one.ID == n.identity.Node || p != nil && now.Sub(p.at) < writeContact && p.beat.Applied >= m.Place // what it has applied it also has after a restart
+	})
 }
 
 // Leave takes this node out of the cluster. Another member removes it, so that the outcome is known.
@@ -149,7 +179,7 @@ func (n *Node) post(ctx context.Context, to Member, path string, body any) error
 // serveRemove removes the member that asks.
 func (n *Node) serveRemove(w http.ResponseWriter, r *http.Request) {
 	m := r.Context().Value(memberKey{}).(Member)
-	if err := n.change(r.Context(), change{Remove: m.ID}); err != nil {
+	if err := n.remove(r.Context(), m); err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 	}
 }

@@ -177,7 +177,10 @@ func (c *core) receive(from uint64, p *packet) error {
 		return c.behindLog(m)
 	}
 	c.hear(m)
-	err := c.raw.Step(m)
+	err := error(raft.ErrProposalDropped)
+	if m.GetType() != pb.MsgProp || !c.leads() || !slices.ContainsFunc(m.GetEntries(), c.removesLeader) {
+		err = c.raw.Step(m)
+	}
 	if errors.Is(err, raft.ErrProposalDropped) && m.GetType() == pb.MsgProp && c.leads() {
 		for _, e := range m.GetEntries() {
 			if cmd, err := decodeCommand(e); err == nil && cmd.id != uuid.Nil {

@@ -556,6 +556,11 @@ func TestARemovedNodeIsTold(t *testing.T) {
 	c := newFolders(t, 3)
 	c.add(0, 0)
 	c.stop(2)
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := c.nodes[0].Remove(short, "n1"); err == nil || !strings.Contains(err.Error(), "too few of the nodes that vote") {
+		t.Errorf("a removal that would leave one of two: got %v", err)
+	}
 	c.must(c.nodes[0].Remove(t.Context(), "n2"))
 	c.start(2)
 	eventually(t, "the node knows", func() bool { return c.nodes[2].Failed() != nil })

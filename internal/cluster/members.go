@@ -132,6 +132,24 @@ func (m *Members) Voters() (n int) {
 	return n
 }
 
+// canLose reports whether the cluster goes on without a node: whether most of the voters that are left are there, and know all members.
+// One that knows fewer would not let in those that it has to vote for.
+func (m *Members) canLose(id uint64, there func(Member) bool) bool {
+	if gone, ok := m.Node(id); !ok || !gone.Voter {
+		return true
+	}
+	left, up := 0, 0
+	for _, one := range m.Nodes {
+		if one.Voter && one.ID != id {
+			left++
+			if there(one) {
+				up++
+			}
+		}
+	}
+	return left == 0 || up > left/2
+}
+
 func (m *Members) confState() *pb.ConfState {
 	c := &pb.ConfState{}
 	for _, n := range m.Nodes {

@@ -67,6 +67,11 @@ func (c *core) propose(id uuid.UUID, kind pb.EntryType, data []byte, done func(e
 
 // proposeChange proposes a change of the members.
 func (c *core) proposeChange(ch *change, done func(error)) error {
+	if ch.Remove != 0 && ch.Remove == c.leader {
+		c.moveLeader()
+		done(errLeads)
+		return c.process()
+	}
 	conf, err := c.members.clone().apply(c.members.Place, ch)
 	if err != nil { // it is judged again where it is applied
 		done(err)
@@ -87,6 +92,32 @@ func (c *core) proposeChange(ch *change, done func(error)) error {
 		return err
 	}
 	return c.propose(ch.ID, pb.EntryConfChangeV2, data, done)
+}
+
+// errLeads is why a node is not removed now. A leader that is removed leads no more: the others might never learn that it was, and
+// wait for its vote.
+var errLeads = errors.New("the node leads the cluster: another one is about to")
+
+// moveLeader has this node lead, or another one if it may not.
+func (c *core) moveLeader() {
+	to := uint64(0)
+	for _, m := range c.members.Nodes {
+		if m.Voter && m.ID != c.leader && (to == 0 || m.ID == c.id) {
+			to = m.ID
+		}
+	}
+	if to != 0 {
+		c.raw.TransferLeader(to)
+	}
+}
+
+// removesLeader reports whether a proposal that another node has sent would remove this node, which leads.
+func (c *core) removesLeader(e *pb.Entry) bool {
+	if e.GetType() != pb.EntryConfChangeV2 {
+		return false
+	}
+	cmd, err := decodeCommand(e)
+	return err == nil && cmd.change.Remove == c.id
 }
 
 func (c *core) sendProposal(p *proposal) error {

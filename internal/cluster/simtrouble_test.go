@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -138,19 +137,17 @@ func (s *sim) arrive(id uint64, tries int) error {
 	return nil
 }
 
-// remove takes a random node out for good, as long as most of the voters that are left are up.
+// remove takes a random node out for good, if the node that proposes it finds that the others go on without.
 func (s *sim) remove() error {
 	peer, gone := s.someone(), s.someone()
-	if peer == nil || gone == nil {
+	if peer == nil || gone == nil || peer == gone { // another one removes it, so that one that stays knows it
 		return nil
 	}
-	up := 0
-	for _, m := range peer.core.members.Nodes {
-		if n := s.nodes[m.ID]; m.Voter && m.ID != gone.id && n != nil {
-			up++
-		}
+	there := func(m Member) bool {
+		n := s.nodes[m.ID]
+		return m.ID == peer.id || n != nil && n.core != nil && n.core.members.Place >= peer.core.known.Place && !s.blocked[[2]uint64{m.ID, peer.id}]
 	}
-	if up < 2 && slices.ContainsFunc(peer.core.members.Nodes, func(m Member) bool { return m.ID == gone.id && m.Voter }) {
+	if !peer.core.known.canLose(gone.id, there) {
 		return nil
 	}
 	return peer.survive(peer.core.proposeChange(&change{ID: s.id(), At: s.now, Remove: gone.id}, func(err error) {
