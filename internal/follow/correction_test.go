@@ -111,7 +111,7 @@ func TestWhatBecomesOfAnOldText(t *testing.T) {
 
 // With corrections, too, where batches end makes no difference, and the target has what the source has.
 func TestCorrectionsInBatchesOfAnySize(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range seeds(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			x := open(t, dir)

@@ -153,7 +153,7 @@ func TestTermsDecideWhatIsCut(t *testing.T) {
 // A model of a release that cuts: in the end each report in the target lists exactly those of its objects that the target has,
 // whatever came in which order, and whatever the batches were.
 func TestRandomCutsAgreeWithTheModel(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range seeds(8) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			x := open(t, t.TempDir())
 			x.agreement("source", func(a *agreement.Agreement) {

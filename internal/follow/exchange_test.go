@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -33,6 +34,14 @@ var (
 	vendor = agreement.Party{Name: "vendor", Title: "Vendor", Identity: creator}
 	agency = agreement.Party{Name: "agency", Title: "Agency"}
 )
+
+// seeds returns how many random histories a test judges: half of all, unless it runs in make check.
+func seeds(all uint64) uint64 {
+	if os.Getenv("ACCORD_LONG") != "" {
+		return all
+	}
+	return all / 2
+}
 
 func open(t testing.TB, dir string) *exchange {
 	t.Helper()

@@ -222,7 +222,7 @@ func (d *duel) final(when string) {
 // Members that work against each other, and against a release, on both of its sides, while terms change, operators interfere,
 // retention deletes and the server stops in the middle: the release keeps its promises, and their objects stay theirs.
 func TestHostileMembersOnBothSidesOfARelease(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range seeds(8) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			d := &duel{r: rand.New(rand.NewPCG(seed, 14)), dir: filepath.Join(t.TempDir(), "data"), touched: map[stix.ID]bool{}, there: map[string]stix.ID{}}
 			d.exchange = open(t, d.dir)

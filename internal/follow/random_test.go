@@ -91,11 +91,7 @@ func nameless(r *agreement.Release) {
 
 // Without their authors the same versions go, whatever the order and wherever batches end.
 func TestHidingAuthorsChangesNamesAlone(t *testing.T) {
-	seeds := uint64(4)
-	if testing.Short() {
-		seeds = 1
-	}
-	for seed := range seeds {
+	for seed := range seeds(4) {
 		var want []string
 		for _, rule := range []func(*agreement.Release){func(*agreement.Release) {}, nameless} {
 			dir := filepath.Join(t.TempDir(), "data")
@@ -124,7 +120,7 @@ func TestHidingAuthorsChangesNamesAlone(t *testing.T) {
 }
 
 func TestWhereBatchesEndMakesNoDifference(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range seeds(6) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			x := random(t, dir)
