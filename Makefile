@@ -7,6 +7,10 @@ COUNT   ?= 1
 PACKAGES = ./...
 LDFLAGS  = -s -w
 
+# Everything is compiled as the program is, once. The race detector needs cgo.
+export CGO_ENABLED = 0
+export GOFLAGS    ?= -trimpath
+
 # Tools that are not part of the build. Change a version here, and nowhere else.
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 NFPM        = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
@@ -20,12 +24,12 @@ run: build
 
 # One static binary, bin/accord, and beside it the licences of what is in it. The same sources give the same bytes.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord ./cmd/accord
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord ./cmd/accord
 	$(GO) run ./internal/notices ./cmd/accord > bin/THIRD-PARTY-NOTICES.txt
 
 # The same program with Go's FIPS 140-3 module, in FIPS mode from its start.
 fips:
-	CGO_ENABLED=0 GOFIPS140=v1.0.0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord-fips ./cmd/accord
+	GOFIPS140=v1.0.0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/accord-fips ./cmd/accord
 
 # What is published, in release/: the program for each system, packages, images, the licences, a bill of materials (CycloneDX) and
 # checksums. Nothing is sent anywhere. doc/packages.md says how a release is signed.
@@ -35,7 +39,7 @@ release:
 	rm -rf release && mkdir -p release
 	@set -e; for target in $(RELEASES); do os=$${target%/*}; arch=$${target#*/}; end=; [ $$os != windows ] || end=.exe; \
 	  echo "release/accord-$$os-$$arch$$end"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o release/accord-$$os-$$arch$$end ./cmd/accord; done
+	  GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o release/accord-$$os-$$arch$$end ./cmd/accord; done
 	$(GO) run ./internal/notices ./cmd/accord > release/THIRD-PARTY-NOTICES.txt
 	$(MAKE) packages images
 	$(GO) run $(CYCLONEDX) app -json -licenses -std -main cmd/accord -output release/accord.cdx.json .
@@ -73,10 +77,10 @@ site: build
 packages-test:
 	ACCORD_PACKAGES=1 $(GO) test -count=1 -timeout 20m -v -run Package ./packaging
 
-# Everything that must pass, compiled as the program is: the tests that build it compile nothing again.
+# Everything that must pass.
 test:
-	CGO_ENABLED=0 $(GO) vet -trimpath $(PACKAGES)
-	CGO_ENABLED=0 $(GO) test -trimpath $(PACKAGES)
+	$(GO) vet $(PACKAGES)
+	$(GO) test $(PACKAGES)
 
 # What must hold before a release: formatting, vet, staticcheck, all tests (with the seeds of every fuzz target, and those that
 # link the program twice), the console in a browser, the race detector where most goroutines share data, 10,000 simulated clusters
