@@ -75,6 +75,15 @@ func BenchmarkAppend100(b *testing.B) {
 	}
 }
 
+func BenchmarkAppendOne(b *testing.B) {
+	col := filled(b, 10_000)
+	next := 10_000
+	for b.Loop() {
+		mustAppend(b, col, additions(b, kilobyte(next))...)
+		next++
+	}
+}
+
 func BenchmarkAppendOneByMany(b *testing.B) {
 	col := filled(b, 1_000)
 	var n = make(chan int)
