@@ -35,7 +35,7 @@ folder, through the server that has it open, if one has.`,
 	cmd.PersistentFlags().StringVar(data, "data", "", "the data folder `DIR`")
 	cmd.MarkPersistentFlagRequired("data")
 	cmd.AddCommand(newClusterInit(e, data), newClusterInvite(e, data), newClusterJoin(e, data), newClusterList(e, data),
-		newClusterLeave(e, data), newClusterRemove(e, data), newClusterRestart(e, data))
+		newClusterFollow(e, data), newClusterLeave(e, data), newClusterRemove(e, data), newClusterRestart(e, data))
 	return cmd
 }
 
@@ -88,7 +88,7 @@ others.`,
 }
 
 func newClusterInvite(e *env, data *string) *cobra.Command {
-	var name string
+	var name, follow string
 	var reader bool
 	cmd := &cobra.Command{
 		Use:   "invite --node NAME",
@@ -98,15 +98,26 @@ it can join and get everything, keys included: hand it over as you would a
 password.
 
 With --reader the node has all files and answers requests, and its disk does not
-count for the majority.`,
-		Example: `  accord cluster invite --node b --data /var/lib/accord`,
-		Args:    noArgs,
+count for the majority. It has the log from the node that leads, like every node
+that votes: about ten of them are sensible.
+
+With --follow it is a reader that has the log from the node that you name, over
+HTTPS, and costs no other node anything. That node may be any, also one that
+follows another: for a site behind a slow line, and for hundreds of readers.`,
+		Example: `  accord cluster invite --node b --data /var/lib/accord
+  accord cluster invite --node far --follow b --data /var/lib/accord`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := running(*data)
 			if err != nil {
 				return err
 			}
-			token, err := c.Invite(cmd.Context(), name, reader)
+			var token string
+			if follow != "" {
+				token, err = c.InviteFollower(cmd.Context(), name, follow)
+			} else {
+				token, err = c.Invite(cmd.Context(), name, reader)
+			}
 			if err != nil {
 				return err
 			}
@@ -116,6 +127,7 @@ count for the majority.`,
 	}
 	cmd.Flags().StringVar(&name, "node", "", "the `NAME` of the node that is to join")
 	cmd.Flags().BoolVar(&reader, "reader", false, "it does not vote")
+	cmd.Flags().StringVar(&follow, "follow", "", "it does not vote, and has the log from the node `NAME`, over HTTPS")
 	cmd.MarkFlagRequired("node")
 	return cmd
 }
@@ -184,7 +196,7 @@ func writeCluster(w io.Writer, s *cluster.Status) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NODE\tADDRESS\tROLE\tPLACE\tBEHIND\tCLOCK\tVERSION\tFORMAT\tSTATE")
 	for _, m := range s.Members {
-		role, state := m.Role, "well"
+		role, state := m.RoleText(), "well"
 		if m.Leads {
 			role += ", leads"
 		}

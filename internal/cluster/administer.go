@@ -59,23 +59,58 @@ func Left(dir string) bool {
 
 // Invite makes a token for a node that is to join.
 func (n *Node) Invite(ctx context.Context, name string, reader bool) (string, error) {
+	return n.invite(ctx, &Invite{Name: name, Reader: reader})
+}
+
+// invite makes a token for a node that is to join as an invitation says.
+func (n *Node) invite(ctx context.Context, inv *Invite) (string, error) {
 	if err := n.awaitWrites(ctx); err != nil {
 		return "", err
 	}
+	var addresses []string
+	if parent, ok := n.members.Load().Node(inv.Follows); ok && parent.ID != n.identity.Node && parent.Address != "" {
+		addresses = append(addresses, parent.Address) // the copy comes from there
+	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
-	inv := &Invite{ID: newNodeID(), Name: name, Reader: reader, Secret: hashSecret(secret), Until: n.config.Now().Add(inviteLifetime).UTC()}
-	if err := n.change(ctx, change{Invite: inv}); err != nil {
+	inv.ID, inv.Secret, inv.Until = newNodeID(), hashSecret(secret), n.config.Now().Add(inviteLifetime).UTC()
+	c := change{Invite: inv}
+	if inv.Follows != 0 {
+		c = change{Follower: inv}
+	}
+	if err := n.change(ctx, c); err != nil {
 		return "", err
 	}
 	t := &token{Authority: func() []byte { d := n.identity.authorityDigest(); return d[:] }(), Secret: secret}
-	t.Addresses = append(t.Addresses, n.config.Address)
-	for _, m := range n.members.Load().Nodes {
-		if m.ID != n.identity.Node && m.Address != "" {
-			t.Addresses = append(t.Addresses, m.Address)
-		}
+	t.Addresses = append(addresses, n.config.Address)
+	for _, m := range n.others() {
+		t.Addresses = append(t.Addresses, m.Address)
 	}
 	return t.String(), nil
+}
+
+// InviteFollower makes a token for a node that is to have the log from another one, over HTTPS.
+func (n *Node) InviteFollower(ctx context.Context, name, follow string) (string, error) {
+	parent, ok := n.members.Load().Named(follow)
+	if !ok {
+		return "", refused("there is no node %q in the cluster to be followed", follow)
+	}
+	return n.invite(ctx, &Invite{Name: name, Reader: true, Follows: parent.ID})
+}
+
+// Follow has this node, a follower, follow another one from now on, and believe it.
+func (n *Node) Follow(ctx context.Context, name string) error {
+	parent, ok := n.members.Load().Named(name)
+	switch {
+	case n.following == nil:
+		return refused("this node has the log from the node that leads: only one that was invited with --follow follows another")
+	case !ok:
+		return refused("there is no node %q in the cluster", name)
+	}
+	if err := n.change(ctx, change{Follow: &follows{n.identity.Node, parent.ID}}); err != nil {
+		return err
+	}
+	return n.following.trust.believe(parent.ID)
 }
 
 // Remove removes another node for good.
@@ -133,10 +168,7 @@ func (n *Node) Leave(ctx context.Context) error {
 		return refused("this is the last node: stop the server, then accord cluster leave makes the folder one of a single server again")
 	}
 	failed := errors.New("no other node answers")
-	for _, m := range members.Nodes {
-		if m.ID == n.identity.Node || m.Address == "" {
-			continue
-		}
+	for _, m := range n.others() {
 		if err := n.post(ctx, m, "/remove", nil); err != nil {
 			failed = fmt.Errorf("%s: %w", m.Name, err)
 			var not *RefusedError
@@ -204,11 +236,9 @@ func (n *Node) tell(ctx context.Context, me Member) error {
 		return n.change(ctx, change{Tell: &me})
 	}
 	failed := ErrNoLeader
-	for _, m := range n.members.Load().Nodes {
-		if m.ID != n.identity.Node && m.Address != "" {
-			if failed = n.post(ctx, m, "/tell", &me); failed == nil {
-				return nil
-			}
+	for _, m := range n.others() {
+		if failed = n.post(ctx, m, "/tell", &me); failed == nil {
+			return nil
 		}
 	}
 	return failed

@@ -142,7 +142,7 @@ func ListStopped(dir string, now func() time.Time) (*Status, error) {
 	defer log.Close()
 	s := &Status{Cluster: id.Cluster.String(), Node: id.Name, Applied: log.Applied(), LogBytes: log.Bytes()}
 	for _, one := range m.Nodes {
-		w := MemberStatus{Name: one.Name, Address: one.Address, Role: one.Role(), Version: one.Version, Wrong: "unknown: no server runs on this folder"}
+		w := MemberStatus{Name: one.Name, Address: one.Address, Role: one.Role(), Follows: m.nameOf(one.Follows), Version: one.Version, Wrong: "unknown: no server runs on this folder"}
 		s.Members = append(s.Members, w)
 	}
 	return s, nil

@@ -71,12 +71,21 @@ func (n *Node) AskAll(ctx context.Context, topic string, question []byte) (answe
 	return answers, silent
 }
 
-func (n *Node) askOne(ctx context.Context, m Member, topic string, question []byte) ([]byte, error) {
+// mayAsk reports whether a member was heard lately, or could not be: a follower hears few others.
+func (n *Node) mayAsk(m Member) bool {
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.config.Now()
+	if m.Follows != 0 {
+		r, ok := n.reports[m.ID]
+		return n.following != nil || ok && now.Sub(r.at) < reportHeard
+	}
 	p := n.peers[m.ID]
-	heard := p != nil && n.config.Now().Sub(p.at) < 4*beatTime
-	n.mu.Unlock()
-	if !heard {
+	return n.following != nil || p != nil && now.Sub(p.at) < 4*beatTime
+}
+
+func (n *Node) askOne(ctx context.Context, m Member, topic string, question []byte) ([]byte, error) {
+	if !n.mayAsk(m) {
 		return nil, fmt.Errorf("the node %s is not heard", m.Name)
 	}
 	u := url.URL{Scheme: "https", Host: m.Address, Path: "/ask/" + topic}

@@ -12,6 +12,7 @@ const beatTime = 500 * time.Millisecond
 type Beat struct {
 	Version   string    `json:"version"`       // of the program
 	Format    int       `json:"format"`        // the newest format of messages that it reads
+	Entries   int       `json:"entries"`       // the newest format of entries of the log that it reads: see entriesFormat
 	Applied   uint64    `json:"applied"`       // how far its files are
 	Committed uint64    `json:"committed"`     // how far it knows that the log is committed
 	Ends      time.Time `json:"ends,omitzero"` // of its certificate
@@ -21,6 +22,9 @@ type Beat struct {
 	// has said that it has older ones.
 	MembersPlace uint64   `json:"members_place"`
 	Members      *Members `json:"members,omitempty"`
+
+	// Followers are how those are that have the log from the sender. Not every beat has them.
+	Followers []Report `json:"followers,omitempty"`
 
 	// Sent is the sender's clock, in nanoseconds. Echo is the Sent of the last beat that the receiver sent it, which it got
 	// Held before it sent this one; 0: none yet.
@@ -39,6 +43,7 @@ type peer struct {
 	difference time.Duration
 	quickest   time.Duration
 	measured   bool
+	toMost     time.Duration // how far the other clock is ahead of those of most voters, as it says; of the node that a follower has the log from
 }
 
 // clockForget is how fast an old measurement counts less: by so much for each beat.

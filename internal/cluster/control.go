@@ -28,6 +28,7 @@ const controlTime = time.Minute
 type asked struct {
 	Name   string `json:"name,omitempty"`
 	Reader bool   `json:"reader,omitempty"`
+	Follow string `json:"follow,omitempty"`
 }
 
 type answered struct {
@@ -71,11 +72,16 @@ func (n *Node) serveControl() error {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(n.Status()) })
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(n.AskStatus(r.Context())) })
 	mux.HandleFunc("POST /invite", act(func(ctx context.Context, q asked) (a answered, err error) {
-		a.Token, err = n.Invite(ctx, q.Name, q.Reader)
+		if q.Follow != "" {
+			a.Token, err = n.InviteFollower(ctx, q.Name, q.Follow)
+		} else {
+			a.Token, err = n.Invite(ctx, q.Name, q.Reader)
+		}
 		return a, err
 	}))
+	mux.HandleFunc("POST /follow", act(func(ctx context.Context, q asked) (answered, error) { return answered{}, n.Follow(ctx, q.Name) }))
 	mux.HandleFunc("POST /remove", act(func(ctx context.Context, q asked) (answered, error) { return answered{}, n.Remove(ctx, q.Name) }))
 	mux.HandleFunc("POST /leave", act(func(ctx context.Context, _ asked) (answered, error) { return answered{}, n.Leave(ctx) }))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: handshakeTime}
@@ -155,8 +161,20 @@ func (c *Control) Status(ctx context.Context) (*Status, error) {
 // Invite makes a token for a node that is to join.
 func (c *Control) Invite(ctx context.Context, name string, reader bool) (string, error) {
 	var a answered
-	err := c.ask(ctx, http.MethodPost, "/invite", asked{name, reader}, &a)
+	err := c.ask(ctx, http.MethodPost, "/invite", asked{Name: name, Reader: reader}, &a)
 	return a.Token, err
+}
+
+// InviteFollower makes a token for a node that is to have the log from another one, over HTTPS.
+func (c *Control) InviteFollower(ctx context.Context, name, follow string) (string, error) {
+	var a answered
+	err := c.ask(ctx, http.MethodPost, "/invite", asked{Name: name, Follow: follow}, &a)
+	return a.Token, err
+}
+
+// Follow has the node, a follower, follow another one.
+func (c *Control) Follow(ctx context.Context, name string) error {
+	return c.ask(ctx, http.MethodPost, "/follow", asked{Name: name}, &answered{})
 }
 
 // Remove removes another node for good.

@@ -143,7 +143,7 @@ func (c *core) promotable() (id uint64, ok bool) {
 	now := c.out.now()
 	c.raw.WithProgress(func(one uint64, _ raft.ProgressType, pr tracker.Progress) {
 		m, known := c.members.Node(one)
-		if !ok && known && !m.Voter && !m.Reader && pr.RecentActive && pr.Match >= c.commits[0] && now.Sub(c.promoted[one]) > proposalAgain {
+		if !ok && known && !m.Voter && !m.Reader && m.Follows == 0 && pr.RecentActive && pr.Match >= c.commits[0] && now.Sub(c.promoted[one]) > proposalAgain {
 			id, ok = one, true
 		}
 	})

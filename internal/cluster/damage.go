@@ -95,10 +95,7 @@ func (n *Node) sources(ctx context.Context, about uuid.UUID) ([]Member, error) {
 	}
 	var all []source
 	m := n.members.Load()
-	for _, one := range m.Nodes {
-		if one.ID == n.identity.Node || one.Address == "" {
-			continue
-		}
+	for _, one := range n.fileSources() {
 		if a, err := n.askHead(ctx, one, about, 0); err == nil {
 			all = append(all, source{one, a.Entries})
 		}
@@ -124,6 +121,12 @@ func (n *Node) sources(ctx context.Context, about uuid.UUID) ([]Member, error) {
 		if most == "" || votes[a.Root] > votes[most] {
 			most = a.Root
 		}
+	}
+	if n.following != nil && len(votes) > 0 { // one that is not believed, or few that were reached, must not decide
+		if most, _ = decide(votes, m.Voters()); most == "" {
+			return nil, errContradict
+		}
+		return by[most], nil
 	}
 	if len(by) > 1 && votes[most] <= m.Voters()/2 {
 		return nil, errContradict

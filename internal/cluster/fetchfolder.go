@@ -28,7 +28,8 @@ const (
 type fetchedFiles struct {
 	position
 	From  string   `json:"from"`
-	Files []string `json:"files"` // names below the data folder
+	Anew  bool     `json:"anew,omitempty"` // what the node has is wrong: they take its place also if they are older
+	Files []string `json:"files"`          // names below the data folder
 }
 
 // serveFolder serves a backup of the data folder to another member, and where its log is to begin.
@@ -75,10 +76,11 @@ func (n *Node) fetchFolder() {
 
 func (n *Node) fetchFromAny(ctx context.Context) (from string, err error) {
 	failed := errors.New("there is no other node")
-	for _, m := range n.members.Load().Nodes {
-		if m.ID == n.identity.Node || m.Address == "" {
-			continue
-		}
+	list := n.others()
+	if n.following != nil {
+		list = n.following.source.candidates()
+	}
+	for _, m := range list {
 		if err := n.fetchFrom(ctx, m); err != nil {
 			failed = fmt.Errorf("from %s: %w", m.Name, err)
 			continue
@@ -94,7 +96,7 @@ func (n *Node) fetchFrom(ctx context.Context, m Member) error {
 		return err
 	}
 	defer body.Close()
-	done := fetchedFiles{From: m.Name}
+	done := fetchedFiles{From: m.Name, Anew: n.following != nil && n.now.Load().lostAt == 0}
 	backup, err := readFolder(body, &done.position)
 	if err != nil {
 		return err
@@ -132,7 +134,7 @@ func useFetched(dir string, id *Identity, now func() time.Time) error {
 	if err == nil {
 		err = json.Unmarshal(text, &done)
 	}
-	if err == nil {
+	if err == nil && !done.Anew {
 		var has uint64
 		if has, err = appliedIn(dir, id, now); err == nil && has > done.Place { // none of them was used, or the log would begin behind them
 			return errors.Join(os.Remove(document), removeUnfinished(dir))
@@ -145,7 +147,7 @@ func useFetched(dir string, id *Identity, now func() time.Time) error {
 		err = store.KeepRetiredKey(dir, done.Retired)
 	}
 	if err == nil {
-		err = raftlog.Replace(LogPath(dir), raftlog.Beginning{Identity: id.logIdentity(), Index: done.Place, Term: done.Term, Members: done.Members}, now)
+		err = done.beginLog(dir, id, now)
 	}
 	if err == nil {
 		err = errors.Join(os.Remove(document), syncFolder(filepath.Join(dir, folderName)))
@@ -154,6 +156,18 @@ func useFetched(dir string, id *Identity, now func() time.Time) error {
 		return fmt.Errorf("use the files that were fetched from %s: %w", done.From, err)
 	}
 	return os.RemoveAll(folder)
+}
+
+// beginLog begins the log behind the files.
+func (done *fetchedFiles) beginLog(dir string, id *Identity, now func() time.Time) error {
+	b := raftlog.Beginning{Identity: id.logIdentity(), Index: done.Place, Term: done.Term, Members: done.Members}
+	if !done.Anew {
+		return raftlog.Replace(LogPath(dir), b, now)
+	}
+	if err := os.Remove(LogPath(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a follower, which votes for nothing
+		return err
+	}
+	return raftlog.Create(LogPath(dir), b)
 }
 
 // appliedIn returns up to where the files of a folder have everything.

@@ -31,6 +31,7 @@ type folders struct {
 	stores  []*store.Store // nil: the node is stopped
 	nodes   []*Node
 	about   uuid.UUID
+	stale   time.Duration // --max-staleness
 
 	mu   sync.Mutex
 	said []string // guarded by mu; warnings
@@ -39,7 +40,7 @@ type folders struct {
 // newFolders makes a cluster of n nodes with one agreement, by init, invite and join.
 func newFolders(t *testing.T, n int) *folders {
 	t.Helper()
-	c := &folders{t: t, about: uuid.New()}
+	c := &folders{t: t, about: uuid.New(), stale: 15 * time.Second}
 	c.place("n0")
 	t.Cleanup(func() {
 		for i := range c.nodes {
@@ -95,7 +96,7 @@ func (c *folders) join(name string) {
 
 func (c *folders) start(i int) {
 	c.t.Helper()
-	n, err := Open(Config{Dir: c.dirs[i], Address: c.address[i], Version: "test", Format: 1, MaxStaleness: 15 * time.Second, MaxClockDifference: time.Second,
+	n, err := Open(Config{Dir: c.dirs[i], Address: c.address[i], Version: "test", Format: 1, MaxStaleness: c.stale, MaxClockDifference: time.Second,
 		Keep: raftlog.Keep{For: time.Hour, Bytes: 1 << 30}, tick: 20 * time.Millisecond, Now: time.Now, Warn: func(text string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()

@@ -37,10 +37,7 @@ func (n *Node) gone() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), linkTimeout)
 	defer cancel()
 	own := n.members.Load()
-	for _, m := range own.Nodes {
-		if m.ID == n.identity.Node || m.Address == "" {
-			continue
-		}
+	for _, m := range n.others() {
 		a, err := n.askMember(ctx, m.Address)
 		if err == nil && a.Place > own.Place {
 			return !a.Member

@@ -108,6 +108,10 @@ func (n *Node) judgeOne(ctx context.Context, s suspicion) {
 	if err != nil || s.root != nil && bytes.Equal(own, s.root) {
 		return // it does not have the file, or it is the same
 	}
+	if n.following != nil {
+		n.judgeFollower(ctx, s, own)
+		return
+	}
 	votes, asked := n.askHeads(ctx, s.about, s.entries, own)
 	most, voters := "", n.members.Load().Voters()
 	for root, count := range votes {

@@ -29,6 +29,9 @@ type Identity struct {
 	Name    string    `json:"name"`
 	Secret  []byte    `json:"secret"` // of the cluster
 
+	// Follower says that the node has the log from another one, over HTTPS, and is none of Raft's.
+	Follower bool `json:"follower,omitempty"`
+
 	// Joining is the secret of the token, until the node is admitted.
 	Joining []byte   `json:"joining,omitempty"`
 	Peers   []string `json:"peers,omitempty"` // whom to ask then

@@ -35,6 +35,7 @@ type joinRequest struct {
 	Key     []byte `json:"key"` // public, PKIX
 	Version string `json:"version"`
 	Format  int    `json:"format"`
+	Entries int    `json:"entries"` // the newest format of entries of the log that it reads: see entriesFormat
 }
 
 type admitRequest struct {
@@ -52,6 +53,7 @@ type joinAnswer struct {
 	Authority    []byte    `json:"authority"`
 	AuthorityKey []byte    `json:"authority_key"`
 	Certificate  []byte    `json:"certificate"`
+	Follower     bool      `json:"follower,omitempty"`
 	position
 }
 
@@ -128,10 +130,17 @@ func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (*joinAnswer, err
 	if q.Format < n.config.Format {
 		return nil, refused("Accord %s does not read what this cluster's log has (format %d, it reads %d): join with %s or newer", q.Version, n.config.Format, q.Format, n.config.Version)
 	}
-	if _, err := n.Committed(ctx); err != nil { // what this node knows of tokens may be old
+	place, err := n.Committed(ctx)
+	if err == nil {
+		err = n.awaitHanded(ctx, place) // what this node knows of tokens may be old
+	}
+	if err != nil {
 		return nil, err
 	}
 	m := n.members.Load()
+	if q.Entries < entriesFormat && m.followers() {
+		return nil, refused("Accord %s does not know nodes that follow others, which this cluster has: join with %s or newer", q.Version, n.config.Version)
+	}
 	i := slices.IndexFunc(m.Invites, func(i Invite) bool { return bytes.Equal(i.Secret, hashSecret(q.Secret)) })
 	if i < 0 || !m.Invites[i].Until.After(n.config.Now()) {
 		_, err := m.clone().admit(&change{At: n.config.Now(), Admit: &admission{Secret: hashSecret(q.Secret)}})
@@ -157,7 +166,7 @@ func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (*joinAnswer, err
 	return &joinAnswer{
 		Cluster: id.Cluster, Node: inv.ID, Name: inv.Name, Secret: id.Secret,
 		Authority: id.authority.Raw, AuthorityKey: authorityKey, Certificate: certificate.Raw,
-		position: at,
+		Follower: inv.Follows != 0, position: at,
 	}, nil
 }
 
@@ -261,7 +270,7 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 	if entries, err := os.ReadDir(j.Dir); err == nil && len(entries) > 0 {
 		return nil, refused("the folder %s is not empty: a node joins into an empty one", j.Dir)
 	}
-	err = j.each(ctx, t, "/join", joinRequest{t.Secret, public, j.Version, j.Format}, func(answer *http.Response) error {
+	err = j.each(ctx, t, "/join", joinRequest{t.Secret, public, j.Version, j.Format, entriesFormat}, func(answer *http.Response) error {
 		var a joinAnswer
 		body, err := readFolder(answer.Body, &a)
 		if err != nil {
@@ -287,7 +296,7 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 
 // identity is who the node is by an answer.
 func (a *joinAnswer) identity(key *ecdsa.PrivateKey, t *token) (*Identity, error) {
-	id := &Identity{Cluster: a.Cluster, Node: a.Node, Name: a.Name, Secret: a.Secret, Joining: t.Secret, key: key}
+	id := &Identity{Cluster: a.Cluster, Node: a.Node, Name: a.Name, Secret: a.Secret, Follower: a.Follower, Joining: t.Secret, key: key}
 	var err error
 	if id.authority, err = x509.ParseCertificate(a.Authority); err == nil {
 		id.certificate, err = x509.ParseCertificate(a.Certificate)

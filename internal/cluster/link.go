@@ -162,7 +162,7 @@ func (ls *links) follow(m *Members) {
 		}
 	}
 	for _, one := range m.Nodes {
-		if _, there := ls.to[one.ID]; there || one.ID == ls.own || one.Address == "" {
+		if _, there := ls.to[one.ID]; there || one.ID == ls.own || one.Address == "" || one.Follows != 0 {
 			continue
 		}
 		ls.to[one.ID] = linkPair{ls.begin(one), ls.begin(one)}

@@ -28,6 +28,7 @@ type Member struct {
 	Address string `json:"address"`           // HOST:PORT where other nodes find it
 	Voter   bool   `json:"voter,omitempty"`   // its disk counts for the majority
 	Reader  bool   `json:"reader,omitempty"`  // it is never to vote
+	Follows uint64 `json:"follows,omitempty"` // the node from which it has the log, over HTTPS; 0: it is one of Raft's
 	Version string `json:"version,omitempty"` // of the program
 	Key     []byte `json:"key"`               // SHA-256 of its public key: no other certificate is its own
 }
@@ -37,6 +38,8 @@ func (m Member) Role() string {
 	switch {
 	case m.Voter:
 		return "voter"
+	case m.Follows != 0:
+		return "follower"
 	case m.Reader:
 		return "reader"
 	}
@@ -45,11 +48,12 @@ func (m Member) Role() string {
 
 // Invite allows one node to join.
 type Invite struct {
-	ID     uint64    `json:"id"`
-	Name   string    `json:"name"`
-	Reader bool      `json:"reader,omitempty"`
-	Secret []byte    `json:"secret"` // its SHA-256
-	Until  time.Time `json:"until"`
+	ID      uint64    `json:"id"`
+	Name    string    `json:"name"`
+	Reader  bool      `json:"reader,omitempty"`
+	Follows uint64    `json:"follows,omitempty"` // as a member's
+	Secret  []byte    `json:"secret"`            // its SHA-256
+	Until   time.Time `json:"until"`
 }
 
 // inviteLifetime is how long a token is valid.
@@ -64,6 +68,10 @@ type change struct {
 	Promote uint64     `json:"promote,omitempty"`
 	Remove  uint64     `json:"remove,omitempty"`
 	Tell    *Member    `json:"tell,omitempty"` // a member's address and version
+
+	// Older programs know neither of these, and stop: they would take a follower for a node of Raft's.
+	Follower *Invite  `json:"follower,omitempty"` // as Invite, of a node that is to follow another
+	Follow   *follows `json:"follow,omitempty"`
 }
 
 // admission is a node that joins by its invite.
@@ -155,7 +163,7 @@ func (m *Members) confState() *pb.ConfState {
 	for _, n := range m.Nodes {
 		if n.Voter {
 			c.Voters = append(c.Voters, n.ID)
-		} else {
+		} else if n.Follows == 0 {
 			c.Learners = append(c.Learners, n.ID)
 		}
 	}
@@ -184,6 +192,10 @@ func (m *Members) apply(place uint64, c *change) (raft *pb.ConfChangeV2, err err
 		raft, err = m.remove(c.Remove)
 	case c.Tell != nil:
 		err = m.tell(c.Tell)
+	case c.Follower != nil:
+		err = m.inviteFollower(c.At, *c.Follower)
+	case c.Follow != nil:
+		err = m.follow(*c.Follow)
 	default:
 		err = errors.New("a change of members that this program does not know: it needs a newer version")
 	}
@@ -225,13 +237,16 @@ func (m *Members) admit(c *change) (*pb.ConfChangeV2, error) {
 		return nil, refused("the token ended at %s: make a new one with accord cluster invite", inv.Until.UTC().Format(time.RFC3339))
 	}
 	m.Invites = slices.Delete(m.Invites, i, i+1)
-	m.Nodes = append(m.Nodes, Member{ID: inv.ID, Name: inv.Name, Reader: inv.Reader, Address: c.Admit.Address, Version: c.Admit.Version, Key: c.Admit.Key})
+	m.Nodes = append(m.Nodes, Member{ID: inv.ID, Name: inv.Name, Reader: inv.Reader, Follows: inv.Follows, Address: c.Admit.Address, Version: c.Admit.Version, Key: c.Admit.Key})
+	if inv.Follows != 0 {
+		return nil, nil // Raft does not know of it
+	}
 	return single(pb.ConfChangeAddLearnerNode, inv.ID), nil
 }
 
 func (m *Members) promote(id uint64) (*pb.ConfChangeV2, error) {
 	for i := range m.Nodes {
-		if n := &m.Nodes[i]; n.ID == id && !n.Voter && !n.Reader {
+		if n := &m.Nodes[i]; n.ID == id && !n.Voter && !n.Reader && n.Follows == 0 {
 			n.Voter = true
 			return single(pb.ConfChangeAddNode, id), nil
 		}
@@ -249,6 +264,9 @@ func (m *Members) remove(id uint64) (*pb.ConfChangeV2, error) {
 	}
 	m.Nodes = slices.DeleteFunc(m.Nodes, func(n Member) bool { return n.ID == id })
 	m.Removed = append(m.Removed, n.Name)
+	if n.Follows != 0 {
+		return nil, nil
+	}
 	return single(pb.ConfChangeRemoveNode, id), nil
 }
 

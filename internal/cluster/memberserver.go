@@ -47,6 +47,12 @@ func newMemberServer(n *Node) *memberServer {
 	mux.HandleFunc("POST /remove", m.members(n.serveRemove))
 	mux.HandleFunc("POST /tell", m.members(n.serveTell))
 	mux.HandleFunc("POST /ask/{topic}", m.members(n.serveAsk))
+	for pattern, do := range map[string]http.HandlerFunc{
+		"GET " + logPath + "{$}": n.serveLog, "POST " + logPath + "{$}": n.servePass, "GET " + logPath + "committed": n.serveCommitted,
+		"GET " + logPath + "digest": n.serveDigest, "GET " + logPath + "status": n.serveStatus, "POST " + logPath + "followers": n.serveReports,
+	} {
+		mux.HandleFunc(pattern, m.members(do))
+	}
 	m.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: handshakeTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -187,7 +193,7 @@ func (n *Node) serveConn(c *tls.Conn) {
 	}
 	defer c.Close()
 	from, err := n.creds.peerOf(state)
-	if err != nil {
+	if err != nil || from.Follows != 0 || n.following != nil { // followers are none of Raft's
 		return
 	}
 	r := bufio.NewReaderSize(patient{c}, 64<<10)

@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/store"
-	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
 )
@@ -49,7 +48,7 @@ type Node struct {
 	links    *links
 
 	calls chan func() error // for the goroutine that has the core
-	core  *core             // of that goroutine
+	core  *core             // of that goroutine; nil in a follower
 	stop  chan struct{}     // closed by Close
 	ended sync.WaitGroup
 
@@ -57,14 +56,20 @@ type Node struct {
 	machine Machine
 	http    *memberServer
 
+	following *following    // nil: the node is one of Raft's
+	feed      *feed         // for followers of this node
+	passed    passed        // from them
+	digests   chan struct{} // slots for digests of the log
+
 	now   atomic.Pointer[view]
 	ready atomic.Bool // it has caught up since it was started
 
 	mu      sync.Mutex
-	closing bool             // guarded by mu
-	failed  error            // guarded by mu; why it has stopped by itself
-	peers   map[uint64]*peer // guarded by mu
-	leading chan struct{}    // guarded by mu; closed and replaced when another node leads
+	closing bool                   // guarded by mu
+	failed  error                  // guarded by mu; why it has stopped by itself
+	peers   map[uint64]*peer       // guarded by mu
+	reports map[uint64]heardReport // guarded by mu; of followers, by their ids
+	leading chan struct{}          // guarded by mu; closed and replaced when another node leads
 
 	unsettled map[uuid.UUID]bool      // guarded by mu; closed agreements of which no history is that of most nodes
 	damaged   map[uuid.UUID]time.Time // guarded by mu; until when it does not matter that the file of an agreement is damaged
@@ -85,6 +90,7 @@ type view struct {
 	committed uint64
 	contact   time.Time
 	behind    []sample // the oldest first
+	handed    uint64   // what followers may have
 	lost      error
 	lostAt    uint64
 }
@@ -128,6 +134,7 @@ func Open(config Config) (*Node, error) {
 	n := &Node{
 		config: config, identity: id, log: log, calls: make(chan func() error, 1024), stop: make(chan struct{}),
 		peers: map[uint64]*peer{}, unsettled: map[uuid.UUID]bool{}, damaged: map[uuid.UUID]time.Time{}, topics: map[string]func(context.Context, []byte) ([]byte, error){}, leading: make(chan struct{}),
+		feed: newFeed(), digests: make(chan struct{}, digestsAtOnce), reports: map[uint64]heardReport{},
 		checks: make(chan suspicion, 64), repairs: make(chan struct{}, 1), outrun: make(chan struct{}), fetched: make(chan struct{}),
 	}
 	text, err := log.Members()
@@ -152,25 +159,21 @@ func (n *Node) Start(machine Machine, l net.Listener) (err error) {
 	n.machine = machine
 	n.applier = newApplier(machine, n.log.Applied())
 	n.applier.stop, n.applier.failed = n.stop, n.fail
-	n.applier.marked = func(place uint64) { n.call(func() error { return n.core.applied(place) }) }
 	n.applier.rotate = func(r *rotation) error { return r.make(n.identity, machine) }
 	n.applier.noted, n.applier.closed = n.compare, func(uuid.UUID, error) { n.repair() }
-	n.core, err = newCore(n.identity.Node, n.log, outside{
-		now: n.config.Now, newID: uuid.New, send: n.links.send, apply: n.applier.hand,
-		joined: func(m *Members) {
-			n.members.Store(m)
-			n.links.follow(m)
-		},
-		warn: n.config.Warn,
-	})
+	work := []func(){n.run, n.beat}
+	if n.identity.Follower {
+		n.following, err = newFollowing(n)
+		if f := n.following; err == nil {
+			n.applier.marked = f.applied
+			work = []func(){f.handOut, f.fetch, f.report, f.crossCheck}
+		}
+	} else {
+		err = n.startCore()
+	}
 	if err != nil {
 		l.Close()
 		return errors.Join(err, n.log.Close())
-	}
-	n.applier.marks = newMarks(n.core.mark)
-	n.links.follow(n.members.Load())
-	if m := n.members.Load(); m.Voters() == 1 && m.Nodes[0].ID == n.identity.Node && len(m.Nodes) == 1 {
-		n.core.raw.Campaign()
 	}
 	if err := n.serveControl(); err != nil {
 		l.Close()
@@ -180,11 +183,33 @@ func (n *Node) Start(machine Machine, l net.Listener) (err error) {
 	n.http = newMemberServer(n)
 	n.applier.ended.Add(1)
 	go n.applier.run()
-	for _, do := range []func(){n.run, func() { n.accept(l) }, n.beat, n.catchUp, n.dropOld, n.note, n.scrub, n.judge, n.mend, n.lead, n.fetchFolder} {
+	for _, do := range append(work, func() { n.accept(l) }, n.catchUp, n.dropOld, n.note, n.scrub, n.judge, n.mend, n.lead, n.fetchFolder) {
 		n.ended.Go(do)
 	}
 	if len(machine.Closed()) > 0 {
 		n.repair()
+	}
+	return nil
+}
+
+// startCore makes a node one of Raft's.
+func (n *Node) startCore() (err error) {
+	n.applier.marked = func(place uint64) { n.call(func() error { return n.core.applied(place) }) }
+	n.core, err = newCore(n.identity.Node, n.log, outside{
+		now: n.config.Now, newID: uuid.New, send: n.links.send, apply: n.applier.hand,
+		joined: func(m *Members) {
+			n.members.Store(m)
+			n.links.follow(m)
+		},
+		warn: n.config.Warn,
+	})
+	if err != nil {
+		return err
+	}
+	n.applier.marks = newMarks(n.core.mark)
+	n.links.follow(n.members.Load())
+	if m := n.members.Load(); m.Voters() == 1 && m.Nodes[0].ID == n.identity.Node && len(m.Nodes) == 1 {
+		n.core.raw.Campaign()
 	}
 	return nil
 }
@@ -204,7 +229,11 @@ func (n *Node) Close() error {
 	if n.applier != nil {
 		n.applier.ended.Wait()
 	}
-	return n.log.Close()
+	var flushed error
+	if n.following != nil && n.Failed() == nil {
+		flushed = n.following.flush()
+	}
+	return errors.Join(flushed, n.log.Close())
 }
 
 // fail ends the node's part in the cluster: it neither votes nor writes any more.
@@ -234,6 +263,13 @@ func (n *Node) call(do func() error) bool {
 		return true
 	case <-n.stop:
 		return false
+	}
+}
+
+// callCore is call in a node of Raft's; a follower has no core.
+func (n *Node) callCore(do func() error) {
+	if n.following == nil {
+		n.call(do)
 	}
 }
 
@@ -298,7 +334,7 @@ func (n *Node) runCore() (err error) {
 		for len(samples) > 0 && samples[0].place <= n.core.mark || len(samples) > 6000 {
 			samples = samples[1:]
 		}
-		n.publish(&view{n.core.leader, n.core.term, n.core.committed(), n.core.contact(), samples, n.core.lost, n.core.lostAt})
+		n.publish(&view{n.core.leader, n.core.term, n.core.committed(), n.core.contact(), samples, n.core.handed, n.core.lost, n.core.lostAt})
 	}
 }
 
@@ -330,6 +366,9 @@ func (n *Node) publish(v *view) {
 	if before.lost == nil && v.lost != nil {
 		close(n.outrun)
 	}
+	if v.handed > before.handed || v.lost != nil {
+		n.feed.moved()
+	}
 }
 
 // unreachable is called when something for a node was dropped.
@@ -349,15 +388,15 @@ func (n *Node) Propose(ctx context.Context, about, group uuid.UUID, message []by
 		n.counts.refused.Add(1)
 		return fmt.Errorf("%w: %w", store.ErrNotProposed, err)
 	}
-	err := n.propose(ctx, group, func(done func(error)) error {
-		return n.core.propose(group, pb.EntryNormal, encodeMessage(about, group, message), done)
-	})
+	err := n.proposeEntry(ctx, group, encodeMessage(about, group, message))
 	switch {
 	case err == nil:
 		n.counts.committed.Add(1)
 	case errors.Is(err, ErrNoLeader), errors.Is(err, ErrBusy), errors.Is(err, errStopped):
 		n.counts.refused.Add(1)
 		return fmt.Errorf("%w: %w", store.ErrNotProposed, err)
+	case errors.Is(err, store.ErrNotProposed): // by the node that this one follows
+		n.counts.refused.Add(1)
 	default:
 		n.counts.unknown.Add(1)
 	}
@@ -384,11 +423,20 @@ func (n *Node) propose(ctx context.Context, id uuid.UUID, do func(done func(erro
 // change proposes a change of the members and waits for the outcome.
 func (n *Node) change(ctx context.Context, c change) error {
 	c.ID, c.At = uuid.New(), n.config.Now().UTC()
+	if n.following != nil {
+		return n.following.change(ctx, &c)
+	}
+	if err := n.mayInvite(&c); err != nil {
+		return err
+	}
 	return n.propose(ctx, c.ID, func(done func(error)) error { return n.core.proposeChange(&c, done) })
 }
 
 // Committed asks how far the log is: whatever any node has acknowledged before the call is at that place or before it.
 func (n *Node) Committed(ctx context.Context) (uint64, error) {
+	if n.following != nil {
+		return n.following.committed(ctx, 0)
+	}
 	type answer struct {
 		place uint64
 		err   error

@@ -54,7 +54,7 @@ func (n *Node) Writable() error {
 	}
 	v, now := n.now.Load(), n.config.Now()
 	switch difference := n.ClockDifference(); {
-	case v.leader == 0 || now.Sub(v.contact) > writeContact:
+	case v.leader == 0 || now.Sub(v.contact) > n.writeContact():
 		return notReady(time.Second, "this node is not in contact with a majority of the cluster")
 	case n.Behind() > writeBehind:
 		return notReady(time.Second, "this node is behind the cluster")
@@ -117,6 +117,9 @@ func (n *Node) Behind() time.Duration {
 func (n *Node) ClockDifference() time.Duration {
 	var all []time.Duration
 	now, m := n.config.Now(), n.members.Load()
+	if n.following != nil {
+		return n.following.clockDifference()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for id, p := range n.peers {

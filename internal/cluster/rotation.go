@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	pb "go.etcd.io/raft/v3/raftpb"
 
 	"github.com/accord-taxii/accord/store"
 )
@@ -74,8 +73,7 @@ func (n *Node) RotateKey(ctx context.Context, planned store.KeySuccession) error
 	}
 	id := uuid.New()
 	data := append(append([]byte{kindKeys}, id[:]...), text...)
-	err = n.propose(ctx, id, func(done func(error)) error { return n.core.propose(id, pb.EntryNormal, data, done) })
-	if err != nil {
+	if err = n.proposeEntry(ctx, id, data); err != nil {
 		return err
 	}
 	place, err := n.Committed(ctx)

@@ -26,6 +26,8 @@ type MemberStatus struct {
 	Name    string        `json:"name"`
 	Address string        `json:"address"`
 	Role    string        `json:"role"`
+	Follows string        `json:"follows,omitempty"` // the node from which it is to have the log; "": it is none that follows another
+	From    string        `json:"from,omitempty"`    // the node from which it has it
 	Leads   bool          `json:"leads,omitempty"`
 	Heard   bool          `json:"heard"`  // lately
 	Place   uint64        `json:"place"`  // up to which its files have everything
@@ -59,7 +61,7 @@ func (n *Node) Status() *Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, one := range m.Nodes {
-		w := MemberStatus{Name: one.Name, Address: one.Address, Role: one.Role(), Leads: one.ID == v.leader, Version: one.Version, Format: n.config.Format}
+		w := MemberStatus{Name: one.Name, Address: one.Address, Role: one.Role(), Follows: m.nameOf(one.Follows), Leads: one.ID == v.leader, Version: one.Version, Format: n.config.Format}
 		if w.Leads {
 			s.Leader = one.Name
 		}
@@ -67,6 +69,9 @@ func (n *Node) Status() *Status {
 			w.Heard, w.Place, w.Closed = true, s.Applied, len(s.Closed)
 			w.Clock, w.Wrong = s.Clock, s.Writes
 			w.Last, w.Ends = now, n.creds.own.Load().Leaf.NotAfter
+			n.ownSource(&w)
+		} else if r, ok := n.reports[one.ID]; ok {
+			w.ofFollower(r, m, now)
 		} else if p := n.peers[one.ID]; p != nil {
 			w.Heard, w.Place, w.Closed = now.Sub(p.at) < 4*beatTime, p.beat.Applied, p.beat.Closed
 			w.Clock, w.Version, w.Format = p.difference, p.beat.Version, p.beat.Format

@@ -16,10 +16,16 @@ const (
 
 // beat tells the other nodes how this one is, until it stops.
 func (n *Node) beat() {
-	for n.pause(beatTime) {
+	for i := 0; n.pause(beatTime); i++ {
 		now, v, m := n.config.Now(), n.now.Load(), n.members.Load()
+		var followers []Report
+		if i%2 == 0 {
+			n.mu.Lock()
+			followers = n.directReports(now)
+			n.mu.Unlock()
+		}
 		for _, to := range n.links.all() {
-			b := &Beat{Version: n.config.Version, Format: n.config.Format, Applied: n.applier.mark(), Committed: v.committed,
+			b := &Beat{Version: n.config.Version, Format: n.config.Format, Entries: entriesFormat, Followers: followers, Applied: n.applier.mark(), Committed: v.committed,
 				Closed: n.applier.closedCount(), Ends: n.creds.own.Load().Leaf.NotAfter, Sent: now.UnixNano(), MembersPlace: m.Place}
 			n.mu.Lock()
 			if p := n.peers[to]; p != nil {
@@ -44,6 +50,7 @@ func (n *Node) heardBeat(from uint64, b *Beat) {
 	}
 	p.heard(*b, n.config.Now())
 	n.mu.Unlock()
+	n.hearReports(b.Followers, false)
 	n.call(func() error {
 		n.core.leaderTold(from, b.Committed)
 		if b.Members != nil {
@@ -57,7 +64,7 @@ func (n *Node) heardBeat(from uint64, b *Beat) {
 func (n *Node) lead() {
 	var told, asked time.Time
 	for n.pause(promoteTime) {
-		n.call(func() error {
+		n.callCore(func() error {
 			if id, ok := n.core.promotable(); ok {
 				c := &change{ID: n.core.out.newID(), At: n.config.Now().UTC(), Promote: id}
 				return n.core.proposeChange(c, func(error) {})
@@ -103,7 +110,11 @@ func (n *Node) dropOld() {
 }
 
 func (n *Node) dropNow(ctx context.Context, keep raftlog.Keep) error {
-	if !n.call(func() error { return n.core.flush() }) {
+	if n.following != nil {
+		if err := n.following.flush(); err != nil {
+			return err
+		}
+	} else if !n.call(func() error { return n.core.flush() }) {
 		return nil
 	}
 	any := false

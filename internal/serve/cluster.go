@@ -188,10 +188,10 @@ func (s *srv) clusterServers() func(context.Context) console.Servers {
 		return nil
 	}
 	return func(ctx context.Context) console.Servers {
-		st := s.node.Status()
+		st := s.node.AskStatus(ctx)
 		v := console.Servers{Cluster: st.Cluster, Node: st.Node, Leader: st.Leader, Committed: st.Committed, Applied: st.Applied, Writes: st.Writes, Log: uint64(st.LogBytes)}
 		for _, m := range st.Members {
-			v.Nodes = append(v.Nodes, console.ServerNode{Name: m.Name, Address: m.Address, Role: m.Role, Leads: m.Leads, Place: m.Place, Behind: m.Behind,
+			v.Nodes = append(v.Nodes, console.ServerNode{Name: m.Name, Address: m.Address, Role: m.RoleText(), Leads: m.Leads, Place: m.Place, Behind: m.Behind,
 				Heard: m.Last, Clock: m.Clock, Version: m.Version, Certificate: m.Ends, Wrong: m.Wrong})
 		}
 		heads, silent := s.node.Heads(ctx)
@@ -255,7 +255,7 @@ func (m clusterMetrics) Collect(metrics chan<- prometheus.Metric) {
 	gauge(clusterClockDesc, st.Clock.Seconds())
 	gauge(clusterClosedDesc, float64(len(st.Closed)))
 	gauge(clusterLogDesc, float64(st.LogBytes))
-	roles := map[string]int{"voter": 0, "reader": 0, "joining": 0}
+	roles := map[string]int{"voter": 0, "reader": 0, "follower": 0, "joining": 0}
 	for _, one := range st.Members {
 		roles[one.Role]++
 	}

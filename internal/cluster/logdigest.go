@@ -1,0 +1,180 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"go.etcd.io/raft/v3"
+
+	"github.com/accord-taxii/accord/internal/cluster/raftlog"
+)
+
+// A follower compares the entries that it was given with those that voters have, by digests of parts of the log.
+
+const (
+	digestBytes   = 32 << 20 // of entries in one digest
+	digestsAtOnce = 2        // that a node makes
+)
+
+// digestAnswer is the digest of a part of the log.
+type digestAnswer struct {
+	Until  uint64 `json:"until"` // the last entry of it
+	Digest string `json:"digest,omitempty"`
+	Begins uint64 `json:"begins,omitempty"` // instead: where the log begins, which is later than the part
+}
+
+// digestLog returns the SHA-256 of what the log has behind a place, up to another one, or so many bytes.
+func digestLog(log *raftlog.Log, after, until uint64, most int) (a digestAnswer, err error) {
+	a.Until = after
+	h := sha256.New()
+	for size := 0; a.Until < until && size < most; {
+		entries, err := log.Entries(a.Until+1, until+1, maxMessage)
+		if errors.Is(err, raft.ErrCompacted) {
+			first, err := log.FirstIndex()
+			return digestAnswer{Begins: max(first, after+2)}, err
+		} else if err != nil {
+			return digestAnswer{}, err
+		}
+		for _, e := range entries {
+			var head []byte
+			for _, n := range []uint64{e.GetIndex(), e.GetTerm(), uint64(e.GetType()), uint64(len(e.GetData()))} {
+				head = binary.BigEndian.AppendUint64(head, n)
+			}
+			h.Write(head)
+			h.Write(e.GetData())
+			size += len(e.GetData())
+			if a.Until = e.GetIndex(); size >= most {
+				break
+			}
+		}
+	}
+	a.Digest = hex.EncodeToString(h.Sum(nil))
+	return a, nil
+}
+
+// serveDigest serves the digest of a part of the log.
+func (n *Node) serveDigest(w http.ResponseWriter, r *http.Request) {
+	after, err := strconv.ParseUint(r.FormValue("after"), 10, 64)
+	var until uint64
+	if err == nil {
+		until, err = strconv.ParseUint(r.FormValue("until"), 10, 64)
+	}
+	if err != nil {
+		http.Error(w, "after and until are places in the log", http.StatusBadRequest)
+		return
+	}
+	if err := n.part(); err != nil {
+		later503(w, err)
+		return
+	}
+	select {
+	case n.digests <- struct{}{}:
+		defer func() { <-n.digests }()
+	case <-r.Context().Done():
+		return
+	}
+	until = min(until, n.now.Load().handed)
+	if until <= after {
+		http.Error(w, fmt.Sprintf("the log of this node has nothing behind %d", after), http.StatusConflict)
+		return
+	}
+	a, err := digestLog(n.log, after, until, digestBytes)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	json.NewEncoder(w).Encode(a)
+}
+
+func (s *source) digest(ctx context.Context, to Member, after, until uint64) (a digestAnswer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, headWait)
+	defer cancel()
+	q := url.Values{"after": {strconv.FormatUint(after, 10)}, "until": {strconv.FormatUint(until, 10)}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(to, logPath+"digest", q), nil)
+	if err != nil {
+		return a, err
+	}
+	err = s.document(to, r, 4<<10, &a)
+	if err == nil && a.Begins == 0 && (a.Until <= after || a.Until > until) {
+		err = fmt.Errorf("%w: a digest up to %d", errEntries, a.Until)
+	}
+	return a, err
+}
+
+// crossLog compares the entries that were given since the last time with those of a voter. It goes on until all are compared, or
+// something differs.
+func (f *following) crossLog(ctx context.Context, voter Member) error {
+	for ctx.Err() == nil {
+		after, until := f.trust.verified(), f.node.now.Load().handed
+		first, err := f.node.log.FirstIndex()
+		if err != nil {
+			return err
+		}
+		if after = max(after, first-1); after >= until {
+			return nil
+		}
+		there, err := f.source.digest(ctx, voter, after, until)
+		if err != nil {
+			return fmt.Errorf("ask %s for a digest of the log: %w", voter.Name, err)
+		}
+		if there.Begins > 0 { // it has dropped what this node still keeps
+			if err := f.trust.advance(min(until, there.Begins-1), nil); err != nil {
+				return err
+			}
+			continue
+		}
+		own, err := digestLog(f.node.log, after, there.Until, int(^uint(0)>>1))
+		if err != nil || own.Begins > 0 {
+			return err
+		}
+		if own.Digest != there.Digest {
+			return f.judgeLog(ctx, after, there.Until, own.Digest)
+		}
+		var gives map[uint64]bool // those that gave what is not compared yet
+		if from, _ := f.source.current(); there.Until >= f.node.now.Load().handed {
+			gives = map[uint64]bool{from.ID: true}
+		}
+		if err := f.trust.advance(there.Until, gives); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// judgeLog asks all voters for a digest of which one has another than this node. If they contradict this node, what it was given was
+// made up: it fetches all files anew, and does not ask those again who gave it.
+func (f *following) judgeLog(ctx context.Context, after, until uint64, own string) error {
+	n := f.node
+	members := n.members.Load()
+	votes, by := map[string]int{}, map[string][]uint64{}
+	for _, m := range n.others() {
+		if !m.Voter {
+			continue
+		}
+		if a, err := f.source.digest(ctx, m, after, until); err == nil && a.Until == until {
+			votes[a.Digest]++
+			by[a.Digest] = append(by[a.Digest], m.ID)
+		}
+	}
+	right, _ := decide(votes, members.Voters())
+	switch right {
+	case own:
+		return nil
+	case "":
+		return fmt.Errorf("the voters that answer have different entries in the log behind %d", after)
+	}
+	names, err := f.trust.distrust(members, by[right])
+	if err != nil {
+		return err
+	}
+	f.lose(fmt.Errorf("the log that %s gave this node differs from the voters' between %d and %d: it is not believed any more, and all files are fetched anew", names, after, until), 0)
+	return nil
+}

@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// trustName is a document, in the cluster's folder of the data folder of a follower, that says which of its entries voters have too.
+const trustName = "following.json"
+
+// trust is what a follower knows of those that give it the log.
+type trust struct {
+	path string
+
+	mu sync.Mutex
+	is trustDocument // guarded by mu
+}
+
+type trustDocument struct {
+	Verified   uint64          `json:"verified"`             // up to here voters have the same
+	Gave       map[uint64]bool `json:"gave,omitempty"`       // nodes that gave something behind it
+	Distrusted map[uint64]bool `json:"distrusted,omitempty"` // nodes that gave something else than voters have
+}
+
+func readTrust(dir string) (*trust, error) {
+	t := &trust{path: filepath.Join(dir, folderName, trustName)}
+	text, err := os.ReadFile(t.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &t.is)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", t.path, err)
+	}
+	return t, nil
+}
+
+// write writes the document. The caller holds t.mu.
+func (t *trust) write() error {
+	text, err := json.Marshal(t.is)
+	if err != nil {
+		return err
+	}
+	return writeFile(t.path, text)
+}
+
+func (t *trust) verified() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.is.Verified
+}
+
+// advance notes that voters have the same up to a place, and who gave what is behind it; nil: those that did are not known.
+func (t *trust) advance(place uint64, gave map[uint64]bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if place <= t.is.Verified {
+		return nil
+	}
+	t.is.Verified = place
+	if gave != nil {
+		t.is.Gave = gave
+	}
+	return t.write()
+}
+
+// gives notes that a node gives entries, before they are used.
+func (t *trust) gives(m Member) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.is.Gave[m.ID] {
+		return nil
+	}
+	gave := map[uint64]bool{m.ID: true}
+	for id := range t.is.Gave {
+		gave[id] = true
+	}
+	t.is.Gave = gave
+	return t.write()
+}
+
+// distrusted reports whether a node is not believed.
+func (t *trust) distrusted(id uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.is.Distrusted[id]
+}
+
+// distrust has those not believed any more that gave something, but not these. It returns their names.
+func (t *trust) distrust(members *Members, but []uint64) (names string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range but {
+		delete(t.is.Gave, id)
+	}
+	if t.is.Distrusted == nil {
+		t.is.Distrusted = map[uint64]bool{}
+	}
+	var list []string
+	for id := range t.is.Gave {
+		t.is.Distrusted[id] = true
+		if m, ok := members.Node(id); ok {
+			list = append(list, m.Name)
+		}
+	}
+	if len(list) == 0 {
+		list = []string{"another node"}
+	}
+	return strings.Join(list, " or "), t.write()
+}
+
+// believe has a node believed again.
+func (t *trust) believe(id uint64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.is.Distrusted[id] {
+		return nil
+	}
+	delete(t.is.Distrusted, id)
+	return t.write()
+}
