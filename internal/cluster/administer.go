@@ -130,6 +130,9 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 
 // remove removes a member, unless the others could not go on without it.
 func (n *Node) remove(ctx context.Context, m Member) error {
+	if n.following != nil { // the member of Raft that proposes it looks
+		return n.change(ctx, change{Remove: m.ID})
+	}
 	for until := time.Now().Add(removalPatience); ; {
 		err := error(refused("without %s, too few of the nodes that vote are in contact and up to date: nothing could be written any more. Start the others first, or remove those that are lost; accord cluster list shows them", m.Name))
 		if n.canLose(m.ID) {

@@ -60,7 +60,7 @@ func passAnswerOf(place uint64, err error) passAnswer {
 		return passAnswer{Outcome: outcomeRefused, Text: err.Error()}
 	case errors.As(err, &later):
 		return passAnswer{Outcome: outcomeNotProposed, Text: later.Text, Retry: later.Retry}
-	case errors.Is(err, store.ErrNotProposed), errors.Is(err, ErrNoLeader), errors.Is(err, ErrBusy), errors.Is(err, errStopped):
+	case errors.Is(err, store.ErrNotProposed), errors.Is(err, ErrNoLeader), errors.Is(err, ErrBusy), errors.Is(err, errLeads), errors.Is(err, errStopped):
 		return passAnswer{Outcome: outcomeNotProposed, Text: err.Error(), Retry: time.Second}
 	}
 	return passAnswer{Outcome: outcomeUnknown, Text: err.Error()}
@@ -250,12 +250,19 @@ func (n *Node) proposePassed(ctx context.Context, data []byte, hops int) (place 
 	if err := n.Writable(); err != nil {
 		return 0, err
 	}
-	if cmd.kind == kindMembers {
+	switch {
+	case cmd.kind == kindMembers && cmd.change.Remove != 0:
+		m, ok := n.members.Load().Node(cmd.change.Remove)
+		if !ok {
+			return 0, refused("there is no such node in the cluster")
+		}
+		err = n.remove(ctx, m)
+	case cmd.kind == kindMembers:
 		if err := n.mayInvite(cmd.change); err != nil {
 			return 0, err
 		}
 		err = n.propose(ctx, cmd.id, func(done func(error)) error { return n.core.proposeChange(cmd.change, done) })
-	} else {
+	default:
 		err = n.proposeEntry(ctx, cmd.id, data)
 	}
 	return n.now.Load().handed, err
