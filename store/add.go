@@ -120,7 +120,7 @@ func (a *applier) store(id idKey, ch *preparedChange, near neighbours, of *versi
 func (a *applier) putObject(ch *preparedChange, id idKey, from origin, position journal.Position, added uint64) (version, error) {
 	o := &ch.Add.Object
 	text := o.Raw()
-	b := make([]byte, 0, len(text)+len(o.ID)+len(o.Version)+24)
+	b := make([]byte, 0, len(text)+len(o.ID)+len(o.Version)+24+recordSum)
 	b = appendRecord(b, record{position: position, form: ch.form, id: []byte(o.ID), version: []byte(o.Version), text: text}, ch.idSpan, ch.versionSpan)
 	if err := a.objects.Put(addedKey(added), b); err != nil {
 		return version{}, fmt.Errorf("keep %s: %w", o.ID, err)

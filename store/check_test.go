@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,12 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		{"a changed text", func(tx *bolt.Tx) error {
 			k, v := object(tx)
 			return tx.Bucket(bucketObjects).Put(k, []byte(strings.Replace(string(v), `"name":"n"`, `"name":"m"`, 1)))
+		}, "the record is damaged"},
+		{"a changed text with its checksum", func(tx *bolt.Tx) error {
+			k, v := object(tx)
+			v = []byte(strings.Replace(string(v), `"name":"n"`, `"name":"m"`, 1))
+			binary.BigEndian.PutUint32(v[1:], sumOfRecord(v))
+			return tx.Bucket(bucketObjects).Put(k, v)
 		}, "is not the one whose digest"},
 		{"a lost object", func(tx *bolt.Tx) error {
 			k, _ := object(tx)

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 
 	"github.com/accord-taxii/accord/stix"
 	"github.com/accord-taxii/accord/store/journal"
@@ -11,9 +12,9 @@ import (
 // record is one stored version: what the objects bucket holds. Its bytes are a header and then the object's text as it
 // came, compact:
 //
-//	flags, position as uvarint, the identifier, for versioned objects the version
+//	flags, CRC-32C of all but itself (4 bytes, big-endian), position as uvarint, the identifier, for versioned objects the version
 //
-// each of the two texts as a span (offset and length, uvarints) in the object's text, or, where it is spelled with
+// A record without flagSum, as earlier programs wrote it, has no checksum. Each of the two texts as a span (offset and length, uvarints) in the object's text, or, where it is spelled with
 // escapes there, as length and bytes. So listing and serving versions needs neither JSON nor the journal.
 type record struct {
 	position journal.Position
@@ -28,7 +29,11 @@ const (
 	flagUnversioned
 	flagIDInline
 	flagVersionInline
+	flagSum
 )
+
+// recordSum is the length of a record's checksum: what the disk did to a text is not to be taken for what was shared.
+const recordSum = 4
 
 var errRecord = errors.New("the record is damaged")
 
@@ -48,7 +53,7 @@ func spanOf(o stix.Object, member string) span {
 
 // appendRecord writes a record; idSpan and versionSpan say where its texts lie.
 func appendRecord(dst []byte, r record, idSpan, versionSpan span) []byte {
-	var flags byte
+	start, flags := len(dst), byte(flagSum)
 	if r.form&formSpec21 != 0 {
 		flags |= flagSpec21
 	}
@@ -61,13 +66,20 @@ func appendRecord(dst []byte, r record, idSpan, versionSpan span) []byte {
 	if r.form&formUnversioned == 0 && versionSpan == (span{}) {
 		flags |= flagVersionInline
 	}
-	dst = append(dst, flags)
+	dst = append(dst, flags, 0, 0, 0, 0)
 	dst = binary.AppendUvarint(dst, uint64(r.position))
 	dst = appendSpan(dst, r.id, idSpan)
 	if r.form&formUnversioned == 0 {
 		dst = appendSpan(dst, r.version, versionSpan)
 	}
-	return append(dst, r.text...)
+	dst = append(dst, r.text...)
+	binary.BigEndian.PutUint32(dst[start+1:], sumOfRecord(dst[start:]))
+	return dst
+}
+
+// sumOfRecord is the checksum of a record: of its flags and of what stands behind the place of the checksum.
+func sumOfRecord(b []byte) uint32 {
+	return crc32.Update(crc32.Checksum(b[:1], castagnoli), castagnoli, b[1+recordSum:])
 }
 
 func appendSpan(dst, text []byte, s span) []byte {
@@ -81,11 +93,17 @@ func appendSpan(dst, text []byte, s span) []byte {
 
 // parseRecord reads a record, whose slices are parts of b.
 func parseRecord(b []byte) (record, error) {
-	if len(b) == 0 || b[0] >= flagVersionInline<<1 {
+	if len(b) == 0 || b[0] >= flagSum<<1 {
 		return record{}, errRecord
 	}
 	var r record
 	flags, rest := b[0], b[1:]
+	if flags&flagSum != 0 {
+		if len(rest) < recordSum || sumOfRecord(b) != binary.BigEndian.Uint32(rest) {
+			return record{}, errRecord
+		}
+		rest = rest[recordSum:]
+	}
 	if flags&flagSpec21 != 0 {
 		r.form |= formSpec21
 	}

@@ -42,6 +42,26 @@ func TestRecordsReadBack(t *testing.T) {
 	}
 }
 
+// A record of which any bit is another is not read. One of an earlier program has no checksum and is.
+func TestAFlippedBitInARecordIsFound(t *testing.T) {
+	b := recordOf(t, malware(testID("malware", 1), spec21, "2021-01-01T00:00:00.000Z", ""), 77)
+	want, err := parseRecord(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 * len(b) {
+		flipped := bytes.Clone(b)
+		flipped[i/8] ^= 1 << (i % 8)
+		if r, err := parseRecord(flipped); err == nil && i/8 > 0 {
+			t.Errorf("bit %d: got %+v", i, r)
+		}
+	}
+	old := append([]byte{b[0] &^ flagSum}, b[1+recordSum:]...)
+	if got, err := parseRecord(old); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("without a checksum: got %+v, %v, want %+v", got, err, want)
+	}
+}
+
 func TestIDKeysAreThoseOfIdentifiersInWhateverCase(t *testing.T) {
 	id := testID("malware", 1)
 	upper := stix.ID("malware--" + strings.ToUpper(id.UUID()))

@@ -121,10 +121,23 @@ lines:
 			}
 		}
 		if !strings.HasPrefix(line, fmt.Sprintf("meta %x ", keyFormat)) && !strings.HasPrefix(line, fmt.Sprintf("meta %x ", keyStats)) {
-			b.WriteString(line)
+			b.WriteString(withoutSum(line))
 		}
 	}
 	return b.String()
+}
+
+// withoutSum is the line of a record without its checksum, which is of the layout on disk.
+func withoutSum(line string) string {
+	fields := strings.Fields(line)
+	if len(fields) != 3 || fields[0] != string(bucketObjects) {
+		return line
+	}
+	r, err := hex.DecodeString(fields[2])
+	if err != nil || len(r) < 1+recordSum || r[0]&flagSum == 0 {
+		return line
+	}
+	return fmt.Sprintf("%s %s %02x%x\n", fields[0], fields[1], r[0]&^flagSum, r[1+recordSum:])
 }
 
 // logicalDigest is the digest of the content of the file that a message is about, as far as it lasts. What is compressed is
