@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -228,4 +229,47 @@ func useHarmed(t *testing.T, path string, harm func()) (refused int) {
 	refused += len(faults)
 	try(col.close())
 	return refused
+}
+
+// A bit flipped in the text of an object, on disk or in an open file, is never served: the page is refused, as damage.
+func TestAFlippedBitInATextIsNotServed(t *testing.T) {
+	id := uuid.New()
+	path := filepath.Join(t.TempDir(), "agreement.db")
+	col, err := createCollection(path, id, testAgreement(id), vendor, collectionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := malware(testID("malware", 1), spec21, "2021-01-01T00:00:00.000Z", "")
+	add(t, col, text)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	start := bytes.Index(whole, []byte(text))
+	write := func(at int, b byte) {
+		t.Helper()
+		if _, err := file.WriteAt([]byte{b}, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := func() (Page, error) { return col.Page(Query{Versions: Versions{All: true}, Limit: 10}, nil) }
+	for bit := range 8 * len(text) {
+		at := start + bit/8
+		write(at, whole[at]^1<<(bit%8))
+		if got, err := page(); DiskErrorOf(err) != Damaged {
+			t.Fatalf("bit %d of the text: got %s, %v, want damage", bit, got.Body, err)
+		}
+		write(at, whole[at])
+	}
+	if got, err := page(); err != nil || string(got.Body) != text {
+		t.Errorf("with the text as it was: got %s, %v", got.Body, err)
+	}
+	if err := col.close(); err != nil {
+		t.Fatal(err)
+	}
 }
