@@ -17,40 +17,50 @@ import (
 // asks voters directly: how far the log is, for digests of its parts, and which roots they have.
 
 const (
-	crossTime  = time.Minute // how often a voter is asked how far the log is, and for digests of it
+	crossTime  = time.Minute // how often a voter is asked for digests of the log
 	crossHeads = 10          // after so many of these, for roots
 	judgeTries = 3           // how often voters are asked for one root
+
+	// keepTime is how long a node may give nothing of what a voter has.
+	keepTime = 2*feedHold + time.Second
 )
 
 // crossCheck asks voters until the node stops.
 func (f *following) crossCheck() {
 	ctx, cancel := f.node.untilStop()
 	defer cancel()
-	checked := map[uuid.UUID]uint64{} // entries that were the same
-	tick := time.NewTicker(crossTime)
+	checked := map[uuid.UUID]uint64{}                       // entries that were the same
+	every := max(time.Second, f.node.config.MaxStaleness/2) // what is kept from a follower makes it stale
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for i := 0; ; i++ {
+	var whole time.Time // when more was asked for than how far the log is
+	for i := 0; ; {
+		now := false
 		select {
 		case <-f.node.stop:
 			return
 		case <-tick.C:
 		case <-f.cross:
+			now = true
 		}
 		voter, ok := f.voter()
 		if !ok || f.node.part() != nil {
 			continue
 		}
-		if err := f.crossOnce(ctx, voter, checked, i%crossHeads == 0); err != nil && ctx.Err() == nil {
+		err := f.crossPlace(ctx, voter)
+		if err == nil && (now || time.Since(whole) >= crossTime) {
+			whole = time.Now()
+			err = f.crossOnce(ctx, voter, checked, i%crossHeads == 0)
+			i++
+		}
+		if err != nil && ctx.Err() == nil {
 			f.warn(err)
 		}
 	}
 }
 
-// crossOnce asks a voter how far the log is, for digests of it, and for roots.
+// crossOnce asks a voter for digests of the log, and for roots.
 func (f *following) crossOnce(ctx context.Context, voter Member, checked map[uuid.UUID]uint64, heads bool) error {
-	if err := f.crossPlace(ctx, voter); err != nil {
-		return fmt.Errorf("ask %s how far the log is: %w", voter.Name, err)
-	}
 	if err := f.crossLog(ctx, voter); err != nil || !heads || f.node.part() != nil {
 		return err
 	}
@@ -72,19 +82,31 @@ func (f *following) voter() (Member, bool) {
 	return list[rand.IntN(len(list))], true
 }
 
-// crossPlace asks a voter how far the log is. A node that is kept from what it does not hear of is behind.
+// crossPlace asks a voter how far it knows the log to be: what is kept from this node makes it behind, and another one is asked for it.
 func (f *following) crossPlace(ctx context.Context, voter Member) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	place, err := f.source.committed(ctx, voter, 0)
+	place, err := f.source.known(asking, voter)
 	if err != nil {
-		return err
+		return fmt.Errorf("ask %s how far the log is: %w", voter.Name, err)
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.knows(place, f.node.config.Now())
 	f.publish()
-	return nil
+	f.mu.Unlock()
+	from, _ := f.source.current()
+	before, err := f.node.log.LastIndex()
+	if err != nil || before >= place {
+		return err
+	}
+	if !f.node.pause(keepTime) {
+		return nil
+	}
+	after, err := f.node.log.LastIndex()
+	if err == nil && after == before {
+		f.source.keeps(from, fmt.Errorf("it gives nothing behind %d, and %s has the log up to %d", after, voter.Name, place))
+	}
+	return err
 }
 
 // crossHeads asks a voter for the roots of the agreements that have changed since they were the same.

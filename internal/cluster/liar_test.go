@@ -127,6 +127,44 @@ func TestANodeThatIsFollowedLies(t *testing.T) {
 	}
 }
 
+// A node that others follow stays at an old place and says that nothing is newer: a voter knows better, and gives what is missing.
+func TestANodeThatIsFollowedKeepsTheLog(t *testing.T) {
+	t.Parallel()
+	c := newFolders(t, 2)
+	c.stale = 4 * time.Second // a voter is asked every two seconds
+	far := c.follow("far", "n0")
+	leaf := c.follow("leaf", "far")
+	c.add(leaf, 0)
+	c.level(2, 0, 1, far, leaf)
+	c.stop(leaf)
+	c.stop(far)
+	id, err := ReadIdentity(c.dirs[far])
+	c.must(err)
+	mux := http.NewServeMux()
+	asked := new(atomic.Int32)
+	mux.HandleFunc("GET "+logPath+"{$}", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.ParseUint(r.FormValue("after"), 10, 64)
+		asked.Add(1)
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-r.Context().Done():
+		}
+		writeEntries(&parts{w, http.NewResponseController(w)}, &logHead{Leader: c.nodes[0].identity.Node, Committed: after, Sent: time.Now().UnixNano()}, nil)
+	})
+	l, err := tls.Listen("tcp", c.address[far], newCredentials(id, c.nodes[0].members.Load).server())
+	c.must(err)
+	server := &http.Server{Handler: mux}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	c.start(leaf)
+	eventually(t, "it follows the liar", func() bool { return asked.Load() > 3 })
+	c.add(0, 1)
+	c.level(3, 0, 1, leaf)
+	if from, why := c.nodes[leaf].following.source.current(); from.Name == "far" || why == nil || !strings.Contains(why.Error(), "gives nothing behind") {
+		t.Errorf("the log comes from %s (%v)", from.Name, why)
+	}
+}
+
 // A file of a follower that differs from the voters' is closed there and fetched anew, whoever else has the same.
 func TestAFollowersFileThatDiffersIsFetchedAnew(t *testing.T) {
 	t.Parallel()

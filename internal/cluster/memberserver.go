@@ -49,7 +49,7 @@ func newMemberServer(n *Node) *memberServer {
 	mux.HandleFunc("POST /ask/{topic}", m.members(n.serveAsk))
 	for pattern, do := range map[string]http.HandlerFunc{
 		"GET " + logPath + "{$}": n.serveLog, "POST " + logPath + "{$}": n.servePass, "GET " + logPath + "committed": n.serveCommitted,
-		"GET " + logPath + "digest": n.serveDigest, "GET " + logPath + "status": n.serveStatus, "POST " + logPath + "followers": n.serveReports,
+		"GET " + logPath + "known": n.serveKnown, "GET " + logPath + "digest": n.serveDigest, "GET " + logPath + "status": n.serveStatus, "POST " + logPath + "followers": n.serveReports,
 	} {
 		mux.HandleFunc(pattern, m.members(do))
 	}

@@ -327,6 +327,26 @@ func (s *source) committed(ctx context.Context, to Member, hops int) (uint64, er
 	return a.Place, err
 }
 
+// known asks a member how far it knows the log to be, without asking others.
+func (s *source) known(ctx context.Context, to Member) (uint64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(to, logPath+"known", nil), nil)
+	if err != nil {
+		return 0, err
+	}
+	var a placeAnswer
+	err = s.document(to, r, 4<<10, &a)
+	return a.Place, err
+}
+
+// serveKnown says how far this node has handed the log out.
+func (n *Node) serveKnown(w http.ResponseWriter, _ *http.Request) {
+	if err := n.part(); err != nil {
+		later503(w, err)
+		return
+	}
+	json.NewEncoder(w).Encode(placeAnswer{n.now.Load().handed})
+}
+
 // serveCommitted says how far the log is.
 func (n *Node) serveCommitted(w http.ResponseWriter, r *http.Request) {
 	hops, err := hopsOf(r)

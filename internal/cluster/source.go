@@ -26,9 +26,12 @@ const (
 	sourceDial     = 3 * time.Second
 	sourceSilence  = feedHold + 10*time.Second // an answer of which nothing comes for so long is given up
 	sourceShun     = 2 * time.Second           // how soon a node that failed is asked first again; twice as long after each time
-	sourceShunMax  = time.Minute
+	sourceShunMax  = 15 * time.Second
 	sourcePause    = 200 * time.Millisecond // when no node answers; twice as long after each time
 	sourcePauseMax = 5 * time.Second
+
+	// sourceKeeps is how soon a node is asked first again that did not give what others have.
+	sourceKeeps = 10 * time.Minute
 
 	// sourceOld is how old the contact of a node may be before another node is asked: a node that is cut off would be followed for
 	// ever otherwise.
@@ -126,7 +129,9 @@ func (s *source) answered(m Member, age time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.ID == s.follows() {
-		s.failing = nil
+		if s.shunned[m.ID].time < sourceKeeps || time.Now().After(s.shunned[m.ID].until) {
+			s.failing = nil
+		}
 	} else if s.now.ID != m.ID {
 		s.node.config.Warn(fmt.Sprintf("the log comes from %s, and not from the node that is to be followed: %v", m.Name, cmp.Or(s.failing, errNoNode)))
 		s.failing = cmp.Or(s.failing, errNoNode)
@@ -134,7 +139,7 @@ func (s *source) answered(m Member, age time.Duration) {
 	s.now, s.pause = m, 0
 	if age > sourceOld {
 		s.shun(m, fmt.Errorf("it has been without contact to a majority for %s", age.Round(time.Second)))
-	} else {
+	} else if s.shunned[m.ID].time < sourceKeeps || time.Now().After(s.shunned[m.ID].until) {
 		delete(s.shunned, m.ID)
 	}
 }
@@ -148,11 +153,21 @@ func (s *source) failed(m Member, err error) {
 
 // shun has a node asked after others for a while. The caller holds s.mu.
 func (s *source) shun(m Member, err error) {
+	s.shunFor(m, err, min(max(sourceShun, 2*s.shunned[m.ID].time), sourceShunMax))
+}
+
+func (s *source) shunFor(m Member, err error, d time.Duration) {
 	if m.ID == s.follows() {
 		s.failing = fmt.Errorf("%s: %w", m.Name, err)
 	}
-	next := min(max(sourceShun, 2*s.shunned[m.ID].time), sourceShunMax)
-	s.shunned[m.ID] = shun{time.Now().Add(next), next}
+	s.shunned[m.ID] = shun{time.Now().Add(d), d}
+}
+
+// keeps notes that a node keeps entries from this one that others have.
+func (s *source) keeps(m Member, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shunFor(m, err, sourceKeeps)
 }
 
 // rest waits after no node has answered.

@@ -176,7 +176,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 	c.writable(0)
 	digest := c.nodes[0].identity.authorityDigest()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(digest), DisableKeepAlives: true}}
-	for _, path := range []string{"/folder", "/file?about=" + uuid.NewString(), "/head?about=" + uuid.NewString() + "&entries=1"} {
+	for _, path := range []string{"/folder", "/file?about=" + uuid.NewString(), "/head?about=" + uuid.NewString() + "&entries=1", logPath + "?after=1&term=1", logPath + "committed", logPath + "known", logPath + "digest?after=1&until=2", logPath + "status"} {
 		answer, err := client.Get("https://" + c.address[0] + path)
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 			t.Errorf("%s: got %s without a certificate, want 403", path, answer.Status)
 		}
 	}
-	for _, path := range []string{"/remove", "/tell", "/ask/heads"} {
+	for _, path := range []string{"/remove", "/tell", "/ask/heads", logPath, logPath + "followers"} {
 		answer, err := client.Post("https://"+c.address[0]+path, "application/json", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
