@@ -222,10 +222,6 @@ func (f *following) fetch() {
 	defer cancel()
 	defer f.source.close()
 	for ctx.Err() == nil && f.node.Failed() == nil && f.node.now.Load().lost == nil {
-		if f.node.part() != nil { // it was removed
-			f.node.pause(sourcePauseMax)
-			continue
-		}
 		if err := f.fetchSome(ctx); err != nil && ctx.Err() == nil {
 			f.fail(err)
 		}
