@@ -137,7 +137,7 @@ func (n *Node) remove(ctx context.Context, m Member) error {
 		err := error(refused("without %s, too few of the nodes that vote are in contact and up to date: nothing could be written any more. Start the others first, or remove those that are lost; accord cluster list shows them", m.Name))
 		if n.canLose(m.ID) {
 			err = n.change(ctx, change{Remove: m.ID})
-			if !errors.Is(err, errLeads) && !errors.Is(err, ErrBusy) {
+			if !errors.Is(err, errLeads) && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrNoLeader) { // there is none while leadership moves
 				return err
 			}
 		}
