@@ -16,7 +16,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 NFPM        = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 CYCLONEDX   = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-.PHONY: cluster simulate run vendor-js shots browser test check race staticcheck vulncheck bench bench-quick bench-layers build fips release packages images packages-test site fuzz fmt torture attack clean
+.PHONY: cluster simulate run vendor-js shots browser test check race faults staticcheck vulncheck bench bench-quick bench-layers build fips release packages images packages-test site fuzz fmt torture attack clean
 
 # A server with two agreements and made-up objects, on 127.0.0.1:6100. It prints what to try.
 run: build
@@ -84,14 +84,18 @@ test:
 
 # What must hold before a release: formatting, vet, staticcheck, all tests (with the seeds of every fuzz target, and those that
 # link the program twice), the console in a browser, the race detector where most goroutines share data, 10,000 simulated clusters
-# and 40 kills. Under ten minutes on two processors; make race (every package) and make fuzz are for the night, in CI too.
+# and 40 kills. After make test, under ten minutes on two processors; make race (every package), make faults and make fuzz are for the
+# night, in CI too.
 RACE = $(addprefix ./,store taxii/server internal/live internal/delivery)
 check: export ACCORD_LONG = 1
 check: fmt staticcheck test browser
 	CGO_ENABLED=1 ACCORD_LOG_SEEDS=4 $(GO) test -race -short $(RACE)
 	$(MAKE) simulate
-	ACCORD_TORTURE=1 $(GO) test -run '^TestEveryFaultOfAClusterOnce$$' -count=1 -timeout 20m ./internal/torture
 	ACCORD_KILLS=40 $(GO) test -run '^TestAServerThatMirrorsPushesAndTellsIsKilled$$' -count=1 -timeout 10m ./cmd/accord
+
+# Every fault of a cluster once, on real processes.
+faults:
+	ACCORD_TORTURE=1 $(GO) test -run '^TestEveryFaultOfAClusterOnce$$' -count=1 -timeout 20m ./internal/torture
 
 # All tests under the race detector.
 race:

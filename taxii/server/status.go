@@ -34,11 +34,11 @@ func (s *Server) getStatus(c echo.Context) error {
 	}
 	found, err := s.readStatus(c, root.Name, id)
 	if err == nil && found == nil { // another node may have answered with it a moment ago
-		further, behind := s.catchUp(c.Request().Context())
+		again, behind := s.catchUp(c.Request().Context())
 		if behind != nil {
 			return behind
 		}
-		if further {
+		if again {
 			found, err = s.readStatus(c, root.Name, id)
 		}
 	}
