@@ -92,7 +92,7 @@ func TestServersFollowOtherServers(t *testing.T) {
 	}
 }
 
-// role is what a member is said to be.
+// role is the role that a status gives a member.
 func role(s cluster.Status, name string) string {
 	for _, m := range s.Members {
 		if m.Name == name {

@@ -213,7 +213,7 @@ func (n *Node) post(ctx context.Context, to Member, path string, body any) error
 
 // serveRemove removes the member that asks.
 func (n *Node) serveRemove(w http.ResponseWriter, r *http.Request) {
-	m := r.Context().Value(memberKey{}).(Member)
+	m := memberOf(r)
 	if err := n.remove(r.Context(), m); err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 	}
@@ -221,7 +221,7 @@ func (n *Node) serveRemove(w http.ResponseWriter, r *http.Request) {
 
 // serveTell notes the address and the version of the member that asks: it may know no leader until others find it.
 func (n *Node) serveTell(w http.ResponseWriter, r *http.Request) {
-	m := r.Context().Value(memberKey{}).(Member)
+	m := memberOf(r)
 	var told Member
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&told); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

@@ -177,11 +177,14 @@ func (c *core) receive(from uint64, p *packet) error {
 		return c.behindLog(m)
 	}
 	c.hear(m)
-	err := error(raft.ErrProposalDropped)
-	if m.GetType() != pb.MsgProp || !c.leads() || !slices.ContainsFunc(m.GetEntries(), c.removesLeader) {
+	proposed := m.GetType() == pb.MsgProp && c.leads()
+	var err error
+	if proposed && slices.ContainsFunc(m.GetEntries(), c.removesLeader) {
+		err = raft.ErrProposalDropped
+	} else {
 		err = c.raw.Step(m)
 	}
-	if errors.Is(err, raft.ErrProposalDropped) && m.GetType() == pb.MsgProp && c.leads() {
+	if proposed && errors.Is(err, raft.ErrProposalDropped) {
 		for _, e := range m.GetEntries() {
 			if cmd, err := decodeCommand(e); err == nil && cmd.id != uuid.Nil {
 				c.out.send(from, &packet{refused: cmd.id})

@@ -13,8 +13,8 @@ import (
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
 )
 
-// following is what a follower has in the place of Raft's core: it fetches committed entries from another node into its own log,
-// and hands them out from there.
+// following takes the place of Raft's core in a follower: it fetches committed entries from another node into its own log, and hands
+// them out from there.
 type following struct {
 	node   *Node
 	source *source

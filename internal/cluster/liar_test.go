@@ -165,7 +165,7 @@ func TestANodeThatIsFollowedKeepsTheLog(t *testing.T) {
 	}
 }
 
-// A file of a follower that differs from the voters' is closed there and fetched anew, whoever else has the same.
+// A file of a follower that differs from the voters' is closed there and fetched anew, even if another node has the same file.
 func TestAFollowersFileThatDiffersIsFetchedAnew(t *testing.T) {
 	t.Parallel()
 	c := newFolders(t, 2)

@@ -236,7 +236,7 @@ func (s *source) document(to Member, r *http.Request, most int64, into any) erro
 	return json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(into)
 }
 
-// feedAnswer is what a node has answered.
+// feedAnswer is an answer to a poll, with the times that tell how old it is.
 type feedAnswer struct {
 	head    logHead
 	entries []*pb.Entry

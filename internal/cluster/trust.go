@@ -14,7 +14,7 @@ import (
 // trustName is a document, in the cluster's folder of the data folder of a follower, that says which of its entries voters have too.
 const trustName = "following.json"
 
-// trust is what a follower knows of those that give it the log.
+// trust records which nodes gave a follower entries that no voter has confirmed yet, and which nodes it does not believe.
 type trust struct {
 	path string
 

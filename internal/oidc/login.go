@@ -94,7 +94,7 @@ const (
 	reasonAttempt = "the login at the other issuer was not begun in this browser"
 	reasonDenied  = "the other issuer refused the login"
 	reasonCode    = "the other issuer's answer could not be verified"
-	reasonNobody  = "no account names the person who logged in at the other issuer"
+	reasonUnknown = "no account names the person who logged in at the other issuer"
 	reasonSeveral = "several accounts are for who logged in at the other issuer"
 )
 
@@ -174,7 +174,7 @@ func (l *Login) account(said map[string]any) (auth.Account, error) {
 	}
 	switch len(found) {
 	case 0:
-		return auth.Account{}, &auth.WrongError{Reason: reasonNobody}
+		return auth.Account{}, &auth.WrongError{Reason: reasonUnknown}
 	case 1:
 		return found[0], nil
 	}

@@ -101,12 +101,8 @@ func (s *Server) caughtUp(ctx context.Context, col *store.Collection, after time
 	return nil
 }
 
-// catchUp waits until this node has what was acknowledged by any node when it is called. It reports whether what was not found before
-// may be there now: in a cluster, always, for it may have come between the search and the call.
-func (s *Server) catchUp(ctx context.Context) (bool, error) {
-	if s.cluster == nil {
-		return false, nil
-	}
+// catchUp waits until this node of a cluster has what was acknowledged by any node when it is called.
+func (s *Server) catchUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, placeWait)
 	defer cancel()
 	place, err := s.cluster.Committed(ctx)
@@ -114,9 +110,9 @@ func (s *Server) catchUp(ctx context.Context) (bool, error) {
 		err = s.cluster.WaitApplied(ctx, place)
 	}
 	if err != nil {
-		return false, &behindError{"this node cannot tell yet what the others have"}
+		return &behindError{"this node cannot tell yet what the others have"}
 	}
-	return true, nil
+	return nil
 }
 
 // retrying is an error that knows when to ask again.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
+	"github.com/accord-taxii/accord/internal/ingest"
 	"github.com/accord-taxii/accord/store"
 	"github.com/accord-taxii/accord/taxii"
 	"github.com/accord-taxii/accord/taxii/server"
@@ -22,7 +23,8 @@ type nodeState struct {
 	mu                 sync.Mutex
 	readable, writable error // guarded by mu
 	applied            uint64
-	asked              int // guarded by mu: how often Committed was called
+	asked              int    // guarded by mu: how often Committed was called
+	meanwhile          func() // if set, called by Committed
 }
 
 type notNow struct{}
@@ -53,6 +55,9 @@ func (n *nodeState) WaitApplied(_ context.Context, place uint64) error {
 }
 
 func (n *nodeState) Committed(context.Context) (uint64, error) {
+	if n.meanwhile != nil {
+		n.meanwhile()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.asked++
@@ -144,5 +149,24 @@ func TestANodeTakesATimeAsItIs(t *testing.T) {
 		if err := json.Unmarshal(a.Body, &m); err != nil || len(m.Objects) != row.want {
 			t.Errorf("%s: got %d objects, %v, want %d", row.name, len(m.Objects), err, row.want)
 		}
+	}
+}
+
+// C-5: a status that comes to a node after it was looked for, and before the node asks how far the log is, is found.
+func TestAStatusThatComesBetweenTwoLooksIsFound(t *testing.T) {
+	n := &nodeState{applied: 41}
+	s := accordtest.New(t, accordtest.WithConfig(func(c *server.Config) { c.Cluster = n }))
+	id := uuid.New()
+	n.meanwhile = func() {
+		draft, err := json.Marshal(&ingest.Result{ID: id, At: s.Clock.Now()})
+		if err == nil {
+			_, err = s.Collection("gsp").Append(t.Context(), store.Batch{Actor: store.Actor{Account: "vendor", Party: "vendor"}, Status: &store.StatusDraft{ID: id, Text: draft}})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if a := s.Get("vendor", "/nicp/status/"+id.String()+"/"); a.Status != http.StatusOK {
+		t.Errorf("got %d %s", a.Status, a.Body)
 	}
 }

@@ -33,14 +33,11 @@ func (s *Server) getStatus(c echo.Context) error {
 		return err
 	}
 	found, err := s.readStatus(c, root.Name, id)
-	if err == nil && found == nil { // another node may have answered with it a moment ago
-		again, behind := s.catchUp(c.Request().Context())
-		if behind != nil {
-			return behind
+	if err == nil && found == nil && s.cluster != nil { // another node may have answered with it a moment ago
+		if err := s.catchUp(c.Request().Context()); err != nil {
+			return err
 		}
-		if again {
-			found, err = s.readStatus(c, root.Name, id)
-		}
+		found, err = s.readStatus(c, root.Name, id) // in any case: it may have come before catchUp was called
 	}
 	switch {
 	case err != nil:
