@@ -84,11 +84,16 @@ func (a *Agreement) accepts(o stix.Object, party Party, found []validate.Finding
 			severity = validate.Error
 		}
 		if r.term != "" {
-			message += " (" + r.term + " of the agreement " + string(a.Name) + ")"
+			message += a.termNote(r.term)
 		}
 		s.found = append(s.found, validate.Finding{Rule: r.id, Severity: severity, Path: path, Message: message})
 	}
 	return Acceptance{Findings: s.found[len(found):], Level: s.markings.level, Missing: s.markings.missing}
+}
+
+// termNote says at the end of a finding which term it is about.
+func (a *Agreement) termNote(term string) string {
+	return " (" + term + " of the agreement " + string(a.Name) + ")"
 }
 
 // acceptMarkings returns the terms on markings of what comes in.

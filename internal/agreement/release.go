@@ -100,7 +100,11 @@ func (a *Agreement) judgeReleased(c Candidate, d *Decision) {
 	for _, f := range accepted.Findings {
 		if f.Severity == validate.Error {
 			term, marking := termOf(f.Rule)
-			d.Refusals = append(d.Refusals, Refusal{Term: term, Message: f.Message, Marking: marking})
+			message := f.Message
+			if text, noted := strings.CutSuffix(message, a.termNote(term)); noted { // a refusal begins with its term
+				message = text + " (the agreement " + string(a.Name) + ")"
+			}
+			d.Refusals = append(d.Refusals, Refusal{Term: term, Message: message, Marking: marking})
 		}
 	}
 	d.Refusals = append(d.Refusals, a.refuseBroken(c.Warnings)...)

@@ -314,7 +314,7 @@ func TestAPreviewSaysWhatWouldGoAndWhichTermSaysSo(t *testing.T) {
 		"campaign refused release.max_tlp: it was marked above TLP:green, the most that the release to target passes on",
 		"campaign goes ",
 		"malware refused release.types: it is of type malware, the release to target passes on only campaign, relationship",
-		"campaign refused accept.require_marking: the object carries no marking that says who may receive it, the agreement takes marked objects only: add object_marking_refs or granular_markings (accept.require_marking of the agreement target)",
+		"campaign refused accept.require_marking: the object carries no marking that says who may receive it, the agreement takes marked objects only: add object_marking_refs or granular_markings (the agreement target)",
 		"relationship waits " + string(b),
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
