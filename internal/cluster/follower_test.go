@@ -119,6 +119,19 @@ func TestFollowersHaveTheLogOfOtherNodes(t *testing.T) {
 			t.Errorf("it follows %s: got %v", what, err)
 		}
 	}
+
+	// A follower whose node was removed has the log from another one, and says what is to be done.
+	c.must(c.nodes[leaf].Follow(t.Context(), "far"))
+	c.stop(far)
+	c.must(c.nodes[0].Remove(t.Context(), "far"))
+	c.add(0, 10)
+	c.level(12, 0, 1, 2, leaf)
+	eventually(t, "it says that its node was removed", func() bool {
+		m := c.row(0, "leaf")
+		return strings.Contains(m.Wrong, "was removed from the cluster") && strings.Contains(m.Wrong, "accord cluster follow") && m.From != "" && m.From != "far"
+	})
+	c.must(c.nodes[leaf].Follow(t.Context(), "n1"))
+	eventually(t, "nothing is wrong", func() bool { m := c.row(0, "leaf"); return m.Wrong == "" && m.From == "n1" })
 }
 
 // A follower that was removed is told, its certificate is refused, and its name and its token are never used again.

@@ -108,14 +108,25 @@ func (s *source) candidates() []Member {
 	return slices.DeleteFunc(list, func(m Member) bool { return s.trust.distrusted(m.ID) })
 }
 
-// errNoNode says why the node that is to be followed is not, if nothing else is known.
-var errNoNode = errors.New("it is no node of the cluster any more, has no address, or has given a log that differed from the voters': accord cluster follow names another")
+// Why the node that is to be followed is not: errNoNode if nothing else is known.
+var (
+	errNoNode     = errors.New("it has no address, or has given a log that differed from the voters': accord cluster follow names another")
+	errNodeIsGone = errors.New("it was removed from the cluster, or has left it: accord cluster follow names another")
+)
 
 // current returns the node that answered last, and why it is not the one that is to be followed; nil: it is.
 func (s *source) current() (Member, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now, s.failing
+	return s.now, s.why()
+}
+
+// why says why the node that is to be followed is not; nil: it is. The caller holds s.mu.
+func (s *source) why() error {
+	if _, there := s.node.members.Load().Node(s.follows()); !there {
+		return errNodeIsGone
+	}
+	return s.failing
 }
 
 // follows returns the node that this one is to follow.
@@ -133,7 +144,7 @@ func (s *source) answered(m Member, age time.Duration) {
 			s.failing = nil
 		}
 	} else if s.now.ID != m.ID {
-		s.node.config.Warn(fmt.Sprintf("the log comes from %s, and not from the node that is to be followed: %v", m.Name, cmp.Or(s.failing, errNoNode)))
+		s.node.config.Warn(fmt.Sprintf("the log comes from %s, and not from the node that is to be followed: %v", m.Name, cmp.Or(s.why(), errNoNode)))
 		s.failing = cmp.Or(s.failing, errNoNode)
 	}
 	s.now, s.pause = m, 0
@@ -174,7 +185,7 @@ func (s *source) keeps(m Member, err error) {
 func (s *source) rest() {
 	s.mu.Lock()
 	if s.pause == 0 {
-		s.node.config.Warn(fmt.Sprintf("no node gives this one the log: %v", cmp.Or(s.failing, errNoNode)))
+		s.node.config.Warn(fmt.Sprintf("no node gives this one the log: %v", cmp.Or(s.why(), errNoNode)))
 	}
 	s.pause = min(max(sourcePause, 2*s.pause), sourcePauseMax)
 	pause := s.pause
