@@ -25,7 +25,7 @@ type herd struct {
 	place        atomic.Uint64 // the latest that any answer has named
 	contended    atomic.Int64  // operations on objects that several clients share
 	named        int           // nodes that ever were
-	size         int           // nodes that are to be
+	followers    int           // of the nodes, those that follow another one
 
 	asking     sync.Mutex
 	members    []*member     // guarded by asking
@@ -40,6 +40,7 @@ type herd struct {
 // clusterTorture is what is done to a cluster.
 type clusterTorture struct {
 	nodes, rounds int
+	followers     int    // besides
 	only          string // parts of names of faults, separated by commas
 	each          bool   // each fault once instead of rounds at random
 	plain         bool   // the program as it is
@@ -52,7 +53,7 @@ func (t *torture) tortureCluster(c clusterTorture) (err error) {
 	if t.dir, err = os.MkdirTemp("", "accord-torture-"); err != nil {
 		return err
 	}
-	h := &herd{size: c.nodes, history: newHistory(), done: map[string]int{}, noticed: map[string]int{}, instrumented: "-plain is given"}
+	h := &herd{followers: c.followers, history: newHistory(), done: map[string]int{}, noticed: map[string]int{}, instrumented: "-plain is given"}
 	if !c.plain {
 		log.Print("building the program with a clock and a disk of its own (minutes, the first time)")
 		program, err := instrument(t.dir)
@@ -76,7 +77,7 @@ func (t *torture) tortureCluster(c clusterTorture) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := h.gather(c.nodes); err != nil {
+	if err := h.gather(c.nodes, c.followers); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())

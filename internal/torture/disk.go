@@ -48,21 +48,11 @@ func (h *herd) fillDisk(ctx context.Context) error {
 			m = one
 		}
 	}
-	if m == nil { // those with a disk were removed
-		fresh, err := h.join()
-		for err == nil && fresh.disk == "" {
-			fresh, err = h.join()
-		}
-		for err == nil && len(h.nodes()) > h.size {
-			old := h.others(fresh)[0]
-			if err = h.dismiss(old); err == nil {
-				h.kill(old)
-			}
-		}
-		if err != nil {
+	for m == nil || m.disk == "" { // those with a disk were removed
+		var err error
+		if m, err = h.swap(h.some(1)[0]); err != nil {
 			return err
 		}
-		m = fresh
 	}
 	ballast := filepath.Join(m.disk, "ballast")
 	if err := fill(ballast); err != nil {

@@ -7,6 +7,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -39,6 +40,7 @@ func init() {
 		{"a node killed while links are cut", 2, nil, (*herd).killWhileCut},
 		{"a node that is cut off is asked", 1, nil, (*herd).askCutOff},
 		{"a node joins, another is removed", 1, nil, (*herd).exchange},
+		{"a follower follows another node", 3, (*herd).lacksFollowers, (*herd).followAnother},
 		{"a bit of the log flipped", 1, nil, (*herd).flipLog},
 		{"a bit of an agreement's file flipped", 2, nil, (*herd).flipAgreement},
 		{"a bit of accord.db flipped", 1, nil, (*herd).flipRegistry},
@@ -202,15 +204,10 @@ func (h *herd) exchange(ctx context.Context) error {
 	if err := h.well(); err != nil {
 		return err
 	}
-	fresh, err := h.join()
-	if err != nil {
+	old := h.some(1)[0]
+	if _, err := h.swap(old); err != nil {
 		return err
 	}
-	old := h.others(fresh)[h.t.random.IntN(len(h.others(fresh)))]
-	if err := h.dismiss(old); err != nil {
-		return err
-	}
-	h.kill(old)
 	defer h.unmount(old)
 	if err := h.revive(old); err != nil {
 		if !strings.Contains(err.Error(), "left its cluster") && !strings.Contains(err.Error(), "removed") {
@@ -226,6 +223,24 @@ func (h *herd) exchange(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (h *herd) lacksFollowers() string {
+	if h.followers == 0 {
+		return "there are no followers (-followers)"
+	}
+	return ""
+}
+
+// followAnother has a follower follow another node, and kills a node.
+func (h *herd) followAnother(ctx context.Context) error {
+	all := h.some(len(h.nodes()))
+	m := all[slices.IndexFunc(all, func(m *member) bool { return m.follows != "" })]
+	if err := h.follow(m, h.others(m)[h.t.random.IntN(len(all)-1)]); err != nil {
+		return err
+	}
+	wait(ctx, h.upTo(time.Second))
+	return h.killSome(ctx, 1)
 }
 
 // setClocks puts clocks of nodes ahead or behind for a while, or has them jump, and sets them right again.

@@ -20,6 +20,7 @@ func main() {
 	nodes := flag.Int("nodes", 1, "with 3 or more: nodes of a cluster, to which one of the faults is done in each round")
 	var c clusterTorture
 	flag.StringVar(&c.only, "faults", "", "with -nodes: only faults whose names contain one of these words, separated by commas")
+	flag.IntVar(&c.followers, "followers", 0, "with -nodes: followers besides, each of which has the log from a random node")
 	flag.BoolVar(&c.each, "each", false, "with -nodes: each fault once, instead of -rounds at random")
 	flag.BoolVar(&c.plain, "plain", false, "with -nodes: the program as it is, without faults of clocks and of power")
 	list := flag.Bool("list", false, "list the faults of a cluster")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type member struct {
 	listen     string // where the server listens for the other nodes
 	address    string // what the other nodes are told: a proxy before it
 	disk       string // a file system of its own that data is on; "": none
+	follows    string // the node that it has the log from, over HTTPS; "": it is one of Raft's
 
 	pid atomic.Int64 // of the server, which opens connections before it listens; 0: there was none
 	mu  sync.Mutex
@@ -116,11 +118,11 @@ func (h *herd) newMember() (*member, error) {
 	return m, err
 }
 
-// gather makes a cluster.
-func (h *herd) gather(nodes int) error {
-	for i := range nodes {
+// gather makes a cluster of nodes that vote, and of followers.
+func (h *herd) gather(nodes, followers int) error {
+	for i := range nodes + followers {
 		if i > 0 {
-			if _, err := h.join(); err != nil {
+			if _, err := h.join(i >= nodes); err != nil {
 				return err
 			}
 			continue
@@ -142,8 +144,8 @@ func (h *herd) gather(nodes int) error {
 	return h.well()
 }
 
-// join has a further node join through a random one, and waits until it votes.
-func (h *herd) join() (*member, error) {
+// join has a further node join through a random one, and waits until it votes, or follows a random one.
+func (h *herd) join(follows bool) (*member, error) {
 	m, err := h.newMember()
 	if err != nil {
 		return nil, err
@@ -153,7 +155,12 @@ func (h *herd) join() (*member, error) {
 	if peer == nil {
 		return failed(errors.New("no node is alive"))
 	}
-	token, err := output(h.t.program, "cluster", "invite", "--node", m.name, "--data", peer.data)
+	invite := []string{"cluster", "invite", "--node", m.name, "--data", peer.data}
+	if follows {
+		m.follows = h.living().name
+		invite = append(invite, "--follow", m.follows)
+	}
+	token, err := output(h.t.program, invite...)
 	if err != nil {
 		return failed(err)
 	}
@@ -260,7 +267,31 @@ func (h *herd) dismiss(m *member) error {
 	if text, err := output(h.t.program, "cluster", "invite", "--node", m.name, "--data", peer.data); err == nil || !strings.Contains(err.Error(), "never used again") {
 		return fmt.Errorf("the name %s of a node that was removed was given away once more: %s %v", m.name, text, err)
 	}
+	for _, one := range h.nodes() {
+		if one.follows == m.name {
+			voters := slices.DeleteFunc(h.some(len(h.nodes())), func(m *member) bool { return m.follows != "" }) // none of them follows it
+			if err := h.follow(one, voters[0]); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// follow has a follower follow another node, unless that one follows it.
+func (h *herd) follow(m, to *member) error {
+	for until := time.Now().Add(accordtest.Patience); ; time.Sleep(200 * time.Millisecond) {
+		_, err := output(h.t.program, "cluster", "follow", to.name, "--data", m.data)
+		switch {
+		case err == nil:
+			m.follows = to.name
+			return nil
+		case strings.Contains(err.Error(), "cannot follow itself") || strings.Contains(err.Error(), "in a row"):
+			return nil
+		case time.Now().After(until):
+			return fmt.Errorf("%s is to follow %s: %w", m.name, to.name, err)
+		}
+	}
 }
 
 // replace dismisses a node whose files are not to be used any more, and has another one join.
@@ -270,8 +301,20 @@ func (h *herd) replace(m *member) error {
 		return err
 	}
 	h.unmount(m)
-	_, err := h.join()
+	_, err := h.join(m.follows != "")
 	return err
+}
+
+// swap has a node join and dismisses one of its kind, which is killed.
+func (h *herd) swap(old *member) (fresh *member, err error) {
+	if fresh, err = h.join(old.follows != ""); err != nil {
+		return nil, err
+	}
+	if err := h.dismiss(old); err != nil {
+		return nil, err
+	}
+	h.kill(old)
+	return fresh, nil
 }
 
 // output runs the program to its end and returns what it prints.
