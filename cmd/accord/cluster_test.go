@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -26,6 +27,7 @@ type clusterNode struct {
 	*child
 	data, address string
 	listen        string // for clients; "": any port
+	flags         []string
 }
 
 func freeAddress(t *testing.T) string {
@@ -49,7 +51,7 @@ var addresses sync.Map
 
 func (n *clusterNode) start(t *testing.T) *clusterNode {
 	t.Helper()
-	n.child = start(t, exchangeVars, serveArgs(n.data, "--plain-http", "--no-index", "--cluster-listen", n.address)...).serving()
+	n.child = start(t, exchangeVars, append(serveArgs(n.data, "--plain-http", "--no-index", "--cluster-listen", n.address), n.flags...)...).serving()
 	return n
 }
 
@@ -267,6 +269,70 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 		t.Error("a folder without a cluster has a log")
 	}
 	alone.terminate()
+}
+
+// C-9: a server that has lost the majority refuses writes at once and, after --max-staleness, answers nothing, says so to a balancer, and
+// goes on by itself when another one is back.
+func TestAServerWithoutAMajorityAnswersNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two processes, and seconds without contact")
+	}
+	t.Parallel()
+	file, data := exchange(t)
+	ops := freeAddress(t)
+	a := &clusterNode{data: data, address: freeAddress(t), flags: []string{"--max-staleness", "3s", "--ops-listen", ops}}
+	b := &clusterNode{data: filepath.Join(t.TempDir(), "b"), address: freeAddress(t)}
+	did(t, "apply", "-f", file, "--data", a.data)
+	did(t, "cluster", "init", "--node", "a", "--data", a.data)
+	a.start(t)
+	did(t, "cluster", "join", did(t, "cluster", "invite", "--node", "b", "--data", a.data), "--data", b.data)
+	b.start(t)
+	eventually(t, "two voters", func() bool {
+		s, code := a.status(t)
+		return code == 0 && len(s.Members) == 2 && s.Members[1].Role == "voter"
+	})
+	a.add(t, 0)
+	answers := func(path string) int {
+		resp, err := http.Get("http://" + ops + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := answers("/readyz"); got != http.StatusOK {
+		t.Errorf("/readyz with a majority: got %d", got)
+	}
+	refused := func(method, retry string, body []byte) bool {
+		var reader io.Reader
+		if body != nil {
+			reader = bytes.NewReader(body)
+		}
+		got, err := a.ask("vendor-push", method, gsp+"objects/", reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e taxii.Error
+		return got.status == http.StatusServiceUnavailable && json.Unmarshal(got.body, &e) == nil && e.ErrorCode == "cluster" && got.header.Get("Retry-After") == retry
+	}
+
+	b.Kill()
+	eventually(t, "no write is taken", func() bool { return refused(http.MethodPost, "1", envelope()) })
+	eventually(t, "nothing is answered", func() bool { return refused(http.MethodGet, "2", nil) })
+	if got := answers("/readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz without a majority: got %d", got)
+	}
+	if got := answers("/healthz"); got != http.StatusOK {
+		t.Errorf("/healthz without a majority: got %d", got)
+	}
+	b.start(t)
+	place := a.add(t, 1)
+	if got := b.seen(t, place); got != 2 {
+		t.Errorf("there are %d objects, want 2", got)
+	}
+	eventually(t, "a balancer may send clients again", func() bool { return answers("/readyz") == http.StatusOK })
+	a.terminate()
+	b.terminate()
 }
 
 // A server that was stopped for longer than the log is kept fetches the files of another one, and begins anew with them by itself.
