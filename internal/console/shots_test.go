@@ -3,11 +3,18 @@ package console_test
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/accord-taxii/accord/internal/accordtest"
 	"github.com/accord-taxii/accord/internal/demo"
@@ -65,7 +72,8 @@ func TestShots(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, "demo", "--data", filepath.Join(t.TempDir(), "demo"), "--listen", "127.0.0.1:6100")
+	data := filepath.Join(t.TempDir(), "demo")
+	cmd := exec.CommandContext(ctx, program, "demo", "--data", data, "--listen", "127.0.0.1:6100")
 	printed, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -73,14 +81,15 @@ func TestShots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		cmd.Wait() // it was killed
 	})
-	url := ""
-	for lines := bufio.NewScanner(printed); url == "" && lines.Scan(); {
+	t.Cleanup(stop)
+	at := ""
+	for lines := bufio.NewScanner(printed); at == "" && lines.Scan(); {
 		if line := strings.TrimSpace(lines.Text()); strings.HasSuffix(line, "/console/") {
-			url = strings.TrimSuffix(line, "/console/")
+			at = strings.TrimSuffix(line, "/console/")
 		}
 	}
 	go bufio.NewReader(printed).WriteTo(nothing{}) // or the demo would wait for a reader
@@ -88,7 +97,7 @@ func TestShots(t *testing.T) {
 	started := startChromium(t)
 	windows := map[string]*window{}
 	for _, login := range demo.Logins() {
-		windows[login.Account] = open(t, started, url)
+		windows[login.Account] = open(t, started, at)
 		windows[login.Account].scheme("light")
 		windows[login.Account].size(1440, 1080)
 		windows[login.Account].logIn(login.Account, login.Password)
@@ -109,6 +118,70 @@ func TestShots(t *testing.T) {
 	w.size(375, 1050)
 	w.visit("/console/search/?q=beacon")
 	write(t, to, "search-narrow", w)
+
+	stop()
+	served, secret := startCluster(t, program, data)
+	w = open(t, started, served)
+	w.scheme("light")
+	w.size(1440, 640)
+	w.visit("/console/login/")
+	for _, login := range demo.Logins() {
+		if login.Account == "root" {
+			w.run(chromedp.SendKeys("#name", login.Account), chromedp.SendKeys("#password", login.Password+"\r"), chromedp.WaitReady("#code"))
+		}
+	}
+	code, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run(chromedp.SendKeys("#code", code+"\r"), chromedp.WaitReady("header.top"))
+	w.visit("/console/servers/")
+	w.clean("servers")
+	write(t, to, "servers", w)
+}
+
+// startCluster makes a folder that nobody serves the first of three nodes. It returns the URL of its server, and the secret of the
+// operator's second factor.
+func startCluster(t *testing.T, program, data string) (at, secret string) {
+	t.Helper()
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command(program, args...).Output()
+		if err != nil {
+			t.Fatalf("accord %v: %v", args, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	factor, err := url.Parse(run("account", "totp", "root", "--data", data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"vienna", "oslo", "rome"} {
+		folder := data
+		if i == 0 {
+			run("cluster", "init", "--node", name, "--data", data)
+		} else {
+			folder = filepath.Join(t.TempDir(), name)
+			run("cluster", "join", run("cluster", "invite", "--node", name, "--data", data), "--data", folder)
+		}
+		p, err := accordtest.StartProcess(exec.Command(program, accordtest.ServeArgs(folder, "--plain-http", "--console", "--cluster-listen", fmt.Sprint("127.0.0.1:", 29001+i))...), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Kill)
+		if err := p.Listening(); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			at = p.URL
+		}
+	}
+	for until := time.Now().Add(accordtest.Patience); exec.Command(program, "cluster", "list", "--data", data).Run() != nil; time.Sleep(time.Second) {
+		if time.Now().After(until) {
+			t.Fatal("the nodes are not well")
+		}
+	}
+	return at, factor.Query().Get("secret")
 }
 
 func write(t *testing.T, folder, name string, w *window) {
