@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,49 +29,88 @@ type herd struct {
 	named        int           // nodes that ever were
 	followers    int           // of the nodes, those that follow another one
 
-	asking     sync.Mutex
-	members    []*member     // guarded by asking
-	answered   time.Time     // guarded by asking: when something was acknowledged last
-	longest    time.Duration // guarded by asking: without an acknowledgement
-	unanswered int           // guarded by asking
-	done       map[string]int
-	back       time.Duration // the longest that a node which was cut off has taken to take writes again
-	noticed    map[string]int
+	asking   sync.Mutex
+	members  []*member // guarded by asking
+	answered time.Time // guarded by asking: when something was acknowledged last
+	*tally
+}
+
+// tally is what was counted of all clusters of a run. Clients count under herd.asking.
+type tally struct {
+	began                    int            // faults
+	done, noticed            map[string]int // faults by name, and what came of them
+	longest                  time.Duration  // without an acknowledgement
+	back                     time.Duration  // the longest that a node which was cut off has taken to take writes again
+	unanswered               int            // writes
+	versions, operations     int            // acknowledged, and explained by one order
 }
 
 // clusterTorture is what is done to a cluster.
 type clusterTorture struct {
 	nodes, rounds int
+	life          int    // rounds with one cluster
 	followers     int    // besides
 	only          string // parts of names of faults, separated by commas
 	each          bool   // each fault once instead of rounds at random
 	plain         bool   // the program as it is
 }
 
-// tortureCluster does harm to a cluster while clients write to any of its nodes and pollers read from any of them. In the end nothing
-// that was acknowledged may be missing on any node, all are equal, and one order of events explains what clients saw.
+// tortureCluster does harm to clusters, one after the other.
 func (t *torture) tortureCluster(c clusterTorture) (err error) {
-	began := time.Now()
-	if t.dir, err = os.MkdirTemp("", "accord-torture-"); err != nil {
-		return err
-	}
-	h := &herd{followers: c.followers, history: newHistory(), done: map[string]int{}, noticed: map[string]int{}, instrumented: "-plain is given"}
+	began, total, instrumented := time.Now(), &tally{done: map[string]int{}, noticed: map[string]int{}}, "-plain is given"
 	if !c.plain {
 		log.Print("building the program with a clock and a disk of its own (minutes, the first time)")
-		program, err := instrument(t.dir)
-		if h.instrumented = ""; err != nil {
-			h.instrumented = fmt.Sprintf("the program cannot be built with a clock and a disk of its own: %v", err)
+		dir, err := os.MkdirTemp("", "accord-torture-program-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		program, err := instrument(dir)
+		if instrumented = ""; err != nil {
+			instrumented = fmt.Sprintf("the program cannot be built with a clock and a disk of its own: %v", err)
 		} else {
 			t.program = program
 		}
 	}
+	for left := c.rounds; left > 0; left -= c.life {
+		life := c
+		life.rounds = min(c.life, left)
+		if err := t.tortureOne(life, total, instrumented); err != nil {
+			return err
+		}
+		if c.each {
+			break
+		}
+		log.Printf("%d kills, %d versions acknowledged, nothing lost", t.kills, total.versions)
+	}
+	for _, f := range faults {
+		if n := total.done[f.name]; n > 0 {
+			fmt.Printf("| %s | %d |\n", f.name, n)
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(total.noticed)) {
+		fmt.Printf("%s: %d\n", what, total.noticed[what])
+	}
+	fmt.Printf("%d kills among them; %d envelopes, %d deletions and %d versions acknowledged; %d writes not answered or refused; %d operations on shared objects explained by one order; "+
+		"longest time without an acknowledgement %v; a node that was cut off takes writes again after at most %v; nothing lost, nothing doubled, all nodes equal; took %v\n",
+		t.kills, t.envelopes, t.deletions, total.versions, total.unanswered, total.operations, total.longest.Round(time.Millisecond), total.back.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	return nil
+}
+
+// tortureOne does harm to a cluster while clients write to any of its nodes and pollers read from any of them. In the end nothing
+// that was acknowledged may be missing on any node, all are equal, and one order of events explains what clients saw.
+func (t *torture) tortureOne(c clusterTorture, total *tally, instrumented string) (err error) {
+	if t.dir, err = os.MkdirTemp("", "accord-torture-"); err != nil {
+		return err
+	}
+	h := &herd{followers: c.followers, history: newHistory(), tally: total, instrumented: instrumented}
 	if h.world, err = newWorld(t, t.dir+"/n1"); err != nil {
 		return err
 	}
 	h.network = newNetwork(h.owner)
 	defer func() {
 		for _, m := range h.nodes() {
-			h.kill(m)
+			h.end(m)
 		}
 		h.network.close()
 	}()
@@ -90,7 +131,8 @@ func (t *torture) tortureCluster(c clusterTorture) (err error) {
 		} else {
 			f = drawn(table, t.random)
 		}
-		log.Printf("%d: %s", i+1, f.name)
+		h.began++
+		log.Printf("%d: %s", h.began, f.name)
 		if err := f.do(h, ctx); err != nil {
 			cancel(fmt.Errorf("%s: %w", f.name, err))
 		}
@@ -111,17 +153,8 @@ func (t *torture) tortureCluster(c clusterTorture) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, f := range faults {
-		if n := h.done[f.name]; n > 0 {
-			fmt.Printf("| %s | %d |\n", f.name, n)
-		}
-	}
-	for what, n := range h.noticed {
-		fmt.Printf("%s: %d\n", what, n)
-	}
-	fmt.Printf("%d kills among them; %d envelopes, %d deletions and %d versions acknowledged; %d writes not answered or refused; %d operations on shared objects explained by one order; "+
-		"longest time without an acknowledgement %v; a node that was cut off takes writes again after at most %v; nothing lost, nothing doubled, all nodes equal; took %v\n",
-		t.kills, t.envelopes, t.deletions, len(h.acknowledged), h.unanswered, operations, h.longest.Round(time.Millisecond), h.back.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	h.operations += operations
+	h.versions += len(h.acknowledged)
 	for _, m := range h.nodes() {
 		h.unmount(m)
 	}

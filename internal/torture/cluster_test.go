@@ -21,7 +21,7 @@ func TestEveryFaultOfAClusterOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := &torture{program: program, random: rand.New(rand.NewPCG(18, 1))}
-	if err := run.tortureCluster(clusterTorture{nodes: 3, each: true, only: os.Getenv("ACCORD_FAULTS")}); err != nil {
+	if err := run.tortureCluster(clusterTorture{nodes: 3, rounds: 1, life: 1, each: true, only: os.Getenv("ACCORD_FAULTS")}); err != nil {
 		t.Errorf("%v\nthe data folders are kept: %s", err, run.dir)
 	}
 }

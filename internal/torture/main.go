@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"log"
@@ -15,7 +16,7 @@ func main() {
 	t := &torture{}
 	flag.StringVar(&t.program, "accord", "bin/accord", "the program to torture")
 	rounds := flag.Int("rounds", 200, "how often it is killed")
-	life := flag.Int("life", 25, "rounds with one data folder")
+	life := flag.Int("life", 0, "rounds with one data folder (0: 25), or one cluster (0: 100)")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything random")
 	nodes := flag.Int("nodes", 1, "with 3 or more: nodes of a cluster, to which one of the faults is done in each round")
 	var c clusterTorture
@@ -48,7 +49,7 @@ func main() {
 		return
 	}
 	if *nodes > 1 {
-		c.nodes, c.rounds = *nodes, *rounds
+		c.nodes, c.rounds, c.life = *nodes, *rounds, cmp.Or(*life, 100)
 		if err := t.tortureCluster(c); err != nil {
 			log.Printf("FAILED after %d kills: %v", t.kills, err)
 			log.Printf("the data folders are kept: %s", t.dir)
@@ -57,7 +58,7 @@ func main() {
 		return
 	}
 	began := time.Now()
-	if err := t.all(*rounds, *life); err != nil {
+	if err := t.all(*rounds, cmp.Or(*life, 25)); err != nil {
 		log.Printf("FAILED after %d kills: %v", t.kills, err)
 		log.Printf("the data folder is kept: %s", t.dir)
 		os.Exit(1)

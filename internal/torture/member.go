@@ -81,14 +81,14 @@ func (h *herd) others(m *member) (list []*member) {
 }
 
 // owner returns which node has opened a connection.
-func (h *herd) owner(port int) string {
+func (h *herd) owner(from, to int) string {
 	processes := map[string]int{}
 	for _, m := range h.nodes() {
 		if pid := m.pid.Load(); pid != 0 {
 			processes[m.name] = int(pid)
 		}
 	}
-	return portOwner(port, processes)
+	return portOwner(from, to, processes)
 }
 
 // newMember makes a place for a further node.
@@ -209,8 +209,17 @@ func (h *herd) revive(m *member) error {
 	return nil
 }
 
-// kill ends a node with SIGKILL. It reports whether the node was alive.
+// kill ends a node with SIGKILL, and counts it. It reports whether the node was alive.
 func (h *herd) kill(m *member) bool {
+	if !h.end(m) {
+		return false
+	}
+	h.t.kills++
+	return true
+}
+
+// end ends a node with SIGKILL. It reports whether the node was alive.
+func (h *herd) end(m *member) bool {
 	m.mu.Lock()
 	p := m.now
 	m.now = nil
@@ -220,7 +229,6 @@ func (h *herd) kill(m *member) bool {
 	}
 	p.Cmd.Process.Signal(syscall.SIGCONT)
 	p.kill()
-	h.t.kills++
 	return true
 }
 

@@ -7,16 +7,16 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // network carries what nodes send each other: each node tells the others the address of a proxy that is here. Who has opened a
 // connection is known by its port. What one node sends another can be cut: a connection carries what the node that opened it has
 // to say, so each direction of a pair is cut for itself.
 type network struct {
-	owner func(port int) string // the node that has opened a connection from a local port; "" is none
+	owner func(from, to int) string // the node that has opened a connection from a port of this machine to another; "" is none
 
 	mu      sync.Mutex
 	cut     map[direction]cutting // guarded by mu
@@ -38,7 +38,7 @@ const (
 	broken          // connections end, and new ones at once
 )
 
-func newNetwork(owner func(port int) string) *network {
+func newNetwork(owner func(from, to int) string) *network {
 	return &network{owner: owner, cut: map[direction]cutting{}, changed: make(chan struct{}), closers: map[io.Closer]bool{}}
 }
 
@@ -96,7 +96,7 @@ func (n *network) close() {
 // carry carries a connection to a node.
 func (n *network) carry(c net.Conn, to, address string) {
 	defer n.ends(c)
-	d := direction{n.owner(c.RemoteAddr().(*net.TCPAddr).Port), to}
+	d := direction{n.opener(c), to}
 	if !n.closes(c) || !n.open(d) {
 		return
 	}
@@ -117,6 +117,17 @@ func (n *network) carry(c net.Conn, to, address string) {
 		})
 	}
 	both.Wait()
+}
+
+// opener returns the node that has opened a connection; "": it is none. One that has just been started may not be known yet.
+func (n *network) opener(c net.Conn) (name string) {
+	for range 5 {
+		if name = n.owner(c.RemoteAddr().(*net.TCPAddr).Port, c.LocalAddr().(*net.TCPAddr).Port); name != "" {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return name
 }
 
 func (n *network) copy(to io.Writer, from io.Reader, d direction) {
@@ -221,9 +232,9 @@ func (s *shape) partition(r *rand.Rand, names []string) map[direction]cutting {
 	return cut
 }
 
-// portOwner returns which of some processes has a connection from a port of 127.0.0.1.
-func portOwner(port int, processes map[string]int) string {
-	inode := inodeOf(port)
+// portOwner returns which of some processes has a connection from a port of 127.0.0.1 to another one.
+func portOwner(from, to int, processes map[string]int) string {
+	inode := inodeOf(from, to)
 	if inode == "" {
 		return ""
 	}
@@ -242,18 +253,19 @@ func portOwner(port int, processes map[string]int) string {
 	return ""
 }
 
-// inodeOf returns the inode of the socket that is bound to a port of 127.0.0.1 and connected.
-func inodeOf(port int) string {
+// inodeOf returns the inode of the socket that is connected from a port of 127.0.0.1 to another one. Sockets that are connected to
+// different ports may share their own.
+func inodeOf(from, to int) string {
 	f, err := os.Open("/proc/net/tcp")
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
-	local := "0100007F:" + strings.ToUpper(fmt.Sprintf("%04s", strconv.FormatInt(int64(port), 16)))
+	local, remote := fmt.Sprintf("0100007F:%04X", from), fmt.Sprintf("0100007F:%04X", to)
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		if len(fields) > 9 && fields[1] == local && fields[2] != "00000000:0000" {
+		if len(fields) > 9 && fields[1] == local && fields[2] == remote && fields[9] != "0" {
 			return fields[9]
 		}
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,7 +35,7 @@ func TestDirectionsAreCut(t *testing.T) {
 			}()
 		}
 	}()
-	n := newNetwork(func(port int) string { return portOwner(port, map[string]int{"a": os.Getpid()}) })
+	n := newNetwork(func(from, to int) string { return portOwner(from, to, map[string]int{"a": os.Getpid()}) })
 	defer n.close()
 	address, err := n.front("b", l.Addr().String())
 	if err != nil {
@@ -107,5 +109,36 @@ func TestShapesCut(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Two sockets may have one port, if they are connected to different ones: each has its owner.
+func TestTheOwnerOfASharedPortIsKnown(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the owner of a connection is known on Linux only")
+	}
+	port, seen := 0, map[string]bool{}
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}, Control: func(_, _ string, c syscall.RawConn) error {
+			var set error
+			err := c.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1) })
+			return errors.Join(err, set)
+		}}
+		c, err := d.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		port = c.LocalAddr().(*net.TCPAddr).Port
+		inode := inodeOf(port, l.Addr().(*net.TCPAddr).Port)
+		if inode == "" || seen[inode] || portOwner(port, l.Addr().(*net.TCPAddr).Port, map[string]int{"a": os.Getpid()}) != "a" {
+			t.Errorf("the connection %s to %s has the inode %q", c.LocalAddr(), l.Addr(), inode)
+		}
+		seen[inode] = true
 	}
 }
