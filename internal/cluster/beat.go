@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// beatTime is how often a node tells the others how it is.
-const beatTime = 500 * time.Millisecond
+const (
+	beatTime  = 500 * time.Millisecond // how often a node tells the others how it is
+	beatAsks  = 100 * time.Millisecond // how often while it has no contact, and asks them to answer at once
+	beatLeast = 20 * time.Millisecond  // between two beats: two nodes that ask each other must not do so without end
+	beatsKept = 64                     // beats of which it is known when they were sent
+)
 
 // Beat is what a node tells each other node.
 type Beat struct {
@@ -31,6 +35,9 @@ type Beat struct {
 	Sent int64         `json:"sent"`
 	Echo int64         `json:"echo"`
 	Held time.Duration `json:"held"`
+
+	// Asks says that the sender has no contact to a majority, or that another node leads: it wants an answer at once.
+	Asks bool `json:"asks,omitempty"`
 }
 
 // peer is what a node knows of another one.

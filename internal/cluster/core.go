@@ -70,6 +70,7 @@ type core struct {
 	leader  uint64
 	term    uint64
 	heard   map[uint64]time.Time // when a node was last heard, of those that count for contact
+	shown   map[uint64]time.Time // a time after which a node was there for sure: see showed
 	sure    time.Time            // contact before the leader changed
 	started time.Time
 
@@ -105,7 +106,7 @@ func newCore(id uint64, disk Disk, out outside) (*core, error) {
 	}
 	c := &core{
 		id: id, out: out, members: members, known: members, storage: &storage{disk, members},
-		heard: map[uint64]time.Time{}, proposals: map[uuid.UUID]*proposal{}, reads: map[uint64]*read{},
+		heard: map[uint64]time.Time{}, shown: map[uint64]time.Time{}, proposals: map[uuid.UUID]*proposal{}, reads: map[uint64]*read{},
 		started: out.now(), promoted: map[uint64]time.Time{},
 	}
 	// What is committed is sometimes not known to be before more is saved: the files may be ahead of it.
@@ -226,12 +227,29 @@ func (c *core) behindLog(m *pb.Message) error {
 	return nil
 }
 
-// contact returns when this node was last sure to belong to the majority.
+// shownLately is how much older than what is heard of a node its last proof may be.
+const shownLately = 2 * beatTime
+
+// contactWith returns when a node was last there for sure. A heartbeat may have waited in a buffer while this node was paused: it counts
+// as long as the node has answered a beat that was sent a moment before, or the time of that beat does.
+func (c *core) contactWith(id uint64) time.Time {
+	if heard, shown := c.heard[id], c.shown[id]; heard.Sub(shown) > shownLately {
+		return shown
+	} else {
+		return heard
+	}
+}
+
+// contact returns when this node was last sure to belong to the majority, and to know how far the log was committed.
 func (c *core) contact() time.Time {
 	if !c.leads() {
-		if at := c.heard[c.leader]; c.leader != 0 && at.After(c.sure) {
+		if at := c.contactWith(c.leader); c.leader != 0 && at.After(c.sure) {
 			return at
 		}
+		return c.sure
+	}
+	// A leader knows what is committed once an entry of its own term is.
+	if term, err := c.storage.Term(c.raw.BasicStatus().GetCommit()); err != nil || term != c.term {
 		return c.sure
 	}
 	times := []time.Time{}
@@ -242,7 +260,7 @@ func (c *core) contact() time.Time {
 		if n.ID == c.id {
 			times = append(times, c.out.now())
 		} else {
-			times = append(times, c.heard[n.ID])
+			times = append(times, c.contactWith(n.ID))
 		}
 	}
 	if len(times) == 0 {
@@ -447,13 +465,17 @@ func (c *core) changeLeader(leader uint64) {
 	}
 	c.sure = c.contact()
 	c.leader, c.told = leader, 0
+	delete(c.shown, leader) // it is to say how far it is, as a leader
 	if leader != 0 {
 		c.sendProposals()
 	}
 }
 
-// leaderTold notes how far the leader says that the log is committed.
-func (c *core) leaderTold(from, place uint64) {
+// showed notes that a node has answered what was sent to it at a time, and how far it says that the log is committed.
+func (c *core) showed(from uint64, sent time.Time, place uint64) {
+	if sent.After(c.shown[from]) {
+		c.shown[from] = sent
+	}
 	if from == c.leader {
 		c.told = max(c.told, place)
 	}

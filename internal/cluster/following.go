@@ -62,7 +62,10 @@ func (f *following) warn(err error) {
 
 // publish shows others what is known. The caller holds f.mu.
 func (f *following) publish() {
-	for len(f.view.behind) > 0 && (f.view.behind[0].place <= f.mark || len(f.view.behind) > 6000) {
+	for len(f.view.behind) > 0 && f.view.behind[0].place <= f.mark {
+		f.view.fresh, f.view.behind = later(f.view.fresh, f.view.behind[0].contact), f.view.behind[1:]
+	}
+	if len(f.view.behind) > samplesKept {
 		f.view.behind = f.view.behind[1:]
 	}
 	v := f.view
@@ -318,9 +321,16 @@ func (f *following) take(m Member, a *feedAnswer, term uint64) error {
 // knows notes how far the log was committed at a time. The caller holds f.mu.
 func (f *following) knows(place uint64, at time.Time) {
 	f.view.committed = max(f.view.committed, place)
-	if list := f.view.behind; place > f.mark && (len(list) == 0 || list[len(list)-1].place < place) {
-		f.view.behind = append(list[:len(list):len(list)], sample{place, at})
+	list := slices.Clone(f.view.behind) // others read the one that was published
+	switch last := len(list) - 1; {
+	case last < 0 && place <= f.mark:
+		f.view.fresh = later(f.view.fresh, f.view.contact)
+	case last < 0 || list[last].place < place:
+		list = append(list, sample{place, at, f.view.contact})
+	default:
+		list[last].contact = f.view.contact
 	}
+	f.view.behind = list
 }
 
 // followContact is how long ago the cluster must have been heard for writes to be passed on: each node on the way adds to it. The

@@ -47,10 +47,11 @@ type Node struct {
 	members  atomic.Pointer[Members] // the newest that it has heard of
 	links    *links
 
-	calls chan func() error // for the goroutine that has the core
-	core  *core             // of that goroutine; nil in a follower
-	stop  chan struct{}     // closed by Close
-	ended sync.WaitGroup
+	calls   chan func() error // for the goroutine that has the core
+	beatNow chan struct{}     // has one when the others are to be told at once how this node is
+	core    *core             // of that goroutine; nil in a follower
+	stop    chan struct{}     // closed by Close
+	ended   sync.WaitGroup
 
 	applier *applier
 	machine Machine
@@ -68,6 +69,7 @@ type Node struct {
 	closing bool                   // guarded by mu
 	failed  error                  // guarded by mu; why it has stopped by itself
 	peers   map[uint64]*peer       // guarded by mu
+	beats   []time.Time            // guarded by mu; when the last beats were sent, by the clock that they name
 	reports map[uint64]heardReport // guarded by mu; of followers, by their ids
 	leading chan struct{}          // guarded by mu; closed and replaced when another node leads
 
@@ -89,17 +91,21 @@ type view struct {
 	term      uint64
 	committed uint64
 	contact   time.Time
-	behind    []sample // the oldest first
-	handed    uint64   // what followers may have
+	fresh     time.Time // the contact at which the files had all that was committed
+	behind    []sample  // of which the files lacked something, the oldest first
+	handed    uint64    // what followers may have
 	lost      error
 	lostAt    uint64
 }
 
-// sample is how far the log was committed at a time.
+// sample is how far the log was committed at a time, as far as the node knew, and what its last contact was then.
 type sample struct {
-	place uint64
-	at    time.Time
+	place       uint64
+	at, contact time.Time
 }
+
+// samplesKept bounds the samples: ten minutes of them.
+const samplesKept = 6000
 
 // counters count proposals, by outcome.
 type counters struct{ committed, refused, unknown atomic.Uint64 }
@@ -132,7 +138,7 @@ func Open(config Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config: config, identity: id, log: log, calls: make(chan func() error, 1024), stop: make(chan struct{}),
+		config: config, identity: id, log: log, calls: make(chan func() error, 1024), beatNow: make(chan struct{}, 1), stop: make(chan struct{}),
 		peers: map[uint64]*peer{}, unsettled: map[uuid.UUID]bool{}, damaged: map[uuid.UUID]time.Time{}, topics: map[string]func(context.Context, []byte) ([]byte, error){}, leading: make(chan struct{}),
 		feed: newFeed(), digests: make(chan struct{}, digestsAtOnce), reports: map[uint64]heardReport{},
 		checks: make(chan suspicion, 64), repairs: make(chan struct{}, 1), outrun: make(chan struct{}), fetched: make(chan struct{}),
@@ -302,6 +308,7 @@ func (n *Node) runCore() (err error) {
 	tick := time.NewTicker(cmp.Or(n.config.tick, tickTime))
 	defer tick.Stop()
 	var samples []sample
+	var fresh time.Time
 	calls := make([]func() error, 0, gathered)
 	for {
 		calls = calls[:0]
@@ -327,14 +334,17 @@ func (n *Node) runCore() (err error) {
 		if err := n.core.together(calls); err != nil {
 			return err
 		}
-		now := n.config.Now()
-		if ticked {
-			samples = append(samples, sample{n.core.committed(), now})
+		committed, contact := n.core.committed(), n.core.contact()
+		if ticked || len(samples) == 0 && committed <= n.core.mark {
+			samples = append(samples, sample{committed, n.config.Now(), contact})
 		}
-		for len(samples) > 0 && samples[0].place <= n.core.mark || len(samples) > 6000 {
+		for len(samples) > 0 && samples[0].place <= n.core.mark {
+			fresh, samples = later(fresh, samples[0].contact), samples[1:]
+		}
+		if len(samples) > samplesKept {
 			samples = samples[1:]
 		}
-		n.publish(&view{n.core.leader, n.core.term, n.core.committed(), n.core.contact(), samples, n.core.handed, n.core.lost, n.core.lostAt})
+		n.publish(&view{n.core.leader, n.core.term, committed, contact, fresh, samples, n.core.handed, n.core.lost, n.core.lostAt})
 	}
 }
 
@@ -362,6 +372,7 @@ func (n *Node) publish(v *view) {
 	before := n.now.Swap(v)
 	if before.leader != v.leader {
 		n.leadingChanged()
+		n.beatAtOnce()
 	}
 	if before.lost == nil && v.lost != nil {
 		close(n.outrun)

@@ -379,6 +379,49 @@ func TestANodeThatIsCutOffStops(t *testing.T) {
 	}
 }
 
+// C-9: a node that was cut off for longer than the bound on staleness answers nothing before it has what it missed: contact alone says
+// only that there is more. What came from the others before it was cut off, and waited in a buffer, is no contact.
+func TestANodeThatComesBackAnswersOnceItHasCaughtUp(t *testing.T) {
+	t.Parallel()
+	c := newTestCluster(t, 3)
+	c.stale = 2 * time.Second
+	c.start(0, 1, 2)
+	c.writable(2)
+	c.writable(0)
+	n := c.nodes[2]
+	eventually(t, "answers", func() bool { return n.Readable() == nil })
+
+	// Its files stay behind from here on, while it has contact.
+	resume, err := n.Settle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.propose(0, uuid.New(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no answers of files that are behind", func() bool { return n.Readable() != nil })
+	if !contactNow(n) {
+		t.Error("it has no contact: the test shows nothing")
+	}
+	resume()
+	eventually(t, "answers again", func() bool { return n.Readable() == nil })
+
+	// A heartbeat that comes late is no contact.
+	old := n.config.Now().Add(-time.Minute)
+	got := make(chan time.Time, 1)
+	n.call(func() error {
+		n.core.shown[n.core.leader], n.core.heard[n.core.leader], n.core.sure = old, n.config.Now(), time.Time{}
+		got <- n.core.contact()
+		return nil
+	})
+	if leads, _ := n.Leads(); !leads && !(<-got).Equal(old) {
+		t.Error("a heartbeat that may have waited for a minute is contact")
+	}
+	eventually(t, "contact", func() bool { return contactNow(n) })
+}
+
+func contactNow(n *Node) bool { return n.config.Now().Sub(n.now.Load().contact) < 2*time.Second }
+
 // C-8: the file of one node differs: it is found, closed there alone, and fetched anew.
 func TestAFileThatDiffersIsFetchedAnew(t *testing.T) {
 	t.Parallel()

@@ -93,13 +93,22 @@ func (n *Node) usable() error {
 	return nil
 }
 
-// Staleness bounds how old what this node says may be.
+// Staleness bounds how old what this node says may be: how long ago it had contact to a majority, and has by now all that was committed then.
 func (n *Node) Staleness() time.Duration {
-	v := n.now.Load()
-	if v.contact.IsZero() {
+	v, mark := n.now.Load(), n.applier.mark()
+	fresh := v.fresh
+	for _, s := range v.behind {
+		if s.place > mark {
+			break
+		}
+		fresh = later(fresh, s.contact)
+	}
+	if fresh.IsZero() {
 		return n.config.MaxStaleness + time.Hour
 	}
-	return max(0, n.config.Now().Sub(v.contact)) + n.Behind()
+	now := n.config.Now()
+	// A machine that was suspended has a clock that went on, and one that stood still.
+	return max(0, now.Sub(fresh), now.Round(0).Sub(fresh.Round(0)))
 }
 
 // Behind returns for how long something has been committed that the files do not have.

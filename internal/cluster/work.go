@@ -16,8 +16,17 @@ const (
 
 // beat tells the other nodes how this one is, until it stops.
 func (n *Node) beat() {
-	for i := 0; n.pause(beatTime); i++ {
+	rest, leader := beatAsks, uint64(0)
+	for i := 0; n.untilBeat(rest); i++ {
 		now, v, m := n.config.Now(), n.now.Load(), n.members.Load()
+		without := now.Sub(v.contact) > shownLately
+		asks := without || v.leader != leader // of a new leader it is not known yet how far it is
+		if rest, leader = beatTime, v.leader; without {
+			rest = beatAsks // contact is back as soon as another node is
+		}
+		n.mu.Lock()
+		n.beats = append(n.beats[max(0, len(n.beats)+1-beatsKept):], now)
+		n.mu.Unlock()
 		var followers []Report
 		if i%2 == 0 {
 			n.mu.Lock()
@@ -26,7 +35,7 @@ func (n *Node) beat() {
 		}
 		for _, to := range n.links.all() {
 			b := &Beat{Version: n.config.Version, Format: n.config.Format, Entries: entriesFormat, Followers: followers, Applied: n.applier.mark(), Committed: v.committed,
-				Closed: n.applier.closedCount(), Ends: n.creds.own.Load().Leaf.NotAfter, Sent: now.UnixNano(), MembersPlace: m.Place}
+				Closed: n.applier.closedCount(), Ends: n.creds.own.Load().Leaf.NotAfter, Sent: now.UnixNano(), Asks: asks, MembersPlace: m.Place}
 			n.mu.Lock()
 			if p := n.peers[to]; p != nil {
 				b.Echo, b.Held = p.beat.Sent, now.Sub(p.at)
@@ -40,6 +49,40 @@ func (n *Node) beat() {
 	}
 }
 
+// untilBeat waits until a beat is due, or another node asks for one. It reports false when the node stops.
+func (n *Node) untilBeat(rest time.Duration) bool {
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	if !n.pause(beatLeast) {
+		return false
+	}
+	select {
+	case <-timer.C:
+	case <-n.beatNow:
+	case <-n.stop:
+		return false
+	}
+	return true
+}
+
+// beatAtOnce has the others told at once how this node is.
+func (n *Node) beatAtOnce() {
+	select {
+	case n.beatNow <- struct{}{}:
+	default:
+	}
+}
+
+// answers returns when this node sent the beat that another one has echoed; zero: it sent none such lately. The caller holds n.mu.
+func (n *Node) answers(b *Beat) (sent time.Time) {
+	for _, at := range n.beats {
+		if at.UnixNano() == b.Echo {
+			sent = at
+		}
+	}
+	return sent
+}
+
 // heardBeat takes a beat of another node.
 func (n *Node) heardBeat(from uint64, b *Beat) {
 	n.mu.Lock()
@@ -49,10 +92,14 @@ func (n *Node) heardBeat(from uint64, b *Beat) {
 		n.peers[from] = p
 	}
 	p.heard(*b, n.config.Now())
+	sent := n.answers(b)
 	n.mu.Unlock()
+	if b.Asks {
+		n.beatAtOnce()
+	}
 	n.hearReports(b.Followers, false)
 	n.call(func() error {
-		n.core.leaderTold(from, b.Committed)
+		n.core.showed(from, sent, b.Committed)
 		if b.Members != nil {
 			n.core.learn(b.Members)
 		}
