@@ -83,7 +83,8 @@ type core struct {
 	applying []*pb.Message // handed out, not applied; in order
 	handed   uint64        // the last place that was handed out
 	mark     uint64        // the files have everything up to here
-	kept     uint64        // the mark that the disk has
+	settled  uint64        // Raft knows that the files have everything up to here: it never reads that again
+	kept     uint64        // of settled, what the disk has
 	hard     *pb.HardState // what is to be saved with the next entries; nil: nothing
 	told     uint64        // the newest place that the leader said is committed
 
@@ -111,7 +112,7 @@ func newCore(id uint64, disk Disk, out outside) (*core, error) {
 	}
 	// What is committed is sometimes not known to be before more is saved: the files may be ahead of it.
 	c.mark = min(disk.Applied(), disk.HardState().GetCommit())
-	c.handed, c.kept, c.term = c.mark, disk.Applied(), disk.HardState().GetTerm()
+	c.handed, c.settled, c.kept, c.term = c.mark, c.mark, disk.Applied(), disk.HardState().GetTerm()
 	c.raw, err = raft.NewRawNode(&raft.Config{
 		ID: id, Storage: c.storage, Applied: c.mark,
 		ElectionTick: electionTicks, HeartbeatTick: 1,
@@ -171,7 +172,7 @@ func (c *core) receive(from uint64, p *packet) error {
 		return nil
 	}
 	m := p.raft
-	if m.GetFrom() != from || m.GetTo() != c.id {
+	if m.GetFrom() != from && m.GetType() != pb.MsgTransferLeader || m.GetTo() != c.id { // a reader asks for another one to lead
 		return nil // it speaks for another
 	}
 	if m.GetType() == pb.MsgSnap {
@@ -361,8 +362,8 @@ func (c *core) save(m *pb.Message) error {
 // write saves w, with what else is new.
 func (c *core) write(w raftlog.Write) error {
 	w.Hard, w.Applied = c.hard, 0
-	if c.mark > c.kept {
-		w.Applied = c.mark
+	if c.settled > c.kept {
+		w.Applied = c.settled
 	}
 	if err := c.storage.Save(w); err != nil {
 		return err
@@ -373,7 +374,7 @@ func (c *core) write(w raftlog.Write) error {
 
 // flush saves how far the files are, so that less is read again after a restart.
 func (c *core) flush() error {
-	if c.mark <= c.kept && c.hard == nil {
+	if c.settled <= c.kept && c.hard == nil {
 		return nil
 	}
 	return c.write(raftlog.Write{})
@@ -449,6 +450,8 @@ func (c *core) applied(place uint64) error {
 			break
 		}
 		c.applying = c.applying[1:]
+		entries := m.GetEntries()
+		c.settled = entries[len(entries)-1].GetIndex()
 		for _, r := range m.GetResponses() {
 			if err := c.raw.Step(r); err != nil {
 				return fmt.Errorf("go on with the log: %w", err)

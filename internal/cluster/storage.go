@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"errors"
+
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 
@@ -37,6 +39,9 @@ func (s *storage) Snapshot() (*pb.Snapshot, error) {
 		return nil, err
 	}
 	term, err := s.Term(first - 1)
+	if errors.Is(err, raft.ErrCompacted) { // dropped in between
+		return s.Snapshot()
+	}
 	if err != nil {
 		return nil, err
 	}

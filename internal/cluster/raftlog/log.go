@@ -44,6 +44,7 @@ type Beginning struct {
 	Members     []byte
 
 	hard *pb.HardState // of the log that this one replaces; nil: of none
+	rest *Log          // has entries behind this beginning that stay; nil: none do
 }
 
 // DamagedError reports a log that is not as it was saved.
@@ -87,10 +88,11 @@ func Replace(path string, b Beginning, now func() time.Time) error {
 	if applied := old.Applied(); b.Index < applied {
 		return errors.Join(fmt.Errorf("replace the log %s: it has been applied up to %d, and the files that came have only up to %d", path, applied, b.Index), old.Close())
 	}
-	if err := old.Close(); err != nil {
-		return err
+	// Raft's rule for snapshots: entries behind it stay, unless the log contradicts it. The node may have confirmed them.
+	if term, err := old.Term(b.Index); err == nil && term == b.Term {
+		b.rest = old
 	}
-	return install(path, b)
+	return errors.Join(install(path, b), old.Close())
 }
 
 // install makes a log under another name and gives it its own.
@@ -113,6 +115,7 @@ func fill(path string, b Beginning) error {
 	if err != nil {
 		return err
 	}
+	var s state
 	err = db.Update(func(tx *bolt.Tx) error {
 		if _, err := tx.CreateBucket(bucketEntries); err != nil {
 			return err
@@ -121,13 +124,35 @@ func fill(path string, b Beginning) error {
 		if err != nil {
 			return err
 		}
-		s := state{before: b.Index, beforeTerm: b.Term, last: b.Index, lastTerm: b.Term, applied: b.Index, term: b.Term, commit: b.Index}
+		s = state{before: b.Index, beforeTerm: b.Term, last: b.Index, lastTerm: b.Term, applied: b.Index, term: b.Term, commit: b.Index}
 		if b.hard.GetTerm() >= s.term { // a vote that was given stays given
 			s.term, s.vote = b.hard.GetTerm(), b.hard.GetVote()
 		}
 		return errors.Join(put(about, keyIdentity, b.Identity), put(about, keyMembers, b.Members), put(about, keyState, s.encode()))
 	})
+	if err == nil && b.rest != nil {
+		err = s.keep(db, b.rest)
+	}
 	return errors.Join(err, db.Close())
+}
+
+// keep copies what another log has behind the end of this one.
+func (s *state) keep(db *bolt.DB, from *Log) error {
+	last, err := from.LastIndex()
+	for err == nil && s.last < last {
+		var entries []*pb.Entry
+		if entries, err = from.Entries(s.last+1, last+1, dropBytesAtOnce); err != nil {
+			break
+		}
+		err = db.Update(func(tx *bolt.Tx) error {
+			if _, err := s.append(tx.Bucket(bucketEntries), entries, from.now()); err != nil {
+				return err
+			}
+			s.commit = max(s.commit, min(from.HardState().GetCommit(), s.last))
+			return put(tx.Bucket(bucketState), keyState, s.encode())
+		})
+	}
+	return err
 }
 
 func syncFolder(dir string) error {

@@ -260,3 +260,52 @@ func TestAnEntryThatIsDamagedMeanwhileIsNoticed(t *testing.T) {
 		t.Error("the damage is not remembered")
 	}
 }
+
+// Dropping while others read where the log begins is no damage.
+func TestDroppingWhileOthersReadIsNoDamage(t *testing.T) {
+	c := newClock()
+	l := open(t, create(t, Beginning{Index: 1, Term: 1}), c)
+	var list []*pb.Entry
+	for i := uint64(2); i < 20_000; i++ {
+		list = append(list, entry(i, 1, 400))
+	}
+	save(t, l, Write{Entries: list, Hard: hard(1, 0, 19_999), Applied: 19_999})
+	c.at = c.at.Add(time.Hour)
+	stop := make(chan struct{})
+	done := make(chan error, 3)
+	for range 3 {
+		go func() {
+			for {
+				select {
+				case <-stop:
+					done <- nil
+					return
+				default:
+				}
+				first, err := l.FirstIndex()
+				if err == nil {
+					_, err = l.Entries(first, first+1, 1)
+				}
+				if err != nil && !errors.Is(err, raft.ErrCompacted) {
+					done <- err
+					return
+				}
+			}
+		}()
+	}
+	for {
+		n, err := l.Drop(Keep{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	close(stop)
+	for range 3 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -92,6 +92,17 @@ func (l *Log) entries(lo, hi, maxSize uint64) (list []*pb.Entry, err error) {
 		return list, nil
 	}
 	err = l.db.View(func(tx *bolt.Tx) error {
+		var s state
+		text, err := get(tx.Bucket(bucketState), keyState)
+		if err == nil {
+			err = s.decode(text)
+		}
+		if err != nil {
+			return err
+		}
+		if lo <= s.before { // dropped in between
+			return raft.ErrCompacted
+		}
 		c := tx.Bucket(bucketEntries).Cursor()
 		k, v := c.Seek(keyOf(lo))
 		for i := lo; i < hi; i++ {
@@ -109,6 +120,9 @@ func (l *Log) entries(lo, hi, maxSize uint64) (list []*pb.Entry, err error) {
 		}
 		return nil
 	})
+	if err == raft.ErrCompacted {
+		return nil, err
+	}
 	if err != nil {
 		var damaged *DamagedError
 		if !errors.As(err, &damaged) {
