@@ -383,3 +383,35 @@ func TestAStatusThatCounts(t *testing.T) {
 		t.Errorf("got %+v, %v, want the counts %v", kept, err, want)
 	}
 }
+
+// A wrong bit in the key of a status has it found no more: that is damage, and no status that never was.
+func TestAStatusWithADamagedKeyIsDamage(t *testing.T) {
+	c := newCollection(t, collectionOptions{})
+	id := uuid.New()
+	if _, err := c.Append(t.Context(), Batch{Actor: vendor, Status: &StatusDraft{ID: id, Text: []byte("draft")}, Changes: additions(t, address(testID("url", 1), "a"))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := c.Status(id); !ok || err != nil {
+		t.Fatalf("got %t, %v", ok, err)
+	}
+	wrong := id
+	wrong[3] ^= 4
+	rename := func(from, to uuid.UUID) {
+		t.Helper()
+		if err := c.update(func(tx *bolt.Tx) error {
+			b := tx.Bucket(bucketStatuses)
+			value := bytes.Clone(b.Get(from[:]))
+			return errors.Join(b.Delete(from[:]), b.Put(to[:], value))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename(id, wrong)
+	defer rename(wrong, id)
+	if _, ok, err := c.Status(id); ok || DiskErrorOf(err) != Damaged {
+		t.Errorf("got %t, %v, want damage", ok, err)
+	}
+	if _, ok, err := c.Status(uuid.New()); ok || err != nil {
+		t.Errorf("a status that never was: got %t, %v", ok, err)
+	}
+}

@@ -26,7 +26,7 @@ func DiskErrorOf(err error) DiskError {
 	case err == nil:
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return Full
-	case errors.Is(err, verifiedbolt.ErrDamaged), errors.Is(err, errStats), errors.Is(err, errRecord):
+	case errors.Is(err, verifiedbolt.ErrDamaged), errors.Is(err, errStats), errors.Is(err, errRecord), errors.Is(err, errStatus), errors.Is(err, errVersions):
 		return Damaged
 	case errors.As(err, &failed), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EROFS):
 		return Failing

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -186,11 +187,14 @@ type KeptStatus struct {
 	By       Actor                  // its submitter
 }
 
-// Status returns a status resource.
+// Status returns a status resource. One that is missing although it was kept lately is damage: a key with a wrong bit.
 func (c *Collection) Status(id uuid.UUID) (kept KeptStatus, ok bool, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketStatuses).Get(id[:])
-		if ok = b != nil; !ok {
+		if ok = b != nil; !ok && keptLately(tx, id) {
+			return errStatus
+		}
+		if !ok {
 			return nil
 		}
 		body, by, err := parseStatus(b)
@@ -204,6 +208,22 @@ func (c *Collection) Status(id uuid.UUID) (kept KeptStatus, ok bool, err error) 
 		return KeptStatus{}, false, fmt.Errorf("read status %s: %w", id, err)
 	}
 	return kept, ok, nil
+}
+
+// statusesLooked is how many statuses are looked through for one that is missing, the latest first.
+const statusesLooked = 1000
+
+// keptLately reports whether a status is among the latest by age.
+func keptLately(tx *bolt.Tx, id uuid.UUID) bool {
+	c := tx.Bucket(bucketStatusAge).Cursor()
+	k, _ := c.Last()
+	for n := 0; len(k) == 24 && n < statusesLooked; n++ {
+		if bytes.Equal(k[8:], id[:]) {
+			return true
+		}
+		k, _ = c.Prev()
+	}
+	return false
 }
 
 // ForgetStatuses drops statuses older than before, a bounded number in one transaction, and returns how many.
