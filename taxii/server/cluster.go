@@ -61,6 +61,11 @@ func (s *Server) admitted(r *http.Request, mounted bool) error {
 	if err != nil {
 		return &taxii.ParameterError{Param: taxii.HeaderPlace, Value: text, Problem: "it is not a number"}
 	}
+	if s.cluster.Applied() >= place {
+		return nil
+	}
+	s.limiter.leave() // nobody knows yet who asks: those who wait take no room of others
+	defer s.limiter.enterAgain()
 	ctx, cancel := context.WithTimeout(r.Context(), placeWait)
 	defer cancel()
 	if s.cluster.WaitApplied(ctx, place) != nil {

@@ -170,3 +170,38 @@ func TestAStatusThatComesBetweenTwoLooksIsFound(t *testing.T) {
 		t.Errorf("got %d %s", a.Status, a.Body)
 	}
 }
+
+// unhurried never has a place that is asked for.
+type unhurried struct{ *nodeState }
+
+func (n unhurried) WaitApplied(ctx context.Context, _ uint64) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Requests that wait for a place, of whoever, take the room of no others.
+func TestRequestsThatWaitForAPlaceTakeNoRoom(t *testing.T) {
+	t.Parallel()
+	n := unhurried{&nodeState{applied: 41}}
+	s := accordtest.New(t, accordtest.WithConfig(func(c *server.Config) { c.Cluster, c.Limits.Requests = n, 4 }))
+	path := accordtest.Path(accordtest.Intake) + "objects/"
+	var all sync.WaitGroup
+	ended := make(chan struct{})
+	for range 40 {
+		all.Go(func() {
+			if a := s.Do(accordtest.Request{Path: path, Header: http.Header{taxii.HeaderPlace: {"999999999"}}}); a.Status != http.StatusServiceUnavailable {
+				t.Errorf("a place that does not come: got %d %s", a.Status, a.Body)
+			}
+		})
+	}
+	go func() { all.Wait(); close(ended) }()
+	for served := false; !served; {
+		select {
+		case <-ended:
+			t.Fatal("nobody was served while others waited")
+		case <-time.After(50 * time.Millisecond):
+		}
+		served = s.Get(accordtest.Agency, path).Status == http.StatusOK
+	}
+	<-ended
+}

@@ -90,7 +90,8 @@ func (l *limiter) enter() error {
 
 func (l *limiter) leave() { l.requests.Add(-1) }
 
-// enterAgain counts a request that left while its password was verified. It is not refused: it has been admitted once.
+// enterAgain counts a request that left while its password was verified, or while it waited for a place of the log. It is not refused:
+// it has been admitted once.
 func (l *limiter) enterAgain() { l.requests.Add(1) }
 
 func (l *limiter) usageOf(caller agreement.Caller) *accountUsage {
