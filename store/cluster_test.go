@@ -458,7 +458,7 @@ func TestAFileIsQuarantinedAndReplaced(t *testing.T) {
 	l.end()
 	a.settle(t)
 	b.settle(t)
-	col, err := b.Readmit(id, filepath.Join(into, "agreements", id.String()+".db"))
+	col, err := b.Readmit(id, filepath.Join(into, "agreements", id.String()+".db"), nothingMissed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -469,7 +469,7 @@ func TestAFileIsQuarantinedAndReplaced(t *testing.T) {
 		t.Errorf("still unavailable: %v", b.Unavailable())
 	}
 	sameFolders(t, a, b)
-	if _, err := b.Readmit(id, kept); err == nil {
+	if _, err := b.Readmit(id, kept, nothingMissed); err == nil {
 		t.Error("it was opened twice")
 	}
 }
@@ -608,3 +608,6 @@ func TestWhatAReaderSeesIsNotBehindThePlaceThatItIsTold(t *testing.T) {
 	l.end()
 	n.settle(t)
 }
+
+// nothingMissed is for Readmit: the file has everything.
+func nothingMissed() ([]Logged, bool, error) { return nil, false, nil }

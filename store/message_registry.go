@@ -171,3 +171,13 @@ func (r registryRecord) apply(tx *bolt.Tx, m *registryMessage) error {
 	}
 	return appendAdminEntry(tx, e)
 }
+
+// CheckMessage says why a message cannot be read.
+func CheckMessage(about uuid.UUID, message []byte) (err error) {
+	if about == (uuid.UUID{}) {
+		_, err = parseRegistry(message)
+	} else {
+		_, err = parseGroup(about, message)
+	}
+	return err
+}

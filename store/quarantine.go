@@ -50,8 +50,12 @@ func (s *Store) Quarantine(id uuid.UUID, reason error) (kept string, err error) 
 }
 
 // Readmit puts a complete file in the place of one that is unavailable, and opens it: another node's, as a backup has it. The
-// file is moved. Messages behind its own place must be handed to its ApplyLog afterwards.
-func (s *Store) Readmit(id uuid.UUID, file string) (*Collection, error) {
+// file is moved. Before that it gets what it lacks, as lacks returns it, until there is no more: a crash must not leave a file in use
+// that lacks what counts as applied.
+func (s *Store) Readmit(id uuid.UUID, file string, lacks func() (missed []Logged, more bool, err error)) (*Collection, error) {
+	if err := s.complete(file, lacks); err != nil {
+		return nil, fmt.Errorf("apply to the file of collection %s what it lacks: %w", id, err)
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	fail := func(err error) (*Collection, error) {
@@ -87,6 +91,33 @@ func (s *Store) Readmit(id uuid.UUID, file string) (*Collection, error) {
 	c.add(col)
 	s.show(&c)
 	return col, nil
+}
+
+// complete applies to a file that is not in use what it lacks.
+func (s *Store) complete(file string, lacks func() (missed []Logged, more bool, err error)) (err error) {
+	var col *Collection
+	defer func() {
+		if col != nil {
+			err = errors.Join(err, col.close())
+		}
+	}()
+	for more := true; more; {
+		var missed []Logged
+		if missed, more, err = lacks(); err != nil {
+			return err
+		}
+		if len(missed) > 0 && col == nil {
+			if col, err = openCollection(file, s.collectionOptions()); err != nil {
+				return err
+			}
+		}
+		if len(missed) > 0 {
+			if err := col.ApplyLog(missed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // LeaveLog makes a folder one that belongs to no cluster: what its files have of the log goes, and everything else stays. No other

@@ -24,7 +24,7 @@ func ReplaceFile(t testing.TB, s *store.Store, col *store.Collection) *store.Col
 	if _, err := s.Quarantine(col.ID(), errors.New("its file is damaged")); err != nil {
 		t.Fatal(err)
 	}
-	now, err := s.Readmit(col.ID(), to)
+	now, err := s.Readmit(col.ID(), to, func() ([]store.Logged, bool, error) { return nil, false, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,36 +22,35 @@ const applyAgain = time.Second
 // those about accord.db before anything behind them is handed out.
 type applier struct {
 	machine Machine
-	marked  func(place uint64)     // everything up to a place is in the files
-	noted   func(n *Note)          // a note came by
-	rotate  func(*rotation) error  // a rotation of the signing key came by
-	closed  func(uuid.UUID, error) // an agreement was closed
-	failed  func(error)            // accord.db cannot be changed: the node stops
-	stop    <-chan struct{}        // closed when the node stops
-	ended   sync.WaitGroup         // of the goroutines
+	marked  func(place uint64)          // everything up to a place is in the files
+	noted   func(place uint64, n *Note) // a note came by
+	rotate  func(*rotation) error       // a rotation of the signing key came by
+	closed  func(uuid.UUID, error)      // an agreement was closed
+	failed  func(error)                 // accord.db cannot be changed: the node stops
+	stop    <-chan struct{}             // closed when the node stops
+	ended   sync.WaitGroup              // of the goroutines
 
 	handing chan struct{} // has one while a command is handed out, or while nothing is to be: see settle
 
-	mu    sync.Mutex
-	wake  chan struct{}           // has one when queue is not empty
-	queue []placed                // guarded by mu; handed out by the core, not looked at yet
-	marks *marks                  // guarded by mu
-	lines map[uuid.UUID]*fileLine // guarded by mu; agreements with a goroutine
-	shut  map[uuid.UUID]error     // guarded by mu; agreements that are closed here
-	later chan struct{}           // guarded by mu; closed and replaced when the mark moves
-	last  uint64                  // guarded by mu; the last place that was put into a line
-
-	mending int // guarded by mu; files that get what was passed over
+	mu     sync.Mutex
+	wake   chan struct{}               // has one when queue is not empty
+	queue  []placed                    // guarded by mu; handed out by the core, not looked at yet
+	marks  *marks                      // guarded by mu
+	lines  map[uuid.UUID]*fileLine     // guarded by mu; agreements with a goroutine
+	shut   map[uuid.UUID]error         // guarded by mu; agreements that are closed here
+	ending map[uuid.UUID]chan struct{} // guarded by mu; those of shut whose file is still in its place; closed when it is not, or cannot be closed
+	later  chan struct{}               // guarded by mu; closed and replaced when the mark moves
+	last   uint64                      // guarded by mu; the last place that was put into a line
 }
 
-// fileLine is what waits for the file of an agreement. What is to be applied again counts as done already.
-type fileLine struct{ again, waiting []placed }
+// fileLine is what waits for the file of an agreement.
+type fileLine struct{ waiting []placed }
 
 // errLineBusy says that an agreement cannot be reopened at this moment.
 var errLineBusy = errors.New("messages of this agreement are being passed over")
 
 func newApplier(machine Machine, mark uint64) *applier {
-	a := &applier{machine: machine, marks: newMarks(mark), wake: make(chan struct{}, 1), handing: make(chan struct{}, 1), lines: map[uuid.UUID]*fileLine{}, shut: map[uuid.UUID]error{}, later: make(chan struct{})}
+	a := &applier{machine: machine, marks: newMarks(mark), wake: make(chan struct{}, 1), handing: make(chan struct{}, 1), lines: map[uuid.UUID]*fileLine{}, shut: map[uuid.UUID]error{}, ending: map[uuid.UUID]chan struct{}{}, later: make(chan struct{}), last: mark}
 	for _, about := range machine.Closed() {
 		a.shut[about] = fmt.Errorf("its file is to be fetched anew")
 	}
@@ -113,7 +112,7 @@ func (a *applier) settle(ctx context.Context) (resume func(), err error) {
 	resume = func() { <-a.handing }
 	for {
 		a.mu.Lock()
-		settled, changed := a.marks.mark >= a.last && a.mending == 0, a.later
+		settled, changed := a.marks.mark >= a.last, a.later
 		a.mu.Unlock()
 		if settled {
 			return resume, nil
@@ -135,7 +134,7 @@ func (a *applier) settle(ctx context.Context) (resume func(), err error) {
 func (a *applier) one(p placed) bool {
 	switch {
 	case p.kind == kindNote:
-		a.noted(p.note)
+		a.noted(p.place, p.note)
 	case p.kind == kindMessage && p.about == uuid.Nil:
 		if err := a.apply(uuid.Nil, []placed{p}); err != nil && a.machine.Judge(err) == Ended {
 			return false
@@ -173,28 +172,22 @@ func (a *applier) work(about uuid.UUID, line *fileLine) {
 	defer a.ended.Done()
 	for {
 		a.mu.Lock()
-		list, again := line.waiting, line.again
-		line.waiting, line.again = nil, nil
-		if len(list)+len(again) == 0 {
+		list := line.waiting
+		line.waiting = nil
+		if len(list) == 0 {
 			delete(a.lines, about)
 			a.mu.Unlock()
 			return
 		}
 		shut := a.shut[about] != nil
 		a.mu.Unlock()
-		if again != nil {
-			if !shut {
-				if err := a.apply(about, again); err != nil && !a.after(about, err) {
-					return
-				}
-				shut = a.isShut(about)
-			}
-			a.mended()
-		}
 		if !shut {
 			if err := a.apply(about, list); err != nil && !a.after(about, err) {
 				return // the mark stays before these messages: they come again after the next start
 			}
+		}
+		if !a.outOfUse(about) {
+			return
 		}
 		a.done(list)
 	}
@@ -243,16 +236,39 @@ func (a *applier) close(about uuid.UUID, reason error) bool {
 	a.mu.Lock()
 	already := a.shut[about] != nil
 	a.shut[about] = reason
+	ended := make(chan struct{})
+	if !already {
+		a.ending[about] = ended
+	}
 	a.mu.Unlock()
 	if already {
 		return true
 	}
+	defer close(ended)
 	if err := a.machine.Close(about, reason); err != nil {
 		a.failed(fmt.Errorf("close the file of collection %s, which is not to be used (%w): %w", about, reason, err))
 		return false
 	}
+	a.mu.Lock()
+	delete(a.ending, about)
+	a.mu.Unlock()
 	a.closed(about, reason)
 	return true
+}
+
+// outOfUse waits until the file of an agreement is out of its place, if it is being closed. What it does not have must not count as
+// done before: a crash would leave it in use without that.
+func (a *applier) outOfUse(about uuid.UUID) bool {
+	a.mu.Lock()
+	ended := a.ending[about]
+	a.mu.Unlock()
+	if ended == nil {
+		return true
+	}
+	<-ended
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ending[about] == nil
 }
 
 // isShut reports whether an agreement is closed here.
@@ -269,40 +285,33 @@ func (a *applier) allShut() []uuid.UUID {
 	return slices.SortedFunc(maps.Keys(a.shut), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
-// reopen takes an agreement's file into use again. It must have everything up to a place; read returns the messages behind it
-// up to another one, which were passed over here.
-func (a *applier) reopen(about uuid.UUID, read func(last uint64) ([]placed, error)) error {
-	a.mu.Lock()
-	if a.lines[about] != nil { // it is about to end: nothing is applied
-		a.mu.Unlock()
-		return errLineBusy
-	}
-	line := &fileLine{} // what comes meanwhile waits in it
-	a.lines[about] = line
-	reason, last := a.shut[about], a.last
-	delete(a.shut, about)
-	a.mu.Unlock()
-	missed, err := read(last)
+// reserve keeps what comes for an agreement that is closed waiting, until readmit. last is the last place that was passed over.
+func (a *applier) reserve(about uuid.UUID) (last uint64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil {
-		a.shut[about] = reason
-	} else if len(missed) > 0 {
-		line.again = missed
-		a.mending++
+	if a.lines[about] != nil { // it is about to end: nothing is applied
+		return 0, errLineBusy
 	}
-	a.ended.Add(1)
-	go a.work(about, line)
-	return err
+	a.lines[about] = &fileLine{}
+	return a.last, nil
 }
 
-// mended notes that a file has what was passed over.
-func (a *applier) mended() {
+// passed returns the last place that was put into a line, or passed over.
+func (a *applier) passed() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.mending--
-	close(a.later)
-	a.later = make(chan struct{})
+	return a.last
+}
+
+// readmit goes on with what has waited since reserve: with the file in use again, or, after an error, as before.
+func (a *applier) readmit(about uuid.UUID, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		delete(a.shut, about)
+	}
+	a.ended.Add(1)
+	go a.work(about, a.lines[about])
 }
 
 func (a *applier) done(list []placed) {

@@ -32,6 +32,11 @@ func (f Folder) Apply(about uuid.UUID, messages []store.Logged) error {
 	return nil
 }
 
+// Check implements Machine.
+func (f Folder) Check(about uuid.UUID, message []byte) error {
+	return store.CheckMessage(about, message)
+}
+
 // Succeed implements Machine.
 func (f Folder) Succeed(planned store.KeySuccession) error { return f.Store.Succeed(planned) }
 
@@ -100,7 +105,7 @@ func (f Folder) Scrub(ctx context.Context, about uuid.UUID, from uint64, most in
 }
 
 // Replace implements Machine.
-func (f Folder) Replace(ctx context.Context, about uuid.UUID, file io.Reader) error {
+func (f Folder) Replace(ctx context.Context, about uuid.UUID, file io.Reader, lacks func() ([]store.Logged, bool, error)) error {
 	fresh, err := os.MkdirTemp(f.Store.Dir(), ".fetched.")
 	if err != nil {
 		return err
@@ -110,7 +115,7 @@ func (f Folder) Replace(ctx context.Context, about uuid.UUID, file io.Reader) er
 	if err := store.ReceiveFile(ctx, file, to); err != nil {
 		return err
 	}
-	_, err = f.Store.Readmit(about, to)
+	_, err = f.Store.Readmit(about, to, lacks)
 	return err
 }
 

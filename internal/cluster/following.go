@@ -120,7 +120,7 @@ func (f *following) fail(err error) {
 	f.node.fail(err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.view = view{}
+	f.view = view{handed: f.view.handed, lost: f.view.lost, lostAt: f.view.lostAt}
 	f.publish()
 }
 
@@ -259,7 +259,7 @@ func (f *following) fetchSome(ctx context.Context) error {
 		}
 	}
 	if begins > 0 {
-		f.lose(fmt.Errorf("the others' log begins at %d and this node's ends at %d: it was away for too long and fetches its files anew", begins, last), begins-1)
+		f.lose(fmt.Errorf("the others' log begins at %d and this node's ends at %d: it was away for too long and fetches its files anew", begins, last), last+1)
 		return nil
 	}
 	f.source.rest()
@@ -325,10 +325,12 @@ func (f *following) knows(place uint64, at time.Time) {
 	switch last := len(list) - 1; {
 	case last < 0 && place <= f.mark:
 		f.view.fresh = later(f.view.fresh, f.view.contact)
-	case last < 0 || list[last].place < place:
-		list = append(list, sample{place, at, f.view.contact})
-	default:
+	case last >= 0 && list[last].place >= place:
 		list[last].contact = f.view.contact
+	case last >= 0 && at.Sub(list[last].at) < tickTime: // a sample a tick, no younger than any of that time
+		list[last].place = place
+	default:
+		list = append(list, sample{place, at, f.view.contact})
 	}
 	f.view.behind = list
 }

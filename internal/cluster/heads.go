@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/accord-taxii/accord/store"
 )
 
 const (
@@ -27,6 +29,7 @@ type suspicion struct {
 	about   uuid.UUID
 	entries uint64
 	root    []byte // nil: it is known to differ
+	place   uint64 // of the note in the log: what is before it makes the file that long; 0: of no note
 	damage  error  // not nil: the file is not as it was left, whatever its head is
 }
 
@@ -61,9 +64,9 @@ func (n *Node) noteHeads(ctx context.Context, noted map[uuid.UUID]uint64) {
 }
 
 // compare takes a note that came by in the log.
-func (n *Node) compare(note *Note) {
+func (n *Node) compare(place uint64, note *Note) {
 	if note.Node != n.identity.Node {
-		n.suspect(suspicion{about: note.About, entries: note.Entries, root: note.Root})
+		n.suspect(suspicion{about: note.About, entries: note.Entries, root: note.Root, place: place})
 	}
 }
 
@@ -104,7 +107,10 @@ func (n *Node) judgeOne(ctx context.Context, s suspicion) {
 		n.judgeDamage(ctx, s)
 		return
 	}
-	own, err := n.headAt(ctx, s.about, s.entries)
+	own, err := n.headAt(ctx, &s)
+	if errors.Is(err, ErrShort) && ctx.Err() == nil && n.applier.mark() >= s.place && (s.place > 0 || s.root == nil) {
+		own, err = nil, nil // everything before the message or the note that named the head is in the file, and still it is shorter
+	}
 	if err != nil || s.root != nil && bytes.Equal(own, s.root) {
 		return // it does not have the file, or it is the same
 	}
@@ -137,11 +143,12 @@ func (n *Node) judgeOne(ctx context.Context, s suspicion) {
 	}
 }
 
-// headAt waits until the journal of a file is as long as that.
-func (n *Node) headAt(ctx context.Context, about uuid.UUID, entries uint64) ([]byte, error) {
+// headAt waits until the journal of a file is as long as that, or has all that would make it so.
+func (n *Node) headAt(ctx context.Context, s *suspicion) ([]byte, error) {
 	for until := time.Now().Add(headWait); ; {
-		root, err := n.machine.HeadAt(about, entries)
-		if !errors.Is(err, ErrShort) || time.Now().After(until) || !n.pause(headAgain) || ctx.Err() != nil {
+		all := s.place > 0 && n.applier.mark() >= s.place
+		root, err := n.machine.HeadAt(s.about, s.entries)
+		if !errors.Is(err, ErrShort) || all || time.Now().After(until) || !n.pause(headAgain) || ctx.Err() != nil {
 			return root, err
 		}
 	}
@@ -216,28 +223,18 @@ func (n *Node) mendOne(ctx context.Context, about uuid.UUID) error {
 		return err
 	}
 	for _, m := range from {
-		place, err := n.fetch(ctx, m, about)
-		if err != nil {
+		if err := n.fetch(ctx, m, about); err != nil {
 			failed = fmt.Errorf("from %s: %w", m.Name, err)
 			continue
 		}
-		err = errLineBusy
-		for errors.Is(err, errLineBusy) {
-			err = n.applier.reopen(about, func(last uint64) ([]placed, error) { return n.messages(about, place, last) })
-			if errors.Is(err, errLineBusy) && !n.pause(headAgain) {
-				return errStopped
-			}
-		}
-		if err == nil {
-			n.config.Warn(fmt.Sprintf("collection %s was fetched from %s and is in use again", about, m.Name))
-		}
-		return err
+		n.config.Warn(fmt.Sprintf("collection %s was fetched from %s and is in use again", about, m.Name))
+		return nil
 	}
 	return failed
 }
 
 // messages reads the messages about an agreement behind a place from the log.
-func (n *Node) messages(about uuid.UUID, after, last uint64) (list []placed, err error) {
+func (n *Node) messages(about uuid.UUID, after, last uint64) (list []store.Logged, err error) {
 	for i := after + 1; i <= last; {
 		entries, err := n.log.Entries(i, last+1, maxMessage)
 		if err != nil {
@@ -249,7 +246,7 @@ func (n *Node) messages(about uuid.UUID, after, last uint64) (list []placed, err
 				return nil, err
 			}
 			if cmd.kind == kindMessage && cmd.about == about {
-				list = append(list, placed{e.GetIndex(), cmd})
+				list = append(list, store.Logged{Place: e.GetIndex(), Message: cmd.message})
 			}
 		}
 		i += uint64(len(entries))

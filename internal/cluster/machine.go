@@ -17,6 +17,9 @@ type Machine interface {
 	Apply(about uuid.UUID, messages []store.Logged) error
 	Judge(error) Verdict
 
+	// Check says why a message cannot be read; a message that cannot stops every node.
+	Check(about uuid.UUID, message []byte) error
+
 	// Succeed makes a rotation of the signing key; one that was made already changes nothing.
 	Succeed(store.KeySuccession) error
 
@@ -31,8 +34,10 @@ type Machine interface {
 
 	// Send writes an agreement's file, and Replace reads it and brings it into the place of one that was closed. The file has
 	// everything up to the last place given to Applied before Send was called, and its own place.
+	//
+	// When the file has come, Replace calls lacks until there is no more, and applies to it what that returns before it is in its place.
 	Send(ctx context.Context, about uuid.UUID, w io.Writer) error
-	Replace(ctx context.Context, about uuid.UUID, file io.Reader) error
+	Replace(ctx context.Context, about uuid.UUID, file io.Reader, lacks func() (missed []store.Logged, more bool, err error)) error
 
 	// Scrub reads a part of an agreement's file and compares it with what was stored, from an entry on; see
 	// store.Collection.Scrub. The error, if any, is one for Judge.

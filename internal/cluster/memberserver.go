@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/accord-taxii/accord/store"
 )
 
 const (
@@ -54,7 +56,7 @@ func newMemberServer(n *Node) *memberServer {
 		mux.HandleFunc(pattern, m.members(do))
 	}
 	m.server = &http.Server{
-		Handler: mux, ReadHeaderTimeout: handshakeTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: mux, ReadHeaderTimeout: handshakeTime, ReadTimeout: feedWrite, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if t, ok := c.(*tls.Conn); ok {
 				if one, err := n.creds.peerOf(t.ConnectionState()); err == nil {
@@ -295,7 +297,7 @@ func (n *Node) serveHead(w http.ResponseWriter, r *http.Request) {
 	if now {
 		entries, root, err = n.machine.Head(about)
 	} else {
-		root, err = n.headAt(r.Context(), about, entries)
+		root, err = n.headAt(r.Context(), &suspicion{about: about, entries: entries})
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
@@ -345,23 +347,48 @@ func (n *Node) serveFile(w http.ResponseWriter, r *http.Request) {
 // errShut is the answer to questions about an agreement that is closed here.
 var errShut = errors.New("the agreement is closed on this node")
 
-// fetch fetches the file of an agreement from another node. It returns up to which place it has everything.
-func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) (place uint64, err error) {
+// fewMissed is how many entries a fetched file may lack when the messages about it begin to wait for it.
+const fewMissed = 100
+
+// fetch fetches the file of an agreement from another node, and takes it into use with what it lacks.
+func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) error {
 	u := url.URL{Scheme: "https", Host: from.Address, Path: "/file", RawQuery: url.Values{"about": {about.String()}}.Encode()}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	answer, err := n.client(from).Do(r)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return 0, answerError(answer)
+		return answerError(answer)
 	}
-	if place, err = strconv.ParseUint(answer.Header.Get(placeHeader), 10, 64); err != nil {
-		return 0, err
+	place, err := strconv.ParseUint(answer.Header.Get(placeHeader), 10, 64)
+	if err != nil {
+		return err
 	}
-	return place, n.machine.Replace(ctx, about, answer.Body)
+	waits, reserved, asked := false, false, 0
+	err = n.machine.Replace(ctx, about, answer.Body, func() (missed []store.Logged, more bool, err error) {
+		last := n.applier.passed()
+		asked++
+		for waits = last <= place+fewMissed || asked > 5; waits; { // what comes from now on waits
+			if last, err = n.applier.reserve(about); err == nil {
+				reserved = true
+				break
+			}
+			if !n.pause(headAgain) {
+				return nil, false, errStopped
+			}
+		}
+		if missed, err = n.messages(about, place, last); err == nil {
+			place = last
+		}
+		return missed, !waits, err
+	})
+	if reserved {
+		n.applier.readmit(about, err)
+	}
+	return err
 }

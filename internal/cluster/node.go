@@ -334,6 +334,9 @@ func (n *Node) runCore() (err error) {
 		if err := n.core.together(calls); err != nil {
 			return err
 		}
+		if err := n.Failed(); err != nil { // it neither votes nor leads
+			return errors.Join(err, n.end())
+		}
 		committed, contact := n.core.committed(), n.core.contact()
 		if ticked || len(samples) == 0 && committed <= n.core.mark {
 			samples = append(samples, sample{committed, n.config.Now(), contact})

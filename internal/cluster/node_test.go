@@ -65,6 +65,8 @@ func (f *fakeMachine) Apply(about uuid.UUID, messages []store.Logged) error {
 	return nil
 }
 
+func (f *fakeMachine) Check(uuid.UUID, []byte) error { return nil }
+
 func (f *fakeMachine) Judge(err error) Verdict { return Folder{}.Judge(err) }
 func (f *fakeMachine) Applied(uint64)          {}
 
@@ -106,10 +108,18 @@ func (f *fakeMachine) Scrub(context.Context, uuid.UUID, uint64, int) (uint64, in
 	return 1, 0, nil
 }
 
-func (f *fakeMachine) Replace(_ context.Context, about uuid.UUID, r io.Reader) error {
+func (f *fakeMachine) Replace(_ context.Context, about uuid.UUID, r io.Reader, lacks func() ([]store.Logged, bool, error)) error {
 	var file []store.Logged
 	if err := json.NewDecoder(r).Decode(&file); err != nil {
 		return err
+	}
+	for more := true; more; {
+		var missed []store.Logged
+		var err error
+		if missed, more, err = lacks(); err != nil {
+			return err
+		}
+		file = append(file, missed...)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

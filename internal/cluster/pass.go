@@ -262,10 +262,29 @@ func (n *Node) proposePassed(ctx context.Context, data []byte, hops int) (place 
 			return 0, err
 		}
 		err = n.propose(ctx, cmd.id, func(done func(error)) error { return n.core.proposeChange(cmd.change, done) })
+	case cmd.kind == kindMessage && n.machine.Check(cmd.about, cmd.message) != nil:
+		return 0, refused("that is no message that a node can read")
 	default:
 		err = n.proposeEntry(ctx, cmd.id, data)
 	}
-	return n.now.Load().handed, err
+	if err != nil {
+		return 0, err
+	}
+	return n.handedNow(ctx)
+}
+
+// handedNow returns up to where the core has handed the log out: what is published may be a moment older.
+func (n *Node) handedNow(ctx context.Context) (uint64, error) {
+	got := make(chan uint64, 1)
+	if n.call(func() error { got <- n.core.handed; return nil }) {
+		select {
+		case place := <-got:
+			return place, nil
+		case <-ctx.Done():
+		case <-n.stop:
+		}
+	}
+	return 0, ErrUnknown // the entry is in the log; this one cannot say where
 }
 
 // mayInvite says why a change cannot be proposed: it would stop members of Raft whose programs do not know of followers.

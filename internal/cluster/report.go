@@ -48,6 +48,7 @@ func (n *Node) hearReports(list []Report, direct bool) {
 		if m, ok := members.Node(r.Node); !ok || m.Follows == 0 {
 			continue
 		}
+		r.Why, r.Version = r.Why[:min(len(r.Why), 500)], r.Version[:min(len(r.Version), 100)]
 		at := now.Add(-max(0, r.Age))
 		if old, ok := n.reports[r.Node]; !ok || at.After(old.at) {
 			n.reports[r.Node] = heardReport{r, at, direct}

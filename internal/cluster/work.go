@@ -18,6 +18,9 @@ const (
 func (n *Node) beat() {
 	rest, leader := beatAsks, uint64(0)
 	for i := 0; n.untilBeat(rest); i++ {
+		if n.Failed() != nil {
+			continue // the others must not count with this node
+		}
 		now, v, m := n.config.Now(), n.now.Load(), n.members.Load()
 		without := now.Sub(v.contact) > shownLately
 		asks := without || v.leader != leader // of a new leader it is not known yet how far it is
@@ -188,7 +191,7 @@ func (n *Node) dropNow(ctx context.Context, keep raftlog.Keep) error {
 func (n *Node) Leads() (bool, <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.now.Load().leader == n.identity.Node && n.ready.Load(), n.leading
+	return n.following == nil && n.now.Load().leader == n.identity.Node && n.ready.Load(), n.leading
 }
 
 // leadingChanged wakes those who wait for this node to lead, or not to.

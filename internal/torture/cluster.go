@@ -37,12 +37,12 @@ type herd struct {
 
 // tally is what was counted of all clusters of a run. Clients count under herd.asking.
 type tally struct {
-	began                    int            // faults
-	done, noticed            map[string]int // faults by name, and what came of them
-	longest                  time.Duration  // without an acknowledgement
-	back                     time.Duration  // the longest that a node which was cut off has taken to take writes again
-	unanswered               int            // writes
-	versions, operations     int            // acknowledged, and explained by one order
+	began                int            // faults
+	done, noticed        map[string]int // faults by name, and what came of them
+	longest              time.Duration  // without an acknowledgement
+	back                 time.Duration  // the longest that a node which was cut off has taken to take writes again
+	unanswered           int            // writes
+	versions, operations int            // acknowledged, and explained by one order
 }
 
 // clusterTorture is what is done to a cluster.
