@@ -335,6 +335,51 @@ func TestAServerWithoutAMajorityAnswersNothing(t *testing.T) {
 	b.terminate()
 }
 
+// A node whose disk is full takes no part until there is room, and then goes on by itself.
+func TestANodeWhoseDiskIsFullGoesOnWhenThereIsRoom(t *testing.T) {
+	file, _ := exchange(t)
+	disk := mountSmall(t, "24m")
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := &clusterNode{data: filepath.Join(disk, "a"), address: freeAddress(t)}
+	did(t, "apply", "-f", file, "--data", a.data)
+	did(t, "cluster", "init", "--node", "a", "--data", a.data)
+	a.start(t)
+	object := func(i int) []byte {
+		text := ""
+		for range 10_000 {
+			text += fmt.Sprint(rand.Uint64(), " ")
+		}
+		return envelope(fmt.Appendf(nil, `{"type":"campaign","spec_version":"2.1","id":"campaign--4d6a0c1e-7b52-4f0e-9a37-5c1f0e2c%04d","created":"2026-02-01T00:00:00.000Z","modified":"2026-02-01T00:00:00.000Z","name":"one","description":"%s"}`,
+			i, text))
+	}
+	accepted, refused := 0, 0
+	for refused < 3 {
+		got, err := a.ask("vendor-push", http.MethodPost, gsp+"objects/", bytes.NewReader(object(accepted+refused)))
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case got.status == http.StatusAccepted:
+			accepted++
+		case got.status == http.StatusServiceUnavailable || got.status == http.StatusInsufficientStorage:
+			refused++
+		default:
+			t.Fatalf("got %d %s", got.status, got.body)
+		}
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	a.add(t, 1)
+	a.terminate()
+	if out := once(t, nil, "check", "--data", a.data); out.code != 0 {
+		t.Errorf("check: %s%s", out.stdout, out.stderr)
+	}
+	t.Logf("%d objects were accepted before the disk was full", accepted)
+}
+
 // A server that was stopped for longer than the log is kept fetches the files of another one, and begins anew with them by itself.
 func TestAServerFetchesWhatTheLogNoLongerHas(t *testing.T) {
 	if testing.Short() {

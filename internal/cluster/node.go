@@ -230,6 +230,7 @@ func (n *Node) Close() error {
 		return nil
 	}
 	close(n.stop)
+	n.log.Interrupt()
 	n.links.close()
 	n.ended.Wait()
 	if n.applier != nil {

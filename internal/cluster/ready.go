@@ -52,6 +52,9 @@ func (n *Node) Writable() error {
 	if err := n.usable(); err != nil {
 		return err
 	}
+	if err := n.log.Blocked(); err != nil {
+		return notReady(time.Second, "this node has no room for the log: %v", err)
+	}
 	v, now := n.now.Load(), n.config.Now()
 	switch difference := n.ClockDifference(); {
 	case v.leader == 0 || now.Sub(v.contact) > n.writeContact():

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/accord-taxii/accord/internal/cluster/raftlog"
@@ -18,7 +19,7 @@ const (
 func (n *Node) beat() {
 	rest, leader := beatAsks, uint64(0)
 	for i := 0; n.untilBeat(rest); i++ {
-		if n.Failed() != nil {
+		if n.Failed() != nil || n.log.Blocked() != nil {
 			continue // the others must not count with this node
 		}
 		now, v, m := n.config.Now(), n.now.Load(), n.members.Load()
@@ -113,7 +114,14 @@ func (n *Node) heardBeat(from uint64, b *Beat) {
 // lead does what a leader does besides, and has every node's address and version in the log.
 func (n *Node) lead() {
 	var told, asked time.Time
+	full := false
 	for n.pause(promoteTime) {
+		if err := n.log.Blocked(); err != nil && !full {
+			n.config.Warn(fmt.Sprintf("this node takes no part in the cluster until there is room for its log: %v", err))
+		}
+		if full = n.log.Blocked() != nil; full {
+			continue
+		}
 		n.callCore(func() error {
 			if id, ok := n.core.promotable(); ok {
 				c := &change{ID: n.core.out.newID(), At: n.config.Now().UTC(), Promote: id}

@@ -2,7 +2,9 @@ package raftlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -67,6 +69,9 @@ func (l *Log) Drop(keep Keep) (dropped int, err error) {
 			}
 			return put(tx.Bucket(bucketState), keyState, s.encode())
 		})
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return 0, nil // another time
 	}
 	if err != nil {
 		return 0, l.failed(fmt.Errorf("drop old entries of the log: %w", err))

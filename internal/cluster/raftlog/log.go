@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -21,6 +23,9 @@ type Log struct {
 	now func() time.Time
 
 	saving sync.Mutex // held while the file changes
+
+	interrupted chan struct{}         // closed by Interrupt
+	blocked     atomic.Pointer[error] // why Save waits; nil: it does not
 
 	mu    sync.Mutex
 	state state       // guarded by mu
@@ -175,7 +180,7 @@ func Open(path string, identity []byte, now func() time.Time) (*Log, error) {
 		}
 		return nil, fmt.Errorf("open %s: %w", path, &DamagedError{Err: err})
 	}
-	l := &Log{db: db, now: now}
+	l := &Log{db: db, now: now, interrupted: make(chan struct{})}
 	if err := l.verify(identity); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, errors.Join(err, db.Close()))
 	}
@@ -193,7 +198,39 @@ type Write struct {
 	Members []byte        // nil: as they were
 }
 
-// Save makes w durable. Once it returns an error, the log is to be closed: what the disk has is not known.
+// roomAgain is how often a full disk is tried again.
+const roomAgain = 500 * time.Millisecond
+
+// Blocked returns why Save waits, if it does: the disk is full.
+func (l *Log) Blocked() error {
+	if err := l.blocked.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Interrupt has Save wait no more for room on the disk. It is called once, before Close.
+func (l *Log) Interrupt() { close(l.interrupted) }
+
+// update makes a transaction, again and again while the disk is full: nothing that it returns for is said to be saved before.
+func (l *Log) update(do func(*bolt.Tx) error) error {
+	for {
+		err := l.db.Update(do)
+		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+			l.blocked.Store(nil)
+			return err
+		}
+		l.blocked.Store(&err)
+		select {
+		case <-time.After(roomAgain):
+		case <-l.interrupted:
+			return err
+		}
+	}
+}
+
+// Save makes w durable. While the disk is full it waits. Once it returns an error, the log is to be closed: what the disk has is not
+// known.
 func (l *Log) Save(w Write) error {
 	l.saving.Lock()
 	defer l.saving.Unlock()
@@ -208,8 +245,9 @@ func (l *Log) Save(w Write) error {
 		s.term, s.vote, s.commit = w.Hard.GetTerm(), w.Hard.GetVote(), w.Hard.GetCommit()
 	}
 	at := l.now()
-	grown := int64(0)
-	err := l.db.Update(func(tx *bolt.Tx) error {
+	grown, before := int64(0), s
+	err := l.update(func(tx *bolt.Tx) error {
+		s = before
 		about := tx.Bucket(bucketState)
 		if len(w.Entries) > 0 {
 			n, err := s.append(tx.Bucket(bucketEntries), w.Entries, at)
