@@ -611,3 +611,48 @@ func TestWhatAReaderSeesIsNotBehindThePlaceThatItIsTold(t *testing.T) {
 
 // nothingMissed is for Readmit: the file has everything.
 func nothingMissed() ([]Logged, bool, error) { return nil, false, nil }
+
+// A node is killed when the target of a release has a message and its source has not: the log has what is between, and nothing is wrong.
+func TestATargetAheadOfItsSourceIsNoFaultInACluster(t *testing.T) {
+	l := newMemoryLog(0)
+	dir := filepath.Join(t.TempDir(), "a")
+	a := openNode(t, dir, l, Options{}, nil)
+	w := &replicating{nodes: []*node{a}}
+	w.prepare(t)
+	source, _ := a.CollectionOf(replicated[0])
+	target, _ := a.CollectionOf(replicated[1])
+	add(t, source, address(testID("url", 1), "a"))
+	path := filepath.Join(dir, "agreements", source.ID().String()+".db")
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, source, address(testID("url", 2), "b"))
+	stats, err := source.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := target.Append(t.Context(), Batch{Follower: &FollowerUpdate{Name: ReleaseFollower(source.ID()), Position: stats.Entries}}); err != nil {
+		t.Fatal(err)
+	}
+	l.end()
+	a.settle(t)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.CheckAll(t.Context(), nil, func(c Checked) {
+		if len(c.Faults) > 0 {
+			t.Errorf("%s: %v", c.Name, c.Faults)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -64,6 +64,18 @@ func readLogState(tx *bolt.Tx) (*logState, error) {
 	return l, nil
 }
 
+// loggedPlace is the place of the last message that the file has; 0 without a cluster.
+func (c *Collection) loggedPlace() (place uint64) {
+	_ = c.view(func(tx *bolt.Tx) error { // Check reports errors
+		l, err := readLogState(tx)
+		if err == nil {
+			place = l.place
+		}
+		return err
+	})
+	return place
+}
+
 // admission says what is to be done with a message.
 type admission int
 
