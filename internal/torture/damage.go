@@ -129,7 +129,7 @@ func (h *herd) flipAgreement(ctx context.Context) error {
 		return h.revive(m)
 	}
 	h.count("a damaged file of an agreement that check found, and that was fetched anew after it was taken away", nil)
-	if err := os.Remove(file); err != nil {
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) { // the node has taken it away itself
 		return err
 	}
 	if err := h.revive(m); err != nil {
