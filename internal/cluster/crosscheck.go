@@ -44,14 +44,20 @@ func (f *following) crossCheck() {
 			now = true
 		}
 		voter, ok := f.voter()
-		if !ok || f.node.part() != nil {
+		if !ok || f.node.now.Load().lost != nil {
 			continue
 		}
-		err := f.crossPlace(ctx, voter)
-		if err == nil && (now || time.Since(whole) >= crossTime) {
-			whole = time.Now()
-			err = f.crossOnce(ctx, voter, checked, i%crossHeads == 0)
-			i++
+		if now {
+			whole = time.Time{}
+		}
+		var err error
+		if f.node.part() != nil { // it cannot go on, or was removed, and has said so: was that made up?
+			f.crossLog(ctx, voter)
+		} else if err = f.crossPlace(ctx, voter); err == nil && time.Since(whole) >= crossTime {
+			if err = f.crossOnce(ctx, voter, checked, i%crossHeads == 0); err == nil {
+				whole = time.Now()
+				i++
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			f.warn(err)
@@ -186,8 +192,5 @@ func (n *Node) judgeFollower(ctx context.Context, s suspicion, own []byte) {
 	}
 	n.config.Warn(fmt.Sprintf("collection %s is closed on this node and fetched anew: %v", s.about, reason))
 	n.applier.close(s.about, reason)
-	select {
-	case n.following.cross <- struct{}{}: // was the log made up?
-	default:
-	}
+	n.following.crossNow() // was the log made up?
 }

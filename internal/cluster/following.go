@@ -115,9 +115,23 @@ func (f *following) save(w raftlog.Write) error {
 	return nil
 }
 
+// stop ends the node's part in the cluster, and has voters asked whether what it cannot go on with was made up.
+func (f *following) stop(err error) {
+	f.node.fail(err)
+	f.crossNow()
+}
+
+// crossNow has voters asked at once.
+func (f *following) crossNow() {
+	select {
+	case f.cross <- struct{}{}:
+	default:
+	}
+}
+
 // fail ends the node's part in the cluster.
 func (f *following) fail(err error) {
-	f.node.fail(err)
+	f.stop(err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.view = view{handed: f.view.handed, lost: f.view.lost, lostAt: f.view.lostAt}
@@ -231,7 +245,7 @@ func (f *following) fetch() {
 	}
 }
 
-// fetchSome asks one node after the other until one answers. The error ends the node's part.
+// fetchSome asks one node after the other until one gives what can be read: what cannot is not saved. The error ends the node's part.
 func (f *following) fetchSome(ctx context.Context) error {
 	n := f.node
 	last, err := n.log.LastIndex()
@@ -243,8 +257,12 @@ func (f *following) fetchSome(ctx context.Context) error {
 		return err
 	}
 	begins := uint64(0) // the lowest that a log begins at of those that begin too late
+	var newer *unreadableError
 	for _, m := range f.source.candidates() {
 		answer, err := f.source.poll(ctx, m, last, term)
+		if err == nil {
+			err = readable(answer.entries)
+		}
 		if err == nil {
 			f.source.answered(m, answer.head.Age)
 			return f.take(m, answer, term)
@@ -253,6 +271,9 @@ func (f *following) fetchSome(ctx context.Context) error {
 			return nil
 		}
 		f.source.failed(m, err)
+		if m.Voter {
+			errors.As(err, &newer)
+		}
 		var gone *goneError
 		if errors.As(err, &gone) && (begins == 0 || gone.begins < begins) {
 			begins = gone.begins
@@ -262,7 +283,32 @@ func (f *following) fetchSome(ctx context.Context) error {
 		f.lose(fmt.Errorf("the others' log begins at %d and this node's ends at %d: it was away for too long and fetches its files anew", begins, last), last+1)
 		return nil
 	}
+	if newer != nil {
+		return newer
+	}
 	f.source.rest()
+	return nil
+}
+
+// unreadableError says that a node has given an entry that this program cannot read. It is of a newer one, or made up: unless a
+// voter gives it as well, it is no reason to stop.
+type unreadableError struct{ error }
+
+// readable says why entries cannot be read.
+func readable(entries []*pb.Entry) error {
+	for _, e := range entries {
+		cmd, err := decodeCommand(e)
+		if err == nil && cmd.kind == kindMembers {
+			_, err = new(Members).apply(e.GetIndex(), cmd.change) // is it a change that this program knows?
+			var not *RefusedError
+			if errors.As(err, &not) {
+				err = nil
+			}
+		}
+		if err != nil {
+			return &unreadableError{err}
+		}
+	}
 	return nil
 }
 
@@ -281,11 +327,6 @@ func (f *following) lose(lost error, at uint64) {
 func (f *following) take(m Member, a *feedAnswer, term uint64) error {
 	n := f.node
 	if len(a.entries) > 0 {
-		for _, e := range a.entries { // before they are saved: what cannot be read is not this node's either
-			if _, err := decodeCommand(e); err != nil {
-				return err
-			}
-		}
 		if err := f.trust.gives(m); err != nil {
 			return err
 		}

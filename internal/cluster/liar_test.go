@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"bytes"
-	"crypto/tls"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,37 +21,14 @@ import (
 // in their places. All else about it is right.
 func (c *folders) liar(i int, lies func(command) bool) {
 	c.t.Helper()
-	id, err := ReadIdentity(c.dirs[i])
-	c.must(err)
-	source := c.nodes[0]
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+logPath+"{$}", func(w http.ResponseWriter, r *http.Request) {
-		after, _ := strconv.ParseUint(r.FormValue("after"), 10, 64)
-		term, _ := strconv.ParseUint(r.FormValue("term"), 10, 64)
-		v, err := source.awaitEntry(r.Context(), after)
-		var entries []*pb.Entry
-		if err == nil {
-			entries, err = source.entriesAfter(after, term, v)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusConflict)
-			return
-		}
+	c.forge(i, nil, func(_ uint64, _ *logHead, entries []*pb.Entry) []*pb.Entry {
 		for k, e := range entries {
 			if cmd, err := decodeCommand(e); err == nil && lies(cmd) {
 				entries[k] = &pb.Entry{Index: e.Index, Term: e.Term, Type: e.Type}
 			}
 		}
-		writeEntries(&parts{w, http.NewResponseController(w)}, &logHead{Entries: len(entries), Leader: v.leader, Committed: v.committed, Sent: time.Now().UnixNano()}, entries)
+		return entries
 	})
-	mux.HandleFunc("GET "+logPath+"committed", func(w http.ResponseWriter, r *http.Request) {
-		json.NewEncoder(w).Encode(placeAnswer{source.now.Load().committed})
-	})
-	l, err := tls.Listen("tcp", c.address[i], newCredentials(id, source.members.Load).server())
-	c.must(err)
-	server := &http.Server{Handler: mux}
-	go server.Serve(l)
-	c.t.Cleanup(func() { server.Close() })
 }
 
 // lied waits until a node begins anew with other files, as a server does, and does so.
@@ -138,24 +113,12 @@ func TestANodeThatIsFollowedKeepsTheLog(t *testing.T) {
 	c.level(2, 0, 1, far, leaf)
 	c.stop(leaf)
 	c.stop(far)
-	id, err := ReadIdentity(c.dirs[far])
-	c.must(err)
-	mux := http.NewServeMux()
 	asked := new(atomic.Int32)
-	mux.HandleFunc("GET "+logPath+"{$}", func(w http.ResponseWriter, r *http.Request) {
-		after, _ := strconv.ParseUint(r.FormValue("after"), 10, 64)
+	c.forge(far, nil, func(after uint64, head *logHead, _ []*pb.Entry) []*pb.Entry {
 		asked.Add(1)
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-r.Context().Done():
-		}
-		writeEntries(&parts{w, http.NewResponseController(w)}, &logHead{Leader: c.nodes[0].identity.Node, Committed: after, Sent: time.Now().UnixNano()}, nil)
+		head.Committed = after
+		return nil
 	})
-	l, err := tls.Listen("tcp", c.address[far], newCredentials(id, c.nodes[0].members.Load).server())
-	c.must(err)
-	server := &http.Server{Handler: mux}
-	go server.Serve(l)
-	t.Cleanup(func() { server.Close() })
 	c.start(leaf)
 	eventually(t, "it follows the liar", func() bool { return asked.Load() > 3 })
 	c.add(0, 1)

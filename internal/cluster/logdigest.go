@@ -113,8 +113,13 @@ func (s *source) digest(ctx context.Context, to Member, after, until uint64) (a 
 // something differs.
 func (f *following) crossLog(ctx context.Context, voter Member) error {
 	for ctx.Err() == nil {
-		after, until := f.trust.verified(), f.node.now.Load().handed
+		after, gave := f.trust.verified()
+		from, _ := f.source.current()
 		first, err := f.node.log.FirstIndex()
+		if err != nil {
+			return err
+		}
+		until, err := f.node.log.LastIndex() // also what was not handed out: this node may not be able to
 		if err != nil {
 			return err
 		}
@@ -126,7 +131,7 @@ func (f *following) crossLog(ctx context.Context, voter Member) error {
 			return fmt.Errorf("ask %s for a digest of the log: %w", voter.Name, err)
 		}
 		if there.Begins > 0 { // it has dropped what this node still keeps
-			if err := f.trust.advance(min(until, there.Begins-1), nil); err != nil {
+			if err := f.trust.advance(min(until, there.Begins-1), 0, gave); err != nil {
 				return err
 			}
 			continue
@@ -138,11 +143,11 @@ func (f *following) crossLog(ctx context.Context, voter Member) error {
 		if own.Digest != there.Digest {
 			return f.judgeLog(ctx, after, there.Until, own.Digest)
 		}
-		var gives map[uint64]bool // those that gave what is not compared yet
-		if from, _ := f.source.current(); there.Until >= f.node.now.Load().handed {
-			gives = map[uint64]bool{from.ID: true}
+		only := uint64(0) // has given what is not compared yet
+		if there.Until >= until {
+			only = from.ID
 		}
-		if err := f.trust.advance(there.Until, gives); err != nil {
+		if err := f.trust.advance(there.Until, only, gave); err != nil {
 			return err
 		}
 	}

@@ -149,7 +149,7 @@ func (n *Node) Start(machine Machine, l net.Listener) (err error) {
 	if n.identity.Follower {
 		n.following, err = newFollowing(n)
 		if f := n.following; err == nil {
-			n.applier.marked = f.applied
+			n.applier.marked, n.applier.failed = f.applied, f.stop
 			work = []func(){f.handOut, f.fetch, f.report, f.crossCheck}
 		}
 	} else {

@@ -18,8 +18,9 @@ const trustName = "following.json"
 type trust struct {
 	path string
 
-	mu sync.Mutex
-	is trustDocument // guarded by mu
+	mu    sync.Mutex
+	is    trustDocument // guarded by mu
+	times uint64        // guarded by mu; how often entries were given
 }
 
 type trustDocument struct {
@@ -52,22 +53,24 @@ func (t *trust) write() error {
 	return writeFile(t.path, text)
 }
 
-func (t *trust) verified() uint64 {
+// verified returns up to where voters have the same, and how often entries were given until now.
+func (t *trust) verified() (place, times uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.is.Verified
+	return t.is.Verified, t.times
 }
 
-// advance notes that voters have the same up to a place, and who gave what is behind it; nil: those that did are not known.
-func (t *trust) advance(place uint64, gave map[uint64]bool) error {
+// advance notes that voters have the same up to a place. What is behind it was given by one node only, if that is not 0, and if
+// entries were given so often and no more.
+func (t *trust) advance(place, only, times uint64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if place <= t.is.Verified {
 		return nil
 	}
 	t.is.Verified = place
-	if gave != nil {
-		t.is.Gave = gave
+	if only != 0 && t.times == times {
+		t.is.Gave = map[uint64]bool{only: true}
 	}
 	return t.write()
 }
@@ -76,6 +79,7 @@ func (t *trust) advance(place uint64, gave map[uint64]bool) error {
 func (t *trust) gives(m Member) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.times++
 	if t.is.Gave[m.ID] {
 		return nil
 	}

@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// forge serves the log in the place of a node that is stopped. more adds routes; edit changes an answer to a poll.
+func (c *folders) forge(i int, more func(*http.ServeMux), edit func(after uint64, head *logHead, entries []*pb.Entry) []*pb.Entry) {
+	c.t.Helper()
+	id, err := ReadIdentity(c.dirs[i])
+	c.must(err)
+	source := c.nodes[0]
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+logPath+"{$}", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.ParseUint(r.FormValue("after"), 10, 64)
+		term, _ := strconv.ParseUint(r.FormValue("term"), 10, 64)
+		ctx, cancel := context.WithTimeout(r.Context(), 100*time.Millisecond)
+		defer cancel()
+		source.awaitEntry(ctx, after)
+		v := source.now.Load()
+		entries, err := source.entriesAfter(after, term, v)
+		if err != nil {
+			entries = nil // of another log than that of the voters
+		}
+		head := &logHead{Leader: v.leader, Committed: v.committed, Sent: time.Now().UnixNano()}
+		entries = edit(after, head, entries)
+		head.Entries = len(entries)
+		writeEntries(&parts{w, http.NewResponseController(w)}, head, entries)
+	})
+	mux.HandleFunc("GET "+logPath+"committed", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(placeAnswer{source.now.Load().committed})
+	})
+	if more != nil {
+		more(mux)
+	}
+	l, err := tls.Listen("tcp", c.address[i], newCredentials(id, source.members.Load).server())
+	c.must(err)
+	server := &http.Server{Handler: mux}
+	go server.Serve(l)
+	c.t.Cleanup(func() { server.Close() })
+}
+
+// twoLevels has far follow n0, and leaf follow far. Both are stopped when they have everything.
+func (c *folders) twoLevels() (far, leaf int) {
+	c.t.Helper()
+	far = c.follow("far", "n0")
+	leaf = c.follow("leaf", "far")
+	c.add(leaf, 0)
+	c.level(2, 0, 1, far, leaf)
+	c.stop(leaf)
+	c.stop(far)
+	return far, leaf
+}
+
+// A node that is followed makes up an entry which ends those that have it. One that cannot be read is not taken: another node has
+// the right one. One that cannot be applied ends the follower until voters have said that it was made up.
+func TestAnEntryThatIsMadeUpEndsNoFollower(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		data  func(c *folders) []byte
+		saved bool
+	}{
+		{"that cannot be read", func(*folders) []byte { return []byte{99, 1, 2, 3} }, false},
+		{"that changes the members in an unknown way", func(*folders) []byte { return append([]byte{kindMembers}, "{}"...) }, false},
+		{"that cannot be applied", func(c *folders) []byte {
+			return encodeMessage(c.about, uuid.New(), []byte(strings.Repeat("no message of the store ", 3)))
+		}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			c := newFolders(t, 2)
+			c.stale = 4 * time.Second
+			far, leaf := c.twoLevels()
+			lied := new(atomic.Int32)
+			c.forge(far, nil, func(_ uint64, _ *logHead, entries []*pb.Entry) []*pb.Entry {
+				for k, e := range entries {
+					if cmd, err := decodeCommand(e); err == nil && cmd.about == c.about {
+						lied.Add(1)
+						entries[k] = &pb.Entry{Index: e.Index, Term: e.Term, Type: e.Type, Data: row.data(c)}
+					}
+				}
+				return entries
+			})
+			c.start(leaf)
+			c.add(0, 1)
+			eventually(t, "it was lied to", func() bool { return lied.Load() > 0 })
+			if row.saved {
+				c.lied(leaf)
+			}
+			c.add(0, 2)
+			c.level(4, 0, 1, leaf)
+			if err := c.nodes[leaf].Failed(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What voters give as well was not made up: the program is too old for it, and says so.
+func TestAFollowerStopsAtAnEntryThatVotersHaveAndItCannotRead(t *testing.T) {
+	t.Parallel()
+	c := newFolders(t, 2)
+	far, leaf := c.twoLevels()
+	c.stop(1)
+	term := c.nodes[0].now.Load().term
+	newer := func(after uint64, _ *logHead, _ []*pb.Entry) []*pb.Entry {
+		return []*pb.Entry{{Index: new(after + 1), Term: new(term), Type: pb.EntryNormal.Enum(), Data: []byte{99}}}
+	}
+	c.forge(far, nil, newer)
+	c.forge(1, nil, newer)
+	c.stop(0)
+	c.start(leaf)
+	eventually(t, "it stops", func() bool { return c.nodes[leaf].Failed() != nil })
+	if err := c.nodes[leaf].Readable(); err == nil || !strings.Contains(err.Error(), "needs a newer version of Accord") {
+		t.Errorf("got %v", err)
+	}
+}
