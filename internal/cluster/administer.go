@@ -98,7 +98,8 @@ func (n *Node) InviteFollower(ctx context.Context, name, follow string) (string,
 	return n.invite(ctx, &Invite{Name: name, Reader: true, Follows: parent.ID})
 }
 
-// Follow has this node, a follower, follow another one from now on, and believe it.
+// Follow has this node, a follower, follow another one from now on, and believe it. If the log that it was given has none of the voters
+// that it asked until now, it asks those of the log from now on.
 func (n *Node) Follow(ctx context.Context, name string) error {
 	parent, ok := n.members.Load().Named(name)
 	switch {
@@ -109,6 +110,11 @@ func (n *Node) Follow(ctx context.Context, name string) error {
 	}
 	if err := n.change(ctx, change{Follow: &follows{n.identity.Node, parent.ID}}); err != nil {
 		return err
+	}
+	if n.following.strangers() {
+		if err := n.following.trust.keep(n.members.Load().voters()); err != nil {
+			return err
+		}
 	}
 	return n.following.trust.believe(parent.ID)
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -43,21 +44,28 @@ func (f *following) crossCheck() {
 		case <-f.cross:
 			now = true
 		}
-		voter, ok := f.voter()
-		if !ok || f.node.now.Load().lost != nil {
+		if f.node.now.Load().lost != nil {
 			continue
 		}
 		if now {
 			whole = time.Time{}
 		}
+		out := f.node.part() != nil
 		var err error
-		if f.node.part() != nil { // it cannot go on, or was removed, and has said so: was that made up?
+		switch voter, ok := f.voter(); {
+		case !ok:
+		case out: // it cannot go on, or was removed, and has said so: was that made up?
 			f.crossLog(ctx, voter)
-		} else if err = f.crossPlace(ctx, voter); err == nil && time.Since(whole) >= crossTime {
-			if err = f.crossOnce(ctx, voter, checked, i%crossHeads == 0); err == nil {
-				whole = time.Now()
-				i++
+		default:
+			if err = f.crossPlace(ctx, voter); err == nil && time.Since(whole) >= crossTime {
+				if err = f.crossOnce(ctx, voter, checked, i%crossHeads == 0); err == nil {
+					whole = time.Now()
+					i++
+				}
 			}
+		}
+		if !out {
+			err = cmp.Or(err, f.renewVoters(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
 			f.warn(err)
@@ -92,10 +100,11 @@ func (f *following) voter() (Member, bool) {
 func (f *following) crossPlace(ctx context.Context, voter Member) error {
 	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	place, err := f.source.known(asking, voter)
+	known, err := f.source.known(asking, voter)
 	if err != nil {
 		return fmt.Errorf("ask %s how far the log is: %w", voter.Name, err)
 	}
+	place := known.Place
 	f.mu.Lock()
 	f.knows(place, f.node.config.Now())
 	f.publish()
@@ -182,7 +191,7 @@ func (n *Node) judgeFollower(ctx context.Context, s suspicion, own []byte) {
 	for tries := 1; len(votes) == 0 && tries < judgeTries && n.pause(time.Second); tries++ {
 		votes, _ = n.askHeads(ctx, s.about, s.entries, own)
 	}
-	most, any := decide(votes, n.members.Load().Voters())
+	most, any := decide(votes, len(n.voters()))
 	if !any || most == hex.EncodeToString(own) {
 		return // no voter answers: the next note comes within a minute
 	}

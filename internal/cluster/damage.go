@@ -94,7 +94,6 @@ func (n *Node) sources(ctx context.Context, about uuid.UUID) ([]Member, error) {
 		entries uint64
 	}
 	var all []source
-	m := n.members.Load()
 	for _, one := range n.fileSources() {
 		if a, err := n.askHead(ctx, one, about, 0); err == nil {
 			all = append(all, source{one, a.Entries})
@@ -123,12 +122,12 @@ func (n *Node) sources(ctx context.Context, about uuid.UUID) ([]Member, error) {
 		}
 	}
 	if n.following != nil && len(votes) > 0 { // one that is not believed, or few that were reached, must not decide
-		if most, _ = decide(votes, m.Voters()); most == "" {
+		if most, _ = decide(votes, len(n.voters())); most == "" {
 			return nil, errContradict
 		}
 		return by[most], nil
 	}
-	if len(by) > 1 && votes[most] <= m.Voters()/2 {
+	if len(by) > 1 && votes[most] <= len(n.voters())/2 {
 		return nil, errContradict
 	}
 	return by[most], nil

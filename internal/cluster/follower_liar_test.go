@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -39,7 +41,7 @@ func (c *folders) forge(i int, more func(*http.ServeMux), edit func(after uint64
 		writeEntries(&parts{w, http.NewResponseController(w)}, head, entries)
 	})
 	mux.HandleFunc("GET "+logPath+"committed", func(w http.ResponseWriter, r *http.Request) {
-		json.NewEncoder(w).Encode(placeAnswer{source.now.Load().committed})
+		json.NewEncoder(w).Encode(placeAnswer{Place: source.now.Load().committed})
 	})
 	if more != nil {
 		more(mux)
@@ -125,5 +127,123 @@ func TestAFollowerStopsAtAnEntryThatVotersHaveAndItCannotRead(t *testing.T) {
 	eventually(t, "it stops", func() bool { return c.nodes[leaf].Failed() != nil })
 	if err := c.nodes[leaf].Readable(); err == nil || !strings.Contains(err.Error(), "needs a newer version of Accord") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A node that is followed makes up changes of the members: voters of its own take the place of the real ones, which are asked still.
+func TestVotersThatAreMadeUpAreNotAsked(t *testing.T) {
+	t.Parallel()
+	for _, idle := range []bool{false, true} {
+		t.Run(fmt.Sprintf("while nothing is added: %v", idle), func(t *testing.T) {
+			t.Parallel()
+			c := newFolders(t, 2)
+			c.stale = 4 * time.Second
+			far, leaf := c.twoLevels()
+			liar, err := ReadIdentity(c.dirs[far])
+			c.must(err)
+			made := another(t, liar, "made-up")
+			real := c.nodes[0].members.Load()
+			asked := new(atomic.Int32)
+			address := c.madeUpVoter(made, real, asked)
+			secret := hashSecret([]byte("x"))
+			lies := []change{
+				{Invite: &Invite{ID: made.Node, Name: made.Name, Secret: secret, Until: time.Now().Add(time.Hour)}},
+				{Admit: &admission{Secret: secret, Key: keyDigest(made.certificate), Address: address, Version: "test"}},
+				{Promote: made.Node},
+			}
+			for _, m := range real.voters() {
+				lies = append(lies, change{Remove: m.ID})
+			}
+			base := new(atomic.Uint64)
+			term := c.nodes[0].now.Load().term
+			c.forge(far, nil, func(after uint64, head *logHead, _ []*pb.Entry) (list []*pb.Entry) {
+				base.CompareAndSwap(0, after)
+				for i := after - base.Load(); i < uint64(len(lies)); i++ {
+					lies[i].ID, lies[i].At = uuid.New(), time.Now().UTC()
+					data, err := encodeChange(&lies[i])
+					if err != nil {
+						t.Error(err)
+					}
+					list = append(list, &pb.Entry{Index: new(base.Load() + i + 1), Term: new(term), Type: pb.EntryNormal.Enum(), Data: data})
+				}
+				head.Leader, head.Committed = made.Node, base.Load()+uint64(len(lies))
+				return list
+			})
+			c.start(leaf)
+			eventually(t, "it has the made-up members", func() bool {
+				m := c.nodes[leaf].members.Load()
+				return len(m.voters()) == 1 && m.voters()[0].Name == made.Name
+			})
+			if !idle {
+				c.add(0, 1)
+			}
+			c.lied(leaf)
+			if asked.Load() > 0 {
+				t.Errorf("the made-up voter was asked %d times", asked.Load())
+			}
+			c.add(0, 2)
+			c.level(c.entries(0), 0, 1, leaf)
+			if got, want := votersDigest(c.nodes[leaf].voters()), votersDigest(c.nodes[0].voters()); got != want {
+				t.Error("it asks other voters than there are")
+			}
+		})
+	}
+}
+
+// madeUpVoter answers in the place of a voter that is none, and counts.
+func (c *folders) madeUpVoter(made *Identity, real *Members, asked *atomic.Int32) (address string) {
+	c.t.Helper()
+	members := real.clone()
+	members.Nodes = append(members.Nodes, Member{ID: made.Node, Name: made.Name, Voter: true, Key: keyDigest(made.certificate)})
+	l, err := tls.Listen("tcp", "127.0.0.1:0", newCredentials(made, func() *Members { return members }).server())
+	c.must(err)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "known") || strings.HasSuffix(r.URL.Path, "digest") {
+			asked.Add(1)
+		}
+		http.NotFound(w, r)
+	})}
+	go server.Serve(l)
+	c.t.Cleanup(func() { server.Close() })
+	return l.Addr().String()
+}
+
+// entries returns how many entries a node has.
+func (c *folders) entries(i int) uint64 {
+	c.t.Helper()
+	entries, _, err := c.nodes[i].machine.Head(c.about)
+	c.must(err)
+	return entries
+}
+
+// A follower asks new voters when those that it asked name them. Where none of these is left, an operator settles it.
+func TestAFollowerAsksTheVotersThatVotersName(t *testing.T) {
+	t.Parallel()
+	c := newFolders(t, 1)
+	c.stale = 4 * time.Second
+	far := c.follow("far", "n0")
+	c.join("n1")
+	known := func() bool {
+		now := c.nodes[0].voters()
+		return len(now) == 2 && now[0].Address != "" && now[1].Address != "" && votersDigest(c.nodes[far].voters()) == votersDigest(now)
+	}
+	eventually(t, "it asks the new voter too", known)
+	id, err := ReadIdentity(c.dirs[far])
+	c.must(err)
+	gone := another(t, id, "gone")
+	c.stop(far)
+	old := &trust{path: filepath.Join(c.dirs[far], folderName, trustName)}
+	c.must(old.keep([]Member{{ID: gone.Node, Name: gone.Name, Address: "127.0.0.1:1", Voter: true, Key: keyDigest(gone.certificate)}}))
+	c.start(far)
+	for _, i := range []int{0, far} {
+		eventually(t, "an operator is told", func() bool { return strings.Contains(c.row(i, "far").Wrong, "none of the voters that it knows") })
+	}
+	c.add(far, 1)
+	c.must(c.nodes[far].Follow(t.Context(), "n1"))
+	if !known() {
+		t.Error("it asks the old voters still")
+	}
+	if wrong := c.row(far, "far").Wrong; strings.Contains(wrong, "voters") {
+		t.Error(wrong)
 	}
 }

@@ -45,6 +45,11 @@ func newFollowing(n *Node) (*following, error) {
 	if f.trust, err = readTrust(n.config.Dir); err != nil {
 		return nil, err
 	}
+	if len(f.trust.voters()) == 0 {
+		if err := f.trust.keep(f.members.voters()); err != nil {
+			return nil, err
+		}
+	}
 	f.source = newSource(n, f.trust)
 	f.mark = n.log.Applied()
 	f.kept, f.view.handed = f.mark, f.mark
@@ -230,6 +235,9 @@ func (f *following) changeMembers(place uint64, c *change) error {
 	f.members = next
 	f.mu.Unlock()
 	f.node.members.Store(next)
+	if _, _, differ := f.newVoters(); differ {
+		f.crossNow()
+	}
 	return nil
 }
 

@@ -157,10 +157,7 @@ func (n *Node) headAt(ctx context.Context, s *suspicion) ([]byte, error) {
 // askHeads asks all voters for their root at a size. It returns how many have each, and how many answered.
 func (n *Node) askHeads(ctx context.Context, about uuid.UUID, entries uint64, own []byte) (votes map[string]int, asked int) {
 	votes = map[string]int{}
-	for _, m := range n.members.Load().Nodes {
-		if !m.Voter {
-			continue
-		}
+	for _, m := range n.voters() {
 		root, err := own, error(nil)
 		if m.ID != n.identity.Node {
 			var a headAnswer

@@ -112,7 +112,10 @@ func (s *source) digest(ctx context.Context, to Member, after, until uint64) (a 
 // crossLog compares the entries that were given since the last time with those of a voter. It goes on until all are compared, or
 // something differs.
 func (f *following) crossLog(ctx context.Context, voter Member) error {
-	for ctx.Err() == nil {
+	if err := f.crossEnd(ctx, voter); err != nil {
+		return err
+	}
+	for ctx.Err() == nil && f.node.now.Load().lost == nil {
 		after, gave := f.trust.verified()
 		from, _ := f.source.current()
 		first, err := f.node.log.FirstIndex()
@@ -141,7 +144,13 @@ func (f *following) crossLog(ctx context.Context, voter Member) error {
 			return err
 		}
 		if own.Digest != there.Digest {
-			return f.judgeLog(ctx, after, there.Until, own.Digest)
+			return f.judgeLog(fmt.Sprintf("between %d and %d", after, there.Until), own.Digest, func(m Member) (string, error) {
+				a, err := f.source.digest(ctx, m, after, there.Until)
+				if err == nil && a.Until != there.Until {
+					err = fmt.Errorf("%s does not have all of it", m.Name)
+				}
+				return a.Digest, err
+			})
 		}
 		only := uint64(0) // has given what is not compared yet
 		if there.Until >= until {
@@ -154,32 +163,46 @@ func (f *following) crossLog(ctx context.Context, voter Member) error {
 	return context.Cause(ctx)
 }
 
-// judgeLog asks all voters for a digest of which one has another than this node. If they contradict this node, what it was given was
-// made up: it fetches all files anew, and does not ask those again who gave it.
-func (f *following) judgeLog(ctx context.Context, after, until uint64, own string) error {
-	n := f.node
-	members := n.members.Load()
+// crossEnd compares how far this node's log goes with how far the log is committed, as a majority tells a voter: nothing is behind that.
+func (f *following) crossEnd(ctx context.Context, voter Member) error {
+	last, err := f.node.log.LastIndex()
+	if err != nil {
+		return err
+	}
+	say := func(m Member) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		place, err := f.source.committed(ctx, m, 0)
+		return strconv.FormatBool(place >= last), err
+	}
+	if one, err := say(voter); err != nil || one == "true" {
+		return nil // without a majority none can tell
+	}
+	return f.judgeLog(fmt.Sprintf("before %d, where theirs ends", last), "true", say)
+}
+
+// judgeLog asks all voters something about the log of which one says something else than this node. If they contradict this node, what
+// it was given was made up: it fetches all files anew, and does not ask those again who gave it.
+func (f *following) judgeLog(where, own string, say func(Member) (string, error)) error {
+	voters := f.trust.voters()
 	votes, by := map[string]int{}, map[string][]uint64{}
-	for _, m := range n.others() {
-		if !m.Voter {
-			continue
-		}
-		if a, err := f.source.digest(ctx, m, after, until); err == nil && a.Until == until {
-			votes[a.Digest]++
-			by[a.Digest] = append(by[a.Digest], m.ID)
+	for _, m := range voters {
+		if one, err := say(m); err == nil {
+			votes[one]++
+			by[one] = append(by[one], m.ID)
 		}
 	}
-	right, _ := decide(votes, members.Voters())
+	right, _ := decide(votes, len(voters))
 	switch right {
 	case own:
 		return nil
 	case "":
-		return fmt.Errorf("the voters that answer have different entries in the log behind %d", after)
+		return fmt.Errorf("the voters that answer have different logs %s", where)
 	}
-	names, err := f.trust.distrust(members, by[right])
+	names, err := f.trust.distrust(f.node.members.Load(), by[right])
 	if err != nil {
 		return err
 	}
-	f.lose(fmt.Errorf("the log that %s gave this node differs from the voters' between %d and %d: it is not believed any more, and all files are fetched anew", names, after, until), 0)
+	f.lose(fmt.Errorf("the log that %s gave this node differs from the voters' %s: it is not believed any more, and all files are fetched anew", names, where), 0)
 	return nil
 }

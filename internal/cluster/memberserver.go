@@ -231,9 +231,8 @@ func (c patient) Read(b []byte) (int, error) {
 
 // client returns a client for the routes of a member.
 func (n *Node) client(to Member) *http.Client {
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: linkTimeout}, Config: n.creds.client(to.ID, protocolHTTP)}
 	return &http.Client{Transport: &http.Transport{
-		DialTLSContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "tcp", to.Address) },
+		DialTLSContext:        n.dialer(to, linkTimeout, n.creds.clientOf(to)),
 		ResponseHeaderTimeout: 30 * time.Second, DisableKeepAlives: true,
 	}}
 }

@@ -312,7 +312,8 @@ func (n *Node) mayInvite(c *change) error {
 
 // placeAnswer says how far the log is.
 type placeAnswer struct {
-	Place uint64 `json:"place"`
+	Place  uint64 `json:"place"`
+	Voters string `json:"voters,omitempty"` // the digest of those that the node has in its members
 }
 
 // committed asks how far the log is.
@@ -347,14 +348,12 @@ func (s *source) committed(ctx context.Context, to Member, hops int) (uint64, er
 }
 
 // known asks a member how far it knows the log to be, without asking others.
-func (s *source) known(ctx context.Context, to Member) (uint64, error) {
+func (s *source) known(ctx context.Context, to Member) (a placeAnswer, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(to, logPath+"known", nil), nil)
 	if err != nil {
-		return 0, err
+		return a, err
 	}
-	var a placeAnswer
-	err = s.document(to, r, 4<<10, &a)
-	return a.Place, err
+	return a, s.document(to, r, 4<<10, &a)
 }
 
 // serveKnown says how far this node has handed the log out.
@@ -363,7 +362,7 @@ func (n *Node) serveKnown(w http.ResponseWriter, _ *http.Request) {
 		later503(w, err)
 		return
 	}
-	json.NewEncoder(w).Encode(placeAnswer{n.now.Load().handed})
+	json.NewEncoder(w).Encode(placeAnswer{n.now.Load().handed, votersDigest(n.members.Load().voters())})
 }
 
 // serveCommitted says how far the log is.
@@ -385,5 +384,5 @@ func (n *Node) serveCommitted(w http.ResponseWriter, r *http.Request) {
 		later503(w, err)
 		return
 	}
-	json.NewEncoder(w).Encode(placeAnswer{place})
+	json.NewEncoder(w).Encode(placeAnswer{Place: place})
 }

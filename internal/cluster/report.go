@@ -22,8 +22,9 @@ const (
 // Report is how a follower is. It goes up to the member of Raft from which its log comes, and from there to the others in beats.
 type Report struct {
 	Node    uint64        `json:"node"`
-	From    uint64        `json:"from"`          // the node that gives it the log
-	Why     string        `json:"why,omitempty"` // why that is not the one that it is to follow
+	From    uint64        `json:"from"`            // the node that gives it the log
+	Why     string        `json:"why,omitempty"`   // why that is not the one that it is to follow
+	Wrong   string        `json:"wrong,omitempty"` // what else an operator must settle
 	Applied uint64        `json:"applied"`
 	Version string        `json:"version"`
 	Closed  int           `json:"closed,omitempty"`
@@ -48,6 +49,7 @@ func (n *Node) hearReports(list []Report, direct bool) {
 		if m, ok := members.Node(r.Node); !ok || m.Follows == 0 {
 			continue
 		}
+		r.Wrong = r.Wrong[:min(len(r.Wrong), 500)]
 		r.Why, r.Version = r.Why[:min(len(r.Why), 500)], r.Version[:min(len(r.Version), 100)]
 		at := now.Add(-max(0, r.Age))
 		if old, ok := n.reports[r.Node]; !ok || at.After(old.at) {
@@ -97,6 +99,9 @@ func (f *following) reportOnce(ctx context.Context) error {
 		Ends: n.creds.own.Load().Leaf.NotAfter, Clock: n.ClockDifference()}
 	if why != nil {
 		own.Why = why.Error()
+	}
+	if f.strangers() {
+		own.Wrong = errStrangers.Error()
 	}
 	n.mu.Lock()
 	list := append(n.directReports(n.config.Now()), own)
@@ -179,7 +184,10 @@ func (w *MemberStatus) ofFollower(r heardReport, members *Members, now time.Time
 	if from, ok := members.Node(r.From); ok {
 		w.From = from.Name
 	}
-	if r.Why != "" && w.Heard {
+	if w.Heard {
+		w.Wrong = r.Wrong
+	}
+	if r.Why != "" && w.Heard && w.Wrong == "" {
 		w.Wrong = "it does not follow the node that it is to: " + r.Why
 	}
 }
@@ -191,6 +199,9 @@ func (n *Node) ownSource(w *MemberStatus) {
 	}
 	from, why := n.following.source.current()
 	w.From = from.Name
+	if w.Wrong == "" && n.following.strangers() {
+		w.Wrong = errStrangers.Error()
+	}
 	if why != nil && w.Wrong == "" {
 		w.Wrong = "it does not follow the node that it is to: " + why.Error()
 	}

@@ -5,13 +5,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -67,18 +65,27 @@ func newSource(n *Node, t *trust) *source {
 }
 
 // others returns the other members that this node may ask for what concerns the cluster: those of Raft. A follower asks the one that
-// it follows before, and the voters in an order of its own, so that many followers do not all turn to the same one.
+// it follows before, and the voters in an order of its own, so that many followers do not all turn to the same one; they are those
+// that it believes to vote.
 func (n *Node) others() (list []Member) {
 	members := n.members.Load()
 	me, _ := members.Node(n.identity.Node)
+	voters := n.voters()
 	for _, m := range members.Nodes {
-		if m.ID != n.identity.Node && m.Address != "" && (m.Follows == 0 || m.ID == me.Follows) {
-			list = append(list, m)
+		if m.ID == n.identity.Node || m.Address == "" || m.Follows != 0 && m.ID != me.Follows {
+			continue
 		}
+		if n.following != nil {
+			if m.Voter = false; slices.ContainsFunc(voters, func(v Member) bool { return v.ID == m.ID }) {
+				continue
+			}
+		}
+		list = append(list, m)
 	}
 	if n.following == nil {
 		return list
 	}
+	list = append(list, voters...)
 	rank := func(m Member) int {
 		switch {
 		case m.ID == me.Follows:
@@ -202,9 +209,8 @@ func (s *source) client(to Member) *sourceClient {
 	} else if c != nil {
 		c.CloseIdleConnections()
 	}
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: sourceDial}, Config: s.node.creds.client(to.ID, protocolHTTP)}
 	c := &sourceClient{address: to.Address, Client: http.Client{Transport: &http.Transport{
-		DialTLSContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "tcp", to.Address) },
+		DialTLSContext:        s.node.dialer(to, sourceDial, s.node.creds.clientOf(to)),
 		ResponseHeaderTimeout: 30 * time.Second, IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 2,
 	}}}
 	s.clients[to.ID] = c

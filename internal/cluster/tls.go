@@ -72,6 +72,23 @@ func (c *credentials) client(to uint64, protocol string) *tls.Config {
 	}
 }
 
+// clientOf is the configuration of a connection to the routes of a member, which has the key that the caller knows: the members of
+// this node may have been made up.
+func (c *credentials) clientOf(to Member) *tls.Config {
+	config := c.client(to.ID, protocolHTTP)
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.VerifiedChains) == 0 || len(s.PeerCertificates) == 0 {
+			return errNotMember
+		}
+		leaf := s.PeerCertificates[0]
+		if node, ok := c.identity.nodeOf(leaf); !ok || node != to.ID || !bytes.Equal(to.Key, keyDigest(leaf)) {
+			return fmt.Errorf("at the address of the node %s: %w, or of another one", to.Name, errNotMember)
+		}
+		return nil
+	}
+	return config
+}
+
 // errNotMember says that a certificate is of no member: of a node that was removed, or a forged one.
 var errNotMember = errors.New("the certificate is of no node of this cluster")
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -14,7 +15,8 @@ import (
 // trustName is a document, in the cluster's folder of the data folder of a follower, that says which of its entries voters have too.
 const trustName = "following.json"
 
-// trust records which nodes gave a follower entries that no voter has confirmed yet, and which nodes it does not believe.
+// trust records which nodes gave a follower entries that no voter has confirmed yet, which nodes it does not believe, and the voters
+// that it asks.
 type trust struct {
 	path string
 
@@ -27,6 +29,7 @@ type trustDocument struct {
 	Verified   uint64          `json:"verified"`             // up to here voters have the same
 	Gave       map[uint64]bool `json:"gave,omitempty"`       // nodes that gave something behind it
 	Distrusted map[uint64]bool `json:"distrusted,omitempty"` // nodes that gave something else than voters have
+	Voters     []Member        `json:"voters,omitempty"`     // the members that are asked
 }
 
 func readTrust(dir string) (*trust, error) {
@@ -91,6 +94,21 @@ func (t *trust) gives(m Member) error {
 	return t.write()
 }
 
+// voters returns the members that are asked.
+func (t *trust) voters() []Member {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.is.Voters)
+}
+
+// keep has these members asked.
+func (t *trust) keep(voters []Member) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.is.Voters = voters
+	return t.write()
+}
+
 // distrusted reports whether a node is not believed.
 func (t *trust) distrusted(id uint64) bool {
 	t.mu.Lock()
@@ -105,6 +123,7 @@ func (t *trust) distrust(members *Members, but []uint64) (names string, err erro
 	for _, id := range but {
 		delete(t.is.Gave, id)
 	}
+	t.is.Verified = 0 // the files that are fetched now may be older
 	if t.is.Distrusted == nil {
 		t.is.Distrusted = map[uint64]bool{}
 	}
