@@ -2,11 +2,9 @@ package cluster
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -32,25 +30,37 @@ func (n *Node) serveMember(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(memberAnswer{m.Place, is})
 }
 
-// gone reports whether this node was removed, as another one says that has heard of later members than this one.
+// gone reports whether this node was removed, as another one says that has heard of later members than this one. A follower asks
+// voters, and most of those that answer decide.
 func (n *Node) gone() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), linkTimeout)
-	defer cancel()
-	own := n.members.Load()
+	own, voters := n.members.Load(), n.voters()
+	votes := map[string]int{}
 	for _, m := range n.others() {
-		a, err := n.askMember(ctx, m.Address)
-		if err == nil && a.Place > own.Place {
+		if n.following != nil && !m.Voter {
+			continue
+		}
+		a, err := n.askMember(m)
+		if err != nil || a.Place <= own.Place {
+			continue
+		}
+		if n.following == nil {
 			return !a.Member
 		}
+		votes[strconv.FormatBool(a.Member)]++
 	}
-	return false
+	most, _ := decide(votes, len(voters))
+	return most == "false"
 }
 
-func (n *Node) askMember(ctx context.Context, address string) (a memberAnswer, err error) {
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: linkTimeout}, Config: joinerTLS(n.identity.authorityDigest())}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
-		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }}}
-	u := url.URL{Scheme: "https", Host: address, Path: "/member", RawQuery: fmt.Sprintf("node=%016x", n.identity.Node)}
+// askMember asks a member whether this node is one. A certificate of the authority is not enough: every node that was removed has the
+// authority's key.
+func (n *Node) askMember(to Member) (a memberAnswer, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), linkTimeout)
+	defer cancel()
+	config := n.creds.clientOf(to)
+	config.GetClientCertificate = nil // this node's own may be refused
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialTLSContext: n.dialer(to, linkTimeout, config)}}
+	u := url.URL{Scheme: "https", Host: to.Address, Path: "/member", RawQuery: fmt.Sprintf("node=%016x", n.identity.Node)}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return a, err
@@ -60,5 +70,8 @@ func (n *Node) askMember(ctx context.Context, address string) (a memberAnswer, e
 		return a, err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return a, answerError(answer)
+	}
 	return a, json.NewDecoder(io.LimitReader(answer.Body, 4<<10)).Decode(&a)
 }

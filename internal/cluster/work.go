@@ -132,7 +132,7 @@ func (n *Node) lead() {
 		if err := n.log.Failed(); err != nil {
 			n.fail(err)
 		}
-		if v := n.now.Load(); n.Failed() == nil && time.Since(asked) > tellTime && n.config.Now().Sub(v.contact) > writeContact {
+		if v := n.now.Load(); n.Failed() == nil && time.Since(asked) > tellTime && n.config.Now().Sub(v.contact) > n.writeContact() {
 			asked = time.Now()
 			if n.gone() {
 				n.fail(errors.New("it was removed from the cluster, and its folder is not needed any more: join under another name into an empty one"))
