@@ -96,6 +96,17 @@ func (f *following) voter() (Member, bool) {
 	return list[rand.IntN(len(list))], true
 }
 
+// askVoter asks a voter how far a majority has the log.
+func (f *following) askVoter(ctx context.Context) (uint64, error) {
+	voter, ok := f.voter()
+	if !ok {
+		return f.committed(ctx, 0)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	return f.source.committed(ctx, voter, 0)
+}
+
 // crossPlace asks a voter how far it knows the log to be: what is kept from this node makes it behind, and another one is asked for it.
 func (f *following) crossPlace(ctx context.Context, voter Member) error {
 	asking, cancel := context.WithTimeout(ctx, askTime)
@@ -105,21 +116,25 @@ func (f *following) crossPlace(ctx context.Context, voter Member) error {
 		return fmt.Errorf("ask %s how far the log is: %w", voter.Name, err)
 	}
 	place := known.Place
-	f.mu.Lock()
-	f.knows(place, f.node.config.Now())
-	f.publish()
-	f.mu.Unlock()
+	f.asked(voter, place)
 	from, _ := f.source.current()
+	f.mu.Lock()
+	says := f.claims.of[from.ID]
+	f.mu.Unlock()
 	before, err := f.node.log.LastIndex()
-	if err != nil || before >= place {
+	if err != nil || before >= max(place, says) {
 		return err
 	}
 	if !f.node.pause(keepTime) {
 		return nil
 	}
 	after, err := f.node.log.LastIndex()
-	if err == nil && after == before {
+	switch {
+	case err != nil || after != before:
+	case place > after:
 		f.source.keeps(from, fmt.Errorf("it gives nothing behind %d, and %s has the log up to %d", after, voter.Name, place))
+	default:
+		f.source.keeps(from, fmt.Errorf("it gives nothing behind %d, and says that the log goes up to %d", after, says))
 	}
 	return err
 }

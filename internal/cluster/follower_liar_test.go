@@ -17,7 +17,7 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// forge serves the log in the place of a node that is stopped. more adds routes; edit changes an answer to a poll.
+// forge serves the log in the place of a node that is stopped. more adds its other routes; edit changes an answer to a poll.
 func (c *folders) forge(i int, more func(*http.ServeMux), edit func(after uint64, head *logHead, entries []*pb.Entry) []*pb.Entry) {
 	c.t.Helper()
 	id, err := ReadIdentity(c.dirs[i])
@@ -40,11 +40,12 @@ func (c *folders) forge(i int, more func(*http.ServeMux), edit func(after uint64
 		head.Entries = len(entries)
 		writeEntries(&parts{w, http.NewResponseController(w)}, head, entries)
 	})
-	mux.HandleFunc("GET "+logPath+"committed", func(w http.ResponseWriter, r *http.Request) {
-		json.NewEncoder(w).Encode(placeAnswer{Place: source.now.Load().committed})
-	})
 	if more != nil {
 		more(mux)
+	} else {
+		mux.HandleFunc("GET "+logPath+"committed", func(w http.ResponseWriter, r *http.Request) {
+			json.NewEncoder(w).Encode(placeAnswer{Place: source.now.Load().committed})
+		})
 	}
 	l, err := tls.Listen("tcp", c.address[i], newCredentials(id, source.members.Load).server())
 	c.must(err)
@@ -245,5 +246,45 @@ func TestAFollowerAsksTheVotersThatVotersName(t *testing.T) {
 	}
 	if wrong := c.row(far, "far").Wrong; strings.Contains(wrong, "voters") {
 		t.Error(wrong)
+	}
+}
+
+// A node that is followed says that the log goes on where it does not: a follower that waited for that would answer nothing any more.
+func TestWhatIsSaidOfTheEndOfTheLogIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
+	const beyond = 1 << 60
+	for _, row := range []struct {
+		name   string
+		head   int32 // how many answers say so
+		answer bool  // whether what is asked does
+	}{
+		{"in one answer", 1, false}, {"in all answers", 1 << 30, false}, {"when it is asked", 0, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			c := newFolders(t, 2)
+			c.stale = 3 * time.Second
+			far, leaf := c.twoLevels()
+			source, polls, asked := c.nodes[0], new(atomic.Int32), new(atomic.Int32)
+			c.forge(far, func(mux *http.ServeMux) {
+				mux.HandleFunc("GET "+logPath+"committed", func(w http.ResponseWriter, r *http.Request) {
+					a := placeAnswer{Place: source.now.Load().committed}
+					if asked.Add(1); row.answer {
+						a.Place = beyond
+					}
+					json.NewEncoder(w).Encode(a)
+				})
+			}, func(_ uint64, head *logHead, entries []*pb.Entry) []*pb.Entry {
+				if polls.Add(1) <= row.head {
+					head.Committed = beyond
+				}
+				return entries
+			})
+			c.start(leaf)
+			eventually(t, "it was lied to", func() bool { return polls.Load() > 0 && asked.Load() > 0 })
+			eventually(t, "it answers", func() bool { return c.nodes[leaf].Readable() == nil })
+			c.add(leaf, 1)
+			c.level(3, 0, 1, leaf)
+		})
 	}
 }

@@ -25,6 +25,7 @@ type following struct {
 	told  string        // of crossCheck: the last warning
 
 	mu      sync.Mutex
+	claims  claims   // guarded by mu; how far the log is, as others say
 	view    view     // guarded by mu; published with each change
 	members *Members // guarded by mu; as of what was handed out
 	waiting []weight // guarded by mu; handed out, not applied; in order
@@ -40,7 +41,7 @@ type weight struct {
 }
 
 func newFollowing(n *Node) (*following, error) {
-	f := &following{node: n, work: make(chan struct{}, 1), cross: make(chan struct{}, 1), members: n.members.Load()}
+	f := &following{node: n, work: make(chan struct{}, 1), cross: make(chan struct{}, 1), members: n.members.Load(), claims: claims{of: map[uint64]uint64{}}}
 	var err error
 	if f.trust, err = readTrust(n.config.Dir); err != nil {
 		return nil, err
@@ -359,29 +360,12 @@ func (f *following) take(m Member, a *feedAnswer, term uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.view.leader, f.view.term = a.head.Leader, term
-	if a.contact.After(f.view.contact) {
+	if f.claims.gives(m.ID, a.head.Committed) || a.contact.After(f.view.contact) {
 		f.view.contact = a.contact
 	}
-	f.knows(a.head.Committed, a.at)
+	f.knows(a.at)
 	f.publish()
 	return nil
-}
-
-// knows notes how far the log was committed at a time. The caller holds f.mu.
-func (f *following) knows(place uint64, at time.Time) {
-	f.view.committed = max(f.view.committed, place)
-	list := slices.Clone(f.view.behind) // others read the one that was published
-	switch last := len(list) - 1; {
-	case last < 0 && place <= f.mark:
-		f.view.fresh = later(f.view.fresh, f.view.contact)
-	case last >= 0 && list[last].place >= place:
-		list[last].contact = f.view.contact
-	case last >= 0 && at.Sub(list[last].at) < tickTime: // a sample a tick, no younger than any of that time
-		list[last].place = place
-	default:
-		list = append(list, sample{place, at, f.view.contact})
-	}
-	f.view.behind = list
 }
 
 // followContact is how long ago the cluster must have been heard for writes to be passed on: each node on the way adds to it. The

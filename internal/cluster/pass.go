@@ -325,10 +325,7 @@ func (f *following) committed(ctx context.Context, hops int) (uint64, error) {
 		}
 		place, err := f.source.committed(ctx, m, hops)
 		if err == nil {
-			f.mu.Lock()
-			f.knows(place, f.node.config.Now())
-			f.publish()
-			f.mu.Unlock()
+			f.asked(m, place)
 			return place, nil
 		}
 		failed = err

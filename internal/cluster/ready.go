@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/accord-taxii/accord/store"
@@ -16,6 +17,7 @@ const (
 	writeBehind = time.Second
 
 	catchUpAgain = 200 * time.Millisecond
+	catchUpWait  = 2 * time.Second // for what was said, before it is asked again
 )
 
 // A NotReadyError says why this node cannot take a request now. Nothing was changed.
@@ -142,18 +144,30 @@ func (n *Node) ClockDifference() time.Duration {
 	return clockDifference(all)
 }
 
-// catchUp asks how far the log was when the node was started, until there is an answer, and waits for that.
+// catchUp asks how far the log was when the node was started, until there is an answer, and waits for that. It asks again meanwhile:
+// the least that was said is enough, and one that was asked may have said too much.
 func (n *Node) catchUp() {
 	ctx, cancel := n.untilStop()
 	defer cancel()
-	for ctx.Err() == nil {
-		place, err := n.Committed(ctx)
-		if err == nil && n.WaitApplied(ctx, place) == nil {
+	for least := uint64(math.MaxUint64); ctx.Err() == nil; {
+		ask := n.Committed
+		if n.following != nil && least < math.MaxUint64 {
+			ask = n.following.askVoter
+		}
+		place, err := ask(ctx)
+		if err != nil {
+			n.pause(catchUpAgain)
+			continue
+		}
+		least = min(least, place)
+		waiting, cancel := context.WithTimeout(ctx, catchUpWait)
+		err = n.WaitApplied(waiting, least)
+		cancel()
+		if err == nil {
 			n.ready.Store(true)
 			n.leadingChanged()
 			return
 		}
-		n.pause(catchUpAgain)
 	}
 }
 
