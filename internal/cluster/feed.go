@@ -168,7 +168,7 @@ func (n *Node) serveLog(w http.ResponseWriter, r *http.Request) {
 	if !v.contact.IsZero() {
 		head.Age = max(0, now.Sub(v.contact))
 	}
-	if err := writeEntries(&parts{w, http.NewResponseController(w)}, &head, entries); err != nil {
+	if err := writeEntries(partsOf(w, feedWrite), &head, entries); err != nil {
 		panic(http.ErrAbortHandler) // the answer must not look whole
 	}
 }
@@ -233,14 +233,19 @@ func (n *Node) entriesAfter(after, term uint64, v *view) ([]*pb.Entry, error) {
 
 // parts writes in parts, each of which has to be taken in time.
 type parts struct {
-	w  io.Writer
-	rc *http.ResponseController
+	w    io.Writer
+	rc   *http.ResponseController
+	each time.Duration // how long a part may take
+}
+
+func partsOf(w http.ResponseWriter, each time.Duration) *parts {
+	return &parts{w, http.NewResponseController(w), each}
 }
 
 // Write implements io.Writer.
 func (p *parts) Write(b []byte) (written int, err error) {
 	for len(b) > 0 {
-		if err := p.rc.SetWriteDeadline(time.Now().Add(feedWrite)); err != nil {
+		if err := p.rc.SetWriteDeadline(time.Now().Add(p.each)); err != nil {
 			return written, err
 		}
 		n, err := p.w.Write(b[:min(len(b), feedPart)])

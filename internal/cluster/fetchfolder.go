@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,14 @@ import (
 const (
 	fetchedFolder   = "fetched"
 	fetchedDocument = "fetched.json"
+)
+
+const (
+	// fileSilence is how long nothing may come of files: before they are read they come to rest.
+	fileSilence = settleTime + 15*time.Second
+
+	// fileWrite is how long a part of files may take that are sent: until then a snapshot is held for a node that does not read.
+	fileWrite = 2 * time.Minute
 )
 
 // fetchedFiles is that document.
@@ -91,15 +100,17 @@ func (n *Node) fetchFromAny(ctx context.Context) (from string, err error) {
 }
 
 func (n *Node) fetchFrom(ctx context.Context, m Member) error {
-	body, err := n.ask(ctx, m, "/folder", nil)
+	watching, watched, end := watch(ctx, cmp.Or(n.config.silence, fileSilence))
+	defer end()
+	body, err := n.ask(watching, m, "/folder", nil)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(watching), err)
 	}
 	defer body.Close()
 	done := fetchedFiles{From: m.Name, Anew: n.following != nil && n.now.Load().lostAt == 0}
-	backup, err := readFolder(body, &done.position)
+	backup, err := readFolder(watched(body), &done.position)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(watching), err)
 	}
 	if least := n.now.Load().lostAt; done.Place < least {
 		return fmt.Errorf("its files are at place %d of the log, and those before %d do not help", done.Place, least)
@@ -110,7 +121,7 @@ func (n *Node) fetchFrom(ctx context.Context, m Member) error {
 	}
 	got, err := store.ReceiveFolder(ctx, backup, to, nil)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(watching), err)
 	}
 	for _, f := range got.Files {
 		done.Files = append(done.Files, f.Name)

@@ -32,6 +32,7 @@ type folders struct {
 	nodes   []*Node
 	about   uuid.UUID
 	stale   time.Duration // --max-staleness
+	silence time.Duration // of a node that gives its files; 0: as in a server
 
 	mu   sync.Mutex
 	said []string // guarded by mu; warnings
@@ -97,7 +98,7 @@ func (c *folders) join(name string) {
 func (c *folders) start(i int) {
 	c.t.Helper()
 	n, err := Open(Config{Dir: c.dirs[i], Address: c.address[i], Version: "test", Format: 1, MaxStaleness: c.stale, MaxClockDifference: time.Second,
-		Keep: raftlog.Keep{For: time.Hour, Bytes: 1 << 30}, tick: 20 * time.Millisecond, Now: time.Now, Warn: func(text string) {
+		Keep: raftlog.Keep{For: time.Hour, Bytes: 1 << 30}, tick: 20 * time.Millisecond, silence: c.silence, Now: time.Now, Warn: func(text string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.said = append(c.said, fmt.Sprintf("n%d: %s", i, text))

@@ -38,7 +38,7 @@ func (c *folders) forge(i int, more func(*http.ServeMux), edit func(after uint64
 		head := &logHead{Leader: v.leader, Committed: v.committed, Sent: time.Now().UnixNano()}
 		entries = edit(after, head, entries)
 		head.Entries = len(entries)
-		writeEntries(&parts{w, http.NewResponseController(w)}, head, entries)
+		writeEntries(partsOf(w, feedWrite), head, entries)
 	})
 	if more != nil {
 		more(mux)

@@ -98,9 +98,13 @@ func (n *Node) sendFolder(w http.ResponseWriter, r *http.Request, head any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	err = writeFrame(w, text)
+	p := partsOf(w, fileWrite)
+	err = writeFrame(p, text)
 	if err == nil {
-		err = n.machine.Backup(r.Context(), w)
+		err = n.machine.Backup(r.Context(), p)
+	}
+	if err == nil {
+		err = p.end()
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // the answer must not look whole

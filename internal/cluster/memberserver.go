@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/hex"
@@ -338,7 +339,8 @@ func (n *Node) serveFile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set(placeHeader, strconv.FormatUint(n.applier.mark(), 10)) // before it is read
-	if err := n.machine.Send(r.Context(), about, w); err != nil {
+	p := partsOf(w, fileWrite)
+	if err := errors.Join(n.machine.Send(r.Context(), about, p), p.end()); err != nil {
 		panic(http.ErrAbortHandler) // the answer must not look whole
 	}
 }
@@ -352,7 +354,9 @@ const fewMissed = 100
 // fetch fetches the file of an agreement from another node, and takes it into use with what it lacks.
 func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) error {
 	u := url.URL{Scheme: "https", Host: from.Address, Path: "/file", RawQuery: url.Values{"about": {about.String()}}.Encode()}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	watching, watched, end := watch(ctx, cmp.Or(n.config.silence, fileSilence))
+	defer end()
+	r, err := http.NewRequestWithContext(watching, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
 	}
@@ -369,7 +373,7 @@ func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) error {
 		return err
 	}
 	waits, reserved, asked := false, false, 0
-	err = n.machine.Replace(ctx, about, answer.Body, func() (missed []store.Logged, more bool, err error) {
+	err = n.machine.Replace(ctx, about, watched(answer.Body), func() (missed []store.Logged, more bool, err error) {
 		last := n.applier.passed()
 		asked++
 		for waits = last <= place+fewMissed || asked > 5; waits; { // what comes from now on waits

@@ -35,7 +35,8 @@ type Config struct {
 	Now  func() time.Time
 	Warn func(text string) // what an operator should know
 
-	tick time.Duration // of Raft; 0: tickTime
+	tick    time.Duration // of Raft; 0: tickTime
+	silence time.Duration // of a node that gives its files; 0: fileSilence
 }
 
 // Node is a node of a cluster, running. It is a store.Log.

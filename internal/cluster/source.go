@@ -262,26 +262,10 @@ type feedAnswer struct {
 	contact time.Time // when it was sure to belong to a majority, by this node's clock
 }
 
-// watched is a body of which something has to come from time to time.
-type watched struct {
-	io.Reader
-	timer *time.Timer
-}
-
-// Read implements io.Reader.
-func (w *watched) Read(b []byte) (int, error) {
-	w.timer.Reset(sourceSilence)
-	return w.Reader.Read(b)
-}
-
-var errSilent = errors.New("nothing comes from it")
-
 // poll asks a member for what follows an entry.
 func (s *source) poll(ctx context.Context, to Member, after, term uint64) (*feedAnswer, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(sourceSilence, func() { cancel(errSilent) })
-	defer timer.Stop()
+	ctx, watched, end := watch(ctx, sourceSilence)
+	defer end()
 	now := s.node.config.Now
 	a := &feedAnswer{sent: now()}
 	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "term": {strconv.FormatUint(term, 10)}}
@@ -304,7 +288,7 @@ func (s *source) poll(ctx context.Context, to Member, after, term uint64) (*feed
 	if answer.StatusCode != http.StatusOK {
 		return nil, answerError(answer)
 	}
-	a.head, a.entries, err = readEntries(&watched{answer.Body, timer}, after, term, func() { a.at = now() })
+	a.head, a.entries, err = readEntries(watched(answer.Body), after, term, func() { a.at = now() })
 	if err != nil {
 		return nil, cmp.Or(context.Cause(ctx), err)
 	}
