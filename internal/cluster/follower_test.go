@@ -331,3 +331,33 @@ func TestOldProgramsAndFollowersDoNotMeet(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Those that follow a node count when it is to follow another one. A node deep in the tree may have an older contact before another is
+// asked.
+func TestFollowersBelowANodeCount(t *testing.T) {
+	t.Parallel()
+	m := &Members{Nodes: []Member{{ID: 1, Name: "a", Voter: true}, {ID: 50, Name: "x", Follows: 1}, {ID: 51, Name: "y", Follows: 50}}}
+	for id := uint64(2); id <= 7; id++ {
+		m.Nodes = append(m.Nodes, Member{ID: id, Name: fmt.Sprint("n", id), Follows: id - 1})
+	}
+	if m.depth(1) != 0 || m.depth(7) != 6 || m.below(7) != 0 || m.below(50) != 1 || m.below(1) != 6 {
+		t.Errorf("got depths %d, %d and %d, %d, %d below", m.depth(1), m.depth(7), m.below(7), m.below(50), m.below(1))
+	}
+	if err := m.tooDeep(follows{50, 7}); err != nil {
+		t.Error(err)
+	}
+	m.Nodes = append(m.Nodes, Member{ID: 52, Name: "z", Follows: 51})
+	if err := m.tooDeep(follows{50, 7}); err == nil || !strings.Contains(err.Error(), "9 followers") {
+		t.Errorf("got %v", err)
+	}
+	n := &Node{identity: &Identity{Node: 7}}
+	n.config.Warn = func(string) {}
+	n.members.Store(m)
+	s := newSource(n, &trust{})
+	for _, one := range m.Nodes {
+		s.answered(one, 8*time.Second)
+		if _, shunned := s.shunned[one.ID]; shunned != (m.depth(one.ID) < 3) {
+			t.Errorf("%s, %d deep, with a contact of 8 s ago is asked after others: %v", one.Name, m.depth(one.ID), shunned)
+		}
+	}
+}

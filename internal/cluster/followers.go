@@ -62,6 +62,42 @@ func (m *Members) mayFollow(node, parent uint64) error {
 	return refused("%s follows others that follow others, %d in a row: follow one of these", name, maxDepth)
 }
 
+// depth returns how many followers there are from a node up to the one that follows none.
+func (m *Members) depth(id uint64) (depth int) {
+	for ; depth <= maxDepth; depth++ {
+		at, ok := m.Node(id)
+		if !ok || at.Follows == 0 {
+			break
+		}
+		id = at.Follows
+	}
+	return depth
+}
+
+// below returns how many follow one another below a node.
+func (m *Members) below(id uint64) (most int) {
+	for _, at := range m.Nodes {
+		ok := true
+		for steps := 0; ok && steps <= maxDepth; steps++ {
+			if at.ID == id {
+				most = max(most, steps)
+				break
+			}
+			at, ok = m.Node(at.Follows)
+		}
+	}
+	return most
+}
+
+// tooDeep says why a node cannot follow another one because of those that follow it. The member of Raft that proposes it looks; what the
+// log has is not judged by that, for programs that do not look have to come to the same members.
+func (m *Members) tooDeep(f follows) error {
+	if depth := m.depth(f.Follow) + 1 + m.below(f.Node); depth > maxDepth {
+		return refused("with those that follow %s, %d followers would follow one another: at most %d may", m.nameOf(f.Node), depth, maxDepth)
+	}
+	return nil
+}
+
 // followers reports whether there are followers, or are to be.
 func (m *Members) followers() bool {
 	return slices.ContainsFunc(m.Nodes, func(n Member) bool { return n.Follows != 0 }) ||

@@ -26,7 +26,8 @@ const (
 	// maxPassed bounds the bytes of entries that a node holds for followers.
 	maxPassed = 2 * maxProposal
 
-	passTries = 3 // nodes that are asked, one after the other
+	passTries = 3               // nodes that are asked, one after the other
+	passTime  = 5 * time.Second // for each of them but the last: what is passed twice is done once
 )
 
 // hopsHeader counts the nodes that a request has passed.
@@ -93,11 +94,21 @@ func (f *following) pass(ctx context.Context, data []byte, hops int) (place uint
 	ctx, cancel := context.WithTimeout(ctx, proposalLifetime)
 	defer cancel()
 	err, maybe := error(notReady(time.Second, "no node of the cluster can be asked from here")), false // maybe: it may be in the log
-	for i, m := range f.source.candidates() {
-		if i == passTries || ctx.Err() != nil {
+	list := f.source.candidates()
+	list = list[:min(len(list), passTries)]
+	for i, m := range list {
+		if ctx.Err() != nil {
 			break
 		}
-		a, sent, failed := f.source.pass(ctx, m, data, hops)
+		asking, end := ctx, context.CancelFunc(func() {})
+		if i < len(list)-1 {
+			asking, end = context.WithTimeout(ctx, passTime)
+		}
+		a, sent, failed := f.source.pass(asking, m, data, hops)
+		end()
+		if failed == nil && a.Outcome == outcomeRefused && maybe {
+			return 0, fmt.Errorf("%w (%s)", ErrUnknown, a.Text) // it may be refused because the first one has done it
+		}
 		maybe = maybe || sent
 		if failed != nil {
 			err = notReady(time.Second, "the node %s cannot be asked: %v", m.Name, failed)
@@ -146,7 +157,10 @@ func (f *following) change(ctx context.Context, c *change) error {
 	if err != nil {
 		return err
 	}
-	return f.node.awaitHanded(ctx, place)
+	if err = f.node.awaitHanded(ctx, place); errors.Is(err, errStopped) {
+		return ErrUnknown // errStopped would say that nothing was changed
+	}
+	return err
 }
 
 // awaitHanded waits until this node has handed out what the log has up to a place.
@@ -287,10 +301,16 @@ func (n *Node) handedNow(ctx context.Context) (uint64, error) {
 	return 0, ErrUnknown // the entry is in the log; this one cannot say where
 }
 
-// mayInvite says why a change cannot be proposed: it would stop members of Raft whose programs do not know of followers.
+// mayInvite says why a change cannot be proposed: it would stop members of Raft whose programs do not know of followers, or have too
+// many followers follow one another.
 func (n *Node) mayInvite(c *change) error {
 	if c.Follower == nil && c.Follow == nil {
 		return nil
+	}
+	if c.Follow != nil {
+		if err := n.members.Load().tooDeep(*c.Follow); err != nil {
+			return err
+		}
 	}
 	now := n.config.Now()
 	n.mu.Lock()

@@ -77,8 +77,8 @@ func (n *Node) RotateKey(ctx context.Context, planned store.KeySuccession) error
 		return err
 	}
 	place, err := n.Committed(ctx)
-	if err != nil {
-		return err
+	if err != nil { // which says that nothing was changed
+		return fmt.Errorf("%w (%v)", ErrUnknown, err)
 	}
 	return n.WaitApplied(ctx, place)
 }

@@ -31,8 +31,8 @@ const (
 	// sourceKeeps is how soon a node is asked first again that did not give what others have.
 	sourceKeeps = 10 * time.Minute
 
-	// sourceOld is how old the contact of a node may be before another node is asked: a node that is cut off would be followed for
-	// ever otherwise.
+	// sourceOld is how old the contact of a node may be before another node is asked, and feedHold more for each follower from it on:
+	// a node that is cut off would be followed for ever otherwise.
 	sourceOld = 5 * time.Second
 )
 
@@ -155,7 +155,7 @@ func (s *source) answered(m Member, age time.Duration) {
 		s.failing = cmp.Or(s.failing, errNoNode)
 	}
 	s.now, s.pause = m, 0
-	if age > sourceOld {
+	if age > sourceOld+time.Duration(s.node.members.Load().depth(m.ID))*feedHold {
 		s.shun(m, fmt.Errorf("it has been without contact to a majority for %s", age.Round(time.Second)))
 	} else if s.shunned[m.ID].time < sourceKeeps || time.Now().After(s.shunned[m.ID].until) {
 		delete(s.shunned, m.ID)
