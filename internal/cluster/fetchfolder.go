@@ -27,7 +27,7 @@ const (
 
 const (
 	// fileSilence is how long nothing may come of files: before they are read they come to rest.
-	fileSilence = settleTime + 15*time.Second
+	fileSilence = settleTime + 10*time.Second
 
 	// fileWrite is how long a part of files may take that are sent: until then a snapshot is held for a node that does not read.
 	fileWrite = 2 * time.Minute
