@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -134,8 +134,13 @@ func TestAFollowerStopsAtAnEntryThatVotersHaveAndItCannotRead(t *testing.T) {
 // A node that is followed makes up changes of the members: voters of its own take the place of the real ones, which are asked still.
 func TestVotersThatAreMadeUpAreNotAsked(t *testing.T) {
 	t.Parallel()
-	for _, idle := range []bool{false, true} {
-		t.Run(fmt.Sprintf("while nothing is added: %v", idle), func(t *testing.T) {
+	for _, row := range []struct {
+		name       string
+		idle, only bool // nothing is added; all that is made up is that the follower was removed
+	}{
+		{"while something is added", false, false}, {"while nothing is", true, false}, {"but only a removal", true, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			c := newFolders(t, 2)
 			c.stale = 4 * time.Second
@@ -155,6 +160,10 @@ func TestVotersThatAreMadeUpAreNotAsked(t *testing.T) {
 			for _, m := range real.voters() {
 				lies = append(lies, change{Remove: m.ID})
 			}
+			if row.only {
+				own, _ := real.Named("leaf")
+				lies = []change{{Remove: own.ID}}
+			}
 			base := new(atomic.Uint64)
 			term := c.nodes[0].now.Load().term
 			c.forge(far, nil, func(after uint64, head *logHead, _ []*pb.Entry) (list []*pb.Entry) {
@@ -173,9 +182,10 @@ func TestVotersThatAreMadeUpAreNotAsked(t *testing.T) {
 			c.start(leaf)
 			eventually(t, "it has the made-up members", func() bool {
 				m := c.nodes[leaf].members.Load()
-				return len(m.voters()) == 1 && m.voters()[0].Name == made.Name
+				_, in := m.Named("leaf")
+				return row.only && !in || len(m.voters()) == 1 && m.voters()[0].Name == made.Name
 			})
-			if !idle {
+			if !row.idle {
 				c.add(0, 1)
 			}
 			c.lied(leaf)
@@ -286,5 +296,32 @@ func TestWhatIsSaidOfTheEndOfTheLogIsNotWaitedForForEver(t *testing.T) {
 			c.add(leaf, 1)
 			c.level(3, 0, 1, leaf)
 		})
+	}
+}
+
+// What is said of an entry that cannot be read is weighed as everything else: most voters decide or, where fewer can be reached, all of
+// these.
+func TestMostVotersDecideWhetherAnEntryIsOfANewerProgram(t *testing.T) {
+	t.Parallel()
+	newer, full, away := &unreadableError{errors.New("kind 99")}, refused("this node is followed by 64 others"), errors.New("connection refused")
+	for _, row := range []struct {
+		name   string
+		errs   []error
+		voters int
+		stops  bool
+	}{
+		{"no voter", nil, 3, false},
+		{"the only voter that can be reached", []error{newer, away, away}, 3, true},
+		{"one, and two that answer something else", []error{newer, full, full}, 3, false},
+		{"most", []error{full, newer, newer}, 3, true},
+		{"none that can be reached", []error{away, away, away}, 3, false},
+	} {
+		var v votersEntry
+		for _, err := range row.errs {
+			v.count(err)
+		}
+		if v.decided(row.voters) != row.stops || row.stops && v.unreadable != newer {
+			t.Errorf("%s: got %v, want %v", row.name, v.decided(row.voters), row.stops)
+		}
 	}
 }

@@ -266,7 +266,7 @@ func (f *following) fetchSome(ctx context.Context) error {
 		return err
 	}
 	begins := uint64(0) // the lowest that a log begins at of those that begin too late
-	var newer *unreadableError
+	var newer votersEntry
 	for _, m := range f.source.candidates() {
 		answer, err := f.source.poll(ctx, m, last, term)
 		if err == nil {
@@ -281,7 +281,7 @@ func (f *following) fetchSome(ctx context.Context) error {
 		}
 		f.source.failed(m, err)
 		if m.Voter {
-			errors.As(err, &newer)
+			newer.count(err)
 		}
 		var gone *goneError
 		if errors.As(err, &gone) && (begins == 0 || gone.begins < begins) {
@@ -292,16 +292,37 @@ func (f *following) fetchSome(ctx context.Context) error {
 		f.lose(fmt.Errorf("the others' log begins at %d and this node's ends at %d: it was away for too long and fetches its files anew", begins, last), last+1)
 		return nil
 	}
-	if newer != nil {
-		return newer
+	if newer.decided(len(f.trust.voters())) {
+		return newer.unreadable
 	}
 	f.source.rest()
 	return nil
 }
 
-// unreadableError says that a node has given an entry that this program cannot read. It is of a newer one, or made up: unless a
-// voter gives it as well, it is no reason to stop.
+// unreadableError says that a node has given an entry that this program cannot read. It is of a newer one, or made up: unless
+// voters give it as well, it is no reason to stop.
 type unreadableError struct{ error }
+
+// votersEntry counts the voters that have given an entry that cannot be read, and those that have answered something else.
+type votersEntry struct {
+	unreadable    *unreadableError
+	give, refused int
+}
+
+func (v *votersEntry) count(err error) {
+	var not *RefusedError
+	switch {
+	case errors.As(err, &v.unreadable):
+		v.give++
+	case errors.As(err, &not), errors.Is(err, errEntries):
+		v.refused++
+	}
+}
+
+// decided reports whether most voters give it or, where fewer can be reached, all of these.
+func (v *votersEntry) decided(voters int) bool {
+	return v.give > voters/2 || v.give > 0 && v.refused == 0
+}
 
 // readable says why entries cannot be read.
 func readable(entries []*pb.Entry) error {
