@@ -390,6 +390,9 @@ func (n *Node) fetch(ctx context.Context, from Member, about uuid.UUID) error {
 		}
 		return missed, !waits, err
 	})
+	if err != nil {
+		err = cmp.Or(context.Cause(watching), err)
+	}
 	if reserved {
 		n.applier.readmit(about, err)
 	}
