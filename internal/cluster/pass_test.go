@@ -11,6 +11,8 @@ import (
 	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/accord-taxii/accord/store"
 )
 
 // passesTo has a follower whose node takes what is passed to it as take does.
@@ -65,5 +67,18 @@ func TestAChangeThatIsMadeWhileANodeStopsIsUnknown(t *testing.T) {
 	c.stop(leaf)
 	if err := <-outcome; !errors.Is(err, ErrUnknown) || errors.Is(err, errStopped) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A rotation that is in the log is not said to be undone because no node says how far the log is.
+func TestARotationThatIsInTheLogIsUnknown(t *testing.T) {
+	t.Parallel()
+	c := newFolders(t, 2)
+	leaf, asked := c.passesTo(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"outcome":"kept","place":1}`) })
+	c.stop(1)
+	c.stop(0)
+	err := c.nodes[leaf].RotateKey(t.Context(), store.KeySuccession{Note: []byte("x"), Key: "x"})
+	if !errors.Is(err, ErrUnknown) || errors.Is(err, ErrNoLeader) || errors.Is(err, store.ErrNotProposed) || asked.Load() != 1 {
+		t.Errorf("got %v, and it was asked %d times", err, asked.Load())
 	}
 }
