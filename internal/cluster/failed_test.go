@@ -144,11 +144,16 @@ func TestBehindIsReckonedFromTheFirstEntryThatIsLacking(t *testing.T) {
 	n.config.Now = func() time.Time { return now }
 	n.now.Store(&view{})
 	n.applier = newApplier(newFakeMachine(), 0)
-	f := &following{node: n}
+	trust, err := readTrust(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &following{node: n, trust: trust, claims: claims{of: map[uint64]uint64{}}}
 	for i := range 30_000 { // a thousand answers a second
 		now = now.Add(time.Millisecond)
 		f.mu.Lock()
-		f.knows(uint64(i+1), now)
+		f.claims.gives(1, uint64(i+1))
+		f.knows(now)
 		f.publish()
 		f.mu.Unlock()
 	}
