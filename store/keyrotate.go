@@ -70,15 +70,32 @@ func (s *Store) Succeed(planned KeySuccession) error {
 	return nil
 }
 
-// adopt makes a rotation. done is false if it does not retire the current key.
-func (k *Keyring) adopt(planned KeySuccession) (done bool, err error) {
-	from, public, err := journal.ParseSuccession(planned.Note)
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrMessage, err)
+// CheckSuccession says why a rotation of the log cannot be made; see Succeed.
+func (s *Store) CheckSuccession(planned KeySuccession) error {
+	k, err := s.Keys("")
+	if err == nil {
+		_, _, err = k.checkSuccession(planned)
+	}
+	return err
+}
+
+// checkSuccession returns the key that a rotation retires and the public part of the new one.
+func (k *Keyring) checkSuccession(planned KeySuccession) (from, public string, err error) {
+	if from, public, err = journal.ParseSuccession(planned.Note); err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrMessage, err)
 	}
 	private, rest, _ := strings.Cut(planned.Key, "\n")
 	if signer, err := note.NewSigner(private); err != nil || signer.Name() != k.Name() || rest != public+"\n" {
-		return false, fmt.Errorf("%w: the new key is not the one that the note of succession names", ErrMessage)
+		return "", "", fmt.Errorf("%w: the new key is not the one that the note of succession names", ErrMessage)
+	}
+	return from, public, nil
+}
+
+// adopt makes a rotation. done is false if it does not retire the current key.
+func (k *Keyring) adopt(planned KeySuccession) (done bool, err error) {
+	from, public, err := k.checkSuccession(planned)
+	if err != nil {
+		return false, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
@@ -172,12 +173,30 @@ func (r registryRecord) apply(tx *bolt.Tx, m *registryMessage) error {
 	return appendAdminEntry(tx, e)
 }
 
-// CheckMessage says why a message cannot be read.
-func CheckMessage(about uuid.UUID, message []byte) (err error) {
+// maxClockAhead is how far a message's clock may be ahead of the node that judges it before it is in the log: date_added follows it.
+const maxClockAhead = time.Hour
+
+// CheckMessage says why a message cannot be read, is not of the group that its entry of the log names, or is of a clock that is far ahead.
+func CheckMessage(about, group uuid.UUID, message []byte, now time.Time) error {
+	id, clock, err := uuid.UUID{}, uint64(0), error(nil)
 	if about == (uuid.UUID{}) {
-		_, err = parseRegistry(message)
+		var m *registryMessage
+		if m, err = parseRegistry(message); err == nil {
+			id, clock = m.id, m.clock
+		}
 	} else {
-		_, err = parseGroup(about, message)
+		var g *groupMessage
+		if g, err = parseGroup(about, message); err == nil {
+			id, clock = g.id, g.clock
+		}
 	}
-	return err
+	switch {
+	case err != nil:
+		return err
+	case id != group:
+		return fmt.Errorf("%w: it is the group %s, not %s", ErrMessage, id, group)
+	case timeOf(clock).Sub(now) > maxClockAhead:
+		return fmt.Errorf("%w: its clock reading is %s", ErrMessage, timeOf(clock).UTC().Format(time.RFC3339))
+	}
+	return nil
 }

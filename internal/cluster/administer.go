@@ -28,7 +28,7 @@ func Init(dir, name, version string, now time.Time) error {
 		return err
 	}
 	m := &Members{Nodes: []Member{{ID: id.Node, Name: name, Voter: true, Version: version, Key: keyDigest(id.certificate)}}}
-	if err := os.RemoveAll(filepath.Dir(LogPath(dir))); err != nil { // what an attempt that was killed left
+	if err := Forget(dir); err != nil { // what an attempt that was killed left
 		return err
 	}
 	if err := raftlog.Create(LogPath(dir), raftlog.Beginning{Identity: id.logIdentity(), Index: 1, Term: 1, Members: m.encode()}); err != nil {
@@ -39,9 +39,17 @@ func Init(dir, name, version string, now time.Time) error {
 
 // Forget removes what makes a data folder one of a cluster. The store has left the log before.
 func Forget(dir string) error {
-	// The identity first: without it the folder is in no cluster.
-	for _, name := range []string{filepath.Join(folderName, identityName), folderName, logFolder} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+	// The identity first: without it the folder is in no cluster. What else is there says what became of the files.
+	folder := filepath.Join(dir, folderName)
+	err := os.Remove(filepath.Join(folder, identityName))
+	if err == nil {
+		err = syncFolder(folder)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, path := range []string{folder, filepath.Join(dir, logFolder)} {
+		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
 	}
@@ -67,24 +75,21 @@ func (n *Node) invite(ctx context.Context, inv *Invite) (string, error) {
 	if err := n.awaitWrites(ctx); err != nil {
 		return "", err
 	}
-	var addresses []string
+	digest := n.identity.authorityDigest()
+	t := &token{Authority: digest[:]}
 	if parent, ok := n.members.Load().Node(inv.Follows); ok && parent.ID != n.identity.Node && parent.Address != "" {
-		addresses = append(addresses, parent.Address) // the copy comes from there
+		t.add(parent.Address, parent.Key) // the copy comes from there
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	inv.ID, inv.Secret, inv.Until = newNodeID(), hashSecret(secret), n.config.Now().Add(inviteLifetime).UTC()
-	c := change{Invite: inv}
-	if inv.Follows != 0 {
-		c = change{Follower: inv}
-	}
-	if err := n.change(ctx, c); err != nil {
+	if err := n.change(ctx, inv.change()); err != nil {
 		return "", err
 	}
-	t := &token{Authority: func() []byte { d := n.identity.authorityDigest(); return d[:] }(), Secret: secret}
-	t.Addresses = append(addresses, n.config.Address)
+	t.Secret = secret
+	t.add(n.config.Address, keyDigest(n.identity.certificate))
 	for _, m := range n.others() {
-		t.Addresses = append(t.Addresses, m.Address)
+		t.add(m.Address, m.Key)
 	}
 	return t.String(), nil
 }
@@ -141,9 +146,9 @@ func (n *Node) remove(ctx context.Context, m Member) error {
 	}
 	for until := time.Now().Add(removalPatience); ; {
 		err := error(refused("without %s, too few of the nodes that vote are in contact and up to date: nothing could be written any more. Start the others first, or remove those that are lost; accord cluster list shows them", m.Name))
-		if n.canLose(m.ID) {
+		if n.canLose(n.members.Load(), m.ID) {
 			err = n.change(ctx, change{Remove: m.ID})
-			if !errors.Is(err, errLeads) && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrNoLeader) { // there is none while leadership moves
+			if !errors.Is(err, errLeads) && !errors.Is(err, errFew) && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrNoLeader) { // there is none while leadership moves
 				return err
 			}
 		}
@@ -156,9 +161,9 @@ func (n *Node) remove(ctx context.Context, m Member) error {
 // removalPatience is how long a removal waits for the nodes that are left.
 const removalPatience = 5 * time.Second
 
-// canLose reports whether the cluster goes on without a node, as far as this one knows.
-func (n *Node) canLose(id uint64) bool {
-	m, now := n.members.Load(), n.config.Now()
+// canLose reports whether the cluster goes on without a member, as far as this node knows.
+func (n *Node) canLose(m *Members, id uint64) bool {
+	now := n.config.Now()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return m.canLose(id, func(one Member) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,45 +16,81 @@ import (
 
 // LeaveLast makes the data folder of the last node of a cluster one of a single server. No server may run on it.
 func LeaveLast(dir string, now func() time.Time) error {
-	id, log, m, err := openStopped(dir, now)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	if _, member := m.Node(id.Node); !member || len(m.Nodes) > 1 {
-		return refused("there are other nodes in the cluster: start the server, and leave through it")
-	}
-	if err := applyRest(dir, id, log); err != nil {
-		return err
-	}
-	return alone(dir, log)
+	_, err := alone(dir, now, func(id *Identity, m *Members) error {
+		if _, member := m.Node(id.Node); !member || len(m.Nodes) > 1 {
+			return refused("there are other nodes in the cluster: start the server, and leave through it")
+		}
+		return nil
+	})
+	return err
 }
 
 // RestartAlone makes what a node has a new cluster of this node alone, after the majority was lost for good. No server may run on
 // it. Everything that its log has counts, also what it did not know to be committed: nothing of that was refused to anybody.
 func RestartAlone(dir, version string, now func() time.Time) error {
-	id, log, _, err := openStopped(dir, now)
+	id, err := alone(dir, now, func(*Identity, *Members) error { return nil })
 	if err != nil {
-		return err
-	}
-	defer log.Close()
-	if err := applyRest(dir, id, log); err != nil {
-		return err
-	}
-	if err := alone(dir, log); err != nil {
 		return err
 	}
 	return Init(dir, id.Name, version, now())
 }
 
-func openStopped(dir string, now func() time.Time) (*Identity, *raftlog.Log, *Members, error) {
+// leavingName is a file that says that the files have all that the log has, and are leaving it: without their places in the log,
+// nothing of it may be applied to them again.
+const leavingName = "leaving"
+
+// leaving reports whether the files of a data folder have begun to leave the log.
+func leaving(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, folderName, leavingName))
+	return err == nil
+}
+
+// alone takes a folder out of the log, unless may refuses it, and forgets the cluster. It goes on where an attempt was killed: what is
+// applied before the mark is not applied again, as the files have their places until then, and after it only the last two steps are left.
+func alone(dir string, now func() time.Time, may func(*Identity, *Members) error) (*Identity, error) {
+	id, err := stoppedIdentity(dir)
+	if err == nil && !leaving(dir) {
+		err = applyAll(dir, now, may)
+	}
+	if err == nil {
+		err = store.LeaveLog(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return id, Forget(dir)
+}
+
+// applyAll applies what the log has and the files have not, and says so.
+func applyAll(dir string, now func() time.Time, may func(*Identity, *Members) error) error {
+	id, log, m, err := openStopped(dir, now)
+	if err != nil {
+		return err
+	}
+	if err = may(id, m); err == nil {
+		err = applyRest(dir, id, log)
+	}
+	if err = errors.Join(err, log.Close()); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, folderName, leavingName), nil)
+}
+
+// stoppedIdentity is who the node of a folder is on which no server runs.
+func stoppedIdentity(dir string) (*Identity, error) {
 	if _, err := Connect(dir); err == nil {
-		return nil, nil, nil, refused("a server runs on %s: stop it first", dir)
+		return nil, refused("a server runs on %s: stop it first", dir)
 	}
 	id, err := ReadIdentity(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil, refused("the folder %s is in no cluster", dir)
-	} else if err != nil {
+		return nil, refused("the folder %s is in no cluster", dir)
+	}
+	return id, err
+}
+
+func openStopped(dir string, now func() time.Time) (*Identity, *raftlog.Log, *Members, error) {
+	id, err := stoppedIdentity(dir)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	if err := useFetched(dir, id, now); err != nil {
@@ -120,17 +157,6 @@ func applyRest(dir string, id *Identity, log *raftlog.Log) error {
 	}
 	s.NotePlace(last)
 	return s.Close()
-}
-
-// alone takes a folder out of the log and forgets the cluster.
-func alone(dir string, log *raftlog.Log) error {
-	if err := log.Close(); err != nil {
-		return err
-	}
-	if err := store.LeaveLog(dir); err != nil {
-		return err
-	}
-	return Forget(dir)
 }
 
 // ListStopped returns the members of the cluster of a folder on which no server runs, as its log says.

@@ -43,8 +43,11 @@ type outside struct {
 	// apply takes committed entries, in order; core.applied is called when the files have them.
 	apply func(commands []placed)
 
-	// joined is called with newer members than before.
-	joined func(*Members)
+	// joined is called with the newest members, and with those who may connect: see mayConnect.
+	joined func(newest, connect *Members)
+
+	// canLose reports whether the cluster goes on without one of the members: see Members.canLose. nil: it does.
+	canLose func(m *Members, id uint64) bool
 
 	// warn is told what an operator should know.
 	warn func(string)
@@ -65,7 +68,7 @@ type core struct {
 	raw     *raft.RawNode
 	storage *storage
 	members *Members // as of what was handed out
-	known   *Members // the newest that this node has heard of: who may connect
+	known   *Members // the newest that this node has heard of
 
 	leader  uint64
 	term    uint64
@@ -175,41 +178,35 @@ func (c *core) receive(from uint64, p *packet) error {
 	if m.GetFrom() != from && m.GetType() != pb.MsgTransferLeader || m.GetTo() != c.id { // a reader asks for another one to lead
 		return nil // it speaks for another
 	}
+	if onlyLeaders(m.GetType()) && !c.mayLead(from) || m.GetTerm() > c.term+maxTerms || senseless(m) {
+		return nil // Raft believes it, and ends the node where it makes no sense
+	}
 	if m.GetType() == pb.MsgSnap {
 		return c.behindLog(m)
 	}
 	c.hear(m)
-	proposed := m.GetType() == pb.MsgProp && c.leads()
-	var err error
-	if proposed && slices.ContainsFunc(m.GetEntries(), c.removesLeader) {
-		err = raft.ErrProposalDropped
-	} else {
+	proposed := m.GetType() == pb.MsgProp
+	err := raft.ErrProposalDropped
+	if !proposed || !slices.ContainsFunc(m.GetEntries(), c.refuses) {
 		err = c.raw.Step(m)
 	}
-	if proposed && errors.Is(err, raft.ErrProposalDropped) {
-		for _, e := range m.GetEntries() {
-			if cmd, err := decodeCommand(e); err == nil && cmd.id != uuid.Nil {
-				c.out.send(from, &packet{refused: cmd.id})
-			}
+	if proposed && c.leads() && errors.Is(err, raft.ErrProposalDropped) {
+		for _, id := range proposalsIn(m) {
+			c.out.send(from, &packet{refused: id})
 		}
 	}
 	return c.process()
 }
 
-// hear notes that a node is there: a leader counts those that confirm, others count their leader.
-func (c *core) hear(m *pb.Message) {
-	if m.GetTerm() < c.term {
-		return
-	}
-	switch m.GetType() {
-	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgAppResp, pb.MsgHeartbeatResp:
-		c.heard[m.GetFrom()] = c.out.now()
-	}
-}
-
 // behindLog is called when the leader's log does not begin early enough for what it knows of this node. If this node has more than
 // the leader knows, Raft answers so. Otherwise it lacks entries that no log has any more.
 func (c *core) behindLog(m *pb.Message) error {
+	if err := c.processNow(); err != nil { // the log is looked at below: what was gathered has to be in it
+		return err
+	}
+	if m.GetTerm() < c.raw.BasicStatus().GetTerm() {
+		return nil // of a node that leads no more
+	}
 	index, term := m.GetSnapshot().GetMetadata().GetIndex(), m.GetSnapshot().GetMetadata().GetTerm()
 	own, err := c.storage.Term(index)
 	if index <= c.raw.BasicStatus().GetCommit() || err == nil && own == term {
@@ -228,49 +225,6 @@ func (c *core) behindLog(m *pb.Message) error {
 	return nil
 }
 
-// shownLately is how much older than what is heard of a node its last proof may be.
-const shownLately = 2 * beatTime
-
-// contactWith returns when a node was last there for sure. A heartbeat may have waited in a buffer while this node was paused: it counts
-// as long as the node has answered a beat that was sent a moment before, or the time of that beat does.
-func (c *core) contactWith(id uint64) time.Time {
-	if heard, shown := c.heard[id], c.shown[id]; heard.Sub(shown) > shownLately {
-		return shown
-	} else {
-		return heard
-	}
-}
-
-// contact returns when this node was last sure to belong to the majority, and to know how far the log was committed.
-func (c *core) contact() time.Time {
-	if !c.leads() {
-		if at := c.contactWith(c.leader); c.leader != 0 && at.After(c.sure) {
-			return at
-		}
-		return c.sure
-	}
-	// A leader knows what is committed once an entry of its own term is.
-	if term, err := c.storage.Term(c.raw.BasicStatus().GetCommit()); err != nil || term != c.term {
-		return c.sure
-	}
-	times := []time.Time{}
-	for _, n := range c.members.Nodes {
-		if !n.Voter {
-			continue
-		}
-		if n.ID == c.id {
-			times = append(times, c.out.now())
-		} else {
-			times = append(times, c.contactWith(n.ID))
-		}
-	}
-	if len(times) == 0 {
-		return time.Time{}
-	}
-	slices.SortFunc(times, func(a, b time.Time) int { return b.Compare(a) })
-	return times[len(times)/2] // with it a majority
-}
-
 func (c *core) leads() bool { return c.leader == c.id }
 
 // committed returns how far the log is committed, as far as this node knows.
@@ -284,6 +238,14 @@ func (c *core) together(calls []func() error) error {
 			return err
 		}
 	}
+	c.gathering = false
+	return c.process()
+}
+
+// processNow is process, also while calls are gathered.
+func (c *core) processNow() error {
+	gathering := c.gathering
+	defer func() { c.gathering = gathering }()
 	c.gathering = false
 	return c.process()
 }
@@ -427,18 +389,33 @@ func (c *core) changeMembers(place uint64, cmd command) error {
 	if conf != nil {
 		c.raw.ApplyConfChange(conf)
 	}
-	c.learn(next)
+	if next.Place > c.known.Place {
+		c.known = next
+	}
+	c.out.joined(c.known, c.mayConnect())
 	c.settle(cmd.id, nil)
 	return nil
 }
 
-// learn takes members that another member has, or that the log says. They count for who may connect, if they are newer: a
-// node that is behind would not know the node that leads otherwise, and so never come further.
+// learn takes members that another member has. They count for who may connect, if they are newer: a node that is behind would not know
+// the node that leads otherwise, and so never come further.
 func (c *core) learn(m *Members) {
 	if m.Place > c.known.Place {
 		c.known = m
-		c.out.joined(m)
+		c.out.joined(m, c.mayConnect())
 	}
+}
+
+// mayConnect returns the members that connections are made to and taken from: the newest that this node has heard of, and the voters that
+// it counts with as long as it has not applied that they were removed. It may need the vote of one of them to come that far.
+func (c *core) mayConnect() *Members {
+	m := c.known.clone()
+	for _, one := range c.members.Nodes {
+		if _, known := m.Node(one.ID); one.Voter && !known {
+			m.Nodes = append(m.Nodes, one)
+		}
+	}
+	return m
 }
 
 // applied is called when the files have everything up to a place.
@@ -471,16 +448,6 @@ func (c *core) changeLeader(leader uint64) {
 	delete(c.shown, leader) // it is to say how far it is, as a leader
 	if leader != 0 {
 		c.sendProposals()
-	}
-}
-
-// showed notes that a node has answered what was sent to it at a time, and how far it says that the log is committed.
-func (c *core) showed(from uint64, sent time.Time, place uint64) {
-	if sent.After(c.shown[from]) {
-		c.shown[from] = sent
-	}
-	if from == c.leader {
-		c.told = max(c.told, place)
 	}
 }
 

@@ -56,7 +56,7 @@ func openLog(t *testing.T, path string) *raftlog.Log {
 // coreOf is the core of the node 2, whose files apply nothing by themselves; sent gets what it sends.
 func coreOf(t *testing.T, l *raftlog.Log, sent *[]*pb.Message) *core {
 	t.Helper()
-	c, err := newCore(2, l, outside{now: time.Now, newID: uuid.New, apply: func([]placed) {}, joined: func(*Members) {}, warn: func(text string) { t.Log(text) },
+	c, err := newCore(2, l, outside{now: time.Now, newID: uuid.New, apply: func([]placed) {}, joined: func(newest, connect *Members) {}, warn: func(text string) { t.Log(text) },
 		send: func(_ uint64, p *packet) {
 			if p.raft != nil {
 				*sent = append(*sent, p.raft)

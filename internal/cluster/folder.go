@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -33,8 +34,13 @@ func (f Folder) Apply(about uuid.UUID, messages []store.Logged) error {
 }
 
 // Check implements Machine.
-func (f Folder) Check(about uuid.UUID, message []byte) error {
-	return store.CheckMessage(about, message)
+func (f Folder) Check(about, group uuid.UUID, message []byte, now time.Time) error {
+	return store.CheckMessage(about, group, message, now)
+}
+
+// CheckSuccession implements Machine.
+func (f Folder) CheckSuccession(planned store.KeySuccession) error {
+	return f.Store.CheckSuccession(planned)
 }
 
 // Succeed implements Machine.

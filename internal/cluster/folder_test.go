@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,9 @@ type folders struct {
 	about   uuid.UUID
 	stale   time.Duration // --max-staleness
 	silence time.Duration // of a node that gives its files; 0: as in a server
+	config  func(*Config) // changes the configuration of nodes that are started; nil: not at all
+	sends   func()        // called before a copy of a folder is sent; nil: nothing is
+	ahead   atomic.Int64  // how far all clocks are
 
 	mu   sync.Mutex
 	said []string // guarded by mu; warnings
@@ -97,12 +102,16 @@ func (c *folders) join(name string) {
 
 func (c *folders) start(i int) {
 	c.t.Helper()
-	n, err := Open(Config{Dir: c.dirs[i], Address: c.address[i], Version: "test", Format: 1, MaxStaleness: c.stale, MaxClockDifference: time.Second,
-		Keep: raftlog.Keep{For: time.Hour, Bytes: 1 << 30}, tick: 20 * time.Millisecond, silence: c.silence, Now: time.Now, Warn: func(text string) {
+	config := Config{Dir: c.dirs[i], Address: c.address[i], Version: "test", Format: 1, MaxStaleness: c.stale, MaxClockDifference: time.Second,
+		Keep: raftlog.Keep{For: time.Hour, Bytes: 1 << 30}, tick: 20 * time.Millisecond, silence: c.silence, Now: c.now, Warn: func(text string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.said = append(c.said, fmt.Sprintf("n%d: %s", i, text))
-		}})
+		}}
+	if c.config != nil {
+		c.config(&config)
+	}
+	n, err := Open(config)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -115,10 +124,25 @@ func (c *folders) start(i int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := n.Start(Folder{s}, l); err != nil {
+	if err := n.Start(sender{Folder{s}, c}, l); err != nil {
 		c.t.Fatal(err)
 	}
 	c.nodes[i], c.stores[i] = n, s
+}
+
+func (c *folders) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// sender is a folder that tells when a copy of it is sent.
+type sender struct {
+	Folder
+	folders *folders
+}
+
+func (s sender) Backup(ctx context.Context, w io.Writer) error {
+	if s.folders.sends != nil {
+		s.folders.sends()
+	}
+	return s.Folder.Backup(ctx, w)
 }
 
 func (c *folders) stop(i int) {

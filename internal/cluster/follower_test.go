@@ -323,7 +323,7 @@ func TestOldProgramsAndFollowersDoNotMeet(t *testing.T) {
 		_, err := c.nodes[0].InviteFollower(t.Context(), "far", "n1")
 		return err == nil
 	})
-	_, err := c.nodes[0].joinAnswer(t.Context(), &joinRequest{Version: "old", Format: 1})
+	_, _, err := c.nodes[0].joinAnswer(t.Context(), &joinRequest{Version: "old", Format: 1})
 	if err == nil || !strings.Contains(err.Error(), "does not know nodes that follow others") {
 		t.Errorf("got %v", err)
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,8 +17,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,6 +77,14 @@ func (n *Node) position() (p position, err error) {
 	return p, err
 }
 
+const (
+	// inviteAgain is how often a node that sends a copy has the log say that the token is good for an hour from now on.
+	inviteAgain = 20 * time.Minute
+
+	// inviteRest is how much sooner it tries again when that failed.
+	inviteRest = 20
+)
+
 // serveJoin gives a node with a token its certificate and the files.
 func (n *Node) serveJoin(w http.ResponseWriter, r *http.Request) {
 	var q joinRequest
@@ -83,12 +92,51 @@ func (n *Node) serveJoin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	a, err := n.joinAnswer(r.Context(), &q)
+	a, inv, err := n.joinAnswer(r.Context(), &q)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
+	n.http.invited(w, r)
+	sending, sent := context.WithCancel(r.Context())
+	var prolonging sync.WaitGroup
+	prolonging.Go(func() { n.keepInvite(sending, inv) })
+	defer func() {
+		sent()
+		prolonging.Wait()
+	}()
 	n.sendFolder(w, r, a)
+	ctx, cancel := context.WithTimeout(r.Context(), proposalLifetime)
+	defer cancel()
+	n.prolong(ctx, inv) // the node has been admitted by now, or has an hour from now on
+}
+
+// keepInvite has a token not end while the copy is sent that was begun with it, until ctx ends. Admission compares the token with the
+// time after the copy, which may take hours.
+func (n *Node) keepInvite(ctx context.Context, inv Invite) {
+	every := cmp.Or(n.config.inviteAgain, inviteAgain)
+	for wait := every; ; {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		if wait = every; n.prolong(ctx, inv) != nil {
+			wait = every / inviteRest
+		}
+	}
+}
+
+// prolong has the log invite a node again, by the same token: programs of every version put that in the place of the invitation that
+// they have, so that only its end is another. A token that was used or replaced stays so, unless that happens at the same moment.
+func (n *Node) prolong(ctx context.Context, inv Invite) error {
+	if n.members.Load().invited(inv.Secret) < 0 {
+		return nil
+	}
+	inv.Until = n.config.Now().Add(inviteLifetime).UTC()
+	return n.change(ctx, inv.change())
 }
 
 // sendFolder writes a head in JSON, and a backup of the folder.
@@ -127,51 +175,58 @@ func readFolder(body io.Reader, head any) (backup io.Reader, err error) {
 	return r, nil
 }
 
-func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (*joinAnswer, error) {
+// joinAnswer returns the answer to a request, and the invitation that it is by.
+func (n *Node) joinAnswer(ctx context.Context, q *joinRequest) (a *joinAnswer, inv Invite, err error) {
 	if err := n.usable(); err != nil {
-		return nil, err
+		return nil, inv, err
 	}
 	if q.Format < n.config.Format {
-		return nil, refused("Accord %s does not read what this cluster's log has (format %d, it reads %d): join with %s or newer", q.Version, n.config.Format, q.Format, n.config.Version)
+		return nil, inv, refused("Accord %s does not read what this cluster's log has (format %d, it reads %d): join with %s or newer", q.Version, n.config.Format, q.Format, n.config.Version)
 	}
+	done, err := n.await(ctx, hashSecret(q.Secret))
+	if err != nil {
+		return nil, inv, err
+	}
+	defer done()
 	place, err := n.Committed(ctx)
 	if err == nil {
 		err = n.awaitHanded(ctx, place) // what this node knows of tokens may be old
 	}
 	if err != nil {
-		return nil, err
+		return nil, inv, err
 	}
 	m := n.members.Load()
 	if q.Entries < entriesFormat && m.followers() {
-		return nil, refused("Accord %s does not know nodes that follow others, which this cluster has: join with %s or newer", q.Version, n.config.Version)
+		return nil, inv, refused("Accord %s does not know nodes that follow others, which this cluster has: join with %s or newer", q.Version, n.config.Version)
 	}
-	i := slices.IndexFunc(m.Invites, func(i Invite) bool { return bytes.Equal(i.Secret, hashSecret(q.Secret)) })
+	i := m.invited(hashSecret(q.Secret))
 	if i < 0 || !m.Invites[i].Until.After(n.config.Now()) {
 		_, err := m.clone().admit(&change{At: n.config.Now(), Admit: &admission{Secret: hashSecret(q.Secret)}})
-		return nil, err
+		return nil, inv, err
 	}
 	public, err := x509.ParsePKIXPublicKey(q.Key)
 	if err != nil {
-		return nil, refused("the node's key cannot be read: %v", err)
+		return nil, inv, refused("the node's key cannot be read: %v", err)
 	}
-	id, inv := n.identity, m.Invites[i]
+	id := n.identity
+	inv = m.Invites[i]
 	certificate, err := id.sign(inv.ID, inv.Name, public, n.config.Now())
 	if err != nil {
-		return nil, err
+		return nil, inv, err
 	}
 	authorityKey, err := x509.MarshalPKCS8PrivateKey(id.authorityKey)
 	if err != nil {
-		return nil, err
+		return nil, inv, err
 	}
 	at, err := n.position()
 	if err != nil {
-		return nil, err
+		return nil, inv, err
 	}
 	return &joinAnswer{
 		Cluster: id.Cluster, Node: inv.ID, Name: inv.Name, Secret: id.Secret,
 		Authority: id.authority.Raw, AuthorityKey: authorityKey, Certificate: certificate.Raw,
 		Follower: inv.Follows != 0, position: at,
-	}, nil
+	}, inv, nil
 }
 
 // serveAdmit takes a node into the cluster that has the files.
@@ -180,7 +235,7 @@ func (n *Node) serveAdmit(w http.ResponseWriter, r *http.Request) {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10)).Decode(&q)
 	if err == nil {
 		if err = n.usable(); err == nil {
-			err = n.change(r.Context(), change{Admit: &admission{Secret: hashSecret(q.Secret), Version: q.Version, Key: q.Key}})
+			err = n.admit(w, r, &q)
 		}
 	}
 	m := n.members.Load()
@@ -189,6 +244,19 @@ func (n *Node) serveAdmit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	json.NewEncoder(w).Encode(m)
+}
+
+func (n *Node) admit(w http.ResponseWriter, r *http.Request, q *admitRequest) error {
+	secret := hashSecret(q.Secret)
+	done, err := n.await(r.Context(), secret)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if n.members.Load().invited(secret) >= 0 {
+		n.http.invited(w, r)
+	}
+	return n.change(r.Context(), change{Admit: &admission{Secret: secret, Version: q.Version, Key: q.Key}})
 }
 
 // Joining is what Join needs.
@@ -218,13 +286,21 @@ func Join(ctx context.Context, j Joining) (name string, err error) {
 		if !bytes.Equal(id.Joining, t.Secret) {
 			return "", refused("the folder %s belongs to the node %s of a cluster already: join into an empty one", j.Dir, id.Name)
 		}
-		return id.Name, j.admit(ctx, t, id)
+		return id.Name, j.finish(ctx, t, id)
 	}
 	id, err := j.fetch(ctx, t)
 	if err != nil {
 		return "", err
 	}
-	return id.Name, j.admit(ctx, t, id)
+	return id.Name, j.finish(ctx, t, id)
+}
+
+// finish goes on from where the identity is written, however far an attempt came that was killed.
+func (j *Joining) finish(ctx context.Context, t *token, id *Identity) error {
+	if err := j.useCopy(id); err != nil {
+		return err
+	}
+	return j.admit(ctx, t, id)
 }
 
 // each asks one address of the token after the other.
@@ -233,9 +309,9 @@ func (j *Joining) each(ctx context.Context, t *token, path string, body any, use
 	if err != nil {
 		return err
 	}
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: linkTimeout}, Config: joinerTLS([32]byte(t.Authority))}
 	var errs []error
-	for _, address := range t.Addresses {
+	for i, address := range t.Addresses {
+		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: linkTimeout}, Config: joinerTLS([32]byte(t.Authority), t.keyAt(i))}
 		client := &http.Client{Transport: &http.Transport{
 			DialTLSContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) },
 			ResponseHeaderTimeout: 30 * time.Second, DisableKeepAlives: true,
@@ -271,8 +347,8 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 	if err != nil {
 		return nil, err
 	}
-	if entries, err := os.ReadDir(j.Dir); err == nil && len(entries) > 0 {
-		return nil, refused("the folder %s is not empty: a node joins into an empty one", j.Dir)
+	if err := j.empty(); err != nil {
+		return nil, err
 	}
 	err = j.each(ctx, t, "/join", joinRequest{t.Secret, public, j.Version, j.Format, entriesFormat}, func(answer *http.Response) error {
 		var a joinAnswer
@@ -283,17 +359,7 @@ func (j *Joining) fetch(ctx context.Context, t *token) (id *Identity, err error)
 		if id, err = a.identity(key, t); err != nil {
 			return err
 		}
-		if _, err := store.ReceiveFolder(ctx, body, j.Dir, j.Progress); err != nil { // each file is verified as it comes
-			return err
-		}
-		if err := store.KeepRetiredKey(j.Dir, a.Retired); err != nil {
-			return err
-		}
-		err = raftlog.Create(LogPath(j.Dir), raftlog.Beginning{Identity: id.logIdentity(), Index: a.Place, Term: a.Term, Members: a.Members})
-		if err != nil {
-			return err
-		}
-		return id.write(j.Dir)
+		return j.receive(ctx, body, &a, id)
 	})
 	return id, err
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,8 +18,11 @@ type Machine interface {
 	Apply(about uuid.UUID, messages []store.Logged) error
 	Judge(error) Verdict
 
-	// Check says why a message cannot be read; a message that cannot stops every node.
-	Check(about uuid.UUID, message []byte) error
+	// Check says why a message must not come into the log at a time, as one of a group: one that cannot be read stops every node.
+	Check(about, group uuid.UUID, message []byte, now time.Time) error
+
+	// CheckSuccession is Check for a rotation of the signing key.
+	CheckSuccession(store.KeySuccession) error
 
 	// Succeed makes a rotation of the signing key; one that was made already changes nothing.
 	Succeed(store.KeySuccession) error

@@ -56,6 +56,14 @@ type Invite struct {
 	Until   time.Time `json:"until"`
 }
 
+// change is the invitation as a change of the members.
+func (inv Invite) change() change {
+	if inv.Follows != 0 {
+		return change{Follower: &inv}
+	}
+	return change{Invite: &inv}
+}
+
 // inviteLifetime is how long a token is valid.
 const inviteLifetime = time.Hour
 
@@ -128,6 +136,11 @@ func (m *Members) Named(name string) (Member, bool) {
 		return Member{}, false
 	}
 	return m.Nodes[i], true
+}
+
+// invited returns which of the invitations is by a token, by the digest of its secret; -1: none.
+func (m *Members) invited(secret []byte) int {
+	return slices.IndexFunc(m.Invites, func(i Invite) bool { return slices.Equal(i.Secret, secret) })
 }
 
 // Voters counts the members that vote.
@@ -228,7 +241,7 @@ func (m *Members) admit(c *change) (*pb.ConfChangeV2, error) {
 			return nil, refused("the node %s is in the cluster already", n.Name)
 		}
 	}
-	i := slices.IndexFunc(m.Invites, func(i Invite) bool { return slices.Equal(i.Secret, c.Admit.Secret) })
+	i := m.invited(c.Admit.Secret)
 	if i < 0 {
 		return nil, refused("the token is unknown: it was used already, or a newer one was made for that node")
 	}

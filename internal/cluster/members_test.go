@@ -70,6 +70,11 @@ func TestMembersChangeAsTheLogSays(t *testing.T) {
 	}
 }
 
+func parse(t *token) error {
+	_, err := parseToken(t.String())
+	return err
+}
+
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	want := &token{Addresses: []string{"a:6445", "[::1]:6445"}, Authority: make([]byte, 32), Secret: make([]byte, 32)}
@@ -82,6 +87,14 @@ func TestTokens(t *testing.T) {
 		if got, err := parseToken(text[:i]); err == nil {
 			t.Errorf("the first %d characters are a token: %v", i, got)
 		}
+	}
+	for _, keys := range [][][]byte{{make([]byte, 32)}, {make([]byte, 32), nil}} {
+		if want.Keys = keys; parse(want) == nil {
+			t.Errorf("a token of two addresses with the keys %x is one", keys)
+		}
+	}
+	if want.Keys = [][]byte{make([]byte, 32), make([]byte, 32)}; parse(want) != nil {
+		t.Error("a token with keys is none")
 	}
 }
 

@@ -22,18 +22,16 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-const (
-	handshakeTime = 5 * time.Second
-	strangers     = 64 // connections whose other end is not known yet
-)
+const handshakeTime = 5 * time.Second
 
 // memberServer serves other nodes over HTTP, on the connections that ask for it.
 type memberServer struct {
-	node   *Node
-	server *http.Server
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+	node      *Node
+	server    *http.Server
+	conns     chan net.Conn
+	strangers crowd
+	closed    chan struct{}
+	once      sync.Once
 }
 
 type memberKey struct{}
@@ -63,8 +61,14 @@ func newMemberServer(n *Node) *memberServer {
 				if one, err := n.creds.peerOf(t.ConnectionState()); err == nil {
 					return context.WithValue(ctx, memberKey{}, one)
 				}
+				return context.WithValue(ctx, strangerKey{}, t.NetConn())
 			}
 			return ctx
+		},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if t, ok := c.(*tls.Conn); ok && state == http.StateClosed {
+				m.strangers.leave(t.NetConn())
+			}
 		},
 	}
 	n.ended.Go(func() { m.server.Serve(m) })
@@ -113,7 +117,7 @@ func (n *Node) accept(l net.Listener) {
 		n.http.Close()
 		conns.close()
 	}()
-	slots := make(chan struct{}, strangers)
+	var unknown crowd
 	config := n.creds.server()
 	for {
 		raw, err := l.Accept()
@@ -123,24 +127,19 @@ func (n *Node) accept(l net.Listener) {
 			}
 			continue // such as too many open files
 		}
-		select {
-		case slots <- struct{}{}:
-		default: // too many strangers at once
-			raw.Close()
-			continue
-		}
+		unknown.enter(raw)
 		open.Go(func() {
 			c := tls.Server(raw, config)
 			if !conns.add(c) {
 				c.Close()
-				<-slots
+				unknown.leave(raw)
 				return
 			}
 			defer conns.remove(c)
 			ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 			err := c.HandshakeContext(ctx)
 			cancel()
-			<-slots
+			unknown.leave(raw)
 			if err != nil {
 				c.Close()
 				return
@@ -187,6 +186,9 @@ func (s *connSet) close() {
 func (n *Node) serveConn(c *tls.Conn) {
 	state := c.ConnectionState()
 	if state.NegotiatedProtocol != protocolLog {
+		if _, err := n.creds.peerOf(state); err != nil {
+			n.http.strangers.enter(c.NetConn())
+		}
 		select {
 		case n.http.conns <- c:
 		case <-n.stop:
@@ -200,7 +202,7 @@ func (n *Node) serveConn(c *tls.Conn) {
 		return
 	}
 	r := bufio.NewReaderSize(patient{c}, 64<<10)
-	for {
+	for warned := false; ; {
 		content, err := readFrame(r)
 		if err != nil {
 			return
@@ -210,11 +212,16 @@ func (n *Node) serveConn(c *tls.Conn) {
 			n.config.Warn(fmt.Sprintf("a connection of the node %s is closed: %v", from.Name, err))
 			return
 		}
-		if _, still := n.members.Load().Node(from.ID); !still {
+		if _, still := n.mayConnect().Node(from.ID); !still {
 			return
 		}
 		if p.beat != nil {
 			n.heardBeat(from.ID, p.beat)
+		} else if n.refuses(p.raft) {
+			if !warned {
+				n.config.Warn(fmt.Sprintf("the node %s proposes what this one cannot read: it is kept out of the log", from.Name))
+			}
+			warned = true
 		} else if !n.call(func() error { return n.core.receive(from.ID, p) }) {
 			return
 		}

@@ -35,8 +35,9 @@ type Config struct {
 	Now  func() time.Time
 	Warn func(text string) // what an operator should know
 
-	tick    time.Duration // of Raft; 0: tickTime
-	silence time.Duration // of a node that gives its files; 0: fileSilence
+	tick        time.Duration // of Raft; 0: tickTime
+	silence     time.Duration // of a node that gives its files; 0: fileSilence
+	inviteAgain time.Duration // 0: the constant of that name
 }
 
 // Node is a node of a cluster, running. It is a store.Log.
@@ -46,6 +47,7 @@ type Node struct {
 	creds    *credentials
 	log      *raftlog.Log
 	members  atomic.Pointer[Members] // the newest that it has heard of
+	connect  atomic.Pointer[Members] // who may connect: see core.mayConnect
 	links    *links
 
 	calls   chan func() error // for the goroutine that has the core
@@ -62,6 +64,7 @@ type Node struct {
 	feed      *feed         // for followers of this node
 	passed    passed        // from them
 	digests   chan struct{} // slots for digests of the log
+	unknown   chan struct{} // a slot for a request with a token that this node does not know
 
 	now   atomic.Pointer[view]
 	ready atomic.Bool // it has caught up since it was started
@@ -101,6 +104,9 @@ func Open(config Config) (*Node, error) {
 	if Left(config.Dir) {
 		return nil, refused("this node has left its cluster: its folder is a copy that no longer follows; remove it, or see accord cluster restart-alone")
 	}
+	if leaving(config.Dir) {
+		return nil, refused("this folder was being taken out of its cluster: run accord cluster leave or accord cluster restart-alone again, whichever it was")
+	}
 	if id.Joining != nil {
 		return nil, errors.New("this node has not joined completely: run accord cluster join again, with the same token")
 	}
@@ -119,7 +125,7 @@ func Open(config Config) (*Node, error) {
 	n := &Node{
 		config: config, identity: id, log: log, calls: make(chan func() error, 1024), beatNow: make(chan struct{}, 1), stop: make(chan struct{}),
 		peers: map[uint64]*peer{}, unsettled: map[uuid.UUID]bool{}, damaged: map[uuid.UUID]time.Time{}, topics: map[string]func(context.Context, []byte) ([]byte, error){}, leading: make(chan struct{}),
-		feed: newFeed(), digests: make(chan struct{}, digestsAtOnce), reports: map[uint64]heardReport{},
+		feed: newFeed(), digests: make(chan struct{}, digestsAtOnce), unknown: make(chan struct{}, 1), reports: map[uint64]heardReport{},
 		checks: make(chan suspicion, 64), repairs: make(chan struct{}, 1), outrun: make(chan struct{}), fetched: make(chan struct{}),
 	}
 	text, err := log.Members()
@@ -133,7 +139,7 @@ func Open(config Config) (*Node, error) {
 		return nil, errors.Join(err, log.Close())
 	}
 	n.now.Store(&view{})
-	n.creds = newCredentials(id, n.members.Load)
+	n.creds = newCredentials(id, n.mayConnect)
 	n.links = &links{own: id.Node, creds: n.creds, to: map[uint64]linkPair{}, lost: n.unreachable}
 	return n, nil
 }
@@ -182,11 +188,13 @@ func (n *Node) startCore() (err error) {
 	n.applier.marked = func(place uint64) { n.call(func() error { return n.core.applied(place) }) }
 	n.core, err = newCore(n.identity.Node, n.log, outside{
 		now: n.config.Now, newID: uuid.New, send: n.links.send, apply: n.applier.hand,
-		joined: func(m *Members) {
-			n.members.Store(m)
-			n.links.follow(m)
+		joined: func(newest, connect *Members) {
+			n.members.Store(newest)
+			n.connect.Store(connect)
+			n.links.follow(connect)
 		},
-		warn: n.config.Warn,
+		canLose: n.canLose,
+		warn:    n.config.Warn,
 	})
 	if err != nil {
 		return err
@@ -197,6 +205,14 @@ func (n *Node) startCore() (err error) {
 		n.core.raw.Campaign()
 	}
 	return nil
+}
+
+// mayConnect returns the members that connections are made to and taken from.
+func (n *Node) mayConnect() *Members {
+	if m := n.connect.Load(); m != nil {
+		return m
+	}
+	return n.members.Load() // a follower's, or nothing has changed since the node was started
 }
 
 // Close ends the node. The machine's files may be closed afterwards.
@@ -424,30 +440,4 @@ func (n *Node) change(ctx context.Context, c change) error {
 		return err
 	}
 	return n.propose(ctx, c.ID, func(done func(error)) error { return n.core.proposeChange(&c, done) })
-}
-
-// Committed asks how far the log is: whatever any node has acknowledged before the call is at that place or before it.
-func (n *Node) Committed(ctx context.Context) (uint64, error) {
-	if n.following != nil {
-		return n.following.committed(ctx, 0)
-	}
-	type answer struct {
-		place uint64
-		err   error
-	}
-	until := n.config.Now().Add(10 * time.Second)
-	got := make(chan answer, 1)
-	if !n.call(func() error {
-		return n.core.ask(until, func(place uint64, err error) { got <- answer{place, err} })
-	}) {
-		return 0, errStopped
-	}
-	select {
-	case a := <-got:
-		return a.place, a.err
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	case <-n.stop:
-		return 0, errStopped
-	}
 }

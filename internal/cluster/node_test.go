@@ -65,7 +65,9 @@ func (f *fakeMachine) Apply(about uuid.UUID, messages []store.Logged) error {
 	return nil
 }
 
-func (f *fakeMachine) Check(uuid.UUID, []byte) error { return nil }
+func (f *fakeMachine) Check(uuid.UUID, uuid.UUID, []byte, time.Time) error { return nil }
+
+func (f *fakeMachine) CheckSuccession(store.KeySuccession) error { return nil }
 
 func (f *fakeMachine) Judge(err error) Verdict { return Folder{}.Judge(err) }
 func (f *fakeMachine) Applied(uint64)          {}
@@ -560,7 +562,7 @@ func TestANodeStopsAtAFormatThatItDoesNotRead(t *testing.T) {
 	c.start(2) // the new one
 	c.level(about, 4, 0, 1, 2)
 
-	_, err := c.nodes[0].joinAnswer(t.Context(), &joinRequest{Version: "0.1", Format: 0})
+	_, _, err := c.nodes[0].joinAnswer(t.Context(), &joinRequest{Version: "0.1", Format: 0})
 	var not *RefusedError
 	if !errors.As(err, &not) || !strings.Contains(err.Error(), "does not read") {
 		t.Errorf("an old program joins: got %v, want that it does not read the log", err)

@@ -276,8 +276,8 @@ func (n *Node) proposePassed(ctx context.Context, data []byte, hops int) (place 
 			return 0, err
 		}
 		err = n.propose(ctx, cmd.id, func(done func(error)) error { return n.core.proposeChange(cmd.change, done) })
-	case cmd.kind == kindMessage && n.machine.Check(cmd.about, cmd.message) != nil:
-		return 0, refused("that is no message that a node can read")
+	case n.check(cmd) != nil:
+		return 0, refused("that is no entry that a node can read")
 	default:
 		err = n.proposeEntry(ctx, cmd.id, data)
 	}

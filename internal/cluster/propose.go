@@ -72,6 +72,10 @@ func (c *core) proposeChange(ch *change, done func(error)) error {
 		done(errLeads)
 		return c.process()
 	}
+	if c.leads() && !c.mayRemove(ch) {
+		done(errFew)
+		return nil
+	}
 	conf, err := c.members.clone().apply(c.members.Place, ch)
 	if err != nil { // it is judged again where it is applied
 		done(err)
@@ -111,18 +115,15 @@ func (c *core) moveLeader() {
 	}
 }
 
-// removesLeader reports whether a proposal that another node has sent would remove this node, which leads.
-func (c *core) removesLeader(e *pb.Entry) bool {
-	if e.GetType() != pb.EntryConfChangeV2 {
-		return false
-	}
-	cmd, err := decodeCommand(e)
-	return err == nil && cmd.change.Remove == c.id
-}
-
 func (c *core) sendProposal(p *proposal) error {
 	p.tries++
 	p.sent = c.out.now()
+	if c.leads() && p.kind == pb.EntryConfChangeV2 && p.tries > 1 { // it was judged by an earlier leader
+		cmd, err := decodeCommand(&pb.Entry{Type: p.kind.Enum(), Data: p.data})
+		if err != nil || !c.mayRemove(cmd.change) {
+			return err
+		}
+	}
 	return c.raw.Step(proposalMessage(c.id, p.kind, p.data))
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/binary"
 	"time"
 
@@ -55,5 +56,31 @@ func (c *core) renewReads() {
 		case now.Sub(r.sent) >= readAgain:
 			c.sendRead(r)
 		}
+	}
+}
+
+// Committed asks how far the log is: whatever any node has acknowledged before the call is at that place or before it.
+func (n *Node) Committed(ctx context.Context) (uint64, error) {
+	if n.following != nil {
+		return n.following.committed(ctx, 0)
+	}
+	type answer struct {
+		place uint64
+		err   error
+	}
+	until := n.config.Now().Add(10 * time.Second)
+	got := make(chan answer, 1)
+	if !n.call(func() error {
+		return n.core.ask(until, func(place uint64, err error) { got <- answer{place, err} })
+	}) {
+		return 0, errStopped
+	}
+	select {
+	case a := <-got:
+		return a.place, a.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	case <-n.stop:
+		return 0, errStopped
 	}
 }

@@ -44,17 +44,26 @@ func sealRotation(id *Identity, planned store.KeySuccession) (*rotation, error) 
 	return &rotation{planned.Note, planned.Until, seal.Seal(nil, nil, []byte(planned.Key), planned.Note)}, nil
 }
 
-// make has the machine make the rotation.
-func (r *rotation) make(id *Identity, machine Machine) error {
+// open returns the rotation with its key.
+func (r *rotation) open(id *Identity) (store.KeySuccession, error) {
 	seal, err := keySealing(id)
 	if err != nil {
-		return err
+		return store.KeySuccession{}, err
 	}
 	key, err := seal.Open(nil, nil, r.Sealed, r.Note)
 	if err != nil {
-		return fmt.Errorf("%w: the new signing key cannot be opened with the cluster's secret", store.ErrMessage)
+		return store.KeySuccession{}, fmt.Errorf("%w: the new signing key cannot be opened with the cluster's secret", store.ErrMessage)
 	}
-	return machine.Succeed(store.KeySuccession{Note: r.Note, Key: string(key), Until: r.Until})
+	return store.KeySuccession{Note: r.Note, Key: string(key), Until: r.Until}, nil
+}
+
+// make has the machine make the rotation.
+func (r *rotation) make(id *Identity, machine Machine) error {
+	planned, err := r.open(id)
+	if err != nil {
+		return err
+	}
+	return machine.Succeed(planned)
 }
 
 // RotateKey has all nodes make a rotation of the signing key, at one place of the log, and returns when this one has: see

@@ -350,7 +350,7 @@ func (n *simNode) start() error {
 		newID:  n.sim.id,
 		send:   func(to uint64, p *packet) { n.sim.send(n.id, to, p) },
 		apply:  func(list []placed) { n.apply(list, alive) },
-		joined: func(*Members) {},
+		joined: func(_, _ *Members) {},
 		warn:   func(text string) { n.sim.note("node %d: %s", n.id, text) },
 	})
 	if err != nil {
@@ -536,6 +536,11 @@ func (s *sim) send(from, to uint64, p *packet) {
 	if s.blocked[[2]uint64{from, to}] || s.chance(s.loss) {
 		return
 	}
+	if n := s.nodes[from]; n.core != nil { // nil: it is being started
+		if _, known := n.core.mayConnect().Node(to); !known {
+			return // no connection is made
+		}
+	}
 	text, err := encodePacket(p)
 	if err != nil {
 		panic(err)
@@ -554,7 +559,7 @@ func (s *sim) send(from, to uint64, p *packet) {
 			if n == nil || n.core == nil || s.blocked[[2]uint64{from, to}] {
 				return nil
 			}
-			if _, known := n.core.known.Node(from); !known {
+			if _, known := n.core.mayConnect().Node(from); !known {
 				return nil // its certificate is refused
 			}
 			got, err := decodePacket(text)

@@ -110,8 +110,9 @@ func (c *credentials) peerOf(s tls.ConnectionState) (Member, error) {
 	return m, nil
 }
 
-// joinerTLS is the configuration of a node that has a token and no certificate yet: it knows the authority by its digest.
-func joinerTLS(authority [32]byte) *tls.Config {
+// joinerTLS is the configuration of a node that has a token and no certificate yet: it knows the authority by its digest, and the member
+// by that of its key; nil: it takes any node's.
+func joinerTLS(authority [32]byte, key []byte) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, NextProtos: []string{protocolHTTP},
 		InsecureSkipVerify: true, // VerifyConnection verifies, against an authority that comes with the certificate
@@ -121,7 +122,11 @@ func joinerTLS(authority [32]byte) *tls.Config {
 			}
 			roots := x509.NewCertPool()
 			roots.AddCert(s.PeerCertificates[1])
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+			leaf := s.PeerCertificates[0]
+			if key != nil && !bytes.Equal(key, keyDigest(leaf)) {
+				return errors.New("the server at that address is not the node that the token names")
+			}
+			_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 			return err
 		},
 	}

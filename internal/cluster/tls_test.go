@@ -175,7 +175,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 	c.start(0)
 	c.writable(0)
 	digest := c.nodes[0].identity.authorityDigest()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(digest), DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(digest, nil), DisableKeepAlives: true}}
 	for _, path := range []string{"/folder", "/file?about=" + uuid.NewString(), "/head?about=" + uuid.NewString() + "&entries=1", logPath + "?after=1&term=1", logPath + "committed", logPath + "known", logPath + "digest?after=1&until=2", logPath + "status"} {
 		answer, err := client.Get("https://" + c.address[0] + path)
 		if err != nil {
@@ -196,7 +196,7 @@ func TestRoutesForMembersAreForMembers(t *testing.T) {
 	}
 	wrong := digest
 	wrong[0] ^= 1
-	client = &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(wrong), DisableKeepAlives: true}}
+	client = &http.Client{Transport: &http.Transport{TLSClientConfig: joinerTLS(wrong, nil), DisableKeepAlives: true}}
 	if _, err := client.Get("https://" + c.address[0] + "/folder"); err == nil {
 		t.Error("a token of another cluster was taken there")
 	}
