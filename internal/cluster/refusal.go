@@ -80,11 +80,12 @@ func (c *core) mayRemove(ch *change) bool {
 	return ch.Remove == 0 || c.out.canLose == nil || c.out.canLose(c.members, ch.Remove)
 }
 
-// check says why an entry that another node proposes must not be in the log: what nodes cannot apply stops all of them.
+// check says why an entry that another node proposes must not be in the log: what nodes cannot apply stops all of them. Its clock reading is
+// judged by the clocks of most: those of a leader that is hours behind would refuse everything.
 func (n *Node) check(cmd command) error {
 	switch cmd.kind {
 	case kindMessage:
-		return n.machine.Check(cmd.about, cmd.id, cmd.message, n.config.Now())
+		return n.machine.Check(cmd.about, cmd.id, cmd.message, n.config.Now().Add(-n.ClockDifference()))
 	case kindKeys:
 		planned, err := cmd.keys.open(n.identity)
 		if err != nil {
