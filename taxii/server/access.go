@@ -154,6 +154,13 @@ func (s *Server) lost(root, collection string, caller agreement.Caller) bool {
 	return slices.ContainsFunc(s.store.Unavailable(), func(u store.Unavailable) bool { return u.In(root, collection) && u.Knows(caller) })
 }
 
+// lostIn reports whether a collection of an API root is lost to a caller.
+func (s *Server) lostIn(root string, caller agreement.Caller) bool {
+	return slices.ContainsFunc(s.store.Unavailable(), func(u store.Unavailable) bool {
+		return (u.Standing == nil || u.Standing.APIRoot == root) && u.Knows(caller)
+	})
+}
+
 func noCollection(root, name string) error {
 	return missing("there is no collection %s in the API root %s for this account; /%s/collections/ lists its collections", name, root, root)
 }

@@ -48,7 +48,8 @@ func (s *Server) getStatus(c echo.Context) error {
 	return writeStatus(x, http.StatusOK, found)
 }
 
-// readStatus reads a status under an API root. It returns nil if there is none for the caller.
+// readStatus reads a status under an API root. It returns nil if there is none for the caller, and an error if it may be in a file that
+// cannot be read now.
 func (s *Server) readStatus(c echo.Context, root string, id uuid.UUID) (*ingest.Result, error) {
 	x := requestOf(c)
 	done, err := x.memory.Long(c.Request().Context())
@@ -56,6 +57,7 @@ func (s *Server) readStatus(c echo.Context, root string, id uuid.UUID) (*ingest.
 		return nil, err
 	}
 	defer done()
+	lost := s.lostIn(root, x.caller) // it may be back by the end
 	for _, col := range s.store.CollectionsIn(root) {
 		result, by, ok, err := ingest.Load(col, id)
 		if err != nil {
@@ -69,6 +71,9 @@ func (s *Server) readStatus(c echo.Context, root string, id uuid.UUID) (*ingest.
 			return nil, nil
 		}
 		return result, nil
+	}
+	if lost || s.lostIn(root, x.caller) {
+		return nil, errLost
 	}
 	return nil, nil
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -61,5 +62,24 @@ func TestAnOrdinaryStatusIsWhole(t *testing.T) {
 	}
 	if text, err := json.Marshal(status); err != nil || strings.Contains(string(text), "x_failures") {
 		t.Errorf("a sum by rule beside a whole list: %v", err)
+	}
+}
+
+// The status of what is in a file that cannot be read now is not said to be missing.
+func TestAStatusInALostFileIsNotMissing(t *testing.T) {
+	s := accordtest.New(t)
+	var status taxii.Status
+	s.JSON(s.Post("vendor", accordtest.Path("gsp"), accordtest.Indicator(1, 0)), &status)
+	path := "/nicp/status/" + status.ID + "/"
+	if a := s.Get("vendor", path); a.Status != 200 {
+		t.Fatalf("got %d %s", a.Status, a.Body)
+	}
+	if _, err := s.Store.Quarantine(s.Collection("gsp").ID(), errors.New("its file is damaged")); err != nil {
+		t.Fatal(err)
+	}
+	a := s.Get("vendor", path)
+	var e taxii.Error
+	if err := json.Unmarshal(a.Body, &e); err != nil || a.Status != 503 || e.ErrorCode != "storage" {
+		t.Errorf("got %d %s, want 503 storage", a.Status, a.Body)
 	}
 }
