@@ -90,6 +90,17 @@ func TestAFetchedFileThatCannotCatchUpIsNotUsed(t *testing.T) {
 	c.level(23, 0, 1, 2)
 }
 
+// proposeFive has five messages about an agreement on all nodes.
+func (c *testCluster) proposeFive(about uuid.UUID) {
+	c.t.Helper()
+	for k := range 5 {
+		if err := c.propose(0, about, fmt.Sprint("a", k)); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	c.level(about, 5, 0, 1, 2)
+}
+
 // A node is stopped while an agreement is closed there, and has it from one that is behind when it is started: nothing is passed over.
 func TestAFileIsFetchedFromANodeThatIsBehind(t *testing.T) {
 	t.Parallel()
@@ -97,12 +108,7 @@ func TestAFileIsFetchedFromANodeThatIsBehind(t *testing.T) {
 	c.start(0, 1, 2)
 	c.writable(0, 1, 2)
 	about := uuid.New()
-	for k := range 5 {
-		if err := c.propose(0, about, fmt.Sprint("a", k)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.level(about, 5, 0, 1, 2)
+	c.proposeFive(about)
 	full := func([]byte) error { return syscall.ENOSPC }
 	c.machines[0].set(full)
 	c.machines[1].set(full)
@@ -128,12 +134,7 @@ func TestAFileThatIsTooShortIsFetchedAnew(t *testing.T) {
 	c.start(0, 1, 2)
 	c.writable(0, 1, 2)
 	about := uuid.New()
-	for k := range 5 {
-		if err := c.propose(0, about, fmt.Sprint("a", k)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.level(about, 5, 0, 1, 2)
+	c.proposeFive(about)
 	m := c.machines[1]
 	m.mu.Lock()
 	m.files[about] = m.files[about][:3]

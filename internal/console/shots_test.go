@@ -140,8 +140,8 @@ func TestShots(t *testing.T) {
 	write(t, to, "servers", w)
 }
 
-// startCluster makes a folder that nobody serves the first of three nodes. It returns the URL of its server, and the secret of the
-// operator's second factor.
+// startCluster starts three nodes, the first of them on a folder that has no server. It returns the URL of that one, and the secret of
+// the operator's second factor.
 func startCluster(t *testing.T, program, data string) (at, secret string) {
 	t.Helper()
 	run := func(args ...string) string {

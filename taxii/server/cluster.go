@@ -64,7 +64,7 @@ func (s *Server) admitted(r *http.Request, mounted bool) error {
 	if s.cluster.Applied() >= place {
 		return nil
 	}
-	s.limiter.leave() // nobody knows yet who asks: those who wait take no room of others
+	s.limiter.leave() // it is not known yet who asks: those who wait must not keep others out
 	defer s.limiter.enterAgain()
 	ctx, cancel := context.WithTimeout(r.Context(), placeWait)
 	defer cancel()
