@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -68,6 +69,9 @@ others.`,
 		Example: `  accord cluster init --node a --data /var/lib/accord`,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if _, err := os.Stat(*data); err != nil {
+				return hintFolder(fmt.Errorf("make the first node of a cluster: %w", err))
+			}
 			if in, err := cluster.In(*data); err != nil {
 				return hintFolder(err)
 			} else if !in { // of what a backup of a node has

@@ -134,6 +134,7 @@ func TestThreeServersCarryOneAgreement(t *testing.T) {
 		{[]string{"cluster", "join", token, "--data", b.data}, "belongs to the node b"},
 		{[]string{"cluster", "join", token[:len(token)-3], "--data", other}, "no token"},
 		{[]string{"cluster", "init", "--node", "z", "--data", b.data}, "belongs to a cluster already"},
+		{[]string{"cluster", "init", "--node", "z", "--data", other}, "make the first node of a cluster"},
 		{[]string{"cluster", "invite", "--node", "b", "--data", a.data}, "in the cluster already"},
 		{[]string{"cluster", "invite", "--node", "Two Words", "--data", a.data}, "cannot be a node's name"},
 		{[]string{"cluster", "remove", "nobody", "--data", a.data}, "no node"},
