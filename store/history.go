@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"sort"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -78,6 +80,36 @@ func (c *Collection) Entries(from journal.Position, limit int, visit func(journa
 		return fmt.Errorf("read entries from %d: %w", from, err)
 	}
 	return nil
+}
+
+// AddedExactly reports whether a version was ever given this date_added, whether or not it is still there.
+func (c *Collection) AddedExactly(at time.Time) (added bool, err error) {
+	err = c.view(func(tx *bolt.Tx) error {
+		f, err := readStats(tx)
+		if err != nil {
+			return err
+		}
+		entries := tx.Bucket(bucketJournal)
+		var broken error
+		_, added = sort.Find(int(f.entries), func(i int) int {
+			p := journal.Position(i + 1)
+			e, err := journal.ParseEntry(entries.Get(positionKey(p)))
+			if err != nil {
+				broken = fmt.Errorf("entry %d: %w", p, err)
+				return 0
+			}
+			order := at.Compare(e.At)
+			if order == 0 && e.Kind != journal.Added {
+				return -1 // times are not given twice: no addition has it
+			}
+			return order
+		})
+		return broken
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for what was added at %s: %w", taxiiTime(microseconds(at)), err)
+	}
+	return added, nil
 }
 
 // ObjectAt returns the text of the version added at a position; ok is false when it is no longer there.

@@ -46,8 +46,14 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 		if q, err = s.ask(c, col, l.defined, pages); err != nil {
 			return err
 		}
-		if s.cluster == nil && s.truncations.apply(x.caller.Account, col, &q) {
-			key = answerKey{} // the answer depends on more than the question
+		if s.cluster == nil {
+			moved, err := s.truncations.apply(x.caller.Account, col, &q)
+			if err != nil {
+				return err
+			}
+			if moved {
+				key = answerKey{} // the answer depends on more than the question
+			}
 		}
 	}
 	if a := s.cache.get(&key); a != nil {

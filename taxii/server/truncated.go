@@ -17,8 +17,9 @@ import (
 // millisecond, so they come to rest, until the newest object is deleted: then the header names an object in the middle of
 // a batch, and the cut time lies before others that the client has. truncations remembers the headers that each account
 // was given, by filter. A poll whose added_after is what cutting a header gives is answered as if it had the header,
-// unless the account was also given exactly that time, so that it may be a header that was not cut. What is forgotten,
-// after a restart for instance, comes once more. See doc/clients. A node of a cluster does not know which headers the others gave, so it
+// unless exactly that time is one that the account may have: it was a header, or the date_added of an object, which a
+// manifest shows. Batches that follow one another at once share milliseconds. What is forgotten, after a restart for
+// instance, comes once more. See doc/clients. A node of a cluster does not know which headers the others gave, so it
 // takes every time as it is: a time that another node gave exactly would pass over what follows it.
 type truncations struct {
 	headers  *lru.Cache[truncationKey, header]
@@ -91,15 +92,18 @@ func (t *truncations) any(account agreement.AccountName) bool {
 }
 
 // apply moves a query that begins at a cut header to the header itself. It reports whether it did.
-func (t *truncations) apply(account agreement.AccountName, col *store.Collection, q *question) bool {
+func (t *truncations) apply(account agreement.AccountName, col *store.Collection, q *question) (moved bool, err error) {
 	after := q.query.After
 	if after.IsZero() || q.filter.Next != nil || !after.Equal(after.Truncate(time.Millisecond)) || !t.any(account) {
-		return false
+		return false, nil
 	}
 	given, _ := t.headers.Get(truncationKey{account, q.filter.Cursor(col.ID(), after).String()})
 	if given.exact || given.last.IsZero() {
-		return false
+		return false, nil
+	}
+	if exact, err := col.AddedExactly(after); exact || err != nil {
+		return false, err
 	}
 	q.query.After = given.last
-	return true
+	return true, nil
 }
