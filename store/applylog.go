@@ -36,7 +36,8 @@ func (c *Collection) ApplyLog(messages []Logged) error {
 type loggedGroup struct {
 	*groupMessage
 	place     uint64
-	size      int64          // of the message, as far as it counts
+	packed    int64          // how long the message is
+	size      int64          // of its text, as far as it counts
 	err       error          // the message could not be read
 	proposed  *proposedGroup // by this process; else nil
 	admission admission
@@ -74,36 +75,62 @@ func (g *loggedGroup) finish(err error) {
 	}
 }
 
-// How much of messages, which are compressed, one transaction applies, and how much is read meanwhile. A single message may be larger.
-// Larger transactions cost more for each object: bbolt keeps what is new in a page as one sorted list until the end.
+// How much text of messages one transaction applies, and how much is read meanwhile. A single message may be longer. Larger
+// transactions write fewer pages of large files, where what is new is spread over all of them; in small ones they cost more
+// for each object, because bbolt keeps what is new in a page as one sorted list until the end.
 const (
-	appliedAtOnce = 512 << 10
-	readAhead     = 2 << 20
+	leastAtOnce = 4 << 20
+	mostAtOnce  = 16 << 20
+	readAhead   = 4 << 20
+	groupsAhead = 4096
 )
+
+// manyAtOnce bounds how many transactions of all agreements are larger than leastAtOnce.
+var manyAtOnce = semaphore.NewWeighted(2)
+
+// atOnce returns how much text the next transaction applies, and what is to be called after it.
+func (c *Collection) atOnce() (most int64, done func()) {
+	err := c.view(func(tx *bolt.Tx) error {
+		most = min(tx.Size()/64, mostAtOnce)
+		return nil
+	})
+	if err != nil || most <= leastAtOnce || !manyAtOnce.TryAcquire(1) {
+		return leastAtOnce, func() {}
+	}
+	return most, func() { manyAtOnce.Release(1) }
+}
 
 // applyAll applies messages. While one transaction is written, those behind it are read.
 func (c *Collection) applyAll(messages []Logged) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	ahead := &reader{queue: c.queue, room: semaphore.NewWeighted(appliedAtOnce + readAhead), groups: make(chan *loggedGroup)}
-	go ahead.read(ctx, messages, c.placed.get())
+	ahead := c.readMessages(ctx, messages)
 	defer func() {
 		cancel()
 		for g := range ahead.groups {
 			g.finish(err)
 		}
+		c.backlog.Store(0)
 	}()
+	waiting := int64(0)
+	for _, m := range messages {
+		waiting += int64(len(m.Message))
+	}
 	for {
-		groups, err := ahead.take()
+		c.backlog.Store(waiting)
+		most, done := c.atOnce()
+		groups, err := ahead.take(most)
+		if len(groups) > 0 && err == nil {
+			err = c.applyGroups(groups)
+		}
+		done()
 		if len(groups) == 0 {
 			return err
-		}
-		if err == nil {
-			err = c.applyGroups(groups)
 		}
 		size := int64(0)
 		for _, g := range groups {
 			g.finish(err)
 			size += g.size
+			waiting -= g.packed
 		}
 		if err != nil {
 			return err
@@ -119,6 +146,13 @@ type reader struct {
 	groups chan *loggedGroup // closed when all are read
 }
 
+// readMessages reads messages until ctx ends. Those read are to be taken to the last.
+func (c *Collection) readMessages(ctx context.Context, messages []Logged) *reader {
+	r := &reader{queue: c.queue, room: semaphore.NewWeighted(mostAtOnce + readAhead), groups: make(chan *loggedGroup, min(len(messages), groupsAhead))}
+	go r.read(ctx, messages, c.placed.get())
+	return r
+}
+
 func (r *reader) read(ctx context.Context, messages []Logged, place uint64) {
 	defer close(r.groups)
 	for _, m := range messages {
@@ -126,12 +160,15 @@ func (r *reader) read(ctx context.Context, messages []Logged, place uint64) {
 			continue
 		}
 		place = m.Place
-		size := min(int64(len(m.Message)), appliedAtOnce)
-		if r.room.Acquire(ctx, size) != nil {
-			return
-		}
 		g := r.queue.group(m)
-		g.size = size
+		g.packed = int64(len(m.Message))
+		if g.err == nil {
+			g.size = min(int64(g.text), leastAtOnce)
+			if r.room.Acquire(ctx, g.size) != nil {
+				g.finish(context.Cause(ctx))
+				return
+			}
+		}
 		r.groups <- g
 		if g.err != nil {
 			return
@@ -140,9 +177,9 @@ func (r *reader) read(ctx context.Context, messages []Logged, place uint64) {
 }
 
 // take returns the groups of one transaction; none when there are no more. An error is that of the last of them.
-func (r *reader) take() (groups []*loggedGroup, err error) {
+func (r *reader) take(most int64) (groups []*loggedGroup, err error) {
 	size := int64(0)
-	for size < appliedAtOnce {
+	for size < most {
 		g, ok := <-r.groups
 		if !ok {
 			break
@@ -274,6 +311,12 @@ func (c *Collection) readOnly() error {
 
 // Place is the place of the last message about this collection that is in the file; 0 without a cluster.
 func (c *Collection) Place() uint64 { return c.placed.get() }
+
+// farBehind is how long messages are, in bytes, with which a file is further behind the log than writers bring about.
+const farBehind = 1 << 20
+
+// CatchesUp reports whether the file is far behind the log at this moment. What can wait should leave it the processors.
+func (c *Collection) CatchesUp() bool { return c.backlog.Load() > farBehind }
 
 // Shown is a place that whatever a reader has seen of this collection by now does not exceed: between the end of a transaction and
 // Place there is a moment in which readers see more than Place says.

@@ -70,6 +70,7 @@ type Collection struct {
 	placed   placeMark     // of the last message in the file, in a cluster
 	shown    atomic.Uint64 // what readers see is of this place or an earlier one; it moves before they see it
 	logClock atomic.Uint64 // latest clock reading of those, in microseconds
+	backlog  atomic.Int64  // how long those are, in bytes, that ApplyLog has been given and not applied
 }
 
 type collectionOptions struct {

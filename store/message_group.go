@@ -25,6 +25,8 @@ type groupMessage struct {
 	entries uint64    // in its journal
 	root    tlog.Hash // of its tree
 	batches []preparedBatch
+
+	text int // how long the fields are, in bytes
 }
 
 func encodeGroup(about uuid.UUID, g *groupMessage) ([]byte, error) {
@@ -32,6 +34,7 @@ func encodeGroup(about uuid.UUID, g *groupMessage) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.text = len(text)
 	return encodeMessage(about, g.id, text)
 }
 
@@ -44,7 +47,7 @@ func parseGroup(about uuid.UUID, message []byte) (*groupMessage, error) {
 	if h.About != about {
 		return nil, fmt.Errorf("%w: it is about the collection %s, not %s", ErrMessage, h.About, about)
 	}
-	g := &groupMessage{id: h.Group}
+	g := &groupMessage{id: h.Group, text: len(text)}
 	if err := readFields(text, g.fields); err != nil {
 		return nil, err
 	}
