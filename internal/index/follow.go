@@ -110,6 +110,9 @@ func (w *work) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
+			if col.CatchesUp() {
+				resting[col.ID()] = time.Now().Add(longestRest)
+			}
 			if until := resting[col.ID()]; time.Now().Before(until) {
 				if soonest.IsZero() || until.Before(soonest) {
 					soonest = until
