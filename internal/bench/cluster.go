@@ -316,7 +316,8 @@ func timeOf(list []*accord) (sum time.Duration) {
 	return sum
 }
 
-// catchUp stops a node, adds objects at the others, and measures from the start of the node until it has them.
+// catchUp stops a node, adds objects at the others, and measures from the start of the node until it has them. The others
+// have indexed theirs by then.
 func (j *job) catchUp(ctx context.Context, s *section, h *herd) error {
 	leader, err := h.leader(ctx)
 	if err != nil {
@@ -337,6 +338,13 @@ func (j *job) catchUp(ctx context.Context, s *section, h *herd) error {
 		place, err := placeOf(ctx, h.nodes[leader])
 		if err != nil {
 			return err
+		}
+		for i, a := range h.nodes { // all share the processors here
+			if i != away {
+				if err := indexed(ctx, a); err != nil {
+					return err
+				}
+			}
 		}
 		began := time.Now()
 		if err := h.start(ctx, away); err != nil {
