@@ -27,11 +27,12 @@ type link struct {
 	creds   *credentials
 	lost    func(to uint64) // a packet was dropped
 	queue   chan *packet
+	called  chan struct{} // has one when the member has connected to this node
 	cancel  context.CancelFunc
 }
 
 func newLink(m Member, creds *credentials, lost func(uint64)) *link {
-	return &link{to: m.ID, address: m.Address, creds: creds, lost: lost, queue: make(chan *packet, linkQueue)}
+	return &link{to: m.ID, address: m.Address, creds: creds, lost: lost, queue: make(chan *packet, linkQueue), called: make(chan struct{}, 1)}
 }
 
 // send puts a packet into the queue, or drops it. It never waits.
@@ -40,6 +41,14 @@ func (l *link) send(p *packet) {
 	case l.queue <- p:
 	default:
 		l.lost(l.to)
+	}
+}
+
+// call says that the member has connected to this node, and so can be reached.
+func (l *link) call() {
+	select {
+	case l.called <- struct{}{}:
+	default:
 	}
 }
 
@@ -54,14 +63,25 @@ func (l *link) run(ctx context.Context) {
 		if time.Since(started) > linkRest {
 			pause = linkPause
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
+		sleep(ctx, linkPause, nil)
+		if sleep(ctx, pause-linkPause, l.called) {
+			pause = linkPause
 		}
-		timer.Stop()
 		pause = min(2*pause, linkRest)
 	}
+}
+
+// sleep waits for a time, or until ctx ends or something comes from early, which it reports.
+func sleep(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-early:
+		return true
+	}
+	return false
 }
 
 // forget drops what waits: it is older than the connection that it is to go over.
@@ -184,6 +204,18 @@ func (ls *links) send(to uint64, p *packet) {
 	ls.mu.Unlock()
 	if ok {
 		l.of(p).send(p)
+	}
+}
+
+// called has those to a member that has just connected to this node try at once: after a second of failures they try once a
+// second.
+func (ls *links) called(by uint64) {
+	ls.mu.Lock()
+	l, ok := ls.to[by]
+	ls.mu.Unlock()
+	if ok {
+		l.log.call()
+		l.rest.call()
 	}
 }
 

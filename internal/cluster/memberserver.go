@@ -201,6 +201,7 @@ func (n *Node) serveConn(c *tls.Conn) {
 	if err != nil || from.Follows != 0 || n.following != nil { // followers are none of Raft's
 		return
 	}
+	n.links.called(from.ID)
 	r := bufio.NewReaderSize(patient{c}, 64<<10)
 	for warned := false; ; {
 		content, err := readFrame(r)
