@@ -356,6 +356,11 @@ func (s *Store) CollectionsIn(root string) []*Collection {
 // Collections lists all of them, by agreement name.
 func (s *Store) Collections() []*Collection { return slices.Clone(s.now.Load().collections) }
 
+// CatchesUp reports whether a file is far behind the log at this moment: see Collection.CatchesUp.
+func (s *Store) CatchesUp() bool {
+	return slices.ContainsFunc(s.now.Load().collections, (*Collection).CatchesUp)
+}
+
 // Unavailable lists the agreements whose files could not be opened, by name.
 func (s *Store) Unavailable() []Unavailable { return slices.Clone(s.now.Load().unavailable) }
 

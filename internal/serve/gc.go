@@ -13,14 +13,18 @@ import (
 // heapGrowth, however much is live. Most of it are pages and bodies, which hold no pointers and cost the collector little.
 const heapGrowth = 48 << 20
 
+// gcLook is how often the collector is set anew.
+const gcLook = 250 * time.Millisecond
+
 // tuneCollector keeps the collector to that, unless GOGC says otherwise.
 func (s *srv) tuneCollector(context.Context) (stop, error) {
-	return s.background(func(ctx context.Context) { tuneCollector(ctx, s.config.Limits.Memory) }), nil
+	return s.background(func(ctx context.Context) { tuneCollector(ctx, s.config.Limits.Memory, s.store.CatchesUp) }), nil
 }
 
 // tuneCollector works until ctx ends. limit bounds the bytes of bodies and pages; beyond twice that the collector works
-// harder, unless GOMEMLIMIT says otherwise.
-func tuneCollector(ctx context.Context, limit int64) {
+// harder, unless GOMEMLIMIT says otherwise. While a node catches up the heap may double: what a transaction changes is in it,
+// with a pointer to each key.
+func tuneCollector(ctx context.Context, limit int64, catchesUp func() bool) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(2*limit + 128<<20)
 	}
@@ -29,7 +33,7 @@ func tuneCollector(ctx context.Context, limit int64) {
 	}
 	percent := growthPercent(0)
 	debug.SetGCPercent(percent)
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(gcLook)
 	defer tick.Stop()
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for {
@@ -40,7 +44,11 @@ func tuneCollector(ctx context.Context, limit int64) {
 		}
 		metrics.Read(live)
 		// Setting it stops the world for a moment.
-		if p := growthPercent(live[0].Value.Uint64()); p > percent*5/4 || p < percent*4/5 {
+		p := growthPercent(live[0].Value.Uint64())
+		if catchesUp() {
+			p = max(p, 100)
+		}
+		if p > percent*5/4 || p < percent*4/5 {
 			percent = p
 			debug.SetGCPercent(percent)
 		}
