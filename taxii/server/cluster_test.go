@@ -139,15 +139,15 @@ func TestANodeTakesATimeAsItIs(t *testing.T) {
 		if a := s.Post(accordtest.Agency, collection, accordtest.Indicators(0, 3)...); a.Status != http.StatusAccepted {
 			t.Fatalf("%s: got %d %s", row.name, a.Status, a.Body)
 		}
-		first := s.Get(accordtest.Agency, collection+"manifest/?limit=2")
+		first := s.Get(accordtest.Agency, collection+"objects/?limit=2")
 		last, err := time.Parse(time.RFC3339Nano, first.Header.Get(taxii.HeaderLast))
 		if err != nil || last.Equal(last.Truncate(time.Millisecond)) {
 			t.Fatalf("%s: the page ends at %v, %v, want within a millisecond: %s", row.name, last, err, first.Body)
 		}
-		a := s.Get(accordtest.Agency, collection+"manifest/?added_after="+last.Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z"))
-		var m taxii.Manifest
-		if err := json.Unmarshal(a.Body, &m); err != nil || len(m.Objects) != row.want {
-			t.Errorf("%s: got %d objects, %v, want %d", row.name, len(m.Objects), err, row.want)
+		a := s.Get(accordtest.Agency, collection+"objects/?added_after="+last.Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z"))
+		var page struct{ Objects []json.RawMessage }
+		if err := json.Unmarshal(a.Body, &page); err != nil || len(page.Objects) != row.want {
+			t.Errorf("%s: got %d objects, %v, want %d", row.name, len(page.Objects), err, row.want)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (l *listResource) get(s *Server, c echo.Context) error {
 	x := requestOf(c)
 	pages := s.pagesOf(x, root)
 	key := s.cache.keyOf(l, c, col, pages)
-	affected := s.truncations.affect(x.caller.Account, c.Request().URL.RawQuery)
+	affected := l.objects && s.truncations.affect(x.caller.Account, c.Request().URL.RawQuery)
 	var q question
 	if affected {
 		if q, err = s.ask(c, col, l.defined, pages); err != nil {
@@ -113,7 +113,7 @@ func (q *question) finish(a *answer, col *store.Collection, page *store.Page) {
 	if page.Count == 0 {
 		a.body = append(a.body[:0], q.pages.empty(a.items)...)
 	} else {
-		a.lastAdded = page.Last
+		a.firstAdded, a.lastAdded = page.First, page.Last
 		a.tail = len(a.body)
 		a.body = q.appendTail(a.body, col, page)
 	}
@@ -141,18 +141,19 @@ type answer struct {
 	tail        int    // of a page of objects: where in body the text after the last object begins
 	first, last string // when the first and the last item were added, as the headers say it (TAXII 2.1, section 3.2)
 
-	objects   bool               // it gives objects, so its delivery is noted
-	positions []journal.Position // of those objects
-	filter    taxii.Filter
-	lastAdded time.Time // of the last item; zero without items
-	items     string    // the member that has the items
-	cursor    string    // see truncations
+	objects    bool               // it gives objects, so its delivery is noted
+	positions  []journal.Position // of those objects
+	filter     taxii.Filter
+	firstAdded time.Time // of the first item; zero without items
+	lastAdded  time.Time // of the last
+	items      string    // the member that has the items
+	cursor     string    // see truncations
 }
 
 // give sends an answer, and notes its delivery before the first byte.
 func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
 	x, r := requestOf(c), c.Request()
-	s.truncations.note(x.caller.Account, a)
+	s.truncations.note(x.caller.Account, col.ID(), a)
 	s.remark(x, &a.filter)
 	h := x.Header()
 	// Set as the Standard spells them, not as Go would.

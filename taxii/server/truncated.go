@@ -13,18 +13,20 @@ import (
 	"github.com/accord-taxii/accord/store"
 )
 
-// Some clients cut X-TAXII-Date-Added-Last to milliseconds and poll with that. The last object of a batch has a whole
-// millisecond, so they come to rest, until the newest object is deleted: then the header names an object in the middle of
-// a batch, and the cut time lies before others that the client has. truncations remembers the headers that each account
-// was given, by filter. A poll whose added_after is what cutting a header gives is answered as if it had the header,
-// unless exactly that time is one that the account may have: it was a header, or the date_added of an object, which a
-// manifest shows. Batches that follow one another at once share milliseconds. What is forgotten, after a restart for
-// instance, comes once more. See doc/clients. A node of a cluster does not know which headers the others gave, so it
-// takes every time as it is: a time that another node gave exactly would pass over what follows it.
+// Some clients cut X-TAXII-Date-Added-Last to milliseconds and poll for objects with that. The last object of a batch has a
+// whole millisecond, so they come to rest, until the newest object is deleted: then the header names an object in the middle
+// of a batch, and the cut time lies before others that the client has. truncations remembers the headers that each account
+// was given, by filter. A poll for objects whose added_after is what cutting a header gives is answered as if it had the
+// header, unless exactly that time is one that the account may have: it was a header, or a manifest that the account was
+// given shows it as the date_added of an object. What is forgotten, after a restart for instance, comes once more. See
+// doc/clients. A node of a cluster does not know what the others gave, so it takes every time as it is: a time that another
+// node gave exactly would pass over what follows it.
 type truncations struct {
-	headers  *lru.Cache[truncationKey, header]
-	accounts sync.Map    // agreement.AccountName -> struct{}: those that were given a header that can be cut
-	some     atomic.Bool // whether there are any
+	headers   *lru.Cache[truncationKey, header]
+	manifests *lru.Cache[manifestKey, dates]
+	accounts  sync.Map    // agreement.AccountName -> struct{}: those that were given a header that can be cut
+	some      atomic.Bool // whether there are any
+	showing   sync.Mutex  // held while dates of manifests are joined
 }
 
 // truncationKey says what was asked, and a whole millisecond: the text of a cursor to it, with collection and filters.
@@ -39,29 +41,46 @@ type header struct {
 	exact bool      // the whole millisecond itself
 }
 
-// truncationBytes bounds what is remembered, truncationCost is what one takes beside its key.
+// manifestKey says whose manifests of which collection, and dates from when to when they went.
+type (
+	manifestKey struct {
+		account    agreement.AccountName
+		collection uuid.UUID
+	}
+	dates struct{ from, to time.Time }
+)
+
+// truncationBytes bounds what is remembered of headers, manifestBytes of manifests; truncationCost is what one takes beside
+// its key.
 const (
 	truncationBytes = 4 << 20
+	manifestBytes   = 4 << 20
 	truncationCost  = 200
 )
 
 func newTruncations() *truncations {
-	return &truncations{headers: lru.New[truncationKey, header](truncationBytes, truncationBytes/8)}
+	return &truncations{headers: lru.New[truncationKey, header](truncationBytes, truncationBytes/8), manifests: lru.New[manifestKey, dates](manifestBytes, truncationCost)}
 }
 
-// cursorOf is the cursor of an answer's key; "" for an answer without items.
+// cursorOf is the cursor of an answer's key; "" for an answer without objects.
 func cursorOf(collection uuid.UUID, a *answer) string {
-	if a.lastAdded.IsZero() {
+	if !a.objects || a.lastAdded.IsZero() {
 		return ""
 	}
 	return a.filter.Cursor(collection, a.lastAdded.Truncate(time.Millisecond)).String()
 }
 
-// note remembers the header that an account is given with an answer.
-func (t *truncations) note(account agreement.AccountName, a *answer) {
-	if a.cursor == "" {
-		return
+// note remembers the header that an account is given with an answer or, of a manifest, from when to when it goes.
+func (t *truncations) note(account agreement.AccountName, collection uuid.UUID, a *answer) {
+	switch {
+	case a.cursor != "":
+		t.noteHeader(account, a)
+	case !a.objects && !a.lastAdded.IsZero():
+		t.noteDates(manifestKey{account, collection}, dates{a.firstAdded, a.lastAdded})
 	}
+}
+
+func (t *truncations) noteHeader(account agreement.AccountName, a *answer) {
 	key := truncationKey{account, a.cursor}
 	before, _ := t.headers.Get(key)
 	now := before
@@ -75,6 +94,34 @@ func (t *truncations) note(account agreement.AccountName, a *answer) {
 	if now != before {
 		t.headers.Replace(key, now, len(key.cursor)+truncationCost)
 	}
+}
+
+func (t *truncations) noteDates(key manifestKey, shown dates) {
+	t.showing.Lock()
+	defer t.showing.Unlock()
+	before, ok := t.manifests.Get(key)
+	if !ok {
+		before = shown
+	}
+	now := dates{before.from, before.to}
+	if shown.from.Before(now.from) {
+		now.from = shown.from
+	}
+	if shown.to.After(now.to) {
+		now.to = shown.to
+	}
+	if !ok || now != before {
+		t.manifests.Replace(key, now, truncationCost)
+	}
+}
+
+// showed reports whether an account may have been given a manifest that shows a time as the date_added of an object.
+func (t *truncations) showed(account agreement.AccountName, col *store.Collection, at time.Time) (bool, error) {
+	shown, ok := t.manifests.Get(manifestKey{account, col.ID()})
+	if !ok || at.Before(shown.from) || at.After(shown.to) {
+		return false, nil
+	}
+	return col.AddedExactly(at)
 }
 
 // affect reports whether the answer to a query may depend on the headers that the account was given.
@@ -101,7 +148,7 @@ func (t *truncations) apply(account agreement.AccountName, col *store.Collection
 	if given.exact || given.last.IsZero() {
 		return false, nil
 	}
-	if exact, err := col.AddedExactly(after); exact || err != nil {
+	if shown, err := t.showed(account, col, after); shown || err != nil {
 		return false, err
 	}
 	q.query.After = given.last
