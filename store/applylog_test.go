@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,5 +51,39 @@ func TestMessagesAreReadAhead(t *testing.T) {
 	}
 	if groups, err := ahead.take(leastAtOnce); len(groups) != len(messages) || err != nil {
 		t.Errorf("got %d groups, %v, want all", len(groups), err)
+	}
+}
+
+// A clock that was hours ahead once has left the log ahead of all of them. What every node names then is no later than the log, and must
+// not be kept out of it: nothing could be written until the clocks have caught up.
+func TestAReadingThatMovesNothingAheadIsTaken(t *testing.T) {
+	l := newMemoryLog(0)
+	n := openNode(t, filepath.Join(t.TempDir(), "a"), l, Options{}, nil)
+	(&replicating{nodes: []*node{n}}).prepare(t)
+	col, _ := n.CollectionOf(replicated[0])
+	now := time.Now()
+	message := func(i int, clock time.Time) []byte {
+		return messageOf(t, col, uuid.UUID{byte(i)}, clock, nil, Batch{Actor: vendor, Changes: additions(t, address(testID("url", i), "a"))})
+	}
+	l.append(message(1, now.Add(2*time.Hour)))
+	l.end()
+	n.settle(t)
+	named := timeOf(readingOf(microseconds(now), col.logClock.Load()))
+	if ahead := named.Sub(now); ahead < time.Hour {
+		t.Fatalf("nodes name %s, %s ahead", named, ahead)
+	}
+	for _, row := range []struct {
+		name  string
+		clock time.Time
+		taken bool
+	}{
+		{"the reading of nodes whose clocks are right", named, true},
+		{"that of the log", now.Add(2 * time.Hour), true},
+		{"one that moves the log further ahead", now.Add(2*time.Hour + time.Millisecond), false},
+		{"one that is right", now, true},
+	} {
+		if err := n.CheckMessage(col.ID(), uuid.UUID{2}, message(2, row.clock), now); (err == nil) != row.taken {
+			t.Errorf("%s: got %v, want taken %t", row.name, err, row.taken)
+		}
 	}
 }

@@ -24,7 +24,7 @@ type clusterState struct {
 	end      context.CancelFunc
 
 	placed   placeMark     // of the last message about accord.db
-	clock    uint64        // latest clock reading of those; guarded by Store.changing
+	clock    atomic.Uint64 // latest clock reading of those
 	underway underway      // messages about accord.db
 	noted    placeMark     // see NotePlace
 	kept     atomic.Uint64 // of noted, in accord.db
@@ -49,7 +49,7 @@ func (s *Store) checkCluster() error {
 			return err
 		}
 		s.cluster.placed.set(l.place)
-		s.cluster.clock = l.clock
+		s.cluster.clock.Store(l.clock)
 		v, err := verifyChecksum(keyNoted, meta.Get(keyNoted))
 		if len(v) == 8 {
 			s.cluster.kept.Store(binary.BigEndian.Uint64(v))
@@ -155,7 +155,7 @@ func (s *Store) applyLog(message Logged) (err error) {
 		return err
 	}
 	s.cluster.placed.set(message.Place)
-	s.cluster.clock = max(s.cluster.clock, m.clock)
+	s.cluster.clock.Store(max(s.cluster.clock.Load(), m.clock)) // by one goroutine only
 	if done == admitted && refusal == nil && m.changesDocuments() {
 		if err := s.reread(made); err != nil {
 			return err
@@ -233,7 +233,7 @@ func (s *Store) rehearse(ctx context.Context, m *registryMessage, plan func(*bol
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
-	m.clock = readingOf(microseconds(s.opts.Now()), s.cluster.clock)
+	m.clock = readingOf(microseconds(s.opts.Now()), s.cluster.clock.Load())
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err

@@ -176,15 +176,21 @@ func (r registryRecord) apply(tx *bolt.Tx, m *registryMessage) error {
 // maxClockAhead is how far a message's clock may be ahead of the node that judges it before it is in the log: date_added follows it.
 const maxClockAhead = time.Hour
 
-// CheckMessage says why a message cannot be read, is not of the group that its entry of the log names, or is of a clock that is far ahead.
-func CheckMessage(about, group uuid.UUID, message []byte, now time.Time) error {
-	id, clock, err := uuid.UUID{}, uint64(0), error(nil)
+// CheckMessage says why a message cannot be read, is not of the group that its entry of the log names, or is of a clock that is far
+// ahead. One that is no later than what the log has already moves nothing ahead: every node names such a reading after a clock was
+// far ahead once, see mostBehind.
+func (s *Store) CheckMessage(about, group uuid.UUID, message []byte, now time.Time) error {
+	id, clock, latest, err := uuid.UUID{}, uint64(0), s.cluster.clock.Load(), error(nil)
 	if about == (uuid.UUID{}) {
 		var m *registryMessage
 		if m, err = parseRegistry(message); err == nil {
 			id, clock = m.id, m.clock
 		}
 	} else {
+		latest = 0
+		if col, ok := s.CollectionOf(about); ok {
+			latest = col.logClock.Load()
+		}
 		var g *groupMessage
 		if g, err = parseGroup(about, message); err == nil {
 			id, clock = g.id, g.clock
@@ -195,7 +201,7 @@ func CheckMessage(about, group uuid.UUID, message []byte, now time.Time) error {
 		return err
 	case id != group:
 		return fmt.Errorf("%w: it is the group %s, not %s", ErrMessage, id, group)
-	case timeOf(clock).Sub(now) > maxClockAhead:
+	case timeOf(clock).Sub(now) > maxClockAhead && clock > latest:
 		return fmt.Errorf("%w: its clock reading is %s", ErrMessage, timeOf(clock).UTC().Format(time.RFC3339))
 	}
 	return nil

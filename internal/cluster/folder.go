@@ -35,7 +35,7 @@ func (f Folder) Apply(about uuid.UUID, messages []store.Logged) error {
 
 // Check implements Machine.
 func (f Folder) Check(about, group uuid.UUID, message []byte, now time.Time) error {
-	return store.CheckMessage(about, group, message, now)
+	return f.Store.CheckMessage(about, group, message, now)
 }
 
 // CheckSuccession implements Machine.

@@ -218,9 +218,9 @@ func (n *Node) serveConn(c *tls.Conn) {
 		}
 		if p.beat != nil {
 			n.heardBeat(from.ID, p.beat)
-		} else if n.refuses(p.raft) {
+		} else if refusal := n.refuses(p.raft); refusal != nil {
 			if !warned {
-				n.config.Warn(fmt.Sprintf("the node %s proposes what this one cannot read: it is kept out of the log", from.Name))
+				n.config.Warn(fmt.Sprintf("the node %s proposes what must not be in the log, and is kept out of it: %v", from.Name, refusal))
 			}
 			warned = true
 		} else if !n.call(func() error { return n.core.receive(from.ID, p) }) {

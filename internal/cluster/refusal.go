@@ -96,11 +96,11 @@ func (n *Node) check(cmd command) error {
 	return nil
 }
 
-// refuses reports whether a message proposes something that must not be in the log, which its sender is told then. The goroutine of the
-// core has no time for that.
-func (n *Node) refuses(m *pb.Message) bool {
+// refuses says why a message proposes something that must not be in the log, which its sender is told then. The goroutine of the core has
+// no time for that.
+func (n *Node) refuses(m *pb.Message) error {
 	if m.GetType() != pb.MsgProp {
-		return false
+		return nil
 	}
 	for _, e := range m.GetEntries() {
 		cmd, err := decodeCommand(e)
@@ -111,8 +111,8 @@ func (n *Node) refuses(m *pb.Message) bool {
 			for _, id := range proposalsIn(m) {
 				n.links.send(m.GetFrom(), &packet{refused: id})
 			}
-			return true
+			return err
 		}
 	}
-	return false
+	return nil
 }
