@@ -28,8 +28,11 @@ const (
 	sourcePause    = 200 * time.Millisecond // when no node answers; twice as long after each time
 	sourcePauseMax = 5 * time.Second
 
-	// sourceKeeps is how soon a node is asked first again that did not give what others have.
-	sourceKeeps = 10 * time.Minute
+	// sourceKeeps is how soon a node is asked first again that did not give what others have, twice as long after each time: it may
+	// have been cut off. sourceForget is how long it has to give everything until that begins anew.
+	sourceKeeps    = 15 * time.Second
+	sourceKeepsMax = 10 * time.Minute
+	sourceForget   = time.Hour
 
 	// sourceOld is how old the contact of a node may be before another node is asked, and feedHold more for each follower from it on:
 	// a node that is cut off would be followed for ever otherwise.
@@ -53,7 +56,11 @@ type source struct {
 type shun struct {
 	until time.Time
 	time  time.Duration
+	keeps time.Duration // for how long it was when it kept entries from this one; 0: it did not
 }
+
+// keeping reports whether it is one for keeping entries, and not over.
+func (s shun) keeping(now time.Time) bool { return s.keeps > 0 && now.Before(s.until) }
 
 type sourceClient struct {
 	http.Client
@@ -146,8 +153,9 @@ func (s *source) follows() uint64 {
 func (s *source) answered(m Member, age time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before, now := s.shunned[m.ID], time.Now()
 	if m.ID == s.follows() {
-		if s.shunned[m.ID].time < sourceKeeps || time.Now().After(s.shunned[m.ID].until) {
+		if !before.keeping(now) {
 			s.failing = nil
 		}
 	} else if s.now.ID != m.ID {
@@ -155,9 +163,13 @@ func (s *source) answered(m Member, age time.Duration) {
 		s.failing = cmp.Or(s.failing, errNoNode)
 	}
 	s.now, s.pause = m, 0
-	if age > sourceOld+time.Duration(s.node.members.Load().depth(m.ID))*feedHold {
+	switch {
+	case age > sourceOld+time.Duration(s.node.members.Load().depth(m.ID))*feedHold:
 		s.shun(m, fmt.Errorf("it has been without contact to a majority for %s", age.Round(time.Second)))
-	} else if s.shunned[m.ID].time < sourceKeeps || time.Now().After(s.shunned[m.ID].until) {
+	case before.keeping(now):
+	case before.keeps > 0 && now.Sub(before.until) < sourceForget:
+		s.shunned[m.ID] = shun{until: before.until, keeps: before.keeps}
+	default:
 		delete(s.shunned, m.ID)
 	}
 }
@@ -171,21 +183,27 @@ func (s *source) failed(m Member, err error) {
 
 // shun has a node asked after others for a while. The caller holds s.mu.
 func (s *source) shun(m Member, err error) {
-	s.shunFor(m, err, min(max(sourceShun, 2*s.shunned[m.ID].time), sourceShunMax))
+	sh, now := s.shunned[m.ID], time.Now()
+	sh.time = min(max(sourceShun, 2*sh.time), sourceShunMax)
+	if !sh.keeping(now) || now.Add(sh.time).After(sh.until) {
+		sh.until = now.Add(sh.time)
+	}
+	s.shunFor(m, err, sh)
 }
 
-func (s *source) shunFor(m Member, err error, d time.Duration) {
+func (s *source) shunFor(m Member, err error, sh shun) {
 	if m.ID == s.follows() {
 		s.failing = fmt.Errorf("%s: %w", m.Name, err)
 	}
-	s.shunned[m.ID] = shun{time.Now().Add(d), d}
+	s.shunned[m.ID] = sh
 }
 
 // keeps notes that a node keeps entries from this one that others have.
 func (s *source) keeps(m Member, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shunFor(m, err, sourceKeeps)
+	d := min(max(sourceKeeps, 2*s.shunned[m.ID].keeps), sourceKeepsMax)
+	s.shunFor(m, err, shun{until: time.Now().Add(d), keeps: d})
 }
 
 // rest waits after no node has answered.
