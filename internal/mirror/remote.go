@@ -178,6 +178,9 @@ func (r *remote) send(ctx context.Context, method, address string, header http.H
 	return resp, text, nil
 }
 
+// notEstablished is what net/http says, in words only, of a connection that ended between the handshake and HTTP/2's first words.
+const notEstablished = "http2: client conn could not be established"
+
 // connectionFault names what kept an answer from coming.
 func connectionFault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -197,7 +200,7 @@ func connectionFault(ctx context.Context, err error) error {
 		return fault(FaultCertificate, "if it is a new certificate that you trust, give its issuer as ca", "the remote server's certificate: %w", err)
 	case errors.As(err, &op) && op.Op == "remote error": // an alert of TLS
 		return fault(FaultCertificate, "check certificate and key", "the remote server refuses the connection: %w", err)
-	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), err.Error() == notEstablished:
 		// A server that refuses a certificate says so after its part of the handshake, which a request may not live to read.
 		return fault(FaultUnreachable, "if it asks for a certificate, check certificate and key", "the remote server closed the connection: %w", err)
 	}
