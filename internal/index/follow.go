@@ -110,7 +110,7 @@ func (w *work) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			if col.CatchesUp() {
+			if col.CatchesUp() { // its file is to have the processors first
 				resting[col.ID()] = time.Now().Add(longestRest)
 			}
 			if until := resting[col.ID()]; time.Now().Before(until) {
