@@ -100,22 +100,22 @@ func readRegistry(db *verifiedbolt.DB) (*Registry, error) {
 	r := &Registry{}
 	err := db.View(func(tx *bolt.Tx) error {
 		if doc := tx.Bucket(bucketServer).Get([]byte("server")); doc != nil {
-			if err := readDocument(doc, &r.Server); err != nil {
+			if err := readKept(doc, &r.Server); err != nil {
 				return fmt.Errorf("server: %w", err)
 			}
 		}
 		if doc := tx.Bucket(bucketServer).Get([]byte("witnesses")); doc != nil {
-			if err := readDocument(doc, &r.Witnesses); err != nil {
+			if err := readKept(doc, &r.Witnesses); err != nil {
 				return fmt.Errorf("witnesses: %w", err)
 			}
 		}
 		if doc := tx.Bucket(bucketServer).Get([]byte("webhooks")); doc != nil {
-			if err := readDocument(doc, &r.Webhooks); err != nil {
+			if err := readKept(doc, &r.Webhooks); err != nil {
 				return fmt.Errorf("webhooks: %w", err)
 			}
 		}
 		if doc := tx.Bucket(bucketServer).Get([]byte("credentials")); doc != nil {
-			if err := readDocument(doc, &r.Credentials); err != nil {
+			if err := readKept(doc, &r.Credentials); err != nil {
 				return fmt.Errorf("credentials: %w", err)
 			}
 		}
@@ -145,12 +145,20 @@ func readRegistry(db *verifiedbolt.DB) (*Registry, error) {
 func readAll[V any](tx *bolt.Tx, bucket []byte, list *[]V) error {
 	return tx.Bucket(bucket).ForEach(func(name, doc []byte) error {
 		var v V
-		if err := readDocument(doc, &v); err != nil {
+		if err := readKept(doc, &v); err != nil {
 			return fmt.Errorf("%s %s: %w", bucket, name, err)
 		}
 		*list = append(*list, v)
 		return nil
 	})
+}
+
+// readKept is readDocument for what accord.db has. The format of the file is known, so that a field is unknown when it is damaged.
+func readKept(doc []byte, v any) error {
+	if err := readDocument(doc, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrRegistryDamaged, err)
+	}
+	return nil
 }
 
 // readDocument refuses unknown fields, because this program would drop them when it writes the document again.

@@ -316,6 +316,26 @@ func TestACertificateOfTwoAccountsIsNobodys(t *testing.T) {
 	}
 }
 
+// A wrong bit in a document of accord.db is damage, and is called so: the operator is told what to do, not which JSON there is.
+func TestADocumentThatCannotBeReadIsDamage(t *testing.T) {
+	for _, wrong := range []string{`{"name":"tool","revicion":1}`, `{"name":"tool"`, ``} {
+		dir := filepath.Join(t.TempDir(), "data")
+		s := openFolder(t, dir, Options{})
+		change(t, s, RegistryChange{Party: &agreement.Party{Name: "vendor", Title: "V"}})
+		err := s.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketAccounts).Put([]byte("tool"), []byte(wrong)) })
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s, err = Open(dir, Options{})
+		if !errors.Is(err, ErrRegistryDamaged) {
+			t.Errorf("%q: got %v, want ErrRegistryDamaged", wrong, err)
+		}
+		if err == nil {
+			s.Close()
+		}
+	}
+}
+
 func TestANewerFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	openFolder(t, dir, Options{}).Close()
