@@ -65,7 +65,10 @@ func TestAReadingThatMovesNothingAheadIsTaken(t *testing.T) {
 	message := func(i int, clock time.Time) []byte {
 		return messageOf(t, col, uuid.UUID{byte(i)}, clock, nil, Batch{Actor: vendor, Changes: additions(t, address(testID("url", i), "a"))})
 	}
-	l.append(message(1, now.Add(2*time.Hour)))
+	ahead := message(1, now.Add(2*time.Hour))
+	l.mu.Lock()
+	l.append(ahead)
+	l.mu.Unlock()
 	l.end()
 	n.settle(t)
 	named := timeOf(readingOf(microseconds(now), col.logClock.Load()))
