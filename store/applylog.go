@@ -90,6 +90,9 @@ var manyAtOnce = semaphore.NewWeighted(2)
 
 // atOnce returns how much text the next transaction applies, and what is to be called after it.
 func (c *Collection) atOnce() (most int64, done func()) {
+	if !c.CatchesUp() {
+		return leastAtOnce, func() {}
+	}
 	err := c.view(func(tx *bolt.Tx) error {
 		most = min(tx.Size()/64, mostAtOnce)
 		return nil

@@ -35,7 +35,7 @@ func TestATransactionAppliesSoMuchText(t *testing.T) {
 	}
 }
 
-// What lies behind a transaction is read while it is written: nobody has to take it.
+// Messages are read ahead while a transaction is written, although nothing takes them yet.
 func TestMessagesAreReadAhead(t *testing.T) {
 	col := newCollection(t, collectionOptions{Log: newMemoryLog(0)})
 	var messages []Logged

@@ -153,7 +153,9 @@ type answer struct {
 // give sends an answer, and notes its delivery before the first byte.
 func (s *Server) give(c echo.Context, col *store.Collection, a *answer) error {
 	x, r := requestOf(c), c.Request()
-	s.truncations.note(x.caller.Account, col.ID(), a)
+	if s.cluster == nil {
+		s.truncations.note(x.caller.Account, col.ID(), a)
+	}
 	s.remark(x, &a.filter)
 	h := x.Header()
 	// Set as the Standard spells them, not as Go would.

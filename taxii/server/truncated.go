@@ -97,22 +97,20 @@ func (t *truncations) noteHeader(account agreement.AccountName, a *answer) {
 }
 
 func (t *truncations) noteDates(key manifestKey, shown dates) {
+	if known, ok := t.manifests.Get(key); ok && !shown.from.Before(known.from) && !shown.to.After(known.to) {
+		return
+	}
 	t.showing.Lock()
 	defer t.showing.Unlock()
-	before, ok := t.manifests.Get(key)
-	if !ok {
-		before = shown
+	if known, ok := t.manifests.Get(key); ok {
+		if known.from.Before(shown.from) {
+			shown.from = known.from
+		}
+		if known.to.After(shown.to) {
+			shown.to = known.to
+		}
 	}
-	now := dates{before.from, before.to}
-	if shown.from.Before(now.from) {
-		now.from = shown.from
-	}
-	if shown.to.After(now.to) {
-		now.to = shown.to
-	}
-	if !ok || now != before {
-		t.manifests.Replace(key, now, truncationCost)
-	}
+	t.manifests.Replace(key, shown, truncationCost)
 }
 
 // showed reports whether an account may have been given a manifest that shows a time as the date_added of an object.
